@@ -1,0 +1,53 @@
+//! The program's errors. The codes are part of its interface: add at the end, never renumber.
+
+use anchor_lang::prelude::*;
+
+/// Why an instruction was refused. The first code is 6000.
+#[error_code]
+pub enum CounterfoilError {
+    /// 6000
+    #[msg("the signer may not append: not the authority, no writer grant, and the ledger is not open")]
+    NotAWriter,
+    /// 6001
+    #[msg("the writer's grant has expired")]
+    WriterExpired,
+    /// 6002
+    #[msg("the writer's grant does not permit this")]
+    PermissionMissing,
+    /// 6003
+    #[msg("the writer account is another ledger's or another wallet's")]
+    WrongWriter,
+    /// 6004
+    #[msg("only the ledger's authority may do this")]
+    NotTheAuthority,
+    /// 6005
+    #[msg("the ledger is sealed")]
+    Sealed,
+    /// 6006
+    #[msg("the ledger's size is not the expected one")]
+    UnexpectedSize,
+    /// 6007
+    #[msg("an append needs at least one entry")]
+    NoEntries,
+    /// 6008
+    #[msg("an entry has 1 to 65,535 bytes")]
+    EntryLength,
+    /// 6009
+    #[msg("one append carries at most 4,096 bytes of entries")]
+    AppendTooLarge,
+    /// 6010
+    #[msg("the log is full")]
+    LogFull,
+    /// 6011
+    #[msg("a flag has no meaning or cannot be chosen at creation")]
+    UnknownFlags,
+    /// 6012
+    #[msg("permissions are empty or have a bit without meaning")]
+    UnknownPermissions,
+    /// 6013
+    #[msg("the grant would expire at once")]
+    ExpiryInThePast,
+    /// 6014
+    #[msg("the ledger's account breaks its invariant: this is a fault of the program")]
+    InvariantBroken,
+}

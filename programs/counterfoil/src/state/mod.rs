@@ -1,0 +1,7 @@
+//! The accounts.
+
+mod ledger;
+mod writer;
+
+pub use ledger::{HeadSlot, Ledger};
+pub use writer::Writer;
