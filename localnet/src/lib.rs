@@ -1,0 +1,60 @@
+//! A local Solana node with programs and funded wallets in it, for development and tests.
+//!
+//! It embeds surfpool, which runs transactions on the real virtual machine and answers the RPC and WebSocket
+//! interfaces of a validator, in one process, without any network and without writing to disk: what happens on it is
+//! gone when it stops. Each run is a cluster of its own, with a genesis hash of its own.
+//!
+//! The binary `counterfoil-localnet` is the usual way to run it; [`start`] embeds it.
+//!
+//! # What it is for
+//! `counterfoil dev`, the demo and quick end-to-end tests: it starts in under a second, and an idle node costs a few
+//! per cent of one core. Programs stand at their own addresses under the upgradeable loader with an upgrade authority,
+//! as on a real cluster.
+//!
+//! # What it gets wrong
+//! It must not be the only judge of commitment, finality, block order or errors. Unlike a validator:
+//! - accounts, transactions and signature lists answer alike at every commitment level: what was just sent is already
+//!   "finalized" there (signature statuses and the slot do tell the levels apart, by slots: 31 to finalize);
+//! - `getSignaturesForAddress` with a signature that it does not know as `until` returns everything, and as `before`
+//!   nothing; a validator answers with an error;
+//! - `logsSubscribe` reports a failed transaction without its error at confirmed and finalized;
+//! - the chain of `previousBlockhash`, and the block height, break around every block that is not empty;
+//! - `rootSubscribe` and `blockSubscribe` are missing;
+//! - there are no forks, no leader changes, no dropped transactions and no other validators.
+
+mod node;
+mod ports;
+
+use solana_pubkey::Pubkey;
+
+pub use node::{Endpoints, Running, StartError, start};
+pub use ports::PortError;
+
+/// What a node starts with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Port of the JSON-RPC server on 127.0.0.1; a free one when `None`.
+    pub rpc_port: Option<u16>,
+    /// Port of the WebSocket server on 127.0.0.1; a free one when `None`.
+    pub ws_port: Option<u16>,
+    /// Length of a slot in milliseconds; at least 1.
+    pub slot_ms: u64,
+    /// Programs to deploy before the node answers.
+    pub programs: Vec<Program>,
+    /// Accounts to fund before the node answers.
+    pub wallets: Vec<Pubkey>,
+    /// What each of the wallets gets, in lamports: at least what an empty account must hold (890,880); a million SOL
+    /// together at most.
+    pub wallet_lamports: u64,
+}
+
+/// A program to deploy under the upgradeable loader.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The program's address.
+    pub id: Pubkey,
+    /// Who may upgrade it.
+    pub upgrade_authority: Pubkey,
+    /// The shared object as the SBF linker wrote it.
+    pub elf: Vec<u8>,
+}

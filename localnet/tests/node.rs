@@ -1,0 +1,265 @@
+//! What the binary promises to those who start it.
+
+mod common;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+
+use common::{Node, command, refused};
+use serde_json::json;
+use solana_hash::Hash;
+use solana_instruction::Instruction;
+use solana_keypair::{Keypair, read_keypair_file};
+use solana_message::Message;
+use solana_pubkey::Pubkey;
+use solana_signer::Signer;
+use solana_transaction::Transaction;
+
+const SOL: u64 = 1_000_000_000;
+const MEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/spl_memo.so");
+const UPGRADEABLE_LOADER: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().chain(&[0, 0]).take(3).fold(0u32, |bits, &byte| bits << 8 | u32::from(byte));
+        for place in 0..4 {
+            let letter = ALPHABET[(bits >> (18 - 6 * place)) as usize & 63];
+            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+fn program_arg(id: &Pubkey, path: impl AsRef<Path>) -> String {
+    format!("{id}={}", path.as_ref().display())
+}
+
+#[test]
+fn answers_with_funded_wallets_when_it_says_ready() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key_file = folder.path().join("wallet.json");
+    let other = Keypair::new().pubkey();
+    let node = Node::start(["--wallet", key_file.to_str().expect("text"), "--wallet", &other.to_string()]);
+
+    assert_eq!(node.call("getHealth", json!([])), "ok");
+    assert_eq!(node.call("getGenesisHash", json!([])), node.ready["genesis_hash"]);
+    let created = read_keypair_file(&key_file).expect("a key file").pubkey();
+    for wallet in [created, other] {
+        assert_eq!(node.call("getBalance", json!([wallet.to_string()]))["value"], 1_000 * SOL);
+    }
+}
+
+#[test]
+fn deploys_a_program_at_its_address_under_the_upgradeable_loader() {
+    let (id, authority) = (Keypair::new().pubkey(), Keypair::new().pubkey());
+    let node = Node::start(["--program", &program_arg(&id, MEMO), "--upgrade-authority", &authority.to_string()]);
+    let elf = fs::read(MEMO).expect("the fixture");
+    let account = |key: &Pubkey| node.call("getAccountInfo", json!([key.to_string(), {"encoding": "base64"}]));
+
+    let loader: Pubkey = UPGRADEABLE_LOADER.parse().expect("an address");
+    let (program_data, _) = Pubkey::find_program_address(&[id.as_ref()], &loader);
+    let program = account(&id);
+    assert_eq!(program["value"]["owner"], UPGRADEABLE_LOADER);
+    assert_eq!(program["value"]["executable"], true);
+    // The loader's state: variant 2, then where the program's bytes are.
+    let expected = [&2u32.to_le_bytes()[..], program_data.as_ref()].concat();
+    assert_eq!(program["value"]["data"][0], base64(&expected));
+
+    let data = account(&program_data);
+    assert_eq!(data["value"]["owner"], UPGRADEABLE_LOADER);
+    // Variant 3, the slot of deployment, some authority, then the bytes as the linker wrote them.
+    let slot_of_deployment = 31u64.to_le_bytes();
+    let expected = [&3u32.to_le_bytes()[..], &slot_of_deployment, &[1], authority.as_ref(), &elf].concat();
+    assert_eq!(data["value"]["data"][0], base64(&expected));
+}
+
+#[test]
+fn executes_a_deployed_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key_file = folder.path().join("wallet.json");
+    let id = Keypair::new().pubkey();
+    let node = Node::start([
+        "--program",
+        &program_arg(&id, MEMO),
+        "--wallet",
+        key_file.to_str().expect("text"),
+        "--slot-ms",
+        "20",
+    ]);
+    let wallet = read_keypair_file(&key_file).expect("a key file");
+    let blockhash: Hash = node.call("getLatestBlockhash", json!([]))["value"]["blockhash"]
+        .as_str()
+        .and_then(|hash| hash.parse().ok())
+        .expect("a blockhash");
+    let memo = Instruction::new_with_bytes(id, b"a memo", vec![]);
+    let message = Message::new_with_blockhash(&[memo], Some(&wallet.pubkey()), &blockhash);
+    let transaction = Transaction::new(&[&wallet], message, blockhash);
+    let bytes = base64(&bincode(&transaction));
+
+    let signature = node.call("sendTransaction", json!([bytes, {"encoding": "base64"}]));
+
+    let finalized = |result: &serde_json::Value| result["value"][0]["confirmationStatus"] == "finalized";
+    let status = node.call_until("getSignatureStatuses", &json!([[signature]]), finalized);
+    assert_eq!(status["value"][0]["err"], json!(null));
+    let done = node.call("getTransaction", json!([signature, {"encoding": "json"}]));
+    let logs = done["meta"]["logMessages"].to_string();
+    assert!(logs.contains(&format!("Program {id} success")), "{logs}");
+}
+
+/// A legacy transaction on the wire: its signatures, counted in one byte, then its message.
+fn bincode(transaction: &Transaction) -> Vec<u8> {
+    let mut bytes = vec![u8::try_from(transaction.signatures.len()).expect("few")];
+    for signature in &transaction.signatures {
+        bytes.extend_from_slice(signature.as_ref());
+    }
+    bytes.extend(transaction.message_data());
+    bytes
+}
+
+#[test]
+fn moves_slots_by_the_clock() {
+    let node = Node::start(["--slot-ms", "10"]);
+    let first = node.call("getSlot", json!([])).as_u64().expect("a slot");
+    node.call_until("getSlot", &json!([]), |slot| slot.as_u64() >= Some(first + 50));
+}
+
+#[test]
+fn refuses_a_port_in_use_and_says_which_and_what_to_do() {
+    for (flag, server) in [("--rpc-port", "RPC"), ("--ws-port", "WebSocket")] {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = taken.local_addr().expect("bound").port();
+
+        let (code, message) = refused([flag, &port.to_string()]);
+
+        assert_eq!(code, Some(1));
+        let expected = format!(
+            "{server} port {port} on 127.0.0.1 is in use: stop what listens there, or give another with {flag}"
+        );
+        assert!(message.contains(&expected), "{message}");
+    }
+}
+
+#[test]
+fn refuses_what_is_no_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let id = Keypair::new().pubkey();
+    let absent = folder.path().join("absent.so");
+    let text = folder.path().join("text.so");
+    fs::write(&text, "not a program").expect("written");
+    let truncated = folder.path().join("truncated.so");
+    fs::write(&truncated, &fs::read(MEMO).expect("the fixture")[..1_000]).expect("written");
+    let faults = [
+        (absent, format!("cannot read program {id} from")),
+        (text, "is not a shared object".into()),
+        (truncated, format!("program {id} cannot be deployed")),
+    ];
+    for (path, expected) in faults {
+        let (code, message) = refused(["--program", &program_arg(&id, path)]);
+        assert_eq!(code, Some(1));
+        assert!(message.contains(&expected), "{message}");
+    }
+}
+
+#[test]
+fn refuses_to_give_away_more_than_there_is() {
+    let wallets: Vec<String> = (0..11).map(|_| Keypair::new().pubkey().to_string()).collect();
+    let most = ["--lamports".to_owned(), (100_000 * SOL).to_string()];
+    let args = wallets.into_iter().flat_map(|wallet| ["--wallet".to_owned(), wallet]).chain(most);
+
+    let (code, message) = refused(args);
+
+    assert_eq!(code, Some(1));
+    assert!(message.contains("cannot be funded"), "{message}");
+}
+
+#[test]
+fn refuses_arguments_that_make_no_sense() {
+    let id = Keypair::new().pubkey().to_string();
+    let faults: [&[&str]; 7] = [
+        &["--program", &id],
+        &["--program", "nonsense=program.so"],
+        &["--slot-ms", "0"],
+        &["--rpc-port", "0"],
+        &["--rpc-port", "65536"],
+        &["--wallet", &id, "--lamports", "1"],
+        &["--rpc-port", "8899", "--ws-port", "8899"],
+    ];
+    for args in faults {
+        let (code, message) = refused(args);
+        assert!(matches!(code, Some(1 | 2)), "{args:?}: {code:?}");
+        assert!(message.contains(args[args.len() - 2]), "{args:?}: {message}");
+    }
+}
+
+#[test]
+fn ends_with_success_on_a_signal_and_leaves_nothing_behind() {
+    for name in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ready_file = folder.path().join("ready.json");
+        let mut node = Node::start(["--ready-file", ready_file.to_str().expect("text")]);
+        let ready: serde_json::Value =
+            serde_json::from_slice(&fs::read(&ready_file).expect("the ready file")).expect("JSON");
+        assert_eq!(ready, node.ready);
+        let ports = [node.rpc_addr(), node.ws_addr()];
+
+        node.signal(name);
+
+        assert_eq!(node.wait().code(), Some(0));
+        for port in ports {
+            TcpListener::bind(port).expect("the port is free again");
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+}
+
+#[test]
+fn writes_nothing_into_the_current_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = command(["--exit-with-stdin"])
+        .current_dir(folder.path())
+        .env("HOME", folder.path())
+        .env("TMPDIR", folder.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("piped");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("text");
+    assert!(line.starts_with('{'), "{line}");
+
+    drop(child.stdin.take());
+
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn ends_with_standard_input_only_when_asked_to() {
+    let mut bound = Node::start(["--exit-with-stdin"]);
+    bound.stdin = None;
+    assert_eq!(bound.wait().code(), Some(0));
+
+    let mut unbound = Node::start([] as [&str; 0]);
+    unbound.stdin = None;
+    assert_eq!(unbound.call("getHealth", json!([])), "ok");
+    assert!(unbound.child.try_wait().expect("a child").is_none());
+}
+
+#[test]
+fn two_at_once_do_not_collide() {
+    let nodes = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..2).map(|_| scope.spawn(|| Node::start([] as [&str; 0]))).collect();
+        starts.into_iter().map(|start| start.join().expect("it starts")).collect::<Vec<_>>()
+    });
+    let ports: std::collections::BTreeSet<_> =
+        nodes.iter().flat_map(|node| [node.rpc_addr().port(), node.ws_addr().port()]).collect();
+    assert_eq!(ports.len(), 4);
+    assert_ne!(nodes[0].text("genesis_hash"), nodes[1].text("genesis_hash"));
+    for node in &nodes {
+        assert_eq!(node.call("getGenesisHash", json!([])), node.ready["genesis_hash"]);
+    }
+}
