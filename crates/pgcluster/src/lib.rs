@@ -1,0 +1,255 @@
+//! A PostgreSQL cluster of one's own, run from the system's binaries on a free loopback port.
+//!
+//! `initdb` and `postgres` refuse to run as root: started as root, the cluster belongs to and runs as an
+//! unprivileged user (`postgres`, or `nobody`). Whoever can read the cluster's folder is trusted: the superuser's
+//! password lies in it, readable by its owner alone.
+#![forbid(unsafe_code)]
+
+mod binaries;
+mod owner;
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::binaries::Binaries;
+use crate::owner::Owner;
+
+/// The superuser's name.
+const SUPERUSER: &str = "counterfoil";
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Why a cluster does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// PostgreSQL's server programs were not found.
+    #[error(
+        "PostgreSQL's server programs (initdb, postgres) were not found in PATH or /usr/lib/postgresql/*/bin: \
+         install them (Debian, Ubuntu: apt-get install postgresql) or give the URL of a running database"
+    )]
+    NotInstalled,
+    /// Root has no unprivileged user to hand the cluster to.
+    #[error("started as root, and neither user postgres nor nobody exists to run PostgreSQL as")]
+    NoUnprivilegedUser,
+    /// A file or a process could not be handled.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A program of PostgreSQL's failed.
+    #[error("{} failed: {message}", program.display())]
+    Failed {
+        /// Which.
+        program: PathBuf,
+        /// The end of what it said.
+        message: String,
+    },
+    /// The server did not accept connections in time.
+    #[error("PostgreSQL did not start within {} s; its log: {log}", START_TIMEOUT.as_secs())]
+    NotReady {
+        /// The end of its log.
+        log: String,
+    },
+}
+
+/// How much a crash of the machine may lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing that was committed.
+    Full,
+    /// Everything: for tests and other clusters that are thrown away.
+    None,
+}
+
+/// A running cluster. Dropping it stops the server and keeps the data.
+#[derive(Debug)]
+pub struct Cluster {
+    server: Child,
+    port: u16,
+    password: String,
+}
+
+impl Cluster {
+    /// Starts the cluster in `folder`, which is made when absent, and waits until it accepts connections.
+    ///
+    /// A server that an earlier process left running in this folder is stopped first.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub fn start(folder: &Path, durability: Durability) -> Result<Self, ClusterError> {
+        let binaries = Binaries::find().ok_or(ClusterError::NotInstalled)?;
+        let owner = Owner::for_this_process().ok_or(ClusterError::NoUnprivilegedUser)?;
+        fs::create_dir_all(folder).map_err(at("making", folder))?;
+        owner.take(folder)?;
+        let data = folder.join("data");
+        let password = read_or_make_password(folder, &owner)?;
+        if !data.join("PG_VERSION").exists() {
+            initialise(&binaries, &owner, folder, &data)?;
+        }
+        stop_leftover(&binaries, &owner, &data);
+        let port = free_port().map_err(at("finding a free port for", folder))?;
+        let server = spawn(&binaries, &owner, folder, &data, port, durability)?;
+        let mut cluster = Self { server, port, password };
+        cluster.wait_until_ready(&binaries, folder)?;
+        Ok(cluster)
+    }
+
+    /// The URL of a database, with the superuser's password. Keep it out of logs.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{SUPERUSER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server's process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
+    fn wait_until_ready(&mut self, binaries: &Binaries, folder: &Path) -> Result<(), ClusterError> {
+        let started = Instant::now();
+        loop {
+            let is_ready = Command::new(&binaries.pg_isready)
+                .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", SUPERUSER, "-d", "postgres"])
+                .status()
+                .map_err(at("running", &binaries.pg_isready))?
+                .success();
+            if is_ready {
+                return Ok(());
+            }
+            let has_ended = self.server.try_wait().map_err(at("waiting for the server in", folder))?.is_some();
+            if has_ended || started.elapsed() > START_TIMEOUT {
+                return Err(ClusterError::NotReady { log: tail(&folder.join("server.log")) });
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // SIGINT is PostgreSQL's fast shutdown: sessions are ended, everything committed is kept.
+        if let Some(pid) = i32::try_from(self.server.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+        }
+        let asked = Instant::now();
+        while matches!(self.server.try_wait(), Ok(None)) {
+            if asked.elapsed() > STOP_TIMEOUT {
+                let _ = self.server.kill();
+                let _ = self.server.wait();
+                return;
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+}
+
+fn initialise(binaries: &Binaries, owner: &Owner, folder: &Path, data: &Path) -> Result<(), ClusterError> {
+    let output = owner
+        .command(&binaries.initdb)
+        .current_dir(folder)
+        .arg("--pgdata")
+        .arg(data)
+        .args(["--username", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
+        .arg("--pwfile")
+        .arg(password_file(folder))
+        .output()
+        .map_err(at("running", &binaries.initdb))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    // A half-made cluster would be taken for a whole one next time.
+    fs::remove_dir_all(data).map_err(at("removing", data))?;
+    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(ClusterError::Failed { program: binaries.initdb.clone(), message })
+}
+
+/// Stops a server that lost its parent; `pg_ctl` fails when there is none, which is the usual case.
+fn stop_leftover(binaries: &Binaries, owner: &Owner, data: &Path) {
+    if data.join("postmaster.pid").exists() {
+        let _ = owner
+            .command(&binaries.pg_ctl)
+            .current_dir(data)
+            .args(["stop", "--mode=fast", "--pgdata"])
+            .arg(data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+fn spawn(
+    binaries: &Binaries,
+    owner: &Owner,
+    folder: &Path,
+    data: &Path,
+    port: u16,
+    durability: Durability,
+) -> Result<Child, ClusterError> {
+    let log_path = folder.join("server.log");
+    let log = fs::File::create(&log_path).map_err(at("making", &log_path))?;
+    let mut command = owner.command(&binaries.postgres);
+    command.current_dir(folder).arg("-D").arg(data).args(["-p", &port.to_string()]);
+    command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
+    if durability == Durability::None {
+        command.args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().map_err(at("running", &binaries.postgres))
+}
+
+fn password_file(folder: &Path) -> PathBuf {
+    folder.join("superuser.password")
+}
+
+fn read_or_make_password(folder: &Path, owner: &Owner) -> Result<String, ClusterError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let path = password_file(folder);
+    match fs::read_to_string(&path) {
+        Ok(password) => return Ok(password),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(at("reading", &path)(error)),
+    }
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random).map_err(|error| at("drawing randomness for", &path)(error.into()))?;
+    let password: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(at("making", &path))?;
+    file.write_all(password.as_bytes()).map_err(at("writing", &path))?;
+    owner.take(&path)?;
+    Ok(password)
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?.local_addr()?.port())
+}
+
+/// The last lines of a log.
+fn tail(path: &Path) -> String {
+    let log = fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join("; ")
+}
+
+pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ClusterError {
+    let path = path.to_owned();
+    move |source| ClusterError::Io { action, path, source }
+}

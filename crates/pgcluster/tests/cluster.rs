@@ -1,0 +1,51 @@
+//! The rules of a cluster: it starts, keeps its data over a restart, ends with its owner, and is not shared.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+use pgcluster::{Cluster, Durability};
+
+fn psql(cluster: &Cluster, sql: &str) -> String {
+    let output = Command::new("psql").args(["-XAtq", &cluster.url("postgres"), "-c", sql]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn start(folder: &Path) -> Cluster {
+    Cluster::start(folder, Durability::None).unwrap()
+}
+
+#[test]
+fn keeps_its_data_over_a_restart_and_ends_when_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = start(folder.path());
+    psql(&cluster, "create table kept (value text); insert into kept values ('yes')");
+    let port = cluster.port();
+    drop(cluster);
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "the server is gone");
+
+    assert_eq!(psql(&start(folder.path()), "select value from kept"), "yes");
+}
+
+#[test]
+fn refuses_a_wrong_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = start(folder.path());
+    let url = format!("postgres://counterfoil:wrong@127.0.0.1:{}/postgres", cluster.port());
+    let output = Command::new("psql").args(["-XAtq", &url, "-c", "select 1"]).output().unwrap();
+    assert!(!output.status.success());
+}
+
+#[test]
+fn stops_a_server_that_lost_its_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let lost = start(folder.path());
+    let port = lost.port();
+    std::mem::forget(lost);
+
+    let cluster = start(folder.path());
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "the lost server is gone");
+    assert_eq!(psql(&cluster, "select 1"), "1");
+}
