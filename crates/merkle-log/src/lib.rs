@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+extern crate alloc;
+
+pub mod edge;
+pub mod frontier;
+pub mod hash;
+mod hex;
+pub mod number;
+pub mod plan;
+pub mod proof;
+pub mod tile;
+
+pub use edge::{Edge, EdgeError, FullTile};
+pub use frontier::{Frontier, FrontierError, LEVELS, Peaks};
+pub use hash::{Hash, LeafHash, Root, empty_root, hash_children, hash_leaf, hash_leaf_parts};
+pub use number::{LeafIndex, MAX_TREE_SIZE, OutOfRange, Position, TreeHead, TreeSize};
+pub use plan::{Plan, PlanError, consistency_plan, inclusion_plan};
+pub use proof::{MAX_PROOF_LEN, ProofError, verify_consistency, verify_inclusion};
+pub use tile::{TILE_WIDTH, Tile, TileError, Tiles};

@@ -1,0 +1,172 @@
+//! Verifying proofs: no allocation, no panic, at most one hash for each hash of the proof and two at its start.
+
+use core::fmt;
+
+use crate::{Hash, LeafHash, LeafIndex, Root, TreeHead, TreeSize, empty_root, hash_children};
+
+/// The longest proof, in hashes: a consistency proof in a tree of more than 2^47 leaves.
+pub const MAX_PROOF_LEN: usize = 49;
+
+/// Why a proof does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofError {
+    /// The leaf lies outside the tree.
+    IndexOutOfRange {
+        /// The index asked about.
+        index: LeafIndex,
+        /// The size of the tree.
+        size: TreeSize,
+    },
+    /// A consistency proof leads from a tree to a larger or equal one.
+    Shrinks {
+        /// The size that is said to be earlier.
+        first: TreeSize,
+        /// The size that is said to be later.
+        second: TreeSize,
+    },
+    /// The proof has fewer hashes than its sizes need.
+    TooShort,
+    /// The proof has more hashes than its sizes need.
+    TooLong,
+    /// The proof leads to another root than the (first) head's.
+    RootMismatch {
+        /// The root that the proof leads to.
+        computed: Root,
+        /// The root of the head.
+        expected: Root,
+    },
+    /// The consistency proof leads to another root than the second head's.
+    SecondRootMismatch {
+        /// The root that the proof leads to.
+        computed: Root,
+        /// The root of the second head.
+        expected: Root,
+    },
+}
+
+impl fmt::Display for ProofError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IndexOutOfRange { index, size } => write!(f, "leaf {index} is not in a tree of {size} leaves"),
+            Self::Shrinks { first, second } => write!(f, "a tree of {first} leaves cannot become one of {second}"),
+            Self::TooShort => f.write_str("the proof has too few hashes"),
+            Self::TooLong => f.write_str("the proof has too many hashes"),
+            Self::RootMismatch { computed, expected } => {
+                write!(f, "the proof leads to root {computed}, the head says {expected}")
+            }
+            Self::SecondRootMismatch { computed, expected } => {
+                write!(f, "the proof leads to second root {computed}, the second head says {expected}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ProofError {}
+
+/// Verifies that `leaf` is leaf `index` of the tree with this head.
+///
+/// `proof` is ordered from the leaf to the root, at most 48 hashes.
+///
+/// # Errors
+/// A [`ProofError`] unless the proof leads, with exactly its hashes, to the head's root.
+///
+/// Source: RFC 9162 section 2.1.3.2.
+pub fn verify_inclusion(head: &TreeHead, index: LeafIndex, leaf: &LeafHash, proof: &[Hash]) -> Result<(), ProofError> {
+    if index.get() >= head.size.get() {
+        return Err(ProofError::IndexOutOfRange { index, size: head.size });
+    }
+    // `node` and `last` are the numbers of our node and of the level's last node.
+    let mut node = index.get();
+    let mut last = head.size.get().saturating_sub(1);
+    let mut computed = Hash::from(*leaf);
+    for sibling in proof {
+        if last == 0 {
+            return Err(ProofError::TooLong);
+        }
+        if node & 1 == 1 || node == last {
+            computed = hash_children(sibling, &computed);
+            // The last node of a level with an odd count has no sibling there: climb to where it has one.
+            while node & 1 == 0 && node != 0 {
+                node >>= 1;
+                last >>= 1;
+            }
+        } else {
+            computed = hash_children(&computed, sibling);
+        }
+        node >>= 1;
+        last >>= 1;
+    }
+    if last != 0 {
+        return Err(ProofError::TooShort);
+    }
+    expect_root(computed, head.root)
+}
+
+/// Verifies that the tree with head `second` begins with the leaves of the tree with head `first`.
+///
+/// `proof` is ordered from the leaves to the root, at most [`MAX_PROOF_LEN`] hashes. Between equal sizes,
+/// and from the empty tree, the proof is empty.
+///
+/// # Errors
+/// A [`ProofError`] unless the proof leads, with exactly its hashes, to both roots.
+///
+/// Source: RFC 9162 section 2.1.4.2.
+pub fn verify_consistency(first: &TreeHead, second: &TreeHead, proof: &[Hash]) -> Result<(), ProofError> {
+    if first.size > second.size {
+        return Err(ProofError::Shrinks { first: first.size, second: second.size });
+    }
+    if first.size == second.size || first.size.is_empty() {
+        let expected = if first.size == second.size { second.root } else { empty_root() };
+        return if !proof.is_empty() {
+            Err(ProofError::TooLong)
+        } else if first.size.is_empty() && first.root != empty_root() {
+            Err(ProofError::RootMismatch { computed: empty_root(), expected: first.root })
+        } else {
+            expect_root(Hash(expected.0), first.root)
+        };
+    }
+
+    // A first tree that is one perfect subtree is itself the node from which the proof climbs.
+    let (start, proof) = if first.size.get().is_power_of_two() {
+        (Hash(first.root.0), proof)
+    } else {
+        proof.split_first().map(|(start, rest)| (*start, rest)).ok_or(ProofError::TooShort)?
+    };
+    let mut node = first.size.get().saturating_sub(1);
+    let mut last = second.size.get().saturating_sub(1);
+    while node & 1 == 1 {
+        node >>= 1;
+        last >>= 1;
+    }
+    let (mut first_root, mut second_root) = (start, start);
+    for sibling in proof {
+        if last == 0 {
+            return Err(ProofError::TooLong);
+        }
+        if node & 1 == 1 || node == last {
+            first_root = hash_children(sibling, &first_root);
+            second_root = hash_children(sibling, &second_root);
+            while node & 1 == 0 && node != 0 {
+                node >>= 1;
+                last >>= 1;
+            }
+        } else {
+            second_root = hash_children(&second_root, sibling);
+        }
+        node >>= 1;
+        last >>= 1;
+    }
+    if last != 0 {
+        return Err(ProofError::TooShort);
+    }
+    expect_root(first_root, first.root)?;
+    match Root(second_root.0) {
+        computed if computed == second.root => Ok(()),
+        computed => Err(ProofError::SecondRootMismatch { computed, expected: second.root }),
+    }
+}
+
+fn expect_root(computed: Hash, expected: Root) -> Result<(), ProofError> {
+    let computed = Root(computed.0);
+    if computed == expected { Ok(()) } else { Err(ProofError::RootMismatch { computed, expected }) }
+}
