@@ -1,0 +1,55 @@
+//! What can go wrong, by what the caller must do.
+
+use counterfoil_core::LedgerId;
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database could not be reached or refused; trying again may help. Nothing was written.
+    #[error("the database did not answer as it should")]
+    Database(#[from] sqlx::Error),
+    /// The tables could not be brought to this version.
+    #[error("the database's tables could not be brought to this version")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Another writer moved the cursor: this one must load the state again, or stop. Nothing was written.
+    #[error("ledger {ledger}: another writer is at work, the cursor is not at event {expected} any more")]
+    CursorMoved {
+        /// The ledger.
+        ledger: LedgerId,
+        /// Where this writer left the cursor.
+        expected: u64,
+    },
+    /// A row that this program cannot have written: the database was changed by another hand.
+    #[error("table {table}, {row}: {problem}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The key of the row.
+        row: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The ledger is not in the index.
+    #[error("ledger {0} is not in the index")]
+    UnknownLedger(LedgerId),
+    /// A number does not fit the database's 64-bit integers.
+    #[error("{what} {value} does not fit the database")]
+    TooLarge {
+        /// Which number.
+        what: &'static str,
+        /// The number.
+        value: u64,
+    },
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later without anybody doing anything.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Database(_))
+    }
+
+    pub(crate) fn corrupt(table: &'static str, row: impl ToString, problem: impl ToString) -> Self {
+        Self::Corrupt { table, row: row.to_string(), problem: problem.to_string() }
+    }
+}

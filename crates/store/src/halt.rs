@@ -1,0 +1,38 @@
+//! Table `halt`: ledgers that must not go on until a person has looked.
+
+use counterfoil_core::LedgerId;
+use sqlx::PgConnection;
+
+use crate::{StoreError, load_ledger};
+
+/// A ledger's halt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// Since when, RFC 3339 in UTC.
+    pub since: String,
+    /// Why: both heads.
+    pub reason: String,
+}
+
+/// Halts a ledger. A ledger that is halted already keeps its first reason.
+///
+/// # Errors
+/// [`StoreError::UnknownLedger`], [`StoreError::Database`].
+pub async fn halt(connection: &mut PgConnection, ledger: LedgerId, reason: &str) -> Result<(), StoreError> {
+    let row = load_ledger(&mut *connection, ledger).await?;
+    if row.halt.is_none() {
+        sqlx::query!("insert into halt (ledger, reason) values ($1, $2)", row.key, reason).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Lets a halted ledger be tried again.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn clear_halt(connection: &mut PgConnection, ledger: LedgerId) -> Result<(), StoreError> {
+    sqlx::query!("delete from halt using ledger where halt.ledger = ledger.id and ledger.address = $1", &ledger.0[..],)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

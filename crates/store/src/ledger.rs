@@ -1,0 +1,132 @@
+//! Tables `ledger` and `cursor`: which ledgers there are, and how far each is.
+
+use counterfoil_core::{LedgerHead, LedgerId};
+use merkle_log::{Root, TreeHead, TreeSize};
+use sqlx::PgConnection;
+
+use crate::convert::{bytes, from_bigint, tree_size};
+use crate::{Halt, StoreError};
+
+/// A ledger's row, with how far it is.
+#[derive(Clone, Debug)]
+pub struct LedgerRow {
+    /// The number that stands for the ledger in the big tables.
+    pub(crate) key: i32,
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// Leaves of the log that were recomputed from events.
+    pub applied_size: TreeSize,
+    /// Events that were recomputed.
+    pub applied_event_seq: TreeSize,
+    /// The newest heads that equalled the account's, and the slot at which the account was read; none yet when the
+    /// ledger was never compared. Proofs end here.
+    pub checked: Option<(LedgerHead, u64)>,
+    /// Set when the ledger must not go on.
+    pub halt: Option<Halt>,
+}
+
+struct Row {
+    id: i32,
+    address: Vec<u8>,
+    event_seq: i64,
+    size: i64,
+    checked_event_seq: i64,
+    checked_size: i64,
+    checked_root: Option<Vec<u8>>,
+    checked_event_root: Option<Vec<u8>>,
+    checked_slot: Option<i64>,
+    halt_since: Option<String>,
+    halt_reason: Option<String>,
+}
+
+impl TryFrom<Row> for LedgerRow {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let key = row.id;
+        let ledger = LedgerId(bytes("ledger", key, &row.address)?);
+        let head = |size, root: &[u8]| -> Result<TreeHead, StoreError> {
+            Ok(TreeHead { size: tree_size("cursor", key, size)?, root: Root(bytes("cursor", key, root)?) })
+        };
+        let checked = match (&row.checked_root, &row.checked_event_root, row.checked_slot) {
+            (Some(root), Some(event_root), Some(slot)) => {
+                let entries = head(row.checked_size, root)?;
+                let events = head(row.checked_event_seq, event_root)?;
+                Some((LedgerHead { ledger, entries, events }, from_bigint("cursor", key, slot)?))
+            }
+            _ => None,
+        };
+        let halt = row.halt_reason.zip(row.halt_since).map(|(reason, since)| Halt { since, reason });
+        Ok(Self {
+            key,
+            ledger,
+            applied_size: tree_size("cursor", key, row.size)?,
+            applied_event_seq: tree_size("cursor", key, row.event_seq)?,
+            checked,
+            halt,
+        })
+    }
+}
+
+/// Makes the ledger known, if it is not yet.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn add_ledger(connection: &mut PgConnection, ledger: LedgerId) -> Result<(), StoreError> {
+    // One statement, so that a ledger never lacks its cursor.
+    sqlx::query!(
+        "with added as (
+             insert into ledger (address) select $1 where not exists (select from ledger where address = $1)
+             returning id
+         )
+         insert into cursor (ledger) select id from added",
+        &ledger.0[..],
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Reads one ledger.
+///
+/// # Errors
+/// [`StoreError::UnknownLedger`], [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_ledger(connection: &mut PgConnection, ledger: LedgerId) -> Result<LedgerRow, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"select id, address, event_seq, size, checked_event_seq, checked_size, checked_root, checked_event_root,
+                  checked_slot, to_char(since at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as halt_since,
+                  reason as "halt_reason?"
+           from ledger join cursor on cursor.ledger = ledger.id left join halt on halt.ledger = ledger.id
+           where address = $1"#,
+        &ledger.0[..],
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.ok_or(StoreError::UnknownLedger(ledger))?.try_into()
+}
+
+/// Reads at most `limit` ledgers in the order of their addresses, those after `after`.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_ledgers(
+    connection: &mut PgConnection,
+    after: Option<LedgerId>,
+    limit: u32,
+) -> Result<Vec<LedgerRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select id, address, event_seq, size, checked_event_seq, checked_size, checked_root, checked_event_root,
+                  checked_slot, to_char(since at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as halt_since,
+                  reason as "halt_reason?"
+           from ledger join cursor on cursor.ledger = ledger.id left join halt on halt.ledger = ledger.id
+           where $1::bytea is null or address > $1
+           order by address limit $2"#,
+        after.as_ref().map(|ledger| &ledger.0[..]),
+        i64::from(limit),
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(LedgerRow::try_from).collect()
+}

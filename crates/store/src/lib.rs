@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod commit;
+mod convert;
+mod error;
+mod halt;
+mod ledger;
+mod read;
+mod schema;
+mod state;
+mod tiles;
+
+pub use commit::{CommittedIn, commit, mark_checked};
+pub use error::StoreError;
+pub use halt::{Halt, clear_halt, halt};
+pub use ledger::{LedgerRow, add_ledger, load_ledger, load_ledgers};
+pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};
+pub use schema::{connect, is_only_indexer, migrate};
+pub use state::load_state;
+pub use tiles::{Log, load_tiles};
+
+pub use sqlx::{PgConnection, PgPool};

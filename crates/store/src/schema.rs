@@ -1,0 +1,42 @@
+//! Connecting, migrating, and being the only indexer.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgConnection, PgPool};
+
+use crate::StoreError;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The advisory lock that an indexer holds: "cfindexr" in ASCII.
+const INDEXER_LOCK: i64 = 0x6366_696e_6465_7872;
+
+/// Opens a pool of at most `connections` connections. Statements run at most `statement_timeout`.
+///
+/// # Errors
+/// [`StoreError::Database`] when the database cannot be reached within ten seconds.
+pub async fn connect(url: &str, connections: u32, statement_timeout: Duration) -> Result<PgPool, StoreError> {
+    let options: sqlx::postgres::PgConnectOptions = url.parse()?;
+    let timeout_ms = statement_timeout.as_millis().to_string();
+    let options = options.application_name("counterfoil").options([("statement_timeout", timeout_ms.as_str())]);
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_TIMEOUT);
+    Ok(pool.connect_with(options).await?)
+}
+
+/// Brings the tables to this version.
+///
+/// # Errors
+/// [`StoreError::Migrate`].
+pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    Ok(sqlx::migrate!("../../migrations").run(pool).await?)
+}
+
+/// Tries to become the database's only indexer, for as long as the connection lives.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn is_only_indexer(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let is_locked = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "locked!""#, INDEXER_LOCK);
+    Ok(is_locked.fetch_one(connection).await?)
+}

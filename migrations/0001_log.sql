@@ -1,0 +1,108 @@
+-- The index of the ledgers: what is needed to serve every entry with its proof, and to rebuild and prove the
+-- whole from it. Rows are inserted once and never changed, but for the cursor. Hashes are SHA-256. "Applied" is
+-- what was recomputed from events; "checked" is what moreover equals the account on the chain.
+
+-- The number stands for the 32-byte address in the big tables.
+create table ledger (
+    id integer generated always as identity primary key,
+    address bytea not null,
+    constraint ledger_address_unique unique (address),
+    constraint ledger_address_length check (octet_length(address) = 32)
+);
+
+create table transaction (
+    id bigint generated always as identity primary key,
+    signature bytea not null,
+    slot bigint not null,
+    constraint transaction_signature_unique unique (signature),
+    constraint transaction_signature_length check (octet_length(signature) = 64),
+    constraint transaction_slot_range check (slot >= 0)
+);
+
+-- The event log: leaf `seq` has the preimage `leaf` (kind, header, body), without the entries.
+create table event (
+    ledger integer not null references ledger,
+    seq bigint not null,
+    transaction bigint not null references transaction,
+    leaf_hash bytea not null,
+    leaf bytea not null,
+    primary key (ledger, seq),
+    constraint event_seq_range check (seq >= 0),
+    constraint event_leaf_hash_length check (octet_length(leaf_hash) = 32),
+    constraint event_leaf_length check (octet_length(leaf) >= 152)
+);
+
+create table entry (
+    ledger integer not null,
+    index bigint not null,
+    event_seq bigint not null,
+    leaf_hash bytea not null,
+    payload bytea not null,
+    primary key (ledger, index),
+    constraint entry_event foreign key (ledger, event_seq) references event (ledger, seq),
+    constraint entry_index_range check (index >= 0),
+    constraint entry_leaf_hash_length check (octet_length(leaf_hash) = 32),
+    constraint entry_payload_length check (octet_length(payload) between 1 and 65535)
+);
+
+-- Full tiles only: 256 hashes of tree level 8 * `level`. The right edge follows from the newest leaf hashes and
+-- from the roots of full tiles. `log`: 0 the entries, 1 the events.
+create table tile (
+    ledger integer not null references ledger,
+    log smallint not null,
+    level smallint not null,
+    index bigint not null,
+    root bytea not null,
+    hashes bytea not null,
+    primary key (ledger, log, level, index),
+    constraint tile_log_known check (log in (0, 1)),
+    constraint tile_level_range check (level between 0 and 5),
+    constraint tile_index_range check (index >= 0),
+    constraint tile_root_length check (octet_length(root) = 32),
+    constraint tile_hashes_length check (octet_length(hashes) = 8192)
+);
+
+-- Roots of perfect subtrees of 2^level leaves whose leaves the index lacks, kept for good.
+create table subtree (
+    ledger integer not null references ledger,
+    level smallint not null,
+    index bigint not null,
+    root bytea not null,
+    primary key (ledger, level, index),
+    constraint subtree_level_range check (level between 0 and 47),
+    constraint subtree_index_range check (index >= 0),
+    constraint subtree_root_length check (octet_length(root) = 32)
+);
+
+-- How far each ledger is: the one table whose rows change. It moves by compare-and-swap on `event_seq`, in the
+-- transaction that inserts the rows.
+create table cursor (
+    ledger integer primary key references ledger,
+    event_seq bigint not null default 0,
+    size bigint not null default 0,
+    checked_event_seq bigint not null default 0,
+    checked_size bigint not null default 0,
+    checked_root bytea,
+    checked_event_root bytea,
+    checked_slot bigint,
+    constraint cursor_checked_not_above_applied check (
+        checked_event_seq between 0 and event_seq and checked_size between 0 and size
+    ),
+    constraint cursor_checked_complete check (
+        (checked_event_seq = 0) = (checked_root is null)
+        and (checked_root is null) = (checked_event_root is null)
+        and (checked_root is null) = (checked_slot is null)
+    ),
+    constraint cursor_root_lengths check (
+        octet_length(checked_root) = 32 and octet_length(checked_event_root) = 32
+    ),
+    constraint cursor_slot_range check (checked_slot >= 0)
+);
+
+-- A ledger that must not go on: what was recomputed differs from what the chain says. What is checked is served
+-- on; a person looks, and deletes the row to let the ledger be tried again.
+create table halt (
+    ledger integer primary key references ledger,
+    since timestamptz not null default now(),
+    reason text not null
+);
