@@ -1,0 +1,96 @@
+//! What can go wrong at the edge to Solana, by what the caller must do.
+
+use counterfoil_core::{AccountError, EventError, LedgerId, ProgramId};
+
+/// Why the chain did not give an answer, or not a good one. Servers are named without path, query or user, for
+/// keys are carried there.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A server could not be reached, or refused; trying again, here or elsewhere, may help.
+    #[error("{server}: {method} failed: {reason}")]
+    Rpc {
+        /// The server.
+        server: String,
+        /// The method called.
+        method: &'static str,
+        /// Why, as the server or the network said, keys removed.
+        reason: String,
+    },
+    /// A server answered what cannot be; try elsewhere.
+    #[error("{server}: {method} answered {what}")]
+    Malformed {
+        /// The server.
+        server: String,
+        /// The method called.
+        method: &'static str,
+        /// What was wrong with the answer.
+        what: String,
+    },
+    /// An inner instruction of the program's carries an event that cannot be read: a newer program may be running.
+    #[error("transaction {signature}: {source}")]
+    Event {
+        /// The transaction.
+        signature: String,
+        /// Why it cannot be read.
+        source: EventError,
+    },
+    /// There is no ledger at the address.
+    #[error("{server}: there is no account at {ledger}: is it the ledger's address, on this cluster?")]
+    NoLedger {
+        /// The server.
+        server: String,
+        /// The address.
+        ledger: LedgerId,
+    },
+    /// The account is another program's.
+    #[error("the account at {ledger} belongs to {owner}, not to the program {program}: give the right --program")]
+    WrongOwner {
+        /// The address.
+        ledger: LedgerId,
+        /// Who owns it.
+        owner: ProgramId,
+        /// Who should.
+        program: ProgramId,
+    },
+    /// The account's bytes are not a ledger's.
+    #[error("{ledger}: {source}")]
+    Account {
+        /// The address.
+        ledger: LedgerId,
+        /// Why not.
+        source: AccountError,
+    },
+    /// There is no upgradeable or immutable program at the address.
+    #[error("{server}: there is no program at {program}")]
+    NoProgram {
+        /// The server.
+        server: String,
+        /// The address.
+        program: ProgramId,
+    },
+    /// The program refused; the code is its own.
+    #[error("the program refused: {message} (error {code})")]
+    Refused {
+        /// The error's code; see the IDL.
+        code: u32,
+        /// What it means.
+        message: String,
+    },
+    /// The chain refused the transaction before or beside the program.
+    #[error("the transaction failed: {0}")]
+    TransactionFailed(String),
+    /// The transaction did not arrive before its blockhash expired, and never will.
+    #[error("transaction {signature} did not arrive before its blockhash expired; nothing was written")]
+    Expired {
+        /// The transaction.
+        signature: String,
+    },
+}
+
+impl ClientError {
+    /// Whether the same call, here or at another server, may succeed without anybody doing anything.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Rpc { .. } | Self::Malformed { .. } | Self::Expired { .. })
+    }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod address;
+mod decode;
+mod error;
+pub mod idl;
+pub mod instruction;
+mod program;
+mod rpc;
+mod send;
+mod source;
+mod watch;
+
+pub use decode::{InnerInstruction, TransactionRecord, decode};
+pub use error::ClientError;
+pub use program::{ProgramInfo, fetch_program};
+pub use rpc::Rpc;
+pub use send::{Sent, entries_that_fit, send};
+pub use source::{AccountAt, ListedTransaction, Source};
+pub use watch::watch_program;
+
+pub use solana_keypair::Keypair;
+pub use solana_signer::Signer;
