@@ -1,4 +1,5 @@
-//! Verifying proofs: no allocation, no panic, at most one hash for each hash of the proof and two at its start.
+//! Verifying proofs: no allocation, no panic, one hash computed for each hash of an inclusion proof, at most two for
+//! each of a consistency proof.
 
 use core::fmt;
 
