@@ -2,6 +2,9 @@
 # What the scripts of this folder share: where the toolchain lives and which compiler it is made for.
 # Sourced, never run.
 
+# A command that fails inside $(...) ends the script too.
+shopt -s inherit_errexit
+
 # The clone's root, physical: cargo resolves symbolic links too, and the remapped prefixes have to match what it passes.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 # shellcheck disable=SC2034  # Used by the scripts that source this file.
