@@ -18,6 +18,9 @@ use solana_transaction::Transaction;
 
 const SOL: u64 = 1_000_000_000;
 const MEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/spl_memo.so");
+/// The program that this node is for, as it is released, and its declared address.
+const RELEASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../programs/counterfoil/release/counterfoil.so");
+const OURS: &str = "BNCzrkTu6NddRckZgzqSDshk9bGuWBzNtTTRKmkamkEL";
 const UPGRADEABLE_LOADER: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
 
 fn base64(bytes: &[u8]) -> String {
@@ -53,27 +56,30 @@ fn answers_with_funded_wallets_when_it_says_ready() {
 }
 
 #[test]
-fn deploys_a_program_at_its_address_under_the_upgradeable_loader() {
-    let (id, authority) = (Keypair::new().pubkey(), Keypair::new().pubkey());
-    let node = Node::start(["--program", &program_arg(&id, MEMO), "--upgrade-authority", &authority.to_string()]);
-    let elf = fs::read(MEMO).expect("the fixture");
+fn deploys_programs_at_their_addresses_under_the_upgradeable_loader() {
+    let authority = Keypair::new().pubkey();
+    let programs = [(Keypair::new().pubkey(), MEMO), (OURS.parse().expect("an address"), RELEASE)];
+    let flags = programs.iter().flat_map(|(id, path)| ["--program".to_owned(), program_arg(id, path)]);
+    let node = Node::start(flags.chain(["--upgrade-authority".to_owned(), authority.to_string()]));
     let account = |key: &Pubkey| node.call("getAccountInfo", json!([key.to_string(), {"encoding": "base64"}]));
 
     let loader: Pubkey = UPGRADEABLE_LOADER.parse().expect("an address");
-    let (program_data, _) = Pubkey::find_program_address(&[id.as_ref()], &loader);
-    let program = account(&id);
-    assert_eq!(program["value"]["owner"], UPGRADEABLE_LOADER);
-    assert_eq!(program["value"]["executable"], true);
-    // The loader's state: variant 2, then where the program's bytes are.
-    let expected = [&2u32.to_le_bytes()[..], program_data.as_ref()].concat();
-    assert_eq!(program["value"]["data"][0], base64(&expected));
+    for (id, path) in programs {
+        let (program_data, _) = Pubkey::find_program_address(&[id.as_ref()], &loader);
+        let program = account(&id);
+        assert_eq!(program["value"]["owner"], UPGRADEABLE_LOADER);
+        assert_eq!(program["value"]["executable"], true);
+        // The loader's state: variant 2, then where the program's bytes are.
+        let expected = [&2u32.to_le_bytes()[..], program_data.as_ref()].concat();
+        assert_eq!(program["value"]["data"][0], base64(&expected));
 
-    let data = account(&program_data);
-    assert_eq!(data["value"]["owner"], UPGRADEABLE_LOADER);
-    // Variant 3, the slot of deployment, some authority, then the bytes as the linker wrote them.
-    let slot_of_deployment = 31u64.to_le_bytes();
-    let expected = [&3u32.to_le_bytes()[..], &slot_of_deployment, &[1], authority.as_ref(), &elf].concat();
-    assert_eq!(data["value"]["data"][0], base64(&expected));
+        let data = account(&program_data);
+        assert_eq!(data["value"]["owner"], UPGRADEABLE_LOADER);
+        // Variant 3, the slot of deployment, some authority, then the bytes as the linker wrote them.
+        let (slot_of_deployment, elf) = (31u64.to_le_bytes(), fs::read(path).expect("a program"));
+        let expected = [&3u32.to_le_bytes()[..], &slot_of_deployment, &[1], authority.as_ref(), &elf].concat();
+        assert!(data["value"]["data"][0] == base64(&expected), "{path} is not what was deployed");
+    }
 }
 
 #[test]
