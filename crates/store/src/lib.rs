@@ -20,4 +20,8 @@ pub use schema::{connect, is_only_indexer, migrate};
 pub use state::load_state;
 pub use tiles::{Log, load_tiles};
 
-pub use sqlx::{PgConnection, PgPool};
+pub use sqlx::pool::PoolConnection;
+pub use sqlx::{PgConnection, PgPool, Postgres};
+
+/// A connection lent by the pool.
+pub type PgPoolConnection = PoolConnection<Postgres>;

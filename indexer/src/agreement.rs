@@ -1,0 +1,76 @@
+//! What the servers' accounts say of the state, at the events at which they stand.
+
+use counterfoil_client::AccountAt;
+use counterfoil_core::{CheckError, CheckedHead, HeadMismatch, LedgerState};
+
+/// One reading of a ledger's account from each server, compared with the state as it passes by.
+#[derive(Debug)]
+pub struct Agreement {
+    /// How many servers must say the same.
+    quorum: usize,
+    readings: Vec<Reading>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    server: String,
+    at: AccountAt,
+    verdict: Option<Result<CheckedHead, Box<HeadMismatch>>>,
+}
+
+impl Agreement {
+    /// Starts with one reading from each server that answered.
+    #[must_use]
+    pub fn new(quorum: usize, readings: Vec<(String, AccountAt)>) -> Self {
+        let reading = |(server, at)| Reading { server, at, verdict: None };
+        Self { quorum, readings: readings.into_iter().map(reading).collect() }
+    }
+
+    /// Compares the state with all accounts that stand where it stands.
+    pub fn compare(&mut self, state: &LedgerState) {
+        for reading in &mut self.readings {
+            match state.check(&reading.at.account) {
+                Ok(head) => reading.verdict = Some(Ok(head)),
+                Err(CheckError::Differs(heads)) => reading.verdict = Some(Err(heads)),
+                Err(CheckError::DifferentMoment { .. }) => {}
+            }
+        }
+    }
+
+    /// The number of events that the account furthest ahead has.
+    #[must_use]
+    pub fn newest_event_seq(&self) -> u64 {
+        self.readings.iter().map(|reading| reading.at.account.events.size().get()).max().unwrap_or(0)
+    }
+
+    /// The newest heads that a quorum of servers confirmed, with the slot of the reading: those servers' accounts
+    /// equalled the state there or further on, and the state only ever grew.
+    #[must_use]
+    pub fn checked(&self) -> Option<(CheckedHead, u64)> {
+        let mut agreed: Vec<(CheckedHead, u64)> = self
+            .readings
+            .iter()
+            .filter_map(|reading| Some((*reading.verdict.as_ref()?.as_ref().ok()?, reading.at.slot)))
+            .collect();
+        agreed.sort_by_key(|(head, _)| std::cmp::Reverse(head.head().events.size));
+        agreed.get(self.quorum.checked_sub(1)?).copied()
+    }
+
+    /// The heads that a quorum of servers holds against ours, with the servers' names.
+    #[must_use]
+    pub fn refuted(&self) -> Option<(&HeadMismatch, Vec<&str>)> {
+        let against = |heads: &HeadMismatch| -> Vec<&str> {
+            let same = self.disagreeing().filter(|(_, other)| other.account == heads.account);
+            same.map(|(server, _)| server).collect()
+        };
+        self.disagreeing().map(|(_, heads)| (heads, against(heads))).find(|(_, servers)| servers.len() >= self.quorum)
+    }
+
+    /// Each server whose account differs from the state.
+    pub fn disagreeing(&self) -> impl Iterator<Item = (&str, &HeadMismatch)> {
+        self.readings.iter().filter_map(|reading| match &reading.verdict {
+            Some(Err(heads)) => Some((reading.server.as_str(), &**heads)),
+            _ => None,
+        })
+    }
+}

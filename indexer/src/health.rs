@@ -1,0 +1,154 @@
+//! What the operator is told: /livez, /readyz, /metrics.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use counterfoil_core::LedgerId;
+use prometheus::{Encoder, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use serde_json::json;
+
+use crate::follow::Progress;
+
+/// How a ledger is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Up to date, or on the way.
+    Following,
+    /// Something did not answer, or an event is missing; it is tried again by itself.
+    Retrying {
+        /// What.
+        reason: String,
+    },
+    /// A person must look.
+    Halted {
+        /// Why: both heads.
+        reason: String,
+    },
+}
+
+/// How a ledger is, and how far.
+#[derive(Clone, Debug)]
+pub struct LedgerHealth {
+    /// How it is.
+    pub condition: Condition,
+    /// How far it was after the last good pass; what was known is kept when this is none.
+    pub progress: Option<Progress>,
+}
+
+/// What the indexer tells. Clones share it.
+#[derive(Clone)]
+pub struct Health {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    ledgers: Mutex<BTreeMap<LedgerId, LedgerHealth>>,
+    registry: Registry,
+    passes: IntGauge,
+    events: IntGaugeVec,
+    condition: IntGaugeVec,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Health {
+    /// Nothing known yet.
+    ///
+    /// # Panics
+    /// Never: the metrics' names are constants of the right form.
+    #[must_use]
+    pub fn new() -> Self {
+        const VALID: &str = "names and labels are valid constants, each registered once";
+        let registry = Registry::new();
+        let passes = IntGauge::new("counterfoil_passes", "Passes over all ledgers since the start").expect(VALID);
+        let events = IntGaugeVec::new(
+            Opts::new("counterfoil_events", "Events of a ledger: in its account, applied, checked"),
+            &["ledger", "stage"],
+        )
+        .expect(VALID);
+        let condition = IntGaugeVec::new(
+            Opts::new("counterfoil_ledger_condition", "0 following, 1 retrying, 2 halted"),
+            &["ledger"],
+        )
+        .expect(VALID);
+        registry.register(Box::new(passes.clone())).expect(VALID);
+        registry.register(Box::new(events.clone())).expect(VALID);
+        registry.register(Box::new(condition.clone())).expect(VALID);
+        let ledgers = Mutex::default();
+        Self { shared: Arc::new(Shared { ledgers, registry, passes, events, condition }) }
+    }
+
+    /// A pass over all ledgers has ended.
+    pub fn passed(&self) {
+        self.shared.passes.inc();
+    }
+
+    /// Keeps how a ledger is.
+    pub fn set(&self, ledger: LedgerId, mut health: LedgerHealth) {
+        let name = ledger.to_string();
+        let condition = match health.condition {
+            Condition::Following => 0,
+            Condition::Retrying { .. } => 1,
+            Condition::Halted { .. } => 2,
+        };
+        self.shared.condition.with_label_values(&[name.as_str()]).set(condition);
+        if let Some(progress) = health.progress {
+            let stages = [("account", progress.account), ("applied", progress.applied), ("checked", progress.checked)];
+            for (stage, events) in stages {
+                let events = i64::try_from(events).unwrap_or(i64::MAX);
+                self.shared.events.with_label_values(&[name.as_str(), stage]).set(events);
+            }
+        }
+        let mut ledgers = self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
+        health.progress = health.progress.or_else(|| ledgers.get(&ledger)?.progress);
+        ledgers.insert(ledger, health);
+    }
+
+    /// The three routes.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/livez", get(async || "ok"))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(metrics))
+            .with_state(self.clone())
+    }
+}
+
+/// Ready: every ledger was looked at and none waits or halts, and what was applied is checked.
+async fn readyz(State(health): State<Health>) -> impl IntoResponse {
+    let ledgers = health.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut problems = BTreeMap::new();
+    for (ledger, health) in ledgers.iter() {
+        let problem = match (&health.condition, &health.progress) {
+            (Condition::Halted { reason }, _) => Some(format!("halted: {reason}")),
+            (Condition::Retrying { reason }, _) => Some(format!("retrying: {reason}")),
+            (Condition::Following, Some(at)) if at.checked < at.account => {
+                Some(format!("{} of {} events are checked", at.checked, at.account))
+            }
+            (Condition::Following, _) => None,
+        };
+        if let Some(problem) = problem {
+            problems.insert(ledger.to_string(), problem);
+        }
+    }
+    let is_ready = problems.is_empty() && health.shared.passes.get() > 0;
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": is_ready, "ledgers": ledgers.len(), "problems": problems })))
+}
+
+async fn metrics(State(health): State<Health>) -> impl IntoResponse {
+    let mut text = Vec::new();
+    match TextEncoder::new().encode(&health.shared.registry.gather(), &mut text) {
+        Ok(()) => (StatusCode::OK, text),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),
+    }
+}

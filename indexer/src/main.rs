@@ -1,0 +1,75 @@
+//! `counterfoil-indexer`: follows ledgers, verifies every event, keeps the index.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use counterfoil_client::idl;
+use counterfoil_core::{LedgerId, ProgramId};
+use counterfoil_indexer::{Config, run};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Copies the events of Counterfoil ledgers into PostgreSQL and proves the copy against the chain.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: String,
+    /// A JSON-RPC server; give it several times for several. The first delivers events.
+    #[arg(long = "rpc", env = "COUNTERFOIL_RPC", value_delimiter = ',', required = true, hide_env_values = true)]
+    rpc_urls: Vec<String>,
+    /// A server's WebSocket URL, to hear of news sooner.
+    #[arg(long = "ws", env = "COUNTERFOIL_WS", hide_env_values = true)]
+    ws_url: Option<String>,
+    /// How many of the servers must report the same account before it counts. Default: more than half.
+    #[arg(long)]
+    quorum: Option<usize>,
+    /// The program's address. Default: the one that its IDL declares.
+    #[arg(long, default_value_t = idl::declared_program())]
+    program: ProgramId,
+    /// A ledger to follow; give it several times for several. Default: all of the program's.
+    #[arg(long = "ledger")]
+    ledgers: Vec<LedgerId>,
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, default_value = "127.0.0.1:9300")]
+    listen: SocketAddr,
+    /// The longest time between two looks at the chain, in milliseconds.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..))]
+    poll_ms: u64,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+
+    let majority = arguments.rpc_urls.len() / 2 + 1;
+    let config = Config {
+        database_url: arguments.database_url,
+        rpc_urls: arguments.rpc_urls,
+        ws_url: arguments.ws_url,
+        quorum: arguments.quorum.unwrap_or(majority),
+        program: arguments.program,
+        ledgers: BTreeSet::from_iter(arguments.ledgers),
+        listen: arguments.listen,
+        poll_interval: Duration::from_millis(arguments.poll_ms),
+    };
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    run(config, async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+    .await
+}

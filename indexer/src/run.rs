@@ -1,0 +1,127 @@
+//! The process: be the only indexer, then pass after pass until told to stop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use counterfoil_client::{Rpc, Source, watch_program};
+use counterfoil_core::{LedgerId, ProgramId};
+use counterfoil_store::{PgPool, connect, is_only_indexer, migrate};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use crate::health::Health;
+use crate::{Indexer, Selection};
+
+const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+const CONNECTIONS: u32 = 8;
+
+/// How the indexer is run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The index. Holds a password: keep it out of logs.
+    pub database_url: String,
+    /// JSON-RPC servers; the first delivers events. Not trusted.
+    pub rpc_urls: Vec<String>,
+    /// A server's WebSocket URL, for hints. Not trusted.
+    pub ws_url: Option<String>,
+    /// How many of the servers must report the same account, 1 to all.
+    pub quorum: usize,
+    /// The program.
+    pub program: ProgramId,
+    /// The ledgers; none for all of the program's.
+    pub ledgers: BTreeSet<LedgerId>,
+    /// Where /livez, /readyz and /metrics are served.
+    pub listen: SocketAddr,
+    /// The longest time between two passes.
+    pub poll_interval: Duration,
+}
+
+/// Runs until `stop` is ready.
+///
+/// # Errors
+/// When the database cannot be reached or brought to this version, or the address cannot be listened on.
+pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let servers = config.rpc_urls.len();
+    ensure!((1..=servers).contains(&config.quorum), "the quorum must be 1 to {servers}, the count of servers");
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
+    let pool = connect(&config.database_url, CONNECTIONS, STATEMENT_TIMEOUT)
+        .await
+        .context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
+    migrate(&pool).await?;
+    let health = Health::new();
+    info!(listen = %listener.local_addr()?, "health is served on http://{}/readyz", listener.local_addr()?);
+
+    let wake = Arc::new(Notify::new());
+    let work = async {
+        tokio::select! {
+            result = axum::serve(listener, health.router()) => result.context("the health server ended"),
+            result = index(&config, &pool, &health, &wake) => result,
+            () = hints(&config, &wake) => Ok(()),
+        }
+    };
+    tokio::select! {
+        result = work => result?,
+        () = stop => info!("stopping"),
+    }
+    pool.close().await;
+    Ok(())
+}
+
+async fn hints(config: &Config, wake: &Notify) {
+    match &config.ws_url {
+        Some(url) => watch_program(url, config.program, wake).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Becomes the only indexer of the database, works as long as it is, and stands by again when it lost that.
+async fn index(config: &Config, pool: &PgPool, health: &Health, wake: &Notify) -> anyhow::Result<()> {
+    let mut is_told = false;
+    loop {
+        let mut lock = pool.acquire().await.context("cannot reach the database")?;
+        if !is_only_indexer(&mut lock).await? {
+            if !is_told {
+                warn!("another indexer is at work on this database; standing by");
+                is_told = true;
+            }
+            drop(lock);
+            sleep(STANDBY_INTERVAL).await;
+            continue;
+        }
+        is_told = false;
+        let mut indexer = Indexer {
+            program: config.program,
+            sources: config.rpc_urls.iter().map(|url| Rpc::new(url, config.program)).collect(),
+            quorum: config.quorum,
+            selection: match config.ledgers.is_empty() {
+                true => Selection::All,
+                false => Selection::These(config.ledgers.clone()),
+            },
+            pool: pool.clone(),
+            health: health.clone(),
+            memory: BTreeMap::new(),
+        };
+        // The lock lives as long as its connection: asking for it again on that connection shows that it does.
+        while matches!(is_only_indexer(&mut lock).await, Ok(true)) {
+            pass(&mut indexer).await;
+            let _ = timeout(config.poll_interval, wake.notified()).await;
+        }
+        warn!("the connection that held the lock is gone; standing by");
+        drop(lock.detach());
+    }
+}
+
+async fn pass<S: Source>(indexer: &mut Indexer<S>) {
+    if let Err(error) = indexer.pass(Instant::now()).await {
+        error!("no list of ledgers could be had, trying again: {error}");
+    }
+}
