@@ -2,6 +2,16 @@
 -- whole from it. Rows are inserted once and never changed, but for the cursor. Hashes are SHA-256. "Applied" is
 -- what was recomputed from events; "checked" is what moreover equals the account on the chain.
 
+-- The one cluster and program that all rows come from.
+create table cluster (
+    is_only boolean primary key default true,
+    genesis_hash bytea not null,
+    program bytea not null,
+    constraint cluster_is_only check (is_only),
+    constraint cluster_genesis_hash_length check (octet_length(genesis_hash) = 32),
+    constraint cluster_program_length check (octet_length(program) = 32)
+);
+
 -- The number stands for the 32-byte address in the big tables.
 create table ledger (
     id integer generated always as identity primary key,

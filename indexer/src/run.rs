@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use counterfoil_client::{Rpc, Source, watch_program};
 use counterfoil_core::{LedgerId, ProgramId};
-use counterfoil_store::{PgPool, connect, is_only_indexer, migrate};
+use counterfoil_store::{Cluster, PgPool, bind_cluster, connect, is_only_indexer, migrate};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -57,6 +57,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
         .await
         .context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
     migrate(&pool).await?;
+    bind_to_cluster(&config, &pool).await?;
     let health = Health::new();
     info!(listen = %listener.local_addr()?, "health is served on http://{}/readyz", listener.local_addr()?);
 
@@ -73,6 +74,16 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
         () = stop => info!("stopping"),
     }
     pool.close().await;
+    Ok(())
+}
+
+/// Makes sure that all servers are of the one cluster that the index is of.
+async fn bind_to_cluster(config: &Config, pool: &PgPool) -> anyhow::Result<()> {
+    for url in &config.rpc_urls {
+        let genesis_hash = Rpc::new(url, config.program).fetch_genesis_hash().await?;
+        let cluster = Cluster { genesis_hash, program: config.program };
+        bind_cluster(&mut *pool.acquire().await?, cluster).await?;
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use counterfoil_core::account::{LEDGER_BYTES, LEDGER_DISCRIMINATOR};
-use counterfoil_core::{LedgerAccount, LedgerId, ProgramId};
+use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use solana_account_decoder_client_types::{UiAccount, UiAccountEncoding, UiDataSliceConfig};
 use solana_commitment_config::CommitmentConfig;
@@ -50,12 +50,12 @@ impl Rpc {
         self.program
     }
 
-    /// The hash of the cluster's first block, which names the cluster. Base58.
+    /// The hash of the cluster's first block, which names the cluster.
     ///
     /// # Errors
     /// [`ClientError::Rpc`].
-    pub async fn fetch_genesis_hash(&self) -> Result<String, ClientError> {
-        Ok(self.client.get_genesis_hash().await.map_err(self.failed("getGenesisHash"))?.to_string())
+    pub async fn fetch_genesis_hash(&self) -> Result<GenesisHash, ClientError> {
+        Ok(GenesisHash(self.client.get_genesis_hash().await.map_err(self.failed("getGenesisHash"))?.to_bytes()))
     }
 
     pub(crate) const fn client(&self) -> &RpcClient {

@@ -69,3 +69,7 @@ key_type! {
     /// An on-chain program.
     ProgramId
 }
+key_type! {
+    /// The hash of a cluster's first block, which names the cluster.
+    GenesisHash
+}

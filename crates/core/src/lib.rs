@@ -8,11 +8,15 @@ extern crate alloc;
 pub mod account;
 pub mod bytes;
 pub mod event;
+#[cfg(feature = "receipt")]
+pub mod json;
 pub mod key;
 pub mod limits;
+#[cfg(feature = "receipt")]
+pub mod receipt;
 pub mod state;
 
 pub use account::{AccountError, LedgerAccount, LedgerHead};
 pub use event::{Event, EventBody, EventError, EventHeader};
-pub use key::{LedgerId, ParseKeyError, ProgramId, Wallet};
+pub use key::{GenesisHash, LedgerId, ParseKeyError, ProgramId, Wallet};
 pub use state::{ApplyError, CheckError, CheckedHead, HeadMismatch, LedgerState, VerifiedAppend, VerifiedEntry};

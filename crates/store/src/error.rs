@@ -2,6 +2,8 @@
 
 use counterfoil_core::LedgerId;
 
+use crate::Cluster;
+
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -29,6 +31,9 @@ pub enum StoreError {
         /// What is wrong.
         problem: String,
     },
+    /// The index holds another cluster's or another program's ledgers.
+    #[error(transparent)]
+    WrongCluster(Box<WrongCluster>),
     /// The ledger is not in the index.
     #[error("ledger {0} is not in the index")]
     UnknownLedger(LedgerId),
@@ -40,6 +45,19 @@ pub enum StoreError {
         /// The number.
         value: u64,
     },
+}
+
+/// The index and the chain are not of one cluster and program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the index holds ledgers of cluster {}, program {}; these are of cluster {}, program {}: use another database",
+    bound.genesis_hash, bound.program, found.genesis_hash, found.program
+)]
+pub struct WrongCluster {
+    /// Where the rows come from.
+    pub bound: Cluster,
+    /// What was to be written.
+    pub found: Cluster,
 }
 
 impl StoreError {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod cluster;
 mod commit;
 mod convert;
 mod error;
@@ -11,8 +12,9 @@ mod schema;
 mod state;
 mod tiles;
 
+pub use cluster::{Cluster, bind_cluster, load_cluster};
 pub use commit::{CommittedIn, commit, mark_checked};
-pub use error::StoreError;
+pub use error::{StoreError, WrongCluster};
 pub use halt::{Halt, clear_halt, halt};
 pub use ledger::{LedgerRow, add_ledger, load_ledger, load_ledgers};
 pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};
