@@ -1,7 +1,6 @@
 //! `counterfoil-indexer`: follows ledgers, verifies every event, keeps the index.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,8 +9,7 @@ use clap::Parser;
 use counterfoil_client::idl;
 use counterfoil_core::{LedgerId, ProgramId};
 use counterfoil_indexer::{Config, run};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use counterfoil_service::{StopSignals, log_to_stderr};
 
 /// Copies the events of Counterfoil ledgers into PostgreSQL and proves the copy against the chain.
 #[derive(Parser)]
@@ -41,18 +39,16 @@ struct Arguments {
     /// The longest time between two looks at the chain, in milliseconds.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..))]
     poll_ms: u64,
+    /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
+    #[arg(long)]
+    exit_with_stdin: bool,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
-
+    log_to_stderr("info,sqlx=warn");
+    let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;
     let majority = arguments.rpc_urls.len() / 2 + 1;
     let config = Config {
         database_url: arguments.database_url,
@@ -64,12 +60,5 @@ async fn main() -> anyhow::Result<()> {
         listen: arguments.listen,
         poll_interval: Duration::from_millis(arguments.poll_ms),
     };
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    run(config, async move {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-    .await
+    run(config, async move { stop.received().await }).await
 }

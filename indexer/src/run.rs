@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use counterfoil_client::{Rpc, Source, watch_program};
 use counterfoil_core::{LedgerId, ProgramId};
+use counterfoil_service::announce;
 use counterfoil_store::{Cluster, PgPool, bind_cluster, connect, is_only_indexer, migrate};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -59,7 +61,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     migrate(&pool).await?;
     bind_to_cluster(&config, &pool).await?;
     let health = Health::new();
-    info!(listen = %listener.local_addr()?, "health is served on http://{}/readyz", listener.local_addr()?);
+    announce(&json!({ "url": format!("http://{}", listener.local_addr()?) })).context("standard output is closed")?;
 
     let wake = Arc::new(Notify::new());
     let work = async {
