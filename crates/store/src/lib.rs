@@ -18,9 +18,9 @@ pub use error::{StoreError, WrongCluster};
 pub use halt::{Halt, clear_halt, halt};
 pub use ledger::{LedgerRow, add_ledger, load_ledger, load_ledgers};
 pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};
-pub use schema::{connect, is_only_indexer, migrate};
+pub use schema::{Snapshot, connect, is_only_indexer, migrate, snapshot};
 pub use state::load_state;
-pub use tiles::{Log, load_tiles};
+pub use tiles::{Log, TileSet, load_tile_sets, load_tiles};
 
 pub use sqlx::pool::PoolConnection;
 pub use sqlx::{PgConnection, PgPool, Postgres};

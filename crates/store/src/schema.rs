@@ -32,6 +32,17 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     Ok(sqlx::migrate!("../../migrations").run(pool).await?)
 }
 
+/// A read-only transaction that sees one moment of the database, whatever is written meanwhile.
+pub type Snapshot = sqlx::Transaction<'static, sqlx::Postgres>;
+
+/// Begins a [`Snapshot`]. Drop it to end it.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, StoreError> {
+    Ok(pool.begin_with("begin isolation level repeatable read read only").await?)
+}
+
 /// Tries to become the database's only indexer, for as long as the connection lives.
 ///
 /// # Errors
