@@ -6,6 +6,7 @@ mod decode;
 mod error;
 pub mod idl;
 pub mod instruction;
+mod keypair;
 mod program;
 mod rpc;
 mod send;
@@ -14,6 +15,7 @@ mod watch;
 
 pub use decode::{InnerInstruction, TransactionRecord, decode};
 pub use error::ClientError;
+pub use keypair::read_keypair;
 pub use program::{ProgramInfo, fetch_program};
 pub use rpc::Rpc;
 pub use send::{Sent, entries_that_fit, send};

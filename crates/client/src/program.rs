@@ -3,6 +3,7 @@
 use counterfoil_core::bytes::Reader;
 use counterfoil_core::{ProgramId, Wallet};
 use sha2::{Digest, Sha256};
+use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
 
 use crate::address::key;
@@ -31,9 +32,10 @@ pub struct ProgramInfo {
 /// # Errors
 /// [`ClientError::NoProgram`], [`ClientError::Rpc`], [`ClientError::Malformed`].
 pub async fn fetch_program(rpc: &Rpc) -> Result<ProgramInfo, ClientError> {
+    let finalized = CommitmentConfig::finalized();
     let program = rpc.program();
     let no_program = || ClientError::NoProgram { server: rpc.name().to_owned(), program };
-    let (_, account) = rpc.fetch_raw_account(key(program.0)).await?;
+    let (_, account) = rpc.fetch_raw_account(key(program.0), finalized).await?;
     let (owner, data) = account.ok_or_else(no_program)?;
     if owner != UPGRADEABLE_LOADER {
         return Ok(ProgramInfo {
@@ -45,7 +47,7 @@ pub async fn fetch_program(rpc: &Rpc) -> Result<ProgramInfo, ClientError> {
     }
     let mut reader = Reader::new(&data);
     let (Ok(2), Ok(data_address)) = (reader.u32(), reader.array()) else { return Err(no_program()) };
-    let (_, account) = rpc.fetch_raw_account(key(data_address)).await?;
+    let (_, account) = rpc.fetch_raw_account(key(data_address), finalized).await?;
     let (_, data) = account.ok_or_else(no_program)?;
     read_program_data(program, &data).ok_or_else(|| rpc.malformed("getAccountInfo", "a program without its data"))
 }

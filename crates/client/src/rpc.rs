@@ -81,11 +81,12 @@ impl Rpc {
     pub(crate) async fn fetch_raw_account(
         &self,
         address: Pubkey,
+        commitment: CommitmentConfig,
     ) -> Result<(u64, Option<(Pubkey, Vec<u8>)>), ClientError> {
         const METHOD: &str = "getAccountInfo";
         let config = RpcAccountInfoConfig {
             encoding: Some(UiAccountEncoding::Base64),
-            commitment: Some(CommitmentConfig::finalized()),
+            commitment: Some(commitment),
             ..Default::default()
         };
         let response = self.client.get_ui_account_with_config(&address, config).await.map_err(self.failed(METHOD))?;
@@ -97,6 +98,26 @@ impl Rpc {
         let owner = Pubkey::from_str(&account.owner).map_err(|error| self.malformed(method, error))?;
         let data = account.data.decode().ok_or_else(|| self.malformed(method, "data that cannot be decoded"))?;
         Ok((owner, data))
+    }
+
+    /// The ledger's account as the cluster has confirmed it, which a fork can still take back: for appending, never
+    /// for believing.
+    ///
+    /// # Errors
+    /// As [`Source::fetch_account`].
+    pub async fn fetch_confirmed_account(&self, ledger: LedgerId) -> Result<AccountAt, ClientError> {
+        self.fetch_account_at(ledger, CommitmentConfig::confirmed()).await
+    }
+
+    async fn fetch_account_at(&self, ledger: LedgerId, commitment: CommitmentConfig) -> Result<AccountAt, ClientError> {
+        let (slot, account) = self.fetch_raw_account(key(ledger.0), commitment).await?;
+        let (owner, data) = account.ok_or_else(|| ClientError::NoLedger { server: self.server.clone(), ledger })?;
+        if owner.to_bytes() != self.program.0 {
+            let owner = ProgramId(owner.to_bytes());
+            return Err(ClientError::WrongOwner { ledger, owner, program: self.program });
+        }
+        let account = LedgerAccount::decode(&data).map_err(|source| ClientError::Account { ledger, source })?;
+        Ok(AccountAt { slot, account })
     }
 
     async fn fetch_transaction(&self, listed: &ListedTransaction) -> Result<TransactionRecord, ClientError> {
@@ -141,14 +162,7 @@ impl Source for Rpc {
     }
 
     async fn fetch_account(&self, ledger: LedgerId) -> Result<AccountAt, ClientError> {
-        let (slot, account) = self.fetch_raw_account(key(ledger.0)).await?;
-        let (owner, data) = account.ok_or_else(|| ClientError::NoLedger { server: self.server.clone(), ledger })?;
-        if owner.to_bytes() != self.program.0 {
-            let owner = ProgramId(owner.to_bytes());
-            return Err(ClientError::WrongOwner { ledger, owner, program: self.program });
-        }
-        let account = LedgerAccount::decode(&data).map_err(|source| ClientError::Account { ledger, source })?;
-        Ok(AccountAt { slot, account })
+        self.fetch_account_at(ledger, CommitmentConfig::finalized()).await
     }
 
     async fn list_transactions(&self, ledger: LedgerId, since: u64) -> Result<Vec<ListedTransaction>, ClientError> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 pub(crate) struct Binaries {
+    pub(crate) createdb: PathBuf,
     pub(crate) initdb: PathBuf,
     pub(crate) pg_ctl: PathBuf,
     pub(crate) pg_isready: PathBuf,
@@ -23,6 +24,7 @@ impl Binaries {
     fn in_folder(folder: &Path) -> Option<Self> {
         let program = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
         Some(Self {
+            createdb: program("createdb")?,
             initdb: program("initdb")?,
             pg_ctl: program("pg_ctl")?,
             pg_isready: program("pg_isready")?,

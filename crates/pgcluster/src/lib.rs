@@ -73,11 +73,11 @@ pub enum Durability {
 }
 
 /// A running cluster. Dropping it stops the server and keeps the data.
-#[derive(Debug)]
 pub struct Cluster {
     server: Child,
     port: u16,
     password: String,
+    createdb: PathBuf,
 }
 
 impl Cluster {
@@ -100,7 +100,7 @@ impl Cluster {
         stop_leftover(&binaries, &owner, &data);
         let port = free_port().map_err(at("finding a free port for", folder))?;
         let server = spawn(&binaries, &owner, folder, &data, port, durability)?;
-        let mut cluster = Self { server, port, password };
+        let mut cluster = Self { server, port, password, createdb: binaries.createdb.clone() };
         cluster.wait_until_ready(&binaries, folder)?;
         Ok(cluster)
     }
@@ -109,6 +109,23 @@ impl Cluster {
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{SUPERUSER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+
+    /// Makes an empty database.
+    ///
+    /// # Errors
+    /// [`ClusterError::Failed`] when it is there already or the name is none.
+    pub fn create_database(&self, name: &str) -> Result<(), ClusterError> {
+        let output = Command::new(&self.createdb)
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", SUPERUSER, "--no-password", name])
+            .env("PGPASSWORD", &self.password)
+            .output()
+            .map_err(at("running", &self.createdb))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(ClusterError::Failed { program: self.createdb.clone(), message })
     }
 
     /// The port on 127.0.0.1.
@@ -159,6 +176,12 @@ impl Drop for Cluster {
             thread::sleep(POLL_INTERVAL);
         }
     }
+}
+
+/// Whether this process is root's, so that the cluster runs as another user, which must be able to reach its folder.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 fn initialise(binaries: &Binaries, owner: &Owner, folder: &Path, data: &Path) -> Result<(), ClusterError> {

@@ -16,7 +16,7 @@ pub(crate) struct Owner {
 impl Owner {
     /// None when this is root and there is no unprivileged user.
     pub(crate) fn for_this_process() -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
+        if !crate::is_root() {
             return Some(Self { other: None });
         }
         let users = fs::read_to_string("/etc/passwd").ok()?;

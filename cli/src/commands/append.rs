@@ -1,0 +1,155 @@
+//! `counterfoil append`: as many entries per transaction as fit, each written once.
+
+use std::io::{self, BufRead};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use counterfoil_client::{ClientError, Keypair, Rpc, entries_that_fit, instruction, send};
+use counterfoil_core::limits::ledger_flag;
+use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
+use merkle_log::{TreeHead, hash_leaf};
+
+use crate::context::{Options, wallet_of};
+use crate::output::progress;
+
+/// The program's error when somebody else appended first.
+const UNEXPECTED_SIZE: u32 = 6006;
+
+/// What to append, and where.
+#[derive(Args)]
+pub struct Arguments {
+    /// The ledger.
+    ledger: LedgerId,
+    /// The entry, as text.
+    #[arg(conflicts_with_all = ["file", "jsonl"], required_unless_present_any = ["file", "jsonl"])]
+    entry: Option<String>,
+    /// Append this file's bytes as one entry.
+    #[arg(long, conflicts_with = "jsonl")]
+    file: Option<PathBuf>,
+    /// Append each line of standard input, which must be JSON, as one entry: its bytes without the line's end.
+    #[arg(long)]
+    jsonl: bool,
+}
+
+/// Runs it.
+pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let key = options.wallet()?;
+    let rpc = options.rpc();
+    let entries = read_entries(&arguments)?;
+    if entries.is_empty() {
+        eprintln!("standard input has no lines: nothing to append");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut appender = Appender::start(&rpc, arguments.ledger, &key).await?;
+    appender.expect_that_each_fits(&entries)?;
+    let bar = progress(entries.len() as u64, "entries");
+    let mut rest = entries.as_slice();
+    let mut last = None;
+    while !rest.is_empty() {
+        let count = entries_that_fit(&rpc, arguments.ledger, wallet_of(&key), appender.is_writer, rest);
+        let (batch, after) = rest.split_at(count);
+        let first = appender.append(batch).await.with_context(|| {
+            let done = entries.len() - rest.len();
+            format!("{done} of {} entries are appended; this and what follows is not", entries.len())
+        })?;
+        rest = after;
+        bar.inc(count as u64);
+        last = Some(first + count as u64 - 1);
+    }
+    bar.finish_and_clear();
+    let last = last.context("no entry was appended")?;
+    let first = last + 1 - entries.len() as u64;
+    match entries.len() {
+        1 => println!("appended entry {last}"),
+        count => println!("appended {count} entries, {first} to {last}"),
+    }
+    eprintln!("once finalized and indexed: counterfoil receipt {} {last}", arguments.ledger);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_entries(arguments: &Arguments) -> anyhow::Result<Vec<Vec<u8>>> {
+    if let Some(entry) = &arguments.entry {
+        return Ok(vec![entry.clone().into_bytes()]);
+    }
+    if let Some(path) = &arguments.file {
+        return Ok(vec![std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?]);
+    }
+    let mut entries = Vec::new();
+    for (number, line) in (1..).zip(io::stdin().lock().lines()) {
+        let line = line.with_context(|| format!("line {number} of standard input is not UTF-8 text"))?;
+        let json: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&line);
+        json.with_context(|| format!("line {number} of standard input is not JSON; nothing was appended"))?;
+        entries.push(line.into_bytes());
+    }
+    Ok(entries)
+}
+
+struct Appender<'a> {
+    rpc: &'a Rpc,
+    ledger: LedgerId,
+    key: &'a Keypair,
+    wallet: Wallet,
+    is_writer: bool,
+    account: LedgerAccount,
+}
+
+impl<'a> Appender<'a> {
+    async fn start(rpc: &'a Rpc, ledger: LedgerId, key: &'a Keypair) -> anyhow::Result<Self> {
+        let wallet = wallet_of(key);
+        let account = rpc.fetch_confirmed_account(ledger).await?.account;
+        ensure!(account.flags & ledger_flag::SEALED == 0, "ledger {ledger} is sealed: nothing can be appended to it");
+        let is_writer = account.authority != wallet && account.flags & ledger_flag::OPEN == 0;
+        Ok(Self { rpc, ledger, key, wallet, is_writer, account })
+    }
+
+    /// Before anything is sent: an entry too large would otherwise stop the work in the middle.
+    fn expect_that_each_fits(&self, entries: &[Vec<u8>]) -> anyhow::Result<()> {
+        for (number, entry) in (1..).zip(entries) {
+            ensure!(!entry.is_empty(), "entry {number} has no bytes; nothing was appended");
+            let alone = std::slice::from_ref(entry);
+            if entries_that_fit(self.rpc, self.ledger, self.wallet, self.is_writer, alone) == 0 {
+                bail!(
+                    "entry {number} has {} bytes, which do not fit a transaction of 1,232 bytes with all that it \
+                     needs besides; append its SHA-256 and keep the content elsewhere. Nothing was appended",
+                    entry.len()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends one transaction's entries and returns the first one's index.
+    ///
+    /// The expected size makes a second execution impossible, so signing anew after an unknown outcome is safe.
+    async fn append(&mut self, batch: &[Vec<u8>]) -> anyhow::Result<u64> {
+        loop {
+            let first = self.account.entries.size().get();
+            let mut grown = self.account.entries.clone();
+            for entry in batch {
+                grown.append_leaf(&hash_leaf(entry)).context("the ledger is full")?;
+            }
+            let instruction =
+                instruction::append(self.rpc.program(), self.ledger, self.wallet, self.is_writer, Some(first), batch);
+            match send(self.rpc, self.key, instruction).await {
+                Ok(_) => {
+                    self.account.entries = grown;
+                    return Ok(first);
+                }
+                // Somebody else appended, or our own transaction arrived without our hearing of it.
+                Err(ClientError::Refused { code: UNEXPECTED_SIZE, .. } | ClientError::Expired { .. }) => {
+                    self.account = self.rpc.fetch_confirmed_account(self.ledger).await?.account;
+                    if holds(&self.account, &grown.head()) {
+                        return Ok(first);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+fn holds(account: &LedgerAccount, head: &TreeHead) -> bool {
+    account.heads.contains(head)
+}

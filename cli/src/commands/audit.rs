@@ -1,0 +1,153 @@
+//! `counterfoil audit LEDGER`: every entry and event, recomputed, compared with the chain.
+
+use std::collections::VecDeque;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use counterfoil_core::{CheckError, Event, EventBody, LedgerId, LedgerState};
+use indicatif::ProgressBar;
+use tokio::time::sleep;
+
+use crate::api::Api;
+use crate::context::{Options, quorum};
+use crate::heads::{self, Reading};
+use crate::output::progress;
+
+const PAGE: u64 = 1_000;
+/// How often an API that is behind the chain is asked again, and after how long.
+const ATTEMPTS: u32 = 60;
+const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What to audit.
+#[derive(Args)]
+pub struct Arguments {
+    /// The ledger.
+    ledger: LedgerId,
+    /// How many of the servers must have exactly what the API serves. Default: more than half.
+    #[arg(long)]
+    quorum: Option<usize>,
+}
+
+/// Runs it.
+pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    match audit(options, &arguments).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            println!("AUDIT FAILED: {error:#}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn audit(options: &Options, arguments: &Arguments) -> anyhow::Result<()> {
+    let rpcs = options.rpcs();
+    let quorum = quorum(arguments.quorum, rpcs.len())?;
+    let mut readings = heads::read(&rpcs, arguments.ledger, quorum).await?;
+    readings.sort_by_key(|reading| reading.at.account.events.size());
+    let newest = readings.last().context("no server reported the ledger")?;
+    let events = newest.at.account.events.size().get();
+    let bar = progress(newest.at.account.entries.size().get(), "entries");
+
+    let api = options.api()?;
+    wait_for_index(&api, arguments.ledger, events).await?;
+    let confirmed = recompute(&api, arguments.ledger, &readings, &bar).await?;
+    bar.finish_and_clear();
+    ensure!(confirmed >= quorum, "{confirmed} of {} servers have what the API serves, {quorum} are needed", rpcs.len());
+    let entries = newest.at.account.entries.head();
+    println!("AUDIT PASSED: ledger {}", arguments.ledger);
+    println!("  {} entries and {events} events were downloaded and recomputed", entries.size);
+    println!("  root {} is what {confirmed} of {} servers have, finalized", entries.root, rpcs.len());
+    Ok(())
+}
+
+async fn wait_for_index(api: &Api, ledger: LedgerId, events: u64) -> anyhow::Result<()> {
+    let mut has = 0;
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            sleep(ATTEMPT_INTERVAL).await;
+        }
+        has = api.fetch_ledger(ledger).await?.checked.map_or(0, |checked| checked.event_head.size);
+        if has >= events {
+            return Ok(());
+        }
+    }
+    bail!("the API has {has} of the chain's {events} events checked: its indexer waits or has halted, see its /readyz")
+}
+
+/// Applies every event with its entries; returns how many servers' accounts equal the result where they stand.
+async fn recompute(api: &Api, ledger: LedgerId, readings: &[Reading], bar: &ProgressBar) -> anyhow::Result<usize> {
+    let target = readings.last().map_or(0, |reading| reading.at.account.events.size().get());
+    let mut state = LedgerState::new(ledger);
+    let mut entries = Entries { api, ledger, next: 0, buffer: VecDeque::new() };
+    let mut confirmed = 0;
+    while state.event_seq().get() < target {
+        let page = api.fetch_events(ledger, state.event_seq().get(), PAGE).await?.events;
+        ensure!(!page.is_empty(), "the API does not serve event {} and what follows", state.event_seq());
+        for row in page {
+            if state.event_seq().get() == target {
+                break;
+            }
+            let mut event = Event::decode_leaf(&row.leaf).with_context(|| format!("event {}", row.seq))?;
+            if let EventBody::EntriesAppended { entries: carried } = &mut event.body {
+                *carried = entries.take(event.header.count).await?;
+            }
+            let count = event.header.count;
+            let (next, _) = state
+                .apply(event)
+                .with_context(|| format!("event {} does not follow from what was served before it", row.seq))?;
+            state = next;
+            bar.inc(count);
+            confirmed += compare(&state, readings)?;
+        }
+    }
+    Ok(confirmed)
+}
+
+/// Compares with all accounts that stand here; one that differs fails the audit.
+fn compare(state: &LedgerState, readings: &[Reading]) -> anyhow::Result<usize> {
+    let mut equal = 0;
+    for reading in readings {
+        match state.check(&reading.at.account) {
+            Ok(_) => equal += 1,
+            Err(CheckError::DifferentMoment { .. }) => {}
+            Err(error) => {
+                return Err(anyhow::Error::new(error).context(format!("{} contradicts the API", reading.server)));
+            }
+        }
+    }
+    Ok(equal)
+}
+
+/// The API's entries, page by page.
+struct Entries<'a> {
+    api: &'a Api,
+    ledger: LedgerId,
+    next: u64,
+    buffer: VecDeque<Vec<u8>>,
+}
+
+impl Entries<'_> {
+    async fn take(&mut self, count: u64) -> anyhow::Result<Vec<Vec<u8>>> {
+        let mut taken = Vec::new();
+        while (taken.len() as u64) < count {
+            if self.buffer.is_empty() {
+                self.fetch().await?;
+            }
+            taken.extend(self.buffer.pop_front());
+        }
+        Ok(taken)
+    }
+
+    async fn fetch(&mut self) -> anyhow::Result<()> {
+        let page = self.api.fetch_entries(self.ledger, self.next, PAGE).await?.entries;
+        ensure!(!page.is_empty(), "the API does not serve entry {} and what follows", self.next);
+        for entry in page {
+            ensure!(entry.index == self.next, "the API serves entry {} where entry {} belongs", entry.index, self.next);
+            self.buffer.push_back(entry.payload);
+            self.next += 1;
+        }
+        Ok(())
+    }
+}

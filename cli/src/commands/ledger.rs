@@ -1,0 +1,114 @@
+//! `counterfoil ledger create | show | list`, all straight from the chain.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use counterfoil_client::{Source, address, instruction, send};
+use counterfoil_core::limits::ledger_flag;
+use counterfoil_core::{LedgerAccount, LedgerId};
+
+use crate::context::{Options, parse_id, wallet_of};
+use crate::output::time;
+
+/// What to do with ledgers.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Creates a ledger; the wallet becomes its authority and pays about 0.03 SOL.
+    Create(Create),
+    /// Shows a ledger as the chain has it.
+    Show {
+        /// The ledger.
+        ledger: LedgerId,
+    },
+    /// Lists all ledgers of the program.
+    List,
+}
+
+/// How the ledger shall be.
+#[derive(Args)]
+pub struct Create {
+    /// The ledger's id, part of its address: 64 hex digits. Default: random.
+    #[arg(long, value_parser = parse_id)]
+    id: Option<[u8; 32]>,
+    /// Let anybody append.
+    #[arg(long)]
+    open: bool,
+    /// Let the authority and permitted writers append whole subtrees by their hash.
+    #[arg(long)]
+    allow_subtrees: bool,
+}
+
+/// Runs it.
+pub async fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Create(arguments) => create(options, arguments).await?,
+        Command::Show { ledger } => {
+            let at = options.rpc().fetch_account(ledger).await?;
+            println!("ledger            {ledger}");
+            show(&at.account);
+        }
+        Command::List => {
+            let mut ledgers = options.rpc().fetch_ledgers().await?;
+            ledgers.sort();
+            ledgers.iter().for_each(|ledger| println!("{ledger}"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn create(options: &Options, arguments: Create) -> anyhow::Result<()> {
+    let wallet = options.wallet()?;
+    let creator = wallet_of(&wallet);
+    let id = match arguments.id {
+        Some(id) => id,
+        None => {
+            let mut id = [0; 32];
+            getrandom::fill(&mut id).context("the system gave no randomness")?;
+            id
+        }
+    };
+    let mut flags = 0;
+    if arguments.open {
+        flags |= ledger_flag::OPEN;
+    }
+    if arguments.allow_subtrees {
+        flags |= ledger_flag::SUBTREES_ALLOWED;
+    }
+    let sent =
+        send(&options.rpc(), &wallet, instruction::create_ledger(options.program(), creator, &id, flags)).await?;
+    // The address alone on standard output, for scripts.
+    println!("{}", address::ledger(options.program(), creator, &id));
+    eprintln!("created in slot {} by transaction {}", sent.slot, sent.signature);
+    Ok(())
+}
+
+fn show(account: &LedgerAccount) {
+    let mut flags = Vec::new();
+    for (bit, name) in [
+        (ledger_flag::SEALED, "sealed"),
+        (ledger_flag::OPEN, "open to anybody"),
+        (ledger_flag::SUBTREES_ALLOWED, "subtrees allowed"),
+    ] {
+        if account.flags & bit != 0 {
+            flags.push(name);
+        }
+    }
+    let entries = account.entries.head();
+    let events = account.events.head();
+    println!("entries           {}", entries.size);
+    println!("root              {}", entries.root);
+    println!("events            {}", events.size);
+    println!("event root        {}", events.root);
+    println!("authority         {}", account.authority);
+    if let Some(pending) = account.pending_authority {
+        println!("offered to        {pending}");
+    }
+    println!("creator           {}", account.creator);
+    println!("flags             {}", if flags.is_empty() { "none".to_owned() } else { flags.join(", ") });
+    println!("by subtree        {} entries", account.leaves_by_subtree);
+    println!("created           slot {}, {}", account.created_slot, time(account.created_time));
+    if account.heads_written > 0 {
+        println!("last append       slot {}, {}", account.appended_slot, time(account.appended_time));
+    }
+}

@@ -1,0 +1,9 @@
+//! The subcommands, one file each.
+
+pub mod append;
+pub mod audit;
+pub mod dev;
+pub mod ledger;
+pub mod receipt;
+pub mod verify;
+pub mod writer;

@@ -1,0 +1,330 @@
+//! `counterfoil verify FILE`: recomputes the receipt, then asks servers of the user's choice for the head.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use counterfoil_client::{ProgramInfo, Rpc, fetch_program};
+use counterfoil_core::LedgerAccount;
+use counterfoil_core::receipt::{LogKind, Receipt, Relation, VerifiedReceipt, relate};
+use merkle_log::{Root, TreeHead, TreeSize, verify_consistency};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::commands::receipt;
+use crate::context::{Options, quorum};
+use crate::heads::{self, Reading};
+use crate::output::time;
+
+/// How often a server that is behind, or an API that is, is asked again, and after how long.
+const ATTEMPTS: u32 = 30;
+const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The SHA-256 of the program that this version was released with.
+const RELEASED_PROGRAM: &str = include_str!("../../../programs/counterfoil/release/counterfoil.so.sha256");
+
+/// What to verify, against what.
+#[derive(Args)]
+pub struct Arguments {
+    /// The receipt.
+    file: PathBuf,
+    /// How many of the servers must confirm it. Default: more than half.
+    #[arg(long)]
+    quorum: Option<usize>,
+    /// Ask nobody: compare with the heads given by --head and --event-head.
+    #[arg(long, requires = "head")]
+    offline: bool,
+    /// A head that you trust, SIZE:ROOT.
+    #[arg(long, requires = "offline", value_parser = parse_head)]
+    head: Option<TreeHead>,
+    /// An event log's head that you trust, SIZE:ROOT.
+    #[arg(long, requires = "offline", value_parser = parse_head)]
+    event_head: Option<TreeHead>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found, in plain lines.
+#[derive(Default)]
+struct Report {
+    checked: Vec<String>,
+    not_checked: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// Runs it.
+pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut report = Report::default();
+    let result = verify(options, &arguments, &mut report).await;
+    let is_verified = result.is_ok();
+    if arguments.json {
+        let error = result.as_ref().err().map(|error| format!("{error:#}"));
+        let document = json!({
+            "verified": is_verified,
+            "error": error,
+            "checked": report.checked,
+            "not_checked": report.not_checked,
+            "warnings": report.warnings,
+        });
+        println!("{document:#}");
+    } else {
+        match &result {
+            Ok(()) => println!("VERIFIED"),
+            Err(error) => println!("NOT VERIFIED: {error:#}"),
+        }
+        print_lines("checked", &report.checked);
+        print_lines("not checked", &report.not_checked);
+        print_lines("warning", &report.warnings);
+    }
+    Ok(if is_verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
+    let receipt = receipt::read(&arguments.file)?;
+    ensure!(
+        receipt.program == options.program(),
+        "the receipt is of program {}, you trust {}: another program's ledger proves nothing, unless you trust it and \
+         say so with --program",
+        receipt.program,
+        options.program()
+    );
+    let verified = receipt.verify().context("the receipt does not hold together")?;
+    let header = &verified.event().header;
+    report.checked.push(format!(
+        "entry {} of ledger {} ({} bytes, leaf hash {}) is under root {} of {} entries",
+        verified.index(),
+        receipt.ledger,
+        receipt.entry.payload.len(),
+        verified.leaf(),
+        receipt.head.root,
+        receipt.head.size,
+    ));
+    report.checked.push(format!(
+        "event {} says that {} appended it in slot {}, at {} by the chain's clock",
+        header.event_seq,
+        header.signer,
+        header.slot,
+        time(header.unix_time),
+    ));
+    report.not_checked.push("that what was written is true, or that everything was written".to_owned());
+    if arguments.offline {
+        offline(arguments, &verified, report)
+    } else {
+        online(options, arguments, &receipt, &verified, report).await
+    }
+}
+
+fn offline(arguments: &Arguments, verified: &VerifiedReceipt, report: &mut Report) -> anyhow::Result<()> {
+    let head = verified.head();
+    let trusted = arguments.head.context("--offline needs --head")?;
+    expect_pinned("head", &head.entries, &trusted)?;
+    report.checked.push("that root is the head that you gave".to_owned());
+    match arguments.event_head {
+        Some(trusted) => {
+            expect_pinned("event head", &head.events, &trusted)?;
+            report.checked.push("the event is under the event log's head that you gave".to_owned());
+        }
+        None => report.not_checked.push("who appended it, and when: no --event-head was given".to_owned()),
+    }
+    report.not_checked.push("the chain: --offline asked nobody".to_owned());
+    Ok(())
+}
+
+fn expect_pinned(what: &str, found: &TreeHead, trusted: &TreeHead) -> anyhow::Result<()> {
+    ensure!(
+        found == trusted,
+        "the receipt's {what} is {}:{}, you trust {}:{}: refresh the receipt to that size, or verify it online",
+        found.size,
+        found.root,
+        trusted.size,
+        trusted.root
+    );
+    Ok(())
+}
+
+async fn online(
+    options: &Options,
+    arguments: &Arguments,
+    receipt: &Receipt,
+    verified: &VerifiedReceipt,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let rpcs = options.rpcs();
+    let quorum = quorum(arguments.quorum, rpcs.len())?;
+    let genesis_hash = heads::genesis_hash(&rpcs).await?;
+    ensure!(
+        receipt.genesis_hash == genesis_hash,
+        "the receipt is of cluster {}, the servers are of cluster {genesis_hash}: give servers of the receipt's \
+         cluster with --rpc",
+        receipt.genesis_hash
+    );
+    let mut confirmed = Vec::new();
+    for rpc in &rpcs {
+        match confirm(options, rpc, verified).await {
+            Ok(reading) => confirmed.push(reading),
+            // A server that says otherwise is not outvoted: one of the two lines is false.
+            Err(Refusal::Contradiction(error)) => return Err(error),
+            Err(Refusal::NoAnswer(error)) => report.warnings.push(format!("{error:#}")),
+        }
+    }
+    ensure!(
+        confirmed.len() >= quorum,
+        "{} of {} servers confirmed it, {quorum} are needed: {}",
+        confirmed.len(),
+        rpcs.len(),
+        report.warnings.join("; ")
+    );
+    for reading in &confirmed {
+        let account = &reading.at.account;
+        report.checked.push(format!(
+            "{} has the ledger at {} entries, {} events in finalized slot {}: both logs are the receipt's or extend them",
+            reading.server,
+            account.entries.size(),
+            account.events.size(),
+            reading.at.slot,
+        ));
+    }
+    report.not_checked.push("that these servers are honest: they were asked, their answers are no proof".to_owned());
+    let by_subtree = confirmed.iter().map(|reading| reading.at.account.leaves_by_subtree).max().unwrap_or(0);
+    if by_subtree > 0 {
+        report
+            .not_checked
+            .push(format!("that the {by_subtree} entries appended by subtree exist: the chain saw hashes"));
+    }
+    for rpc in &rpcs {
+        match fetch_program(rpc).await {
+            Ok(program) => return describe_program(&program, verified.event().header.slot, report),
+            Err(error) => report.warnings.push(error.to_string()),
+        }
+    }
+    bail!("no server told what the program is")
+}
+
+/// Why a server does not confirm.
+enum Refusal {
+    /// It says something that cannot be true beside the receipt.
+    Contradiction(anyhow::Error),
+    /// It did not answer, is behind, or what lies between cannot be bridged.
+    NoAnswer(anyhow::Error),
+}
+
+/// Asks one server until its finalized heads are the receipt's or are shown to extend them.
+async fn confirm(options: &Options, rpc: &Rpc, verified: &VerifiedReceipt) -> Result<Reading, Refusal> {
+    let ledger = verified.head().ledger;
+    let mut last = None;
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            sleep(ATTEMPT_INTERVAL).await;
+        }
+        let readings = heads::read(std::slice::from_ref(rpc), ledger, 1).await.map_err(Refusal::NoAnswer)?;
+        let Some(reading) = readings.into_iter().next() else { continue };
+        let entries = extends(options, LogKind::Entries, verified, &reading).await;
+        let both = match entries {
+            Ok(()) => extends(options, LogKind::Events, verified, &reading).await,
+            Err(refusal) => Err(refusal),
+        };
+        match both {
+            Ok(()) => return Ok(reading),
+            Err(Refusal::NoAnswer(error)) => last = Some(error),
+            Err(contradiction) => return Err(contradiction),
+        }
+    }
+    Err(Refusal::NoAnswer(last.unwrap_or_else(|| anyhow::anyhow!("no answer"))))
+}
+
+async fn extends(
+    options: &Options,
+    log: LogKind,
+    verified: &VerifiedReceipt,
+    reading: &Reading,
+) -> Result<(), Refusal> {
+    let (name, earlier) = match log {
+        LogKind::Entries => ("entries", verified.head().entries),
+        LogKind::Events => ("events", verified.head().events),
+    };
+    let account: &LedgerAccount = &reading.at.account;
+    let server = &reading.server;
+    match relate(log, &earlier, account) {
+        Relation::Same | Relation::InRing => Ok(()),
+        Relation::Stale(current) => Err(Refusal::NoAnswer(anyhow::anyhow!(
+            "{server} is stale: it has {} {name}, the receipt {}",
+            current.size,
+            earlier.size
+        ))),
+        Relation::Contradiction(current) => Err(Refusal::Contradiction(anyhow::anyhow!(
+            "{server} says that the root of the first {} {name} is {}, the receipt says {}: one of the two is false",
+            earlier.size,
+            current.root,
+            earlier.root
+        ))),
+        Relation::Grown(current) => bridge(options, name, verified, &earlier, &current).await,
+    }
+}
+
+/// Shows with the API's help, which is not trusted, that the account extends the receipt's head.
+async fn bridge(
+    options: &Options,
+    log: &str,
+    verified: &VerifiedReceipt,
+    earlier: &TreeHead,
+    current: &TreeHead,
+) -> Result<(), Refusal> {
+    let ledger = verified.head().ledger;
+    let fetched = async { options.api()?.fetch_consistency(ledger, log, earlier.size.get(), current.size.get()).await };
+    let consistency = fetched.await.with_context(|| {
+        format!(
+            "the ledger has grown from {} to {} {log} since the receipt; a proof of consistency is needed from an API \
+             (--api), or a refreshed receipt",
+            earlier.size, current.size
+        )
+    });
+    let proof = consistency.map_err(Refusal::NoAnswer)?.proof;
+    verify_consistency(earlier, current, &proof).map_err(|error| {
+        let what = format!(
+            "no proof shows that the chain's {} {log} extend the receipt's {}; the API's does not hold",
+            current.size, earlier.size
+        );
+        Refusal::Contradiction(anyhow::Error::new(error).context(what))
+    })
+}
+
+fn describe_program(program: &ProgramInfo, relied_on: u64, report: &mut Report) -> anyhow::Result<()> {
+    let sha256 = merkle_log::Hash(program.sha256).to_string();
+    if RELEASED_PROGRAM.starts_with(&sha256) {
+        report.checked.push(format!("program {} is the one released with this version", program.program));
+    } else {
+        report.warnings.push(format!(
+            "program {} has SHA-256 {sha256}, which is not the one released with this version",
+            program.program
+        ));
+    }
+    if let Some(authority) = program.upgrade_authority {
+        report.warnings.push(format!(
+            "the program can be replaced by {authority}: that the ledger stays append-only is also that key's promise"
+        ));
+    }
+    if let Some(slot) = program.deployed_slot.filter(|slot| *slot > relied_on) {
+        report.warnings.push(format!(
+            "the program was deployed anew in slot {slot}, after the event of slot {relied_on}: what ran then is unknown"
+        ));
+    }
+    Ok(())
+}
+
+fn parse_head(text: &str) -> Result<TreeHead, String> {
+    let parse = || {
+        let (size, root) = text.split_once(':')?;
+        let root: Root = root.parse().ok()?;
+        Some(TreeHead { size: TreeSize::new(size.parse().ok()?).ok()?, root })
+    };
+    parse().ok_or_else(|| "a head is SIZE:ROOT, the root in 64 lowercase hexadecimal digits".to_owned())
+}
+
+fn print_lines(kind: &str, lines: &[String]) {
+    for line in lines {
+        println!("  {kind}: {line}");
+    }
+}

@@ -1,0 +1,60 @@
+//! `counterfoil writer grant | revoke`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use counterfoil_client::{instruction, send};
+use counterfoil_core::limits::{NEVER, permission};
+use counterfoil_core::{LedgerId, Wallet};
+use jiff::Timestamp;
+
+use crate::context::{Options, wallet_of};
+
+/// What to do with a writer.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Lets a wallet append, in place of what it was granted before. The wallet in use must be the authority.
+    Grant(Grant),
+    /// Takes that back.
+    Revoke {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The wallet.
+        wallet: Wallet,
+    },
+}
+
+/// The grant.
+#[derive(Args)]
+pub struct Grant {
+    /// The ledger.
+    ledger: LedgerId,
+    /// The wallet.
+    wallet: Wallet,
+    /// Also let it append whole subtrees by their hash, where the ledger allows that.
+    #[arg(long)]
+    subtrees: bool,
+    /// When the grant ends, RFC 3339, for example 2027-01-01T00:00:00Z. Default: never.
+    #[arg(long)]
+    expires: Option<Timestamp>,
+}
+
+/// Runs it.
+pub async fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode> {
+    let key = options.wallet()?;
+    let authority = wallet_of(&key);
+    let program = options.program();
+    let (instruction, what) = match command {
+        Command::Grant(Grant { ledger, wallet, subtrees, expires }) => {
+            let permissions = permission::APPEND | if subtrees { permission::APPEND_SUBTREES } else { 0 };
+            let expires_at = expires.map_or(NEVER, Timestamp::as_second);
+            (instruction::grant_writer(program, ledger, authority, wallet, permissions, expires_at), "granted")
+        }
+        Command::Revoke { ledger, wallet } => {
+            (instruction::revoke_writer(program, ledger, authority, wallet), "revoked")
+        }
+    };
+    let sent = send(&options.rpc(), &key, instruction).await?;
+    eprintln!("{what} in slot {} by transaction {}", sent.slot, sent.signature);
+    Ok(ExitCode::SUCCESS)
+}

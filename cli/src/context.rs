@@ -1,0 +1,134 @@
+//! What all subcommands share: which servers, which program, which wallet.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use counterfoil_client::{Keypair, Rpc, Signer, idl, read_keypair};
+use counterfoil_core::{ProgramId, Wallet};
+
+use crate::api::Api;
+
+/// What can be given to every subcommand.
+#[derive(Args)]
+pub struct Options {
+    /// A Solana JSON-RPC server; several for `verify` and `audit`. Default: the Solana CLI's, or the local one.
+    #[arg(long = "rpc", global = true, env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true)]
+    rpc_urls: Vec<String>,
+    /// The Counterfoil API that serves entries and proofs. Not trusted: what it says is recomputed.
+    #[arg(long = "api", global = true, env = "COUNTERFOIL_API", default_value = "http://127.0.0.1:8080")]
+    api_url: String,
+    /// The wallet: a Solana CLI key file. Default: the Solana CLI's.
+    #[arg(long, global = true, env = "COUNTERFOIL_WALLET")]
+    wallet: Option<PathBuf>,
+    /// The program's address. Default: the one that its IDL declares.
+    #[arg(long, global = true, env = "COUNTERFOIL_PROGRAM", default_value_t = idl::declared_program())]
+    program: ProgramId,
+}
+
+impl Options {
+    /// The program to talk to.
+    pub const fn program(&self) -> ProgramId {
+        self.program
+    }
+
+    /// The one server that transactions are sent to.
+    pub fn rpc(&self) -> Rpc {
+        let url = self.rpc_urls.first().cloned().unwrap_or_else(default_rpc_url);
+        Rpc::new(&url, self.program)
+    }
+
+    /// All servers given, for asking several the same.
+    pub fn rpcs(&self) -> Vec<Rpc> {
+        match self.rpc_urls.is_empty() {
+            true => vec![self.rpc()],
+            false => self.rpc_urls.iter().map(|url| Rpc::new(url, self.program)).collect(),
+        }
+    }
+
+    /// The API.
+    pub fn api(&self) -> anyhow::Result<Api> {
+        Api::new(&self.api_url)
+    }
+
+    /// The wallet's key.
+    ///
+    /// # Errors
+    /// Says which file was tried and what to do.
+    pub fn wallet(&self) -> anyhow::Result<Keypair> {
+        let path = match &self.wallet {
+            Some(path) => path.clone(),
+            None => default_wallet()?,
+        };
+        read_keypair(&path).with_context(|| {
+            format!(
+                "{} is not a readable Solana key file: give one with --wallet or COUNTERFOIL_WALLET, or make one \
+                 (`counterfoil dev` makes one for local use, `solana-keygen new` for real use)",
+                path.display()
+            )
+        })
+    }
+}
+
+/// The wallet of a key.
+pub fn wallet_of(key: &Keypair) -> Wallet {
+    Wallet(key.pubkey().to_bytes())
+}
+
+/// Reads a text as a 32-byte hash or id: 64 hex digits.
+pub fn parse_id(text: &str) -> Result<[u8; 32], String> {
+    let hash: merkle_log::Hash = text.parse().map_err(|_| "an id is 64 lowercase hexadecimal digits".to_owned())?;
+    Ok(hash.0)
+}
+
+fn default_rpc_url() -> String {
+    solana_cli_setting("json_rpc_url").unwrap_or_else(|| "http://127.0.0.1:8899".to_owned())
+}
+
+fn default_wallet() -> anyhow::Result<PathBuf> {
+    if let Some(path) = solana_cli_setting("keypair_path") {
+        return Ok(path.into());
+    }
+    let Some(home) = env::var_os("HOME") else {
+        bail!("HOME is not set, so there is no default wallet: give one with --wallet")
+    };
+    Ok(Path::new(&home).join(".config/solana/id.json"))
+}
+
+/// A setting of the Solana CLI's configuration file, whose lines are `name: value`.
+fn solana_cli_setting(name: &str) -> Option<String> {
+    let home = env::var_os("HOME")?;
+    let text = fs::read_to_string(Path::new(&home).join(".config/solana/cli/config.yml")).ok()?;
+    setting(&text, name)
+}
+
+fn setting(text: &str, name: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let value = value.trim().trim_matches(['"', '\'']);
+    Some(value.to_owned()).filter(|value| !value.is_empty())
+}
+
+/// How many of `asked` servers must agree: what is given, or more than half.
+///
+/// # Errors
+/// When it is none or more than there are.
+pub fn quorum(given: Option<usize>, asked: usize) -> anyhow::Result<usize> {
+    let quorum = given.unwrap_or(asked / 2 + 1);
+    ensure!((1..=asked).contains(&quorum), "--quorum must be 1 to {asked}, the count of --rpc servers");
+    Ok(quorum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::setting;
+
+    #[test]
+    fn reads_the_solana_clis_settings_with_and_without_quotes() {
+        let text = "---\njson_rpc_url: \"https://rpc.example.com\"\nwebsocket_url: ''\nkeypair_path: /keys/id.json\n";
+        assert_eq!(setting(text, "json_rpc_url").as_deref(), Some("https://rpc.example.com"));
+        assert_eq!(setting(text, "keypair_path").as_deref(), Some("/keys/id.json"));
+        assert_eq!(setting(text, "websocket_url"), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! `counterfoil`: one file per subcommand under `commands/`.
+
+mod api;
+mod commands;
+mod context;
+mod heads;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::context::Options;
+
+/// Tamper-evident records: append to ledgers, fetch receipts, verify them without trusting who runs the database.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts everything on this machine: a local chain, PostgreSQL, the indexer, the API.
+    Dev(commands::dev::Arguments),
+    /// Creates and shows ledgers.
+    #[command(subcommand)]
+    Ledger(commands::ledger::Command),
+    /// Grants and revokes the right to append.
+    #[command(subcommand)]
+    Writer(commands::writer::Command),
+    /// Appends entries: an argument, a file, or JSON lines on standard input.
+    Append(commands::append::Arguments),
+    /// Fetches an entry with all that proves it, as one file.
+    Receipt(commands::receipt::Arguments),
+    /// Verifies a receipt against the chain. Exit code 0 only when verified.
+    Verify(commands::verify::Arguments),
+    /// Downloads a whole ledger, recomputes it and compares it with the chain.
+    Audit(commands::audit::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Dev(arguments) => commands::dev::run(&cli.options, arguments).await,
+        Command::Ledger(command) => commands::ledger::run(&cli.options, command).await,
+        Command::Writer(command) => commands::writer::run(&cli.options, command).await,
+        Command::Append(arguments) => commands::append::run(&cli.options, arguments).await,
+        Command::Receipt(arguments) => commands::receipt::run(&cli.options, arguments).await,
+        Command::Verify(arguments) => commands::verify::run(&cli.options, arguments).await,
+        Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
