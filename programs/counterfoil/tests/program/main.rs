@@ -1,0 +1,12 @@
+//! Tests of the built program, `release/counterfoil.so`, on an SBF machine: a file for each instruction.
+#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
+
+mod account;
+mod append;
+mod compute;
+mod create_ledger;
+mod errors;
+mod events;
+mod grant_writer;
+mod revoke_writer;
+mod setup;

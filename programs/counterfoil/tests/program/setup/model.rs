@@ -1,0 +1,213 @@
+//! What the program must do, written plainly from the protocol and sharing no code with it.
+
+use anchor_lang::prelude::Pubkey;
+use sha2::{Digest, Sha256};
+
+use super::Moment;
+
+pub type Hash = [u8; 32];
+
+pub fn sha256(parts: &[&[u8]]) -> Hash {
+    let mut hasher = Sha256::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finalize().into()
+}
+
+pub fn leaf(bytes: &[u8]) -> Hash {
+    sha256(&[&[0], bytes])
+}
+
+fn node(left: &Hash, right: &Hash) -> Hash {
+    sha256(&[&[1], left, right])
+}
+
+/// RFC 6962 section 2.1, word by word.
+pub fn naive_root(leaves: &[Hash]) -> Hash {
+    match leaves {
+        [] => sha256(&[]),
+        [leaf] => *leaf,
+        _ => {
+            let mut split = 1;
+            while split * 2 < leaves.len() {
+                split *= 2;
+            }
+            node(&naive_root(&leaves[..split]), &naive_root(&leaves[split..]))
+        }
+    }
+}
+
+/// A log as a pile of perfect subtrees, the largest at the bottom.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub size: u64,
+    pile: Vec<(u32, Hash)>,
+}
+
+impl Log {
+    pub fn empty() -> Self {
+        Self { size: 0, pile: Vec::new() }
+    }
+
+    /// A log of any size; `seed` makes its subtrees.
+    pub fn seeded(size: u64, seed: &str) -> Self {
+        let levels = (0..64).rev().filter(|level| size >> level & 1 == 1);
+        let pile = levels.map(|level: u32| (level, sha256(&[seed.as_bytes(), &level.to_le_bytes()]))).collect();
+        Self { size, pile }
+    }
+
+    pub fn append(&mut self, leaf: Hash) {
+        self.size += 1;
+        self.pile.push((0, leaf));
+        while let [.., (left_level, left), (right_level, right)] = self.pile[..] {
+            if left_level != right_level {
+                break;
+            }
+            self.pile.truncate(self.pile.len() - 2);
+            self.pile.push((left_level + 1, node(&left, &right)));
+        }
+    }
+
+    pub fn root(&self) -> Hash {
+        let subtrees = self.pile.iter().rev().map(|(_, hash)| *hash);
+        subtrees.reduce(|right, left| node(&left, &right)).unwrap_or_else(|| sha256(&[]))
+    }
+
+    fn slots(&self) -> Vec<u8> {
+        let mut slots = vec![[0; 32]; 48];
+        for (level, hash) in &self.pile {
+            slots[*level as usize] = *hash;
+        }
+        slots.concat()
+    }
+}
+
+/// A ledger.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub address: Pubkey,
+    pub bump: u8,
+    pub flags: u32,
+    pub id: [u8; 32],
+    pub creator: Pubkey,
+    pub authority: Pubkey,
+    pub pending_authority: Pubkey,
+    pub leaves_by_subtree: u64,
+    pub heads_written: u64,
+    pub created: Moment,
+    pub appended: Moment,
+    pub entries: Log,
+    pub events: Log,
+    pub ring: [(u64, Hash); 16],
+}
+
+impl Model {
+    /// Before its first event.
+    pub fn new((address, bump): (Pubkey, u8), creator: Pubkey, id: [u8; 32], flags: u32, now: Moment) -> Self {
+        Self {
+            address,
+            bump,
+            flags,
+            id,
+            creator,
+            authority: creator,
+            pending_authority: Pubkey::default(),
+            leaves_by_subtree: 0,
+            heads_written: 0,
+            created: now,
+            appended: Moment { slot: 0, time: 0 },
+            entries: Log::empty(),
+            events: Log::empty(),
+            ring: [(0, [0; 32]); 16],
+        }
+    }
+
+    /// The account's 4,048 bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = sha256(&[b"account:Ledger"])[..8].to_vec();
+        bytes.extend([1, self.bump, 0, 0]);
+        bytes.extend(self.flags.to_le_bytes());
+        bytes.extend(self.id);
+        bytes.extend(self.creator.as_ref());
+        bytes.extend(self.authority.as_ref());
+        bytes.extend(self.pending_authority.as_ref());
+        bytes.extend(self.entries.size.to_le_bytes());
+        bytes.extend(self.leaves_by_subtree.to_le_bytes());
+        bytes.extend(self.events.size.to_le_bytes());
+        bytes.extend(self.heads_written.to_le_bytes());
+        for moment in [self.created, self.appended] {
+            bytes.extend(moment.slot.to_le_bytes());
+            bytes.extend(moment.time.to_le_bytes());
+        }
+        bytes.extend(self.entries.slots());
+        bytes.extend(self.events.slots());
+        for (size, root) in self.ring {
+            bytes.extend(size.to_le_bytes());
+            bytes.extend(root);
+        }
+        bytes.extend([0; 128]);
+        assert_eq!(bytes.len(), 4_048);
+        bytes
+    }
+
+    pub fn push_head(&mut self) {
+        self.ring[(self.heads_written % 16) as usize] = (self.entries.size, self.entries.root());
+        self.heads_written += 1;
+    }
+
+    pub fn create(&mut self, now: Moment) -> Vec<u8> {
+        let body = [self.id.as_slice(), &self.flags.to_le_bytes()].concat();
+        self.emit("LedgerCreated", now, self.creator, 0, &body, &[])
+    }
+
+    pub fn append(&mut self, signer: Pubkey, entries: &[Vec<u8>], now: Moment) -> Vec<u8> {
+        entries.iter().for_each(|entry| self.entries.append(leaf(entry)));
+        self.push_head();
+        self.appended = now;
+        let mut tail = (entries.len() as u32).to_le_bytes().to_vec();
+        for entry in entries {
+            tail.extend((entry.len() as u32).to_le_bytes());
+            tail.extend(entry);
+        }
+        self.emit("EntriesAppended", now, signer, entries.len() as u64, &[], &tail)
+    }
+
+    pub fn grant(&mut self, wallet: Pubkey, permissions: u32, expires_at: i64, now: Moment) -> Vec<u8> {
+        let body = [wallet.as_ref(), &permissions.to_le_bytes(), &expires_at.to_le_bytes()].concat();
+        self.emit("WriterGranted", now, self.authority, 0, &body, &[])
+    }
+
+    pub fn revoke(&mut self, wallet: Pubkey, now: Moment) -> Vec<u8> {
+        self.emit("WriterRevoked", now, self.authority, 0, wallet.as_ref(), &[])
+    }
+
+    /// The data of the event's inner instruction. `tail` is what the event's leaf leaves out.
+    fn emit(&mut self, name: &str, now: Moment, signer: Pubkey, count: u64, body: &[u8], tail: &[u8]) -> Vec<u8> {
+        let mut event = sha256(&[b"event:", name.as_bytes()])[..8].to_vec();
+        event.extend(self.address.as_ref());
+        event.extend(self.events.size.to_le_bytes());
+        event.extend(now.slot.to_le_bytes());
+        event.extend(now.time.to_le_bytes());
+        event.extend(signer.as_ref());
+        event.extend((self.entries.size - count).to_le_bytes());
+        event.extend(count.to_le_bytes());
+        event.extend(self.entries.size.to_le_bytes());
+        event.extend(self.entries.root());
+        event.extend(body);
+        self.events.append(leaf(&event));
+        [&[0xe4, 0x45, 0xa5, 0x2e, 0x51, 0xcb, 0x9a, 0x1d], event.as_slice(), tail].concat()
+    }
+}
+
+/// A grant's 85 bytes.
+pub fn writer_bytes(ledger: &Pubkey, wallet: &Pubkey, permissions: u32, expires_at: i64, bump: u8) -> Vec<u8> {
+    let discriminator = sha256(&[b"account:Writer"]);
+    let fields: [&[u8]; 6] = [
+        &discriminator[..8],
+        ledger.as_ref(),
+        wallet.as_ref(),
+        &permissions.to_le_bytes(),
+        &expires_at.to_le_bytes(),
+        &[bump],
+    ];
+    fields.concat()
+}

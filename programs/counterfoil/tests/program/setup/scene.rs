@@ -1,0 +1,191 @@
+//! A ledger on the chain and its model, moved together.
+
+use anchor_lang::prelude::Pubkey;
+use anchor_lang::solana_program::instruction::{AccountMeta, Instruction};
+use anchor_lang::solana_program::system_program;
+use anchor_lang::{InstructionData, ToAccountMetas};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+
+use super::{Chain, Log, Model, Moment, START, event_authority, find_ledger, find_writer, writer_bytes};
+
+pub struct Scene {
+    pub chain: Chain,
+    pub authority: Keypair,
+    pub ledger: Model,
+    pub now: Moment,
+}
+
+pub const ID: [u8; 32] = [0xa5; 32];
+
+impl Scene {
+    /// A ledger made by `create_ledger`.
+    pub fn new(flags: u32) -> Self {
+        let mut scene = Self::before(flags);
+        let create = scene.create_instruction();
+        let done = scene.chain.succeed(create, &[&scene.authority]);
+        assert_eq!(done.event, scene.ledger.create(scene.now));
+        scene.expect_model();
+        scene.tick();
+        scene
+    }
+
+    /// A ledger of any size, with `event_seq` events.
+    pub fn seeded(flags: u32, size: u64, event_seq: u64) -> Self {
+        let mut scene = Self::before(flags);
+        let ledger = &mut scene.ledger;
+        ledger.heads_written = size.min(event_seq - 1);
+        for back in 1..ledger.heads_written.min(16) {
+            let slot = ((ledger.heads_written - 1 - back) % 16) as usize;
+            ledger.ring[slot] = (size - back, [back as u8; 32]);
+        }
+        ledger.entries = Log::seeded(size, "entries");
+        ledger.events = Log::seeded(event_seq, "events");
+        if let Some(others) = ledger.heads_written.checked_sub(1) {
+            ledger.heads_written = others;
+            ledger.push_head();
+            ledger.appended = scene.now;
+        }
+        scene.seed();
+        scene.tick();
+        scene
+    }
+
+    /// A ledger that is not there yet.
+    pub fn before(flags: u32) -> Self {
+        let mut chain = Chain::new();
+        let authority = chain.wallet_of([1; 32]);
+        let ledger = Model::new(find_ledger(&authority.pubkey(), &ID), authority.pubkey(), ID, flags, START);
+        Self { chain, authority, ledger, now: START }
+    }
+
+    /// Writes the model's bytes as the account.
+    pub fn seed(&mut self) {
+        self.chain.seed(self.ledger.address, self.ledger.bytes());
+    }
+
+    /// Time goes on: 1 slot, 3 seconds.
+    pub fn tick(&mut self) {
+        self.now = Moment { slot: self.now.slot + 1, time: self.now.time + 3 };
+        self.chain.set_clock(self.now);
+    }
+
+    #[track_caller]
+    pub fn expect_model(&self) {
+        let account = self.chain.account(&self.ledger.address).expect("a ledger");
+        assert_eq!(account.data, self.ledger.bytes());
+        assert_eq!(account.owner, counterfoil::ID);
+        assert_eq!(account.lamports, self.chain.svm.minimum_balance_for_rent_exemption(4_048));
+    }
+
+    /// Appends as the authority; account and event are compared whole. Returns the compute units.
+    #[track_caller]
+    pub fn append(&mut self, entries: &[Vec<u8>]) -> u64 {
+        let authority = self.authority.insecure_clone();
+        self.append_as(&authority, None, entries)
+    }
+
+    #[track_caller]
+    pub fn append_as(&mut self, appender: &Keypair, writer: Option<Pubkey>, entries: &[Vec<u8>]) -> u64 {
+        let instruction = self.append_instruction(&appender.pubkey(), writer, None, entries);
+        let done = self.chain.succeed(instruction, &[appender]);
+        assert_eq!(done.event, self.ledger.append(appender.pubkey(), entries, self.now));
+        self.expect_model();
+        self.tick();
+        done.compute_units
+    }
+
+    /// Grants; ledger, grant and event are compared whole. Returns the grant's address and the compute units.
+    #[track_caller]
+    pub fn grant(&mut self, wallet: &Pubkey, permissions: u32, expires_at: i64) -> (Pubkey, u64) {
+        let instruction = self.grant_instruction(wallet, permissions, expires_at);
+        let done = self.chain.succeed(instruction, &[&self.authority]);
+        assert_eq!(done.event, self.ledger.grant(*wallet, permissions, expires_at, self.now));
+        self.expect_model();
+        let (address, bump) = find_writer(&self.ledger.address, wallet);
+        let grant = self.chain.account(&address).expect("a grant");
+        assert_eq!(grant.data, writer_bytes(&self.ledger.address, wallet, permissions, expires_at, bump));
+        assert_eq!(grant.owner, counterfoil::ID);
+        assert_eq!(grant.lamports, self.chain.svm.minimum_balance_for_rent_exemption(85));
+        self.tick();
+        (address, done.compute_units)
+    }
+
+    /// Revokes; ledger, grant, refund and event are compared whole. Returns the compute units.
+    #[track_caller]
+    pub fn revoke(&mut self, wallet: &Pubkey) -> u64 {
+        let address = find_writer(&self.ledger.address, wallet).0;
+        let refund = self.chain.account(&address).expect("a grant").lamports;
+        let before = self.chain.account(&self.authority.pubkey()).expect("a wallet").lamports;
+        let done = self.chain.succeed(self.revoke_instruction(&address), &[&self.authority]);
+        assert_eq!(done.event, self.ledger.revoke(*wallet, self.now));
+        self.expect_model();
+        assert_eq!(self.chain.account(&address), None);
+        assert_eq!(self.chain.account(&self.authority.pubkey()).expect("a wallet").lamports, before + refund);
+        self.tick();
+        done.compute_units
+    }
+
+    pub fn create_instruction(&self) -> Instruction {
+        let accounts = counterfoil::accounts::CreateLedger {
+            payer: self.authority.pubkey(),
+            creator: self.authority.pubkey(),
+            ledger: self.ledger.address,
+            system_program: system_program::ID,
+            event_authority: event_authority(),
+            program: counterfoil::ID,
+        };
+        let data = counterfoil::instruction::CreateLedger { id: self.ledger.id, flags: self.ledger.flags };
+        instruction(&accounts, &data)
+    }
+
+    pub fn append_instruction(
+        &self,
+        appender: &Pubkey,
+        writer: Option<Pubkey>,
+        expected_size: Option<u64>,
+        entries: &[Vec<u8>],
+    ) -> Instruction {
+        let accounts = counterfoil::accounts::Append {
+            appender: *appender,
+            ledger: self.ledger.address,
+            writer,
+            event_authority: event_authority(),
+            program: counterfoil::ID,
+        };
+        instruction(&accounts, &counterfoil::instruction::Append { expected_size, entries: entries.to_vec() })
+    }
+
+    pub fn grant_instruction(&self, wallet: &Pubkey, permissions: u32, expires_at: i64) -> Instruction {
+        let accounts = counterfoil::accounts::GrantWriter {
+            payer: self.authority.pubkey(),
+            authority: self.authority.pubkey(),
+            ledger: self.ledger.address,
+            writer: find_writer(&self.ledger.address, wallet).0,
+            system_program: system_program::ID,
+            event_authority: event_authority(),
+            program: counterfoil::ID,
+        };
+        instruction(&accounts, &counterfoil::instruction::GrantWriter { wallet: *wallet, permissions, expires_at })
+    }
+
+    pub fn revoke_instruction(&self, writer: &Pubkey) -> Instruction {
+        let accounts = counterfoil::accounts::RevokeWriter {
+            authority: self.authority.pubkey(),
+            ledger: self.ledger.address,
+            writer: *writer,
+            event_authority: event_authority(),
+            program: counterfoil::ID,
+        };
+        instruction(&accounts, &counterfoil::instruction::RevokeWriter {})
+    }
+}
+
+fn instruction(accounts: &impl ToAccountMetas, data: &impl InstructionData) -> Instruction {
+    Instruction { program_id: counterfoil::ID, accounts: accounts.to_account_metas(None), data: data.data() }
+}
+
+/// One account of an instruction, to be changed.
+pub fn meta<'a>(instruction: &'a mut Instruction, address: &Pubkey) -> &'a mut AccountMeta {
+    instruction.accounts.iter_mut().find(|account| account.pubkey == *address).expect("an account of the instruction")
+}
