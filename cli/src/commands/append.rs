@@ -16,6 +16,8 @@ use crate::output::progress;
 
 /// The program's error when somebody else appended first.
 const UNEXPECTED_SIZE: u32 = 6006;
+/// Anchor's error when an account that an instruction names does not exist; here the grant.
+const ACCOUNT_MISSING: u32 = 3012;
 
 /// What to append, and where.
 #[derive(Args)]
@@ -144,6 +146,12 @@ impl<'a> Appender<'a> {
                         return Ok(first);
                     }
                 }
+                Err(ClientError::Refused { code: ACCOUNT_MISSING, .. }) if self.is_writer => bail!(
+                    "wallet {} may not append to ledger {}: it is not the authority, has no grant, and the ledger is not \
+                     open",
+                    self.wallet,
+                    self.ledger
+                ),
                 Err(error) => return Err(error.into()),
             }
         }
