@@ -43,25 +43,24 @@ impl TryFrom<Row> for LedgerRow {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let key = row.id;
-        let ledger = LedgerId(bytes("ledger", key, &row.address)?);
+        let ledger = LedgerId(bytes("ledger", row.id, &row.address)?);
         let head = |size, root: &[u8]| -> Result<TreeHead, StoreError> {
-            Ok(TreeHead { size: tree_size("cursor", key, size)?, root: Root(bytes("cursor", key, root)?) })
+            Ok(TreeHead { size: tree_size("cursor", ledger, size)?, root: Root(bytes("cursor", ledger, root)?) })
         };
         let checked = match (&row.checked_root, &row.checked_event_root, row.checked_slot) {
             (Some(root), Some(event_root), Some(slot)) => {
                 let entries = head(row.checked_size, root)?;
                 let events = head(row.checked_event_seq, event_root)?;
-                Some((LedgerHead { ledger, entries, events }, from_bigint("cursor", key, slot)?))
+                Some((LedgerHead { ledger, entries, events }, from_bigint("cursor", ledger, slot)?))
             }
             _ => None,
         };
         let halt = row.halt_reason.zip(row.halt_since).map(|(reason, since)| Halt { since, reason });
         Ok(Self {
-            key,
+            key: row.id,
             ledger,
-            applied_size: tree_size("cursor", key, row.size)?,
-            applied_event_seq: tree_size("cursor", key, row.event_seq)?,
+            applied_size: tree_size("cursor", ledger, row.size)?,
+            applied_event_seq: tree_size("cursor", ledger, row.event_seq)?,
             checked,
             halt,
         })

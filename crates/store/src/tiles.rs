@@ -9,7 +9,7 @@ use crate::convert::{hashes, to_bigint};
 use crate::{LedgerRow, StoreError};
 
 /// Which of a ledger's two logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Log {
     /// The entries.
     Entries,

@@ -1,0 +1,49 @@
+//! All routes, and what holds for each of them.
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::Uri;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use counterfoil_store::PgPool;
+use tracing::debug;
+
+use crate::problem::{Code, Problem};
+use crate::{graphql, rest};
+
+/// The whole service.
+///
+/// Clients are not trusted: what they ask for is bounded in length, time and depth. `introspection` opens GraphQL's
+/// schema to tools.
+pub fn app(pool: PgPool, request_timeout: Duration, introspection: bool) -> Router {
+    rest::router(pool.clone())
+        .merge(graphql::router(pool, introspection))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(request_timeout, answer_in_time))
+}
+
+async fn answer_in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let started = Instant::now();
+    let response = match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!("No answer within {} ms. Ask for less, or try again.", limit.as_millis());
+            Problem::new(Code::Timeout, detail).into_response()
+        }
+    };
+    let (status, elapsed_ms) = (response.status().as_u16(), started.elapsed().as_millis());
+    debug!(http.status = status, elapsed_ms, "{method} {path}");
+    response
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    Problem::new(Code::NotFound, format!("There is nothing at {}. See /docs for the routes.", uri.path()))
+}
+
+async fn method_not_allowed(uri: Uri) -> Problem {
+    Problem::new(Code::MethodNotAllowed, format!("{} takes another method. See /docs.", uri.path()))
+}

@@ -1,0 +1,61 @@
+//! GraphQL: the same content as REST, a skin over [`crate::query`].
+//!
+//! Bounds: pages, the depth and the complexity of a query (a field counts 1, a list as many times as it may have
+//! elements), the size of a request, and the time of an answer.
+
+mod entry;
+mod event;
+mod head;
+mod http;
+mod ledger;
+mod loader;
+mod page;
+mod root;
+
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{EmptyMutation, EmptySubscription, Schema};
+use counterfoil_store::PgPool;
+
+use crate::problem::Problem;
+use crate::query::QueryError;
+use loader::ProofLoader;
+use root::Root;
+
+pub(crate) use http::router;
+
+type ApiSchema = Schema<Root, EmptyMutation, EmptySubscription>;
+
+/// A page of entries with all that there is to each is 8 deep; the introspection of a tool is 13.
+const MAX_DEPTH: usize = 16;
+/// A page of 1,000 entries with every field and proof.
+const MAX_COMPLEXITY: usize = 50_000;
+const MAX_DIRECTIVES: usize = 16;
+
+fn schema(pool: PgPool, introspection: bool) -> ApiSchema {
+    let loader = DataLoader::new(ProofLoader { pool: pool.clone() }, tokio::spawn);
+    let builder = Schema::build(Root, EmptyMutation, EmptySubscription)
+        .data(pool)
+        .data(loader)
+        .limit_depth(MAX_DEPTH)
+        .limit_complexity(MAX_COMPLEXITY)
+        .limit_directives(MAX_DIRECTIVES);
+    if introspection { builder.finish() } else { builder.disable_introspection().disable_suggestions().finish() }
+}
+
+/// The schema in GraphQL's schema language.
+#[must_use]
+pub fn schema_graphql() -> String {
+    Schema::build(Root, EmptyMutation, EmptySubscription).finish().sdl()
+}
+
+impl From<Problem> for async_graphql::Error {
+    fn from(problem: Problem) -> Self {
+        use async_graphql::ErrorExtensions;
+        Self::new(problem.detail).extend_with(|_, extensions| extensions.set("code", problem.code.text()))
+    }
+}
+
+/// For `map_err`.
+fn refuse(error: QueryError) -> async_graphql::Error {
+    Problem::from(error).into()
+}

@@ -1,0 +1,69 @@
+//! Relay's connections.
+
+use async_graphql::connection::{Connection, Edge};
+use async_graphql::{OutputType, Result};
+use counterfoil_core::LedgerHead;
+
+use super::head::PageHeads;
+use super::refuse;
+use crate::problem::{Code, Problem};
+use crate::query::{DEFAULT_PAGE, Page, QueryError, Window};
+
+/// The arguments of a connection.
+pub(super) struct Arguments {
+    pub(super) first: Option<i32>,
+    pub(super) after: Option<String>,
+    pub(super) last: Option<i32>,
+    pub(super) before: Option<String>,
+}
+
+/// A connection over the leaves of a log; a leaf's cursor is its index.
+pub(super) type LeafConnection<T> = Connection<String, T, PageHeads>;
+
+impl TryFrom<Arguments> for Window {
+    type Error = Problem;
+
+    fn try_from(arguments: Arguments) -> Result<Self, Problem> {
+        Ok(Self::Between {
+            after: arguments.after.as_deref().map(parse_cursor).transpose()?,
+            before: arguments.before.as_deref().map(parse_cursor).transpose()?,
+            first: arguments.first.map(count).transpose()?,
+            last: arguments.last.map(count).transpose()?,
+        })
+    }
+}
+
+/// A page as a connection. `size` is that of the log, `node` is given the heads and a leaf.
+pub(super) fn connection<S, T: OutputType>(
+    page: Result<Page<S>, QueryError>,
+    size: impl Fn(&Page<S>) -> u64,
+    node: impl Fn(LedgerHead, S) -> T,
+) -> Result<LeafConnection<T>> {
+    let page = page.map_err(refuse)?;
+    let end = page.first.saturating_add(page.items.len() as u64);
+    let (has_previous, has_next) = (page.first > 0, end < size(&page));
+    let mut connection = Connection::with_additional_fields(has_previous, has_next, page.head.into());
+    let nodes = page.items.into_iter().map(|item| node(page.head, item));
+    connection.edges = (page.first..).zip(nodes).map(|(index, node)| Edge::new(index.to_string(), node)).collect();
+    Ok(connection)
+}
+
+/// What a connection counts: as many times its children's complexity as it may have elements.
+pub(super) fn complexity(first: Option<i32>, last: Option<i32>, child_complexity: usize) -> usize {
+    let default = i32::try_from(DEFAULT_PAGE).unwrap_or(i32::MAX);
+    let count = first.or(last).unwrap_or(default).max(1);
+    usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(child_complexity).saturating_add(1)
+}
+
+/// Checks a count of elements; that it is not too large is checked with the page.
+pub(super) fn count(count: i32) -> Result<u64, Problem> {
+    u64::try_from(count).map_err(|_| Problem::new(Code::MalformedParameter, format!("{count} is not a count.")))
+}
+
+fn parse_cursor(text: &str) -> Result<u64, Problem> {
+    let index = text.parse::<u64>().ok().filter(|index| index.to_string() == text);
+    index.ok_or_else(|| {
+        let detail = format!("\"{}\" is not a cursor: take it from an edge or from pageInfo.", text.escape_debug());
+        Problem::new(Code::MalformedParameter, detail)
+    })
+}

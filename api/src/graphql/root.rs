@@ -1,0 +1,103 @@
+//! Where queries begin.
+
+use async_graphql::connection::{Connection, Edge, EmptyFields};
+use async_graphql::{Context, ID, Interface, Object, Result, SimpleObject};
+use counterfoil_store::PgPool;
+
+use super::entry::Entry;
+use super::event::Event;
+use super::ledger::Ledger;
+use super::page::{complexity, count};
+use super::refuse;
+use crate::problem::{Code, Problem};
+use crate::query;
+use crate::rest::parse_ledger;
+use crate::value::Key;
+
+/// The server, and what its index is of.
+#[derive(SimpleObject)]
+struct Status {
+    /// The server's version.
+    version: &'static str,
+    /// The hash of the cluster's first block; null before an indexer has written.
+    genesis_hash: Option<Key>,
+    /// The program; null before an indexer has written.
+    program: Option<Key>,
+}
+
+/// What has an id of its own.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID"))]
+enum Node {
+    Ledger(Ledger),
+    Entry(Entry),
+    Event(Event),
+}
+
+/// The root of the schema.
+pub(super) struct Root;
+
+/// Entries of Counterfoil ledgers, who appended them and when, and proofs of both. Every proof was verified against a
+/// head that the indexer compared with the ledger's account on the chain, before it was answered.
+#[Object(name = "Query")]
+impl Root {
+    async fn status(&self, context: &Context<'_>) -> Result<Status> {
+        let cluster = query::status(context.data::<PgPool>()?).await.map_err(refuse)?;
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION"),
+            genesis_hash: cluster.map(|cluster| cluster.genesis_hash.into()),
+            program: cluster.map(|cluster| cluster.program.into()),
+        })
+    }
+
+    /// The ledgers of the index, in the order of their addresses' bytes, at most 1,000 a page.
+    #[graphql(complexity = "complexity(first, None, child_complexity)")]
+    async fn ledgers(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+        after: Option<Key>,
+    ) -> Result<Connection<String, Ledger, EmptyFields>> {
+        let limit = first.map(count).transpose()?;
+        let after = after.map(|after| parse_ledger(&after.0)).transpose()?;
+        let page = query::ledgers(context.data::<PgPool>()?, after, limit).await.map_err(refuse)?;
+        let mut connection = Connection::new(after.is_some(), page.next.is_some());
+        let ledgers = page.ledgers.into_iter().map(Ledger);
+        connection.edges = ledgers.map(|ledger| Edge::new(ledger.address().to_string(), ledger)).collect();
+        Ok(connection)
+    }
+
+    async fn ledger(&self, context: &Context<'_>, address: Key) -> Result<Ledger> {
+        load_ledger(context, &address.0).await
+    }
+
+    /// Whatever has this id.
+    async fn node(&self, context: &Context<'_>, id: ID) -> Result<Node> {
+        let pool = context.data::<PgPool>()?;
+        let malformed = || {
+            let detail = format!("\"{}\" is not an id: take it from a field id.", id.escape_debug());
+            Problem::new(Code::MalformedParameter, detail)
+        };
+        let parts: Vec<&str> = id.split(':').collect();
+        let number = |text: &str| text.parse::<u64>().map_err(|_| malformed());
+        match parts[..] {
+            ["ledger", ledger] => Ok(Node::Ledger(load_ledger(context, ledger).await?)),
+            ["entry", ledger, index] => {
+                let found = query::entry(pool, parse_ledger(ledger)?, number(index)?).await;
+                let (head, entry) = found.map_err(refuse)?;
+                Ok(Node::Entry(Entry { head, entry }))
+            }
+            ["event", ledger, seq] => {
+                let found = query::event(pool, parse_ledger(ledger)?, number(seq)?).await;
+                let (head, event) = found.map_err(refuse)?;
+                Ok(Node::Event(Event { head, event }))
+            }
+            _ => Err(malformed().into()),
+        }
+    }
+}
+
+async fn load_ledger(context: &Context<'_>, address: &str) -> Result<Ledger> {
+    let ledger = query::ledger(context.data::<PgPool>()?, parse_ledger(address)?).await;
+    ledger.map(Ledger).map_err(refuse)
+}

@@ -1,0 +1,243 @@
+//! What a client is told when there is no answer: RFC 9457 problem documents with stable codes.
+
+use std::error::Error;
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tracing::error;
+use utoipa::ToSchema;
+
+use crate::query::{Place, QueryError};
+
+/// A problem's code: part of the contract, so codes are added and never renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// A ledger's address is not base58 of 32 bytes.
+    MalformedKey,
+    /// A parameter is unknown, missing, or not of its form.
+    MalformedParameter,
+    /// The body is not what the route takes.
+    MalformedBody,
+    /// The GraphQL query is not valid, or beyond the limits of depth and complexity.
+    MalformedQuery,
+    /// More was asked for than one page holds.
+    PageTooLarge,
+    /// A size beyond the checked one, or below the leaf or the earlier size.
+    SizeOutOfRange,
+    /// The ledger is not in the index.
+    UnknownLedger,
+    /// An entry or event beyond what was checked.
+    IndexOutOfRange,
+    /// There is nothing at this path.
+    NotFound,
+    /// The path takes another method.
+    MethodNotAllowed,
+    /// Nothing of the ledger was checked against the chain yet.
+    NotCheckedYet,
+    /// The body is too large.
+    BodyTooLarge,
+    /// The body must be `application/json`.
+    UnsupportedMediaType,
+    /// What is stored contradicts itself or the checked head, so it is not answered.
+    StoredDataCorrupt,
+    /// The database does not answer.
+    DatabaseUnavailable,
+    /// The answer took too long.
+    Timeout,
+}
+
+impl Code {
+    /// All codes.
+    pub const ALL: [Self; 16] = [
+        Self::MalformedKey,
+        Self::MalformedParameter,
+        Self::MalformedBody,
+        Self::MalformedQuery,
+        Self::PageTooLarge,
+        Self::SizeOutOfRange,
+        Self::UnknownLedger,
+        Self::IndexOutOfRange,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::NotCheckedYet,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::StoredDataCorrupt,
+        Self::DatabaseUnavailable,
+        Self::Timeout,
+    ];
+
+    /// As clients see it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::MalformedKey => "malformed_key",
+            Self::MalformedParameter => "malformed_parameter",
+            Self::MalformedBody => "malformed_body",
+            Self::MalformedQuery => "malformed_query",
+            Self::PageTooLarge => "page_too_large",
+            Self::SizeOutOfRange => "size_out_of_range",
+            Self::UnknownLedger => "unknown_ledger",
+            Self::IndexOutOfRange => "index_out_of_range",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotCheckedYet => "not_checked_yet",
+            Self::BodyTooLarge => "body_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::StoredDataCorrupt => "stored_data_corrupt",
+            Self::DatabaseUnavailable => "database_unavailable",
+            Self::Timeout => "timeout",
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::MalformedKey
+            | Self::MalformedParameter
+            | Self::MalformedBody
+            | Self::MalformedQuery
+            | Self::PageTooLarge
+            | Self::SizeOutOfRange => StatusCode::BAD_REQUEST,
+            Self::UnknownLedger | Self::IndexOutOfRange | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotCheckedYet => StatusCode::CONFLICT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::StoredDataCorrupt => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// One line for people, the same for every problem of this code.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::MalformedKey => "The ledger's address is malformed",
+            Self::MalformedParameter => "A parameter is malformed",
+            Self::MalformedBody => "The body is malformed",
+            Self::MalformedQuery => "The query is malformed or too large",
+            Self::PageTooLarge => "The page is too large",
+            Self::SizeOutOfRange => "The size is out of range",
+            Self::UnknownLedger => "The ledger is unknown",
+            Self::IndexOutOfRange => "The index is out of range",
+            Self::NotFound => "There is nothing here",
+            Self::MethodNotAllowed => "The path takes another method",
+            Self::NotCheckedYet => "Nothing of the ledger is checked yet",
+            Self::BodyTooLarge => "The body is too large",
+            Self::UnsupportedMediaType => "The body's media type is not JSON",
+            Self::StoredDataCorrupt => "Stored data is corrupt",
+            Self::DatabaseUnavailable => "The database does not answer",
+            Self::Timeout => "The answer took too long",
+        }
+    }
+}
+
+/// Why there is no answer, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which kind.
+    pub code: Code,
+    /// What failed, on which input, and what to do.
+    pub detail: String,
+}
+
+/// A problem as a document. Source: RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Where the problem is described, relative to this server.
+    #[serde(rename = "type")]
+    #[schema(example = "/docs#unknown_ledger")]
+    kind: String,
+    /// One line, the same for every problem of this code.
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    status: u16,
+    /// What failed, on which input, and what to do.
+    detail: String,
+    /// For programs: it never changes.
+    code: Code,
+}
+
+impl Problem {
+    /// A problem.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+        let Self { code, detail } = self;
+        let status = code.status();
+        let kind = format!("/docs#{}", code.text());
+        let body = ProblemBody { kind, title: code.title(), status: status.as_u16(), detail, code };
+        let mut headers: Vec<(HeaderName, HeaderValue)> = vec![(header::CONTENT_TYPE, PROBLEM_JSON)];
+        if matches!(code, Code::DatabaseUnavailable | Code::Timeout | Code::NotCheckedYet) {
+            headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        let mut response = (status, Json(body)).into_response();
+        response.headers_mut().extend(headers);
+        response
+    }
+}
+
+/// The place where a query's error is handled, so what an operator must know is logged here.
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        let (code, advice) = match &error {
+            QueryError::UnknownLedger(_) => {
+                (Code::UnknownLedger, "Compare the address, and see /v1/ledgers for those that are indexed.")
+            }
+            QueryError::NotCheckedYet(_) => {
+                (Code::NotCheckedYet, "Try again when the indexer has compared it with its account.")
+            }
+            QueryError::IndexOutOfRange { .. } => {
+                (Code::IndexOutOfRange, "If it was appended just now, try again when the indexer has checked it.")
+            }
+            QueryError::SizeOutOfRange { .. } => {
+                (Code::SizeOutOfRange, "Proofs end at the checked size, which the ledger's own route tells.")
+            }
+            QueryError::PageTooLarge { .. } => (Code::PageTooLarge, ""),
+            QueryError::EmptyPage => (Code::MalformedParameter, ""),
+            QueryError::Corrupt { place, .. } => {
+                error!("stored data is corrupt: {error}");
+                return Self::new(Code::StoredDataCorrupt, corrupt_detail(&error, *place));
+            }
+            QueryError::Database(cause) => {
+                error!(cause = cause.source().map(tracing::field::display), "a query failed: {cause}");
+                (Code::DatabaseUnavailable, "Try again; if it stays so, the operator's log says why.")
+            }
+        };
+        let text = error.to_string();
+        let mut detail: String =
+            text.chars().take(1).flat_map(char::to_uppercase).chain(text.chars().skip(1)).collect();
+        detail.push('.');
+        if !advice.is_empty() {
+            detail.push(' ');
+            detail.push_str(advice);
+        }
+        Self::new(code, detail)
+    }
+}
+
+fn corrupt_detail(error: &QueryError, place: Place) -> String {
+    let audit = match place {
+        Place::Index => "counterfoil audit LEDGER".to_owned(),
+        Place::Ledger(ledger) | Place::Log(ledger, _) | Place::Leaf(ledger, ..) => {
+            format!("counterfoil audit {ledger}")
+        }
+    };
+    format!(
+        "What the database holds was changed or damaged, so it is not served. In {error}. Do not trust this database: \
+         run `{audit}` to compare it with the chain."
+    )
+}

@@ -1,0 +1,204 @@
+//! Why there is no answer.
+
+use std::fmt;
+
+use counterfoil_core::LedgerId;
+use counterfoil_core::receipt::ReceiptError;
+use counterfoil_store::{Log, StoreError};
+use merkle_log::{FrontierError, LeafHash, PlanError, ProofError, Root, TileError, TreeSize};
+
+/// The most entries, events or ledgers in one answer.
+pub const MAX_PAGE: u32 = 1_000;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The ledger is not in the index.
+    #[error("ledger {0} is not in the index")]
+    UnknownLedger(LedgerId),
+    /// Nothing of the ledger was compared with the chain yet.
+    #[error("nothing of ledger {0} was checked against the chain yet")]
+    NotCheckedYet(LedgerId),
+    /// The leaf lies beyond what was checked.
+    #[error("{} {index} is not below {size}, the checked size", leaf_word(*.log))]
+    IndexOutOfRange {
+        /// Which log.
+        log: Log,
+        /// The index asked for.
+        index: u64,
+        /// The checked size, or the smaller one that was asked for.
+        size: TreeSize,
+    },
+    /// There is no proof for this size.
+    #[error("size {size} is not between {least} and {most}")]
+    SizeOutOfRange {
+        /// The size asked for.
+        size: u64,
+        /// The smallest that can be asked for.
+        least: u64,
+        /// The largest, at most the checked one.
+        most: u64,
+    },
+    /// More was asked for than one answer holds.
+    #[error("{asked} are too many for one page: ask for at most {MAX_PAGE} and follow the pages")]
+    PageTooLarge {
+        /// How many.
+        asked: u64,
+    },
+    /// A page of nothing.
+    #[error("a page holds 1 to {MAX_PAGE}")]
+    EmptyPage,
+    /// What is stored contradicts itself or the checked head, so it is not answered.
+    #[error("{place}: {difference}")]
+    Corrupt {
+        /// Where.
+        place: Place,
+        /// What differs.
+        #[source]
+        difference: Box<Difference>,
+    },
+    /// The database failed; trying again may help.
+    #[error(transparent)]
+    Database(StoreError),
+}
+
+/// What an answer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The index as a whole.
+    Index,
+    /// A ledger.
+    Ledger(LedgerId),
+    /// One of a ledger's logs.
+    Log(LedgerId, Log),
+    /// A leaf of one of a ledger's logs.
+    Leaf(LedgerId, Log, u64),
+}
+
+impl Place {
+    /// For `map_err`: an error of the store that was met here.
+    pub(crate) fn store_error(self) -> impl Fn(StoreError) -> QueryError {
+        move |error| match error {
+            StoreError::UnknownLedger(ledger) => QueryError::UnknownLedger(ledger),
+            StoreError::Database(_) => QueryError::Database(error),
+            error => self.corrupt(Difference::Row(error)),
+        }
+    }
+
+    pub(crate) fn corrupt(self, difference: impl Into<Difference>) -> QueryError {
+        QueryError::Corrupt { place: self, difference: Box::new(difference.into()) }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Index => f.write_str("the index"),
+            Self::Ledger(ledger) => write!(f, "ledger {ledger}"),
+            Self::Log(ledger, Log::Entries) => write!(f, "ledger {ledger}, its entries"),
+            Self::Log(ledger, Log::Events) => write!(f, "ledger {ledger}, its events"),
+            Self::Leaf(ledger, log, index) => write!(f, "ledger {ledger}, {} {index}", leaf_word(log)),
+        }
+    }
+}
+
+/// What differs in stored data.
+#[derive(Debug, thiserror::Error)]
+pub enum Difference {
+    /// The bytes of an entry or event do not have the leaf hash beside them.
+    #[error("its bytes hash to {computed}, its stored leaf hash is {stored}")]
+    LeafHash {
+        /// Recomputed from the bytes.
+        computed: LeafHash,
+        /// As stored.
+        stored: LeafHash,
+    },
+    /// A row is missing.
+    #[error("its row is missing")]
+    Missing,
+    /// The row of another leaf stands in this one's place.
+    #[error("the stored event says that it is number {found} of ledger {ledger}")]
+    OtherEvent {
+        /// The ledger that the event names.
+        ledger: LedgerId,
+        /// The number that the event names.
+        found: u64,
+    },
+    /// The event beside an entry did not append it.
+    #[error("event {seq}, {name}, which is stored as its event, appended {count} entries from {first} on")]
+    NotCovered {
+        /// The event's number.
+        seq: u64,
+        /// Its name.
+        name: &'static str,
+        /// The first index that it appended.
+        first: u64,
+        /// How many.
+        count: u64,
+    },
+    /// The event is newer than what was checked.
+    #[error("it names event {seq}, but {size} events are checked")]
+    UncheckedEvent {
+        /// The event's number.
+        seq: u64,
+        /// The checked size of the event log.
+        size: TreeSize,
+    },
+    /// The event says a time that no calendar has.
+    #[error("{unix_time} s since 1970 is beyond the calendar")]
+    Time {
+        /// What it says.
+        unix_time: i64,
+    },
+    /// The stored hashes lead to another head than the checked one.
+    #[error("the stored hashes lead to root {computed} at size {size}, checked was {checked}")]
+    Root {
+        /// The checked size.
+        size: TreeSize,
+        /// Recomputed.
+        computed: Root,
+        /// Checked.
+        checked: Root,
+    },
+    /// A proof from the stored hashes does not hold.
+    #[error("the proof from the stored hashes does not hold: {0}")]
+    Proof(#[from] ProofError),
+    /// Another head was checked at this size before.
+    #[error("the checked head of {size} leaves has another root than it had")]
+    OtherHead {
+        /// The size.
+        size: TreeSize,
+    },
+    /// The stored hashes make no tree.
+    #[error(transparent)]
+    Frontier(#[from] FrontierError),
+    /// Hashes of a tile are missing.
+    #[error(transparent)]
+    Tile(#[from] TileError),
+    /// Which cluster the rows are of is missing.
+    #[error("the row of table cluster is missing")]
+    NoCluster,
+    /// The parts of a receipt do not belong together.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// A row that cannot have been written.
+    #[error(transparent)]
+    Row(StoreError),
+}
+
+/// A plan fails for what was asked, never for what is stored.
+pub(crate) fn plan_error(log: Log) -> impl Fn(PlanError) -> QueryError {
+    move |error| match error {
+        PlanError::IndexOutOfRange { index, size } => QueryError::IndexOutOfRange { log, index: index.get(), size },
+        PlanError::Shrinks { first, second } => {
+            QueryError::SizeOutOfRange { size: first.get(), least: 0, most: second.get() }
+        }
+    }
+}
+
+const fn leaf_word(log: Log) -> &'static str {
+    match log {
+        Log::Entries => "entry",
+        Log::Events => "event",
+    }
+}

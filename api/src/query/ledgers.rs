@@ -1,0 +1,109 @@
+//! Ledgers, and how far each is.
+
+use std::ops::DerefMut;
+
+use counterfoil_core::LedgerId;
+use counterfoil_store::{
+    LedgerRow, Log, PgConnection, PgPool, TileSet, load_ledger, load_ledgers, load_tile_sets, snapshot,
+};
+use merkle_log::Hash;
+
+use super::error::{Place, QueryError};
+use super::page::page_limit;
+use super::tree::Reading;
+
+/// A ledger's row, and the frontier that leads to its checked head.
+#[derive(Clone, Debug)]
+pub struct CheckedLedger {
+    /// How far it is.
+    pub row: LedgerRow,
+    /// The roots of the perfect subtrees that make up the checked log, the largest first; empty before the first check.
+    pub frontier: Vec<Hash>,
+}
+
+/// How much was applied that is not checked yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// Entries.
+    pub entries: u64,
+    /// Events.
+    pub events: u64,
+}
+
+impl CheckedLedger {
+    /// How much was applied that is not checked yet.
+    #[must_use]
+    pub fn behind(&self) -> Behind {
+        let checked = self.row.checked.map(|(head, _)| (head.entries.size.get(), head.events.size.get()));
+        let (entries, events) = checked.unwrap_or_default();
+        // The database holds the checked numbers at or below the applied ones.
+        Behind {
+            entries: self.row.applied_size.get().saturating_sub(entries),
+            events: self.row.applied_event_seq.get().saturating_sub(events),
+        }
+    }
+}
+
+/// Ledgers in the order of their addresses.
+#[derive(Clone, Debug)]
+pub struct LedgerPage {
+    /// The ledgers.
+    pub ledgers: Vec<CheckedLedger>,
+    /// After which ledger the next page begins; none when there is none.
+    pub next: Option<LedgerId>,
+}
+
+/// Answers one ledger.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn ledger(pool: &PgPool, ledger: LedgerId) -> Result<CheckedLedger, QueryError> {
+    let place = Place::Ledger(ledger);
+    let mut snapshot = snapshot(pool).await.map_err(place.store_error())?;
+    let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
+    let checked = load_frontiers(snapshot.deref_mut(), place, vec![row]).await?.pop();
+    checked.ok_or(QueryError::UnknownLedger(ledger))
+}
+
+/// Answers a page of ledgers.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn ledgers(pool: &PgPool, after: Option<LedgerId>, limit: Option<u64>) -> Result<LedgerPage, QueryError> {
+    let limit = page_limit(limit)?;
+    let place = Place::Index;
+    let mut snapshot = snapshot(pool).await.map_err(place.store_error())?;
+    // One more than wanted shows whether there is a next page.
+    let rows = load_ledgers(&mut snapshot, after, limit.saturating_add(1));
+    let mut rows = rows.await.map_err(place.store_error())?;
+    let has_more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().map(|row| row.ledger).filter(|_| has_more);
+    Ok(LedgerPage { ledgers: load_frontiers(snapshot.deref_mut(), place, rows).await?, next })
+}
+
+/// Reads the checked frontiers of all these ledgers by one query.
+async fn load_frontiers(
+    connection: &mut PgConnection,
+    place: Place,
+    rows: Vec<LedgerRow>,
+) -> Result<Vec<CheckedLedger>, QueryError> {
+    let readings = rows.iter().map(frontier_reading).collect::<Result<Vec<_>, _>>()?;
+    let wanted = rows.iter().zip(&readings).filter_map(|(row, reading)| Some(reading.as_ref()?.tile_set(row)));
+    let sets: Vec<TileSet<'_>> = wanted.collect();
+    let mut tiles = load_tile_sets(connection, &sets).await.map_err(place.store_error())?.into_iter();
+    let frontiers = readings.into_iter().map(|reading| match reading {
+        Some(reading) => reading.with(tiles.next().unwrap_or_default()).frontier(),
+        None => Ok(Vec::new()),
+    });
+    let frontiers: Vec<_> = frontiers.collect::<Result<_, _>>()?;
+    Ok(rows.into_iter().zip(frontiers).map(|(row, frontier)| CheckedLedger { row, frontier }).collect())
+}
+
+/// None for a ledger that was never checked.
+fn frontier_reading(row: &LedgerRow) -> Result<Option<Reading>, QueryError> {
+    let Some((head, _)) = &row.checked else { return Ok(None) };
+    let mut reading = Reading::new(head, Log::Entries);
+    reading.add_frontier()?;
+    Ok(Some(reading))
+}

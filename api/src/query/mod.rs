@@ -1,0 +1,33 @@
+//! What the API answers: functions from the index to checked answers. REST and GraphQL are skins over them.
+//!
+//! Each reads one moment of the database, and gives out nothing that it has not recomputed: entries and events hash to
+//! their stored leaf hashes, proofs lead to the checked head.
+//!
+//! Trusted: the checked head, which the indexer compared with the chain, and nothing else that is stored. Whoever can
+//! write to the database can write a head too: that the head is the chain's is for the reader to check.
+
+mod consistency;
+mod entries;
+mod entry;
+mod error;
+mod events;
+mod inclusion;
+mod ledgers;
+mod moment;
+mod page;
+mod prove;
+mod receipt;
+mod status;
+mod tree;
+
+pub use consistency::{Consistency, consistency};
+pub use entries::{Entry, entries};
+pub use entry::{ProvenEntry, entry, proven_entry};
+pub use error::{Difference, MAX_PAGE, Place, QueryError};
+pub use events::{CheckedEvent, event, events};
+pub use inclusion::{Inclusion, inclusion};
+pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
+pub use page::{DEFAULT_PAGE, Page, Window, page_limit};
+pub use prove::{ProofWanted, prove};
+pub use receipt::receipt;
+pub use status::status;

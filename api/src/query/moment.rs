@@ -1,0 +1,36 @@
+//! One moment of a ledger: all that one answer is read from.
+
+use std::ops::DerefMut;
+
+use counterfoil_core::{LedgerHead, LedgerId};
+use counterfoil_store::{LedgerRow, PgConnection, PgPool, Snapshot, load_ledger, snapshot};
+
+use super::error::{Place, QueryError};
+
+/// A ledger that was checked at least once, as the database is at one moment.
+pub(crate) struct Moment {
+    snapshot: Snapshot,
+    /// The ledger's row.
+    pub(crate) row: LedgerRow,
+    /// The checked heads: where every answer ends.
+    pub(crate) head: LedgerHead,
+}
+
+impl Moment {
+    pub(crate) async fn open(pool: &PgPool, ledger: LedgerId) -> Result<Self, QueryError> {
+        let place = Place::Ledger(ledger);
+        let mut snapshot = snapshot(pool).await.map_err(place.store_error())?;
+        let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
+        let Some((head, _)) = row.checked else { return Err(QueryError::NotCheckedYet(ledger)) };
+        Ok(Self { snapshot, row, head })
+    }
+
+    /// The connection and the row to read by.
+    pub(crate) fn parts(&mut self) -> (&mut PgConnection, &LedgerRow) {
+        (self.snapshot.deref_mut(), &self.row)
+    }
+
+    pub(crate) const fn ledger(&self) -> LedgerId {
+        self.row.ledger
+    }
+}

@@ -1,0 +1,93 @@
+//! Bounded pages.
+
+use std::ops::Range;
+
+use counterfoil_core::LedgerHead;
+use counterfoil_store::Log;
+use merkle_log::TreeSize;
+
+use super::error::{MAX_PAGE, QueryError};
+
+/// How many a page holds when nothing is said.
+pub const DEFAULT_PAGE: u32 = 100;
+
+/// Which leaves of a log a page shall hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// At most `limit` from `first` on.
+    From {
+        /// The first index; the size of the log gives an empty page.
+        first: u64,
+        /// At most how many.
+        limit: Option<u64>,
+    },
+    /// As Relay's connections ask. Indexes beyond the log bound nothing.
+    Between {
+        /// Only leaves with a greater index.
+        after: Option<u64>,
+        /// Only leaves with a smaller index.
+        before: Option<u64>,
+        /// At most so many, from the beginning.
+        first: Option<u64>,
+        /// Of these at most so many, from the end.
+        last: Option<u64>,
+    },
+}
+
+impl Window {
+    /// The indexes in a log of `size` leaves.
+    pub(crate) fn range(self, log: Log, size: TreeSize) -> Result<Range<u64>, QueryError> {
+        match self {
+            Self::From { first, .. } if first > size.get() => {
+                Err(QueryError::IndexOutOfRange { log, index: first, size })
+            }
+            Self::From { first, limit } => {
+                let limit = u64::from(page_limit(limit)?);
+                Ok(first..first.saturating_add(limit).min(size.get()))
+            }
+            Self::Between { after, before, first, last } => {
+                let mut start = after.map_or(0, |after| after.saturating_add(1)).min(size.get());
+                let mut end = before.unwrap_or(u64::MAX).min(size.get()).max(start);
+                if first.is_some() || last.is_none() {
+                    end = end.min(start.saturating_add(u64::from(page_limit(first)?)));
+                }
+                if last.is_some() {
+                    start = start.max(end.saturating_sub(u64::from(page_limit(last)?)));
+                }
+                Ok(start..end)
+            }
+        }
+    }
+}
+
+/// How many a page may hold.
+///
+/// # Errors
+/// [`QueryError::EmptyPage`] for 0, [`QueryError::PageTooLarge`] above [`MAX_PAGE`].
+pub fn page_limit(asked: Option<u64>) -> Result<u32, QueryError> {
+    let Some(asked) = asked else { return Ok(DEFAULT_PAGE) };
+    match u32::try_from(asked) {
+        Ok(0) => Err(QueryError::EmptyPage),
+        Ok(limit) if limit <= MAX_PAGE => Ok(limit),
+        _ => Err(QueryError::PageTooLarge { asked }),
+    }
+}
+
+/// Neighbouring leaves of one log.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The checked heads at which the page was read.
+    pub head: LedgerHead,
+    /// The index of the first one.
+    pub first: u64,
+    /// The leaves, in order, without a gap.
+    pub items: Vec<T>,
+    /// The index at which the next page begins; none when this one ends at the checked size.
+    pub next: Option<u64>,
+}
+
+impl<T> Page<T> {
+    pub(crate) fn new(head: LedgerHead, size: TreeSize, range: Range<u64>, items: Vec<T>) -> Self {
+        Self { head, first: range.start, items, next: Some(range.end).filter(|end| *end < size.get()) }
+    }
+}

@@ -1,0 +1,35 @@
+//! An entry's receipt.
+
+use counterfoil_core::LedgerId;
+use counterfoil_core::receipt::{EntryProof, EventProof, FORMAT, Receipt};
+use counterfoil_store::{Log, PgPool, load_cluster};
+
+use super::entry::load_proven_entry;
+use super::error::{Difference, Place, QueryError};
+use super::moment::Moment;
+
+/// Answers the receipt of an entry, verified as its reader will verify it.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn receipt(pool: &PgPool, ledger: LedgerId, index: u64) -> Result<Receipt, QueryError> {
+    let place = Place::Leaf(ledger, Log::Entries, index);
+    let mut moment = Moment::open(pool, ledger).await?;
+    let proven = load_proven_entry(&mut moment, index).await?;
+    let (connection, _) = moment.parts();
+    let cluster = load_cluster(connection).await.map_err(place.store_error())?;
+    let cluster = cluster.ok_or_else(|| place.corrupt(Difference::NoCluster))?;
+    let event = proven.entry.event;
+    let receipt = Receipt {
+        format: FORMAT.to_owned(),
+        genesis_hash: cluster.genesis_hash,
+        program: cluster.program,
+        ledger,
+        entry: EntryProof { index, payload: proven.entry.payload, proof: proven.proof },
+        event: EventProof { seq: event.seq.get(), leaf: event.leaf_bytes.clone(), proof: proven.event_proof },
+        head: proven.head.entries.into(),
+        event_head: proven.head.events.into(),
+    };
+    receipt.verify().map_err(|error| place.corrupt(error))?;
+    Ok(receipt)
+}

@@ -1,0 +1,47 @@
+//! GET /v1/ledgers/{ledger}/consistency.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::body::{Consistency, LogName};
+use super::parameters::{LedgerPath, Parameters};
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+use crate::value::{Key, U64};
+
+/// Which two trees.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// Which of the ledger's logs.
+    log: LogName,
+    /// The earlier size.
+    first: U64,
+    /// The later size, from `first` to the checked size, which it is when absent.
+    second: Option<U64>,
+}
+
+/// The proof that a later tree begins with the leaves of an earlier one, and both heads.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/consistency", tag = "Proofs",
+    params(("ledger" = Key, Path, description = "The ledger's address."), Which),
+    responses(
+        (status = 200, body = Consistency),
+        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, size_out_of_range, \
+            not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn consistency(
+    State(pool): State<PgPool>,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(which): Parameters<Which>,
+) -> Result<Json<Consistency>, Problem> {
+    let second = which.second.map(|second| second.0);
+    Ok(Json(query::consistency(&pool, ledger, which.log.into(), which.first.0, second).await?.into()))
+}

@@ -1,0 +1,50 @@
+//! GET /v1/ledgers/{ledger}/entries.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::body::EntryPage;
+use super::parameters::{LedgerPath, Parameters};
+use crate::problem::{Problem, ProblemBody};
+use crate::query::{self, Window};
+use crate::value::{Key, U64};
+
+/// Which leaves of a log.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// The first index; 0 when absent. The checked size itself gives an empty page.
+    first: Option<U64>,
+    /// At most how many, 1 to 1,000; 100 when absent.
+    limit: Option<U64>,
+}
+
+impl From<Which> for Window {
+    fn from(which: Which) -> Self {
+        Self::From { first: which.first.map_or(0, |first| first.0), limit: which.limit.map(|limit| limit.0) }
+    }
+}
+
+/// Entries in order, up to the checked size. Each entry's bytes hash to its leaf hash; proofs are on other routes.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/entries", tag = "Entries",
+    params(("ledger" = Key, Path, description = "The ledger's address."), Which),
+    responses(
+        (status = 200, body = EntryPage),
+        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
+            index_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn entries(
+    State(pool): State<PgPool>,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(which): Parameters<Which>,
+) -> Result<Json<EntryPage>, Problem> {
+    Ok(Json(query::entries(&pool, ledger, which.into()).await?.into()))
+}

@@ -1,0 +1,33 @@
+//! GET /v1/ledgers/{ledger}/entries/{index}.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+
+use super::body::ProvenEntry;
+use super::parameters::EntryPath;
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+use crate::value::{Key, U64};
+
+/// One entry with its inclusion proof, and the event that appended it with its own.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/entries/{index}", tag = "Entries",
+    params(
+        ("ledger" = Key, Path, description = "The ledger's address."),
+        ("index" = U64, Path, description = "The entry's index; the first is 0."),
+    ),
+    responses(
+        (status = 200, body = ProvenEntry),
+        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
+            not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn entry(
+    State(pool): State<PgPool>,
+    EntryPath(ledger, index): EntryPath,
+) -> Result<Json<ProvenEntry>, Problem> {
+    Ok(Json(query::proven_entry(&pool, ledger, index).await?.into()))
+}

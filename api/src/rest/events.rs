@@ -1,0 +1,32 @@
+//! GET /v1/ledgers/{ledger}/events.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+
+use super::body::EventPage;
+use super::entries::Which;
+use super::parameters::{LedgerPath, Parameters};
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+use crate::value::Key;
+
+/// Events in order, up to the checked size of the event log: every append and every administrative act.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/events", tag = "Events",
+    params(("ledger" = Key, Path, description = "The ledger's address."), Which),
+    responses(
+        (status = 200, body = EventPage),
+        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
+            index_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn events(
+    State(pool): State<PgPool>,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(which): Parameters<Which>,
+) -> Result<Json<EventPage>, Problem> {
+    Ok(Json(query::events(&pool, ledger, which.into()).await?.into()))
+}

@@ -1,0 +1,39 @@
+//! GET /livez and /readyz.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+
+/// How the process is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+const OK: Health = Health { status: "ok" };
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/livez", tag = "Health", responses((status = 200, body = Health)))]
+pub(crate) async fn livez() -> Json<Health> {
+    Json(OK)
+}
+
+/// Whether the database answers too.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Health",
+    responses(
+        (status = 200, body = Health),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn readyz(State(pool): State<PgPool>) -> Result<Json<Health>, Problem> {
+    query::status(&pool).await?;
+    Ok(Json(OK))
+}

@@ -1,0 +1,47 @@
+//! GET /v1/ledgers/{ledger}/inclusion.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::body::{Inclusion, LogName};
+use super::parameters::{LedgerPath, Parameters};
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+use crate::value::{Key, U64};
+
+/// Which leaf in which tree.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// Which of the ledger's logs.
+    log: LogName,
+    /// The leaf.
+    index: U64,
+    /// The size of the tree, from `index` + 1 to the checked size, which it is when absent.
+    size: Option<U64>,
+}
+
+/// The proof that a leaf is in the tree of a size, and the head at that size.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/inclusion", tag = "Proofs",
+    params(("ledger" = Key, Path, description = "The ledger's address."), Which),
+    responses(
+        (status = 200, body = Inclusion),
+        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
+            size_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn inclusion(
+    State(pool): State<PgPool>,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(which): Parameters<Which>,
+) -> Result<Json<Inclusion>, Problem> {
+    let size = which.size.map(|size| size.0);
+    Ok(Json(query::inclusion(&pool, ledger, which.log.into(), which.index.0, size).await?.into()))
+}

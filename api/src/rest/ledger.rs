@@ -1,0 +1,30 @@
+//! GET /v1/ledgers/{ledger}.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+
+use super::body::Ledger;
+use super::parameters::LedgerPath;
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+use crate::value::Key;
+
+/// A ledger: its checked head, and how far behind that is.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}", tag = "Ledgers",
+    params(("ledger" = Key, Path, description = "The ledger's address.")),
+    responses(
+        (status = 200, body = Ledger),
+        (status = "4XX", description = "malformed_key, unknown_ledger", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn ledger(
+    State(pool): State<PgPool>,
+    LedgerPath(ledger): LedgerPath,
+) -> Result<Json<Ledger>, Problem> {
+    Ok(Json(query::ledger(&pool, ledger).await?.into()))
+}

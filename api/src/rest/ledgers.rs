@@ -1,0 +1,43 @@
+//! GET /v1/ledgers.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::body::LedgerPage;
+use super::parameters::{Parameters, parse_ledger};
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+use crate::value::{Key, U64};
+
+/// Which ledgers.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// Only ledgers after this one.
+    after: Option<Key>,
+    /// At most how many, 1 to 1,000; 100 when absent.
+    limit: Option<U64>,
+}
+
+/// The ledgers of the index, in the order of their addresses' bytes.
+#[utoipa::path(
+    get, path = "/v1/ledgers", tag = "Ledgers", params(Which),
+    responses(
+        (status = 200, body = LedgerPage),
+        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn ledgers(
+    State(pool): State<PgPool>,
+    Parameters(which): Parameters<Which>,
+) -> Result<Json<LedgerPage>, Problem> {
+    let after = which.after.map(|after| parse_ledger(&after.0)).transpose()?;
+    Ok(Json(query::ledgers(&pool, after, which.limit.map(|limit| limit.0)).await?.into()))
+}

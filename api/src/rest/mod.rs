@@ -1,0 +1,42 @@
+//! REST: one file for each route, a skin over [`crate::query`].
+
+mod body;
+mod consistency;
+mod docs;
+mod entries;
+mod entry;
+mod events;
+mod health;
+mod inclusion;
+mod ledger;
+mod ledgers;
+mod openapi;
+mod parameters;
+mod receipt;
+mod status;
+
+use axum::Router;
+use axum::routing::get;
+use counterfoil_store::PgPool;
+
+pub use openapi::openapi_json;
+pub(crate) use parameters::parse_ledger;
+
+/// The routes.
+pub(crate) fn router(pool: PgPool) -> Router {
+    Router::new()
+        .route("/v1/status", get(status::status))
+        .route("/v1/ledgers", get(ledgers::ledgers))
+        .route("/v1/ledgers/{ledger}", get(ledger::ledger))
+        .route("/v1/ledgers/{ledger}/entries", get(entries::entries))
+        .route("/v1/ledgers/{ledger}/entries/{index}", get(entry::entry))
+        .route("/v1/ledgers/{ledger}/entries/{index}/receipt", get(receipt::receipt))
+        .route("/v1/ledgers/{ledger}/events", get(events::events))
+        .route("/v1/ledgers/{ledger}/inclusion", get(inclusion::inclusion))
+        .route("/v1/ledgers/{ledger}/consistency", get(consistency::consistency))
+        .route("/v1/openapi.json", get(openapi::openapi))
+        .route("/docs", get(docs::docs))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .with_state(pool)
+}

@@ -1,0 +1,48 @@
+//! GET /v1/openapi.json: the description of the routes, generated from them.
+
+use axum::http::header;
+use axum::response::IntoResponse;
+use utoipa::OpenApi;
+
+use super::{consistency, entries, entry, events, health, inclusion, ledger, ledgers, receipt, status};
+
+/// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
+///
+/// Every proof was verified against a head that the indexer compared with the ledger's account on the chain, before
+/// it was answered. That the head is the chain's is for you to check: `counterfoil verify` does.
+///
+/// 64-bit numbers are strings, hashes are lowercase hex, keys are base58, bytes are base64, times are RFC 3339 in UTC.
+/// There is a GraphQL endpoint with the same content at `POST /graphql`.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Counterfoil"),
+    paths(
+        status::status,
+        ledgers::ledgers,
+        ledger::ledger,
+        entries::entries,
+        entry::entry,
+        receipt::receipt,
+        events::events,
+        inclusion::inclusion,
+        consistency::consistency,
+        health::livez,
+        health::readyz,
+    )
+)]
+struct Description;
+
+/// The OpenAPI document.
+///
+/// # Panics
+/// Never: the document is made of plain values.
+#[must_use]
+pub fn openapi_json() -> String {
+    let mut text = Description::openapi().to_pretty_json().expect("plain values can be written as JSON");
+    text.push('\n');
+    text
+}
+
+pub(super) async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi_json())
+}

@@ -1,0 +1,76 @@
+//! Reading paths and query strings, strictly: what is not understood is refused, with a code.
+
+use axum::extract::{FromRequestParts, Query, RawPathParams};
+use axum::http::request::Parts;
+use counterfoil_core::LedgerId;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Code, Problem};
+
+/// The ledger named in the path.
+pub(crate) struct LedgerPath(pub(crate) LedgerId);
+
+/// The ledger and the entry named in the path.
+pub(crate) struct EntryPath(pub(crate) LedgerId, pub(crate) u64);
+
+/// The query string.
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+impl<S: Send + Sync> FromRequestParts<S> for LedgerPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        parse_ledger(&path_text(parts, state, "ledger").await?).map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for EntryPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let ledger = parse_ledger(&path_text(parts, state, "ledger").await?)?;
+        Ok(Self(ledger, parse_index(&path_text(parts, state, "index").await?)?))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(rejection) => {
+                let detail = format!("{}. See /docs for the parameters of this route.", rejection.body_text());
+                Err(Problem::new(Code::MalformedParameter, detail))
+            }
+        }
+    }
+}
+
+/// Reads a ledger's address.
+pub(crate) fn parse_ledger(text: &str) -> Result<LedgerId, Problem> {
+    text.parse().map_err(|error| {
+        let detail = format!(
+            "\"{}\" is not the address of a ledger: {error}. Copy it from /v1/ledgers or from a receipt.",
+            text.escape_debug()
+        );
+        Problem::new(Code::MalformedKey, detail)
+    })
+}
+
+fn parse_index(text: &str) -> Result<u64, Problem> {
+    // Another text of the same number, as 007 or +7, would be another path to the same answer.
+    let index = text.parse::<u64>().ok().filter(|index| index.to_string() == text);
+    index.ok_or_else(|| {
+        let detail = format!("\"{}\" is not an index: it is a whole number, 0 for the first.", text.escape_debug());
+        Problem::new(Code::MalformedParameter, detail)
+    })
+}
+
+async fn path_text<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Problem> {
+    let malformed = |detail: String| Problem::new(Code::MalformedParameter, detail);
+    let found = RawPathParams::from_request_parts(parts, state).await;
+    let parameters = found.map_err(|rejection| malformed(rejection.body_text()))?;
+    let value = parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+    value.ok_or_else(|| malformed(format!("the path names no {name}")))
+}

@@ -1,0 +1,22 @@
+//! GET /v1/status.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+
+use super::body::Status;
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+
+/// The server's version, and the cluster and program that its index is of.
+#[utoipa::path(
+    get, path = "/v1/status", tag = "Index",
+    responses(
+        (status = 200, body = Status),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn status(State(pool): State<PgPool>) -> Result<Json<Status>, Problem> {
+    Ok(Json(query::status(&pool).await?.into()))
+}

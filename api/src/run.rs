@@ -1,0 +1,72 @@
+//! The process: listen, answer, and stop when told.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use counterfoil_service::announce;
+use counterfoil_store::connect;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use crate::app;
+
+const CONNECTIONS: u32 = 16;
+/// How long requests that are under way when the process shall stop may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How the API is run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The index. Holds a password: keep it out of logs. The API only reads.
+    pub database_url: String,
+    /// Where the API is served.
+    pub listen: SocketAddr,
+    /// The longest time that an answer, or one of its statements, may take.
+    pub request_timeout: Duration,
+    /// Whether GraphQL's schema is open to tools, and GraphiQL served.
+    pub introspection: bool,
+}
+
+/// Runs until `stop` is ready, then answers what is under way.
+///
+/// # Errors
+/// When the database cannot be reached, or the address cannot be listened on.
+pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
+    let pool = connect(&config.database_url, CONNECTIONS, config.request_timeout)
+        .await
+        .context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    announce(&json!({ "url": url })).context("standard output is closed")?;
+    info!("serving on {url}");
+
+    let (stop_serving, stopping) = oneshot::channel::<()>();
+    let service = app(pool.clone(), config.request_timeout, config.introspection);
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        // Sent below, or dropped with this function: stop in both cases.
+        let _ = stopping.await;
+    });
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        ended = &mut server => ended?.context("the server ended")?,
+        () = stop => {
+            info!("stopping");
+            let _ = stop_serving.send(());
+            match tokio::time::timeout(GRACE, &mut server).await {
+                Ok(ended) => ended?.context("the server ended")?,
+                Err(_) => {
+                    warn!("requests still under way after {} s are dropped", GRACE.as_secs());
+                    server.abort();
+                }
+            }
+        }
+    }
+    pool.close().await;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! How values are written, in REST's JSON and as GraphQL's scalars alike.
+
+use async_graphql::scalar;
+use counterfoil_core::json;
+use counterfoil_core::{GenesisHash, LedgerId, ProgramId, Wallet};
+use merkle_log::{LeafHash, LeafIndex, Root, TreeSize};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A 64-bit number as a string of digits: JSON's numbers are exact only to 2^53.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, pattern = "^(0|[1-9][0-9]*)$", example = "1234")]
+pub struct U64(#[serde(with = "json::text")] pub u64);
+
+/// A SHA-256 hash: 64 lowercase hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(
+    value_type = String,
+    pattern = "^[0-9a-f]{64}$",
+    example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+)]
+pub struct Hash(#[serde(with = "json::text")] pub merkle_log::Hash);
+
+/// A 32-byte key in base58: a ledger, a wallet, a program, a cluster's genesis hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(pattern = "^[1-9A-HJ-NP-Za-km-z]{32,44}$", example = "4uQeVj5tqViQh7yWWGStvkEG1Zmhx6uasJtWCJziofM")]
+pub struct Key(pub String);
+
+/// Bytes in base64 with padding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, content_encoding = "base64", example = "aGVsbG8=")]
+pub struct Bytes(#[serde(with = "json::bytes")] pub Vec<u8>);
+
+/// A moment, RFC 3339 in UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(format = DateTime, example = "2026-02-28T12:00:00Z")]
+pub struct Time(pub String);
+
+/// A transaction's signature: 64 bytes in base58.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(pattern = "^[1-9A-HJ-NP-Za-km-z]{64,88}$")]
+pub struct Signature(pub String);
+
+scalar!(U64, "U64", "A 64-bit number as a string of digits.");
+scalar!(Hash, "Hash", "A SHA-256 hash: 64 lowercase hex digits.");
+scalar!(Key, "Key", "A 32-byte key in base58: a ledger, a wallet, a program, a cluster's genesis hash.");
+scalar!(Bytes, "Bytes", "Bytes in base64 with padding.");
+scalar!(Time, "Time", "A moment, RFC 3339 in UTC.");
+scalar!(Signature, "Signature", "A transaction's signature: 64 bytes in base58.");
+
+impl From<TreeSize> for U64 {
+    fn from(size: TreeSize) -> Self {
+        Self(size.get())
+    }
+}
+
+impl From<LeafIndex> for U64 {
+    fn from(index: LeafIndex) -> Self {
+        Self(index.get())
+    }
+}
+
+impl From<merkle_log::Hash> for Hash {
+    fn from(hash: merkle_log::Hash) -> Self {
+        Self(hash)
+    }
+}
+
+impl From<LeafHash> for Hash {
+    fn from(leaf: LeafHash) -> Self {
+        Self(leaf.into())
+    }
+}
+
+impl From<Root> for Hash {
+    fn from(root: Root) -> Self {
+        Self(merkle_log::Hash(root.0))
+    }
+}
+
+macro_rules! key_from {
+    ($($key:ty),*) => {
+        $(impl From<$key> for Key {
+            fn from(key: $key) -> Self {
+                Self(key.to_string())
+            }
+        })*
+    };
+}
+key_from!(GenesisHash, LedgerId, ProgramId, Wallet);
+
+impl From<[u8; 64]> for Signature {
+    fn from(signature: [u8; 64]) -> Self {
+        Self(bs58::encode(signature).into_string())
+    }
+}
+
+impl From<jiff::Timestamp> for Time {
+    fn from(time: jiff::Timestamp) -> Self {
+        Self(time.to_string())
+    }
+}
+
+/// Hashes of a proof or frontier, in their order.
+pub(crate) fn hashes(hashes: Vec<merkle_log::Hash>) -> Vec<Hash> {
+    hashes.into_iter().map(Hash).collect()
+}
