@@ -72,7 +72,17 @@ pub enum Durability {
     None,
 }
 
-/// A running cluster. Dropping it stops the server and keeps the data.
+/// Runs the server, and stops it (SIGINT: PostgreSQL's fast shutdown) when standard input ends: at our drop, or with
+/// this process, however that ends. `wait` returns early when the server ends by itself.
+const SUPERVISOR: &str = r#"
+    exec 3<&0
+    "$@" </dev/null 3<&- &
+    server=$!
+    { cat <&3 >/dev/null; kill -INT "$server"; } 2>/dev/null &
+    wait "$server"
+"#;
+
+/// A running cluster. Dropping it stops the server and keeps the data; so does the end of this process.
 pub struct Cluster {
     server: Child,
     port: u16,
@@ -134,12 +144,6 @@ impl Cluster {
         self.port
     }
 
-    /// The server's process number.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.server.id()
-    }
-
     fn wait_until_ready(&mut self, binaries: &Binaries, folder: &Path) -> Result<(), ClusterError> {
         let started = Instant::now();
         loop {
@@ -162,14 +166,14 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // SIGINT is PostgreSQL's fast shutdown: sessions are ended, everything committed is kept.
-        if let Some(pid) = i32::try_from(self.server.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
-        }
+        drop(self.server.stdin.take());
         let asked = Instant::now();
         while matches!(self.server.try_wait(), Ok(None)) {
             if asked.elapsed() > STOP_TIMEOUT {
-                let _ = self.server.kill();
+                let group = i32::try_from(self.server.id()).ok().and_then(rustix::process::Pid::from_raw);
+                if let Some(group) = group {
+                    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+                }
                 let _ = self.server.wait();
                 return;
             }
@@ -228,13 +232,19 @@ fn spawn(
 ) -> Result<Child, ClusterError> {
     let log_path = folder.join("server.log");
     let log = fs::File::create(&log_path).map_err(at("making", &log_path))?;
-    let mut command = owner.command(&binaries.postgres);
-    command.current_dir(folder).arg("-D").arg(data).args(["-p", &port.to_string()]);
+    let mut command = owner.command(Path::new("/bin/sh"));
+    command
+        .current_dir(folder)
+        .args(["-c", SUPERVISOR, "postgres"])
+        .arg(&binaries.postgres)
+        .arg("-D")
+        .arg(data)
+        .args(["-p", &port.to_string()]);
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
     if durability == Durability::None {
         command.args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().map_err(at("running", &binaries.postgres))
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().map_err(at("running", &binaries.postgres))
 }
 
 fn password_file(folder: &Path) -> PathBuf {

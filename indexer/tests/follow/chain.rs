@@ -1,0 +1,182 @@
+//! A chain that exists only in memory, and servers that report it truly or falsely.
+
+use std::sync::Mutex;
+
+use counterfoil_client::{
+    AccountAt, ClientError, InnerInstruction, ListedTransaction, Source, TransactionRecord, address,
+};
+use counterfoil_core::event::EVENT_TAG;
+use counterfoil_core::{Event, EventBody, EventHeader, LedgerAccount, LedgerId, LedgerState, ProgramId, Wallet};
+use merkle_log::{Frontier, LeafIndex, hash_leaf};
+
+pub const PROGRAM: ProgramId = ProgramId([7; 32]);
+pub const LEDGER: LedgerId = LedgerId([9; 32]);
+const AUTHORITY: Wallet = Wallet([5; 32]);
+
+/// A ledger's true history: the transactions, and the account after each.
+#[derive(Clone)]
+pub struct Chain {
+    pub transactions: Vec<TransactionRecord>,
+    accounts: Vec<LedgerAccount>,
+    entries: Frontier,
+    events: Frontier,
+}
+
+impl Chain {
+    /// A ledger that was just created.
+    pub fn new() -> Self {
+        let mut chain =
+            Self { transactions: vec![], accounts: vec![], entries: Frontier::new(), events: Frontier::new() };
+        chain.push(EventBody::LedgerCreated { id: [1; 32], flags: 0 });
+        chain
+    }
+
+    pub fn append(&mut self, entries: &[&str]) {
+        let entries = entries.iter().map(|entry| entry.as_bytes().to_vec()).collect();
+        self.push(EventBody::EntriesAppended { entries });
+    }
+
+    pub fn event_count(&self) -> u64 {
+        self.events.size().get()
+    }
+
+    /// The account after `events` events.
+    pub fn account_at(&self, events: u64) -> LedgerAccount {
+        self.accounts[usize::try_from(events).unwrap() - 1].clone()
+    }
+
+    pub fn account(&self) -> LedgerAccount {
+        self.accounts.last().unwrap().clone()
+    }
+
+    /// The state by the events' own word, for comparing.
+    pub fn state(&self) -> LedgerState {
+        self.transactions.iter().fold(LedgerState::new(LEDGER), |state, transaction| {
+            let events = counterfoil_client::decode(PROGRAM, transaction).unwrap();
+            events.into_iter().fold(state, |state, event| state.apply(event).unwrap().0)
+        })
+    }
+
+    fn push(&mut self, body: EventBody) {
+        let first_index = self.entries.size();
+        if let EventBody::EntriesAppended { entries } = &body {
+            entries.iter().for_each(|entry| self.entries.append_leaf(&hash_leaf(entry)).unwrap());
+        }
+        let seq = self.event_count();
+        // Two transactions a slot, so that their order within one matters.
+        let slot = 100 + seq / 2;
+        let header = EventHeader {
+            ledger: LEDGER,
+            event_seq: LeafIndex::new(seq).unwrap(),
+            slot,
+            unix_time: 1_700_000_000,
+            signer: AUTHORITY,
+            first_index,
+            count: self.entries.size().get() - first_index.get(),
+            size: self.entries.size(),
+            root: self.entries.root(),
+        };
+        let event = Event { header, body };
+        self.events.append_leaf(&event.leaf_hash()).unwrap();
+        self.transactions.push(transaction(&event, slot));
+        self.accounts.push(LedgerAccount {
+            flags: 0,
+            id: [1; 32],
+            creator: AUTHORITY,
+            authority: AUTHORITY,
+            pending_authority: None,
+            leaves_by_subtree: 0,
+            heads_written: 0,
+            created_slot: 100,
+            created_time: 0,
+            appended_slot: 0,
+            appended_time: 0,
+            entries: Box::new(self.entries.clone()),
+            events: Box::new(self.events.clone()),
+            heads: vec![],
+        });
+    }
+}
+
+/// A transaction that carries one event.
+pub fn transaction(event: &Event, slot: u64) -> TransactionRecord {
+    let mut data = EVENT_TAG.to_vec();
+    data.extend(event.leaf_bytes());
+    if let EventBody::EntriesAppended { entries } = &event.body {
+        data.extend(u32::try_from(entries.len()).unwrap().to_le_bytes());
+        for entry in entries {
+            data.extend(u32::try_from(entry.len()).unwrap().to_le_bytes());
+            data.extend(entry);
+        }
+    }
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(&event.leaf_hash().0);
+    TransactionRecord {
+        signature,
+        slot,
+        is_ok: true,
+        accounts: vec![address::event_authority(PROGRAM).to_bytes(), PROGRAM.0],
+        inner_instructions: vec![InnerInstruction { program: 1, accounts: vec![0], data }],
+    }
+}
+
+/// What a server says; changed between passes.
+#[derive(Clone)]
+pub struct Script {
+    /// The transactions that it lists, in its order.
+    pub transactions: Vec<TransactionRecord>,
+    /// The account that it reports; none when it does not answer.
+    pub account: Option<LedgerAccount>,
+}
+
+/// A server that says what it is told to.
+pub struct Server {
+    name: String,
+    pub script: Mutex<Script>,
+}
+
+impl Server {
+    pub fn honest(name: &str, chain: &Chain) -> Self {
+        let script = Script { transactions: chain.transactions.clone(), account: Some(chain.account()) };
+        Self { name: name.to_owned(), script: Mutex::new(script) }
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.script.lock().unwrap());
+    }
+}
+
+impl Source for Server {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn fetch_ledgers(&self) -> Result<Vec<LedgerId>, ClientError> {
+        Ok(vec![LEDGER])
+    }
+
+    async fn fetch_account(&self, _: LedgerId) -> Result<AccountAt, ClientError> {
+        let account = self.script.lock().unwrap().account.clone();
+        account.map(|account| AccountAt { slot: 1_000, account }).ok_or_else(|| ClientError::Rpc {
+            server: self.name.clone(),
+            method: "getAccountInfo",
+            reason: "it is scripted not to answer".to_owned(),
+        })
+    }
+
+    async fn list_transactions(&self, _: LedgerId, since: u64) -> Result<Vec<ListedTransaction>, ClientError> {
+        let script = self.script.lock().unwrap();
+        let listed = script.transactions.iter().filter(|transaction| transaction.slot >= since);
+        Ok(listed
+            .map(|transaction| ListedTransaction { slot: transaction.slot, signature: transaction.signature })
+            .collect())
+    }
+
+    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+        let script = self.script.lock().unwrap();
+        let find = |listed: &ListedTransaction| {
+            script.transactions.iter().find(|transaction| transaction.signature == listed.signature).unwrap().clone()
+        };
+        Ok(listed.iter().map(find).collect())
+    }
+}

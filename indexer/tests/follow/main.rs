@@ -1,0 +1,5 @@
+//! The rules of following a ledger, on scripted servers and a real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
+
+mod chain;
+mod rules;
