@@ -1,0 +1,376 @@
+//! What becomes believed, and what does not.
+
+use std::mem::discriminant;
+
+use counterfoil_core::limits::MAX_ENTRY_BYTES;
+use counterfoil_core::{
+    ApplyError, CheckError, Event, EventBody, LedgerAccount, LedgerId, LedgerState, VerifiedAppend,
+};
+use merkle_log::{
+    Edge, EdgeError, FrontierError, Hash, LeafIndex, MAX_TREE_SIZE, OutOfRange, Root, Tile, Tiles, TreeSize,
+};
+
+use super::history::{AUTHORITY, History, ID, LEDGER, WRITER, encode_leaf, leaf, root};
+
+fn size(leaves: u64) -> TreeSize {
+    TreeSize::new(leaves).expect("in range")
+}
+
+fn apply_all(events: impl IntoIterator<Item = Event>) -> Result<LedgerState, ApplyError> {
+    events.into_iter().try_fold(LedgerState::new(LEDGER), |state, event| Ok(state.apply(event)?.0))
+}
+
+/// The state before event `number`.
+fn before(history: &History, number: usize) -> LedgerState {
+    apply_all(history.events[..number].iter().cloned()).expect("the true history")
+}
+
+fn account(history: &History, events: usize) -> LedgerAccount {
+    LedgerAccount::decode(&history.account(events)).expect("a ledger")
+}
+
+#[test]
+fn the_true_history_is_applied_and_checked_after_every_event() {
+    let history = History::sample();
+    let mut state = LedgerState::new(LEDGER);
+    for (number, event) in history.events.iter().enumerate() {
+        let applied: VerifiedAppend;
+        (state, applied) = state.apply(event.clone()).expect("it follows");
+
+        assert_eq!(applied.event().header, event.header);
+        assert_eq!(applied.leaf_bytes(), encode_leaf(event));
+        assert_eq!(applied.leaf().0, leaf(&encode_leaf(event)));
+        let first = event.header.first_index.get() as usize;
+        let expected: Vec<_> = (first..event.header.size.get() as usize).collect();
+        let indexes: Vec<_> = applied.entries().iter().map(|entry| entry.index.get() as usize).collect();
+        assert_eq!(indexes, expected);
+        for entry in applied.entries() {
+            let bytes = &history.entries[entry.index.get() as usize];
+            assert_eq!((&entry.bytes, entry.leaf.0), (bytes, leaf(bytes)));
+        }
+
+        assert_eq!(state.event_seq(), size(number as u64 + 1));
+        let account = account(&history, number + 1);
+        assert_eq!(state.check(&account).map(|checked| *checked.head()), Ok(account.head(LEDGER)));
+        assert_eq!(state.head().events.root.0, root(&history.event_leaves(number + 1)));
+    }
+}
+
+#[test]
+fn tiles_are_handed_out_when_they_are_full() {
+    let mut history = History::new(LEDGER);
+    history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 0 });
+    for round in 0..300_u32 {
+        history.push(AUTHORITY, EventBody::EntriesAppended { entries: vec![round.to_le_bytes().to_vec(); 2] });
+    }
+    let mut state = LedgerState::new(LEDGER);
+    let (mut entry_tiles, mut event_tiles) = (Vec::new(), Vec::new());
+    for event in &history.events {
+        let applied: VerifiedAppend;
+        (state, applied) = state.apply(event.clone()).expect("it follows");
+        entry_tiles.extend(applied.entry_tiles().iter().map(|tile| (tile.level, tile.index, tile.hashes.clone())));
+        event_tiles.extend(applied.event_tiles().iter().map(|tile| (tile.level, tile.index, tile.hashes.clone())));
+    }
+    let hashes = |leaves: &[[u8; 32]]| leaves.iter().copied().map(Hash).collect::<Vec<_>>();
+    let leaves = history.leaves(600);
+    assert_eq!(entry_tiles, [(0, 0, hashes(&leaves[..256])), (0, 1, hashes(&leaves[256..512]))]);
+    assert_eq!(event_tiles, [(0, 0, hashes(&history.event_leaves(256)))]);
+}
+
+/// What is altered, and the refusal.
+type Alteration = (&'static str, fn(&mut Event), ApplyError);
+
+/// Refusals are compared by kind where the facts differ from event to event.
+#[track_caller]
+fn expect_refusal(state: LedgerState, event: Event, name: &str, expected: &ApplyError) {
+    let error = state.apply(event).expect_err(name);
+    assert_eq!(discriminant(&error), discriminant(expected), "{name}: {error}");
+}
+
+#[test]
+fn each_field_that_the_state_knows_is_compared() {
+    let (zero, none) = (TreeSize::ZERO, Root([0; 32]));
+    let wrong_first = ApplyError::WrongFirstIndex { expected: zero, found: zero };
+    let wrong_sequence = ApplyError::WrongSequence { expected: 0, found: 0 };
+    let wrong_count = ApplyError::WrongCount { entries: 0, claimed: 0 };
+    let wrong_size = ApplyError::SizeMismatch { computed: zero, claimed: zero };
+    let alterations: [Alteration; 11] = [
+        ("ledger", |event| event.header.ledger.0[31] ^= 1, ApplyError::WrongLedger { expected: LEDGER, found: LEDGER }),
+        ("event_seq + 1", |event| event.header.event_seq = next(event.header.event_seq, 1), wrong_sequence),
+        ("event_seq far off", |event| event.header.event_seq = next(event.header.event_seq, 1 << 40), wrong_sequence),
+        ("first_index", |event| event.header.first_index = grown(event.header.first_index), wrong_first),
+        ("count + 1", |event| event.header.count += 1, wrong_count),
+        ("count of all bits", |event| event.header.count = u64::MAX, wrong_count),
+        ("size", |event| event.header.size = grown(event.header.size), wrong_size),
+        ("the largest size", |event| event.header.size = TreeSize::new(MAX_TREE_SIZE).expect("in range"), wrong_size),
+        ("first byte of root", |event| event.header.root.0[0] ^= 1, mismatch(none)),
+        ("last byte of root", |event| event.header.root.0[31] ^= 0x80, mismatch(none)),
+        ("no root", |event| event.header.root = Root([0; 32]), mismatch(none)),
+    ];
+    let history = History::sample();
+    for (number, event) in history.events.iter().enumerate() {
+        for (name, alter, expected) in &alterations {
+            let mut altered = event.clone();
+            alter(&mut altered);
+            expect_refusal(before(&history, number), altered, name, expected);
+        }
+    }
+}
+
+fn next(index: LeafIndex, by: u64) -> LeafIndex {
+    LeafIndex::new(index.get() + by).expect("in range")
+}
+
+fn grown(leaves: TreeSize) -> TreeSize {
+    size(leaves.get() + 1)
+}
+
+fn mismatch(root: Root) -> ApplyError {
+    ApplyError::RootMismatch { size: TreeSize::ZERO, computed: root, claimed: root }
+}
+
+#[test]
+fn a_refusal_carries_the_facts() {
+    let history = History::sample();
+    let mut event = history.events[2].clone();
+    event.header.root.0[0] ^= 1;
+    let expected = ApplyError::RootMismatch {
+        size: history.events[2].header.size,
+        computed: history.events[2].header.root,
+        claimed: event.header.root,
+    };
+    assert_eq!(before(&history, 2).apply(event), Err(expected));
+
+    let mut event = history.events[2].clone();
+    event.header.ledger = LedgerId([9; 32]);
+    let expected = ApplyError::WrongLedger { expected: LEDGER, found: LedgerId([9; 32]) };
+    assert_eq!(before(&history, 2).apply(event), Err(expected));
+
+    let event = history.events[4].clone();
+    let found = event.header.event_seq.get();
+    assert_eq!(before(&history, 2).apply(event), Err(ApplyError::WrongSequence { expected: 2, found }));
+}
+
+fn entries(event: &mut Event) -> &mut Vec<Vec<u8>> {
+    match &mut event.body {
+        EventBody::EntriesAppended { entries } => entries,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_bit_of_every_entry_is_covered_by_the_root() {
+    let history = History::sample();
+    for (number, event) in history.events.iter().enumerate().filter(|(_, event)| event.header.count != 0) {
+        let state = before(&history, number);
+        for entry in 0..event.header.count as usize {
+            let length = entries(&mut event.clone())[entry].len();
+            for bit in 0..8 * length {
+                let mut altered = event.clone();
+                entries(&mut altered)[entry][bit / 8] ^= 1 << (bit % 8);
+                expect_refusal(state.clone(), altered, "a bit", &mismatch(Root([0; 32])));
+            }
+        }
+    }
+}
+
+#[test]
+fn entries_dropped_doubled_swapped_moved_or_of_a_wrong_length_are_refused() {
+    let history = History::sample();
+    let number = history.events.iter().position(|event| event.header.count == 3).expect("an append of three");
+    let wrong_count = ApplyError::WrongCount { entries: 0, claimed: 0 };
+    let wrong_length = ApplyError::WrongEntryLength { index: 0, bytes: 0 };
+    let other_root = mismatch(Root([0; 32]));
+    let alterations: [Alteration; 9] = [
+        ("dropped", |event| drop(entries(event).remove(1)), wrong_count),
+        ("all dropped", |event| entries(event).clear(), wrong_count),
+        ("doubled", |event| entries(event).insert(1, vec![1]), wrong_count),
+        ("another in its place", |event| entries(event)[1] = b"another".to_vec(), other_root),
+        ("swapped", |event| entries(event).swap(0, 2), other_root),
+        (
+            "a byte moved to the next",
+            |event| {
+                let byte = entries(event)[1].pop().expect("a byte");
+                entries(event)[2].insert(0, byte);
+            },
+            other_root,
+        ),
+        ("a byte added", |event| entries(event)[1].push(0), other_root),
+        ("empty", |event| entries(event)[1].clear(), wrong_length),
+        ("too long", |event| entries(event)[1] = vec![0; MAX_ENTRY_BYTES + 1], wrong_length),
+    ];
+    for (name, alter, expected) in alterations {
+        let mut altered = history.events[number].clone();
+        alter(&mut altered);
+        expect_refusal(before(&history, number), altered, name, &expected);
+    }
+}
+
+#[test]
+fn an_append_of_nothing_is_refused() {
+    let mut history = History::new(LEDGER);
+    history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 0 });
+    history.push(AUTHORITY, EventBody::EntriesAppended { entries: Vec::new() });
+    let refused = apply_all(history.events).expect_err("nothing is appended");
+    assert_eq!(refused, ApplyError::WrongCount { entries: 0, claimed: 0 });
+}
+
+#[test]
+fn the_longest_entry_is_accepted() {
+    let mut history = History::new(LEDGER);
+    history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 0 });
+    history.push(AUTHORITY, EventBody::EntriesAppended { entries: vec![vec![7; MAX_ENTRY_BYTES]] });
+    apply_all(history.events).expect("it follows");
+}
+
+#[test]
+fn only_the_first_event_creates() {
+    let mut history = History::new(LEDGER);
+    history.push(AUTHORITY, EventBody::WriterRevoked { wallet: WRITER });
+    let refused = apply_all(history.events).expect_err("nothing was created");
+    assert_eq!(refused, ApplyError::WrongKind { event_seq: 0, name: "WriterRevoked" });
+
+    let mut history = History::sample();
+    history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 0 });
+    let event_seq = history.events.len() as u64 - 1;
+    let refused = apply_all(history.events).expect_err("it is there already");
+    assert_eq!(refused, ApplyError::WrongKind { event_seq, name: "LedgerCreated" });
+}
+
+#[test]
+fn events_dropped_doubled_or_swapped_are_refused() {
+    let events = History::sample().events;
+    for number in 0..events.len() {
+        // The last one may lack: then the account says so.
+        if number + 1 < events.len() {
+            let mut altered = events.clone();
+            altered.remove(number);
+            apply_all(altered).expect_err("one is missing");
+            let mut altered = events.clone();
+            altered.swap(number, number + 1);
+            apply_all(altered).expect_err("out of order");
+        }
+        let mut altered = events.clone();
+        altered.insert(number, events[number].clone());
+        apply_all(altered).expect_err("one is doubled");
+    }
+}
+
+/// What no state can recompute is covered by the event's leaf, and so by the account.
+#[test]
+fn a_false_word_that_apply_cannot_see_is_seen_by_check() {
+    let history = History::sample();
+    let account = account(&history, history.events.len());
+    type Falsehood = (&'static str, fn(&mut Event));
+    let alterations: [Falsehood; 9] = [
+        ("slot", |event| event.header.slot ^= 1),
+        ("unix_time", |event| event.header.unix_time ^= 1),
+        ("signer", |event| event.header.signer.0[0] ^= 1),
+        ("id", |event| {
+            if let EventBody::LedgerCreated { id, .. } = &mut event.body {
+                id[0] ^= 1;
+            }
+        }),
+        ("flags", |event| {
+            if let EventBody::LedgerCreated { flags, .. } = &mut event.body {
+                *flags ^= 2;
+            }
+        }),
+        ("wallet", |event| {
+            if let EventBody::WriterGranted { wallet, .. } = &mut event.body {
+                wallet.0[0] ^= 1;
+            }
+        }),
+        ("permissions", |event| {
+            if let EventBody::WriterGranted { permissions, .. } = &mut event.body {
+                *permissions ^= 2;
+            }
+        }),
+        ("expires_at", |event| {
+            if let EventBody::WriterGranted { expires_at, .. } = &mut event.body {
+                *expires_at -= 1;
+            }
+        }),
+        ("revoked wallet", |event| {
+            if let EventBody::WriterRevoked { wallet } = &mut event.body {
+                wallet.0[31] ^= 1;
+            }
+        }),
+    ];
+    for (name, alter) in alterations {
+        let mut altered = 0;
+        for number in 0..history.events.len() {
+            let mut events = history.events.clone();
+            alter(&mut events[number]);
+            if events == history.events {
+                continue;
+            }
+            altered += 1;
+            let state = apply_all(events).expect("apply cannot know");
+            let refused = state.check(&account).expect_err(name);
+            let CheckError::Differs(heads) = refused else { panic!("{name}: {refused}") };
+            assert_eq!((heads.computed, heads.account), (state.head(), account.head(LEDGER)));
+            assert_eq!(heads.computed.entries, heads.account.entries);
+            assert_ne!(heads.computed.events, heads.account.events);
+        }
+        assert_ne!(altered, 0, "{name}");
+    }
+}
+
+#[test]
+fn an_account_of_another_moment_says_nothing() {
+    let history = History::sample();
+    let last = history.events.len();
+    for (applied, at) in [(last, last - 1), (last - 1, last), (1, last)] {
+        let refused = before(&history, applied).check(&account(&history, at)).expect_err("another moment");
+        let expected = CheckError::DifferentMoment { applied: size(applied as u64), account: size(at as u64) };
+        assert_eq!(refused, expected);
+    }
+}
+
+#[test]
+fn every_peak_of_the_account_is_compared() {
+    let history = History::sample();
+    let last = history.events.len();
+    let state = before(&history, last);
+    for (start, leaves) in [(208, history.entries.len()), (1_744, last)] {
+        for level in (0..48).filter(|level| leaves >> level & 1 == 1) {
+            for byte in [0, 31] {
+                let mut bytes = history.account(last);
+                bytes[start + 32 * level + byte] ^= 1;
+                let account = LedgerAccount::decode(&bytes).expect("a ledger");
+                assert!(matches!(state.check(&account), Err(CheckError::Differs(_))), "level {level}");
+            }
+        }
+    }
+}
+
+/// The edge of a full log: 255 hashes on each of six levels.
+fn full_edge() -> Edge {
+    let mut tiles = Tiles::default();
+    for tile in Tile::partial(size(MAX_TREE_SIZE)) {
+        tiles.insert(tile, vec![Hash([7; 32]); usize::from(tile.width)]).expect("as wide as it says");
+    }
+    Edge::from_tiles(size(MAX_TREE_SIZE), &tiles).expect("all of its tiles")
+}
+
+#[test]
+fn a_full_log_takes_nothing() {
+    let full = full_edge();
+    let mut history = History::sample();
+    history.events.truncate(1);
+    history.push(AUTHORITY, EventBody::EntriesAppended { entries: vec![vec![1]] });
+    let one_event = |event: &Event| {
+        let mut events = Edge::new();
+        events.append_leaf(&event.leaf_hash(), &mut Vec::new()).expect("room");
+        events
+    };
+    let mut event = history.events[1].clone();
+    event.header.event_seq = LeafIndex::new(1).expect("in range");
+    event.header.first_index = size(MAX_TREE_SIZE);
+    event.header.size = size(MAX_TREE_SIZE);
+    event.header.count = 1;
+    let state = LedgerState::from_edges(LEDGER, full, one_event(&history.events[0]));
+    let expected = ApplyError::Full(EdgeError::Frontier(FrontierError::Full(OutOfRange(MAX_TREE_SIZE))));
+    assert_eq!(state.apply(event), Err(expected));
+}
