@@ -18,12 +18,22 @@ pub struct Api {
     url: String,
 }
 
-/// A problem document: RFC 9457.
-#[derive(Deserialize)]
-struct Problem {
-    code: String,
+/// The API's refusal: a problem document, RFC 9457.
+#[derive(Debug, Deserialize)]
+pub struct Problem {
+    /// The stable code.
+    pub code: String,
     detail: String,
+    status: u16,
 }
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the API refuses: {} ({}, {})", self.detail, self.code, self.status)
+    }
+}
+
+impl std::error::Error for Problem {}
 
 /// How far the API is with a ledger.
 #[derive(Deserialize)]
@@ -132,7 +142,7 @@ impl Api {
             return serde_json::from_slice(&body).with_context(|| format!("{url} is not a Counterfoil API's answer"));
         }
         match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => bail!("the API refuses: {} ({}, {status})", problem.detail, problem.code),
+            Ok(problem) => Err(problem.into()),
             Err(_) => bail!("{url} answered {status}: is it a Counterfoil API?"),
         }
     }

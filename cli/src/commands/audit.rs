@@ -10,7 +10,7 @@ use counterfoil_core::{CheckError, Event, EventBody, LedgerId, LedgerState};
 use indicatif::ProgressBar;
 use tokio::time::sleep;
 
-use crate::api::Api;
+use crate::api::{Api, Problem};
 use crate::context::{Options, quorum};
 use crate::heads::{self, Reading};
 use crate::output::progress;
@@ -68,7 +68,12 @@ async fn wait_for_index(api: &Api, ledger: LedgerId, events: u64) -> anyhow::Res
         if attempt > 0 {
             sleep(ATTEMPT_INTERVAL).await;
         }
-        has = api.fetch_ledger(ledger).await?.checked.map_or(0, |checked| checked.event_head.size);
+        has = match api.fetch_ledger(ledger).await {
+            Ok(row) => row.checked.map_or(0, |checked| checked.event_head.size),
+            // The chain has it: the indexer has not come to it yet.
+            Err(error) if error.downcast_ref::<Problem>().is_some_and(|problem| problem.code == "unknown_ledger") => 0,
+            Err(error) => return Err(error),
+        };
         if has >= events {
             return Ok(());
         }

@@ -20,6 +20,7 @@ pub enum Command {
         /// The ledger.
         ledger: LedgerId,
         /// The wallet.
+        #[arg(id = "writer", value_name = "WALLET")]
         wallet: Wallet,
     },
 }
@@ -30,6 +31,8 @@ pub struct Grant {
     /// The ledger.
     ledger: LedgerId,
     /// The wallet.
+    // `wallet` is the name of the option for the wallet that signs.
+    #[arg(id = "writer", value_name = "WALLET")]
     wallet: Wallet,
     /// Also let it append whole subtrees by their hash, where the ledger allows that.
     #[arg(long)]

@@ -1,0 +1,40 @@
+# What can be done here. CONTRIBUTING.md says when.
+
+.PHONY: help demo test setup build lint program program-check anchor-check bench bench-program
+
+help: ## Lists the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+
+setup: ## Installs what is missing on this machine, or says what to install.
+	tools/setup
+
+build: setup ## Builds all programs.
+	cargo build --locked --workspace --bins
+
+demo: ## Sets everything up and shows the whole way, tampering included. KEEP=1 stays up.
+	KEEP=$(KEEP) tools/demo/run
+
+test: build ## Sets everything up and runs all tests.
+	cargo test --locked --workspace
+
+lint: ## Format, lints, documentation, dependencies, committed artefacts.
+	tools/lint
+
+program: ## Rebuilds the on-chain program and its IDL after a change.
+	tools/sbf/setup
+	tools/sbf/release
+	tools/sbf/idl
+
+program-check: ## Fails when the committed program or IDL is not what the sources give.
+	tools/sbf/release --check-inputs
+	tools/sbf/idl --check
+	tools/sbf/setup
+	tools/sbf/release --check
+
+bench: bench-log bench-chain ## Measures, beside peers; writes target/bench/*.jsonl.
+
+bench-log: ## Leaves per second and proofs per second, beside ct-merkle.
+	cargo bench --locked -p merkle-log
+
+bench-chain: ## Records per second from a local chain into PostgreSQL.
+	tools/bench-chain

@@ -1,0 +1,14 @@
+//! The built programs on a local chain: one chain and one PostgreSQL server for all tests.
+//!
+//! `make build` first. With ANCHOR_PROVIDER_URL and ANCHOR_WALLET set, as `anchor test` does, that node and that
+//! wallet are used in place of our own local chain.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
+
+mod dev;
+mod journey;
+mod naive;
+mod receipts;
+mod restart;
+mod stack;
+mod tamper;
+mod writers;

@@ -1,0 +1,90 @@
+//! A receipt altered in any of its fields is refused.
+
+use std::fs;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::stack::{expect_refusal, expect_success, index, stack};
+
+/// Every text in a document, as a JSON pointer.
+fn texts(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| texts(value, &format!("{at}/{name}"), found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(number, value)| texts(value, &format!("{at}/{number}"), found));
+        }
+        _ => found.push(at.to_owned()),
+    }
+}
+
+/// Another value of the same form: another number, hash, key, byte string.
+fn altered(field: &str, text: &str) -> String {
+    if let Ok(number) = text.parse::<u64>() {
+        return (number + 1).to_string();
+    }
+    if field.ends_with("payload") || field.ends_with("leaf") {
+        let mut bytes = STANDARD.decode(text).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        return STANDARD.encode(bytes);
+    }
+    if field == "/format" {
+        return text.replace("v1", "v2");
+    }
+    if text.len() == 64 {
+        let flipped = if text.starts_with('0') { "1" } else { "0" };
+        return flipped.to_owned() + &text[1..];
+    }
+    let mut key = bs58::decode(text).into_vec().unwrap();
+    key[31] ^= 1;
+    bs58::encode(key).into_string()
+}
+
+#[test]
+fn a_receipt_altered_in_any_field_is_refused() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&[]);
+    stack.append_lines(&ledger, &(0..6).map(|n| format!("\"entry {n}\"")).collect::<Vec<_>>());
+    index.wait_for(&ledger, 6);
+    let file = stack.folder.path().join("altered.receipt.json");
+    let path = file.to_str().unwrap();
+    expect_success(&stack.cli(&["receipt", &ledger, "3", "--out", path]));
+    expect_success(&stack.cli(&["verify", path]));
+    let receipt: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+
+    let mut fields = Vec::new();
+    texts(&receipt, "", &mut fields);
+    assert!(fields.len() >= 15, "{fields:?}");
+    for field in fields {
+        let mut forged = receipt.clone();
+        let value = forged.pointer_mut(&field).unwrap();
+        *value = altered(&field, value.as_str().unwrap()).into();
+        fs::write(&file, forged.to_string()).unwrap();
+        expect_refusal(&stack.cli(&["verify", path]), "NOT VERIFIED");
+    }
+
+    let mut with_more = receipt.clone();
+    with_more["note"] = "trust me".into();
+    fs::write(&file, with_more.to_string()).unwrap();
+    expect_refusal(&stack.cli(&["verify", path]), "NOT VERIFIED");
+}
+
+#[test]
+fn offline_only_a_pinned_head_counts() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&[]);
+    stack.append_lines(&ledger, &["1".to_owned(), "2".to_owned()]);
+    index.wait_for(&ledger, 2);
+    let file = stack.folder.path().join("offline.receipt.json");
+    let path = file.to_str().unwrap();
+    expect_success(&stack.cli(&["receipt", &ledger, "1", "--out", path]));
+    let receipt: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let head = format!("2:{}", receipt["head"]["root"].as_str().unwrap());
+    // No server is asked: the one named here does not exist.
+    let offline = |head: &str| stack.cli(&["--rpc", "http://127.0.0.1:1", "verify", path, "--offline", "--head", head]);
+    expect_success(&offline(&head));
+    expect_refusal(&offline(&format!("2:{}", "0".repeat(64))), "you trust");
+    expect_refusal(&stack.cli(&["verify", path, "--offline"]), "--head");
+}

@@ -1,0 +1,4 @@
+//! Rules over the whole project.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
+
+mod imports;
