@@ -1,6 +1,6 @@
 # What can be done here. CONTRIBUTING.md says when.
 
-.PHONY: help demo test setup build lint program program-check anchor-check bench bench-program
+.PHONY: help demo test setup build lint program program-check bench bench-log bench-chain
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20

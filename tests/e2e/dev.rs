@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -19,12 +19,22 @@ fn dev_leaves_nothing_behind_even_when_it_is_killed() {
     start_and_end_by(Signal::KILL);
 }
 
+/// Killed when a test fails, so that it does not outlive it.
+struct Dev(Child);
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn start_and_end_by(signal: Signal) {
     let folder = tempfile::tempdir().unwrap().keep();
     // PostgreSQL runs as another user when this is root, and must be able to come here.
     let _ = Command::new("chmod").arg("755").arg(&folder).status().unwrap();
     let (data, ready) = (folder.join("data"), folder.join("ready.json"));
-    let mut dev = Command::new(program("counterfoil"))
+    let dev = Command::new(program("counterfoil"))
         .args(["dev", "--api-port", "0", "--rpc-port", "0", "--data"])
         .arg(&data)
         .arg("--ready-file")
@@ -33,8 +43,9 @@ fn start_and_end_by(signal: Signal) {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
+    let mut dev = Dev(dev);
     let addresses: Value = wait_until("dev is ready", || {
-        assert_eq!(dev.try_wait().unwrap(), None, "dev ended");
+        assert_eq!(dev.0.try_wait().unwrap(), None, "dev ended");
         serde_json::from_str(&fs::read_to_string(&ready).ok()?).ok()
     });
     let cli = |arguments: &[&str]| {
@@ -52,9 +63,9 @@ fn start_and_end_by(signal: Signal) {
     cli(&["append", &ledger, "hello"]);
     cli(&["audit", &ledger]);
 
-    let pid = rustix::process::Pid::from_raw(dev.id().try_into().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(dev.0.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
-    assert_eq!(dev.wait().unwrap().success(), signal == Signal::INT);
+    assert_eq!(dev.0.wait().unwrap().success(), signal == Signal::INT);
     for url in ["rpc_url", "api_url", "indexer_url"] {
         let address = addresses[url].as_str().unwrap().trim_start_matches("http://");
         wait_until(&format!("{url} answers no more"), || TcpStream::connect(address).is_err().then_some(()));
