@@ -72,7 +72,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(seed::cases(2_000))]
+    #![proptest_config(seed::cases(500))]
 
     /// What is read has exactly these bytes: one text for each event.
     #[test]
