@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use axum::Json;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::error;
@@ -180,12 +180,11 @@ impl IntoResponse for Problem {
         let status = code.status();
         let kind = format!("/docs#{}", code.text());
         let body = ProblemBody { kind, title: code.title(), status: status.as_u16(), detail, code };
-        let mut headers: Vec<(HeaderName, HeaderValue)> = vec![(header::CONTENT_TYPE, PROBLEM_JSON)];
-        if matches!(code, Code::DatabaseUnavailable | Code::Timeout | Code::NotCheckedYet) {
-            headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
-        }
         let mut response = (status, Json(body)).into_response();
-        response.headers_mut().extend(headers);
+        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        if matches!(code, Code::DatabaseUnavailable | Code::Timeout | Code::NotCheckedYet) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         response
     }
 }

@@ -67,6 +67,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
             }
         }
     }
-    pool.close().await;
+    // A request that was dropped may still hold a connection.
+    let _ = tokio::time::timeout(GRACE, pool.close()).await;
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! An entry.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Json, Object, Result};
 use counterfoil_core::LedgerHead;
 use counterfoil_core::receipt::Receipt;
@@ -7,15 +10,35 @@ use counterfoil_store::{Log, PgPool};
 
 use super::event::Event;
 use super::head::Head;
-use super::loader::load_proof;
+use super::proofs::PageProofs;
 use super::refuse;
-use crate::query::{self, ProofWanted};
+use crate::query::{self, QueryError};
 use crate::value::{Bytes, Hash, U64};
 
 /// An entry of a ledger.
 pub(super) struct Entry {
     pub(super) head: LedgerHead,
     pub(super) entry: query::Entry,
+    pub(super) proofs: Arc<PageProofs>,
+    pub(super) event_proofs: Arc<PageProofs>,
+}
+
+/// An entry alone.
+pub(super) fn one_entry(found: Result<(LedgerHead, query::Entry), QueryError>) -> Result<Entry> {
+    let (head, entry) = found.map_err(refuse)?;
+    Ok(Entry::of_page(head, vec![entry]).pop().ok_or("a page of one entry is empty")?)
+}
+
+impl Entry {
+    /// The entries of a page.
+    pub(super) fn of_page(head: LedgerHead, entries: Vec<query::Entry>) -> Vec<Self> {
+        let leaves = entries.iter().map(|entry| (entry.index, entry.leaf)).collect();
+        let events: BTreeMap<_, _> = entries.iter().map(|entry| (entry.event.seq, entry.event.leaf)).collect();
+        let proofs = PageProofs::new(head, Log::Entries, leaves);
+        let event_proofs = PageProofs::new(head, Log::Events, events.into_iter().collect());
+        let with_proofs = |entry| Self { head, entry, proofs: proofs.clone(), event_proofs: event_proofs.clone() };
+        entries.into_iter().map(with_proofs).collect()
+    }
 }
 
 /// An entry of a ledger.
@@ -42,14 +65,13 @@ impl Entry {
 
     /// The event that appended it: who, in which slot and when.
     async fn event(&self) -> Event {
-        Event { head: self.head, event: self.entry.event.clone() }
+        Event { head: self.head, event: self.entry.event.clone(), proofs: self.event_proofs.clone() }
     }
 
     /// Its inclusion proof, from the leaf to the root of head.
     #[graphql(complexity = 2)]
     async fn proof(&self, context: &Context<'_>) -> Result<Vec<Hash>> {
-        let (index, leaf) = (self.entry.index, self.entry.leaf);
-        load_proof(context, ProofWanted { head: self.head, log: Log::Entries, index, leaf }).await
+        self.proofs.load(context, self.entry.index).await
     }
 
     /// The checked head.

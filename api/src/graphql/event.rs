@@ -7,14 +7,31 @@ use counterfoil_core::LedgerHead;
 use counterfoil_store::Log;
 
 use super::head::Head;
-use super::loader::load_proof;
-use crate::query::{CheckedEvent, ProofWanted};
+use super::proofs::PageProofs;
+use super::refuse;
+use crate::query::{CheckedEvent, QueryError};
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
 
 /// What happened to a ledger: who did what, in which slot and when.
 pub(super) struct Event {
     pub(super) head: LedgerHead,
     pub(super) event: Arc<CheckedEvent>,
+    pub(super) proofs: Arc<PageProofs>,
+}
+
+/// An event alone.
+pub(super) fn one_event(found: Result<(LedgerHead, Arc<CheckedEvent>), QueryError>) -> Result<Event> {
+    let (head, event) = found.map_err(refuse)?;
+    Ok(Event::of_page(head, vec![event]).pop().ok_or("a page of one event is empty")?)
+}
+
+impl Event {
+    /// The events of a page.
+    pub(super) fn of_page(head: LedgerHead, events: Vec<Arc<CheckedEvent>>) -> Vec<Self> {
+        let leaves = events.iter().map(|event| (event.seq, event.leaf)).collect();
+        let proofs = PageProofs::new(head, Log::Events, leaves);
+        events.into_iter().map(|event| Self { head, event, proofs: proofs.clone() }).collect()
+    }
 }
 
 /// What happened to a ledger: who did what, in which slot and when.
@@ -76,8 +93,7 @@ impl Event {
     /// Its inclusion proof in the event log, from the leaf to the root of eventHead.
     #[graphql(complexity = 2)]
     async fn proof(&self, context: &Context<'_>) -> Result<Vec<Hash>> {
-        let (index, leaf) = (self.event.seq, self.event.leaf);
-        load_proof(context, ProofWanted { head: self.head, log: Log::Events, index, leaf }).await
+        self.proofs.load(context, self.event.seq).await
     }
 
     /// The checked head of the event log.

@@ -4,8 +4,8 @@ use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use counterfoil_core::LedgerId;
 use counterfoil_store::{Log, PgPool};
 
-use super::entry::Entry;
-use super::event::Event;
+use super::entry::{Entry, one_entry};
+use super::event::{Event, one_event};
 use super::head::Head;
 use super::page::{Arguments, LeafConnection, complexity, connection};
 use super::refuse;
@@ -144,14 +144,13 @@ impl Ledger {
     ) -> Result<LeafConnection<Entry>> {
         let window = Window::try_from(Arguments { first, after, last, before })?;
         let page = query::entries(context.data::<PgPool>()?, self.address(), window).await;
-        connection(page, |page| page.head.entries.size.get(), |head, entry| Entry { head, entry })
+        connection(page, |page| page.head.entries.size.get(), Entry::of_page)
     }
 
     /// One entry, below the checked size.
     async fn entry(&self, context: &Context<'_>, index: U64) -> Result<Entry> {
         let found = query::entry(context.data::<PgPool>()?, self.address(), index.0).await;
-        let (head, entry) = found.map_err(refuse)?;
-        Ok(Entry { head, entry })
+        one_entry(found)
     }
 
     /// Its events up to the checked size of the event log, at most 1,000 a page; 100 when nothing is said.
@@ -166,14 +165,13 @@ impl Ledger {
     ) -> Result<LeafConnection<Event>> {
         let window = Window::try_from(Arguments { first, after, last, before })?;
         let page = query::events(context.data::<PgPool>()?, self.address(), window).await;
-        connection(page, |page| page.head.events.size.get(), |head, event| Event { head, event })
+        connection(page, |page| page.head.events.size.get(), Event::of_page)
     }
 
     /// One event, below the checked size of the event log.
     async fn event(&self, context: &Context<'_>, seq: U64) -> Result<Event> {
         let found = query::event(context.data::<PgPool>()?, self.address(), seq.0).await;
-        let (head, event) = found.map_err(refuse)?;
-        Ok(Event { head, event })
+        one_event(found)
     }
 
     /// The proof that a leaf is in the tree of a size, from index + 1 to the checked size, which is the default.

@@ -8,17 +8,15 @@ mod event;
 mod head;
 mod http;
 mod ledger;
-mod loader;
 mod page;
+mod proofs;
 mod root;
 
-use async_graphql::dataloader::DataLoader;
 use async_graphql::{EmptyMutation, EmptySubscription, Schema};
 use counterfoil_store::PgPool;
 
 use crate::problem::Problem;
 use crate::query::QueryError;
-use loader::ProofLoader;
 use root::Root;
 
 pub(crate) use http::router;
@@ -32,10 +30,8 @@ const MAX_COMPLEXITY: usize = 50_000;
 const MAX_DIRECTIVES: usize = 16;
 
 fn schema(pool: PgPool, introspection: bool) -> ApiSchema {
-    let loader = DataLoader::new(ProofLoader { pool: pool.clone() }, tokio::spawn);
     let builder = Schema::build(Root, EmptyMutation, EmptySubscription)
         .data(pool)
-        .data(loader)
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_directives(MAX_DIRECTIVES);

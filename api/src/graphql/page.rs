@@ -33,17 +33,17 @@ impl TryFrom<Arguments> for Window {
     }
 }
 
-/// A page as a connection. `size` is that of the log, `node` is given the heads and a leaf.
+/// A page as a connection. `size` is that of the log, `nodes` makes its elements.
 pub(super) fn connection<S, T: OutputType>(
     page: Result<Page<S>, QueryError>,
     size: impl Fn(&Page<S>) -> u64,
-    node: impl Fn(LedgerHead, S) -> T,
+    nodes: impl FnOnce(LedgerHead, Vec<S>) -> Vec<T>,
 ) -> Result<LeafConnection<T>> {
     let page = page.map_err(refuse)?;
     let end = page.first.saturating_add(page.items.len() as u64);
     let (has_previous, has_next) = (page.first > 0, end < size(&page));
     let mut connection = Connection::with_additional_fields(has_previous, has_next, page.head.into());
-    let nodes = page.items.into_iter().map(|item| node(page.head, item));
+    let nodes = nodes(page.head, page.items);
     connection.edges = (page.first..).zip(nodes).map(|(index, node)| Edge::new(index.to_string(), node)).collect();
     Ok(connection)
 }

@@ -4,8 +4,8 @@ use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, ID, Interface, Object, Result, SimpleObject};
 use counterfoil_store::PgPool;
 
-use super::entry::Entry;
-use super::event::Event;
+use super::entry::{Entry, one_entry};
+use super::event::{Event, one_event};
 use super::ledger::Ledger;
 use super::page::{complexity, count};
 use super::refuse;
@@ -84,13 +84,11 @@ impl Root {
             ["ledger", ledger] => Ok(Node::Ledger(load_ledger(context, ledger).await?)),
             ["entry", ledger, index] => {
                 let found = query::entry(pool, parse_ledger(ledger)?, number(index)?).await;
-                let (head, entry) = found.map_err(refuse)?;
-                Ok(Node::Entry(Entry { head, entry }))
+                one_entry(found).map(Node::Entry)
             }
             ["event", ledger, seq] => {
                 let found = query::event(pool, parse_ledger(ledger)?, number(seq)?).await;
-                let (head, event) = found.map_err(refuse)?;
-                Ok(Node::Event(Event { head, event }))
+                one_event(found).map(Node::Event)
             }
             _ => Err(malformed().into()),
         }

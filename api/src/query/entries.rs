@@ -11,6 +11,7 @@ use merkle_log::{LeafHash, LeafIndex, hash_leaf};
 use super::error::{Difference, Place, QueryError};
 use super::events::{CheckedEvent, load_checked_events};
 use super::moment::Moment;
+use super::tree::verify_leaves;
 use super::{Page, Window};
 
 /// An entry whose bytes hash to its leaf hash, with the event that says that it appended it.
@@ -35,39 +36,57 @@ pub async fn entries(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<
     let size = moment.head.entries.size;
     let range = window.range(Log::Entries, size)?;
     let entries = load_checked_entries(&mut moment, range.clone()).await?;
+    verify_entries(&mut moment, &entries).await?;
     Ok(Page::new(moment.head, size, range, entries))
 }
 
-/// Reads the entries of a range that lies below the checked size.
+/// Verifies that entries and their events are in the checked trees.
+pub(crate) async fn verify_entries(moment: &mut Moment, entries: &[Entry]) -> Result<(), QueryError> {
+    let leaves: Vec<_> = entries.iter().map(|entry| (entry.index, entry.leaf)).collect();
+    let events: BTreeMap<_, _> = entries.iter().map(|entry| (entry.event.seq, entry.event.leaf)).collect();
+    verify_leaves(moment, &leaves, &Vec::from_iter(events)).await
+}
+
+/// Reads the entries of a range that lies below the checked size, with their events. They are not in the tree yet for
+/// all that is known: prove or verify them.
 pub(crate) async fn load_checked_entries(moment: &mut Moment, range: Range<u64>) -> Result<Vec<Entry>, QueryError> {
-    if range.is_empty() {
-        return Ok(Vec::new());
+    let found = load_hashed_rows(moment, range).await?;
+    let (ledger, size) = (moment.ledger(), moment.head.events.size);
+    for (row, _) in &found {
+        let seq = row.event_seq.get();
+        if seq >= size.get() {
+            let place = Place::Leaf(ledger, Log::Entries, row.index.get());
+            return Err(place.corrupt(Difference::UncheckedEvent { seq, size }));
+        }
     }
+    let events = load_checked_events(moment, found.iter().map(|(row, _)| row.event_seq)).await?;
+    found.into_iter().map(|(row, leaf)| join(ledger, row, leaf, &events)).collect()
+}
+
+/// Reads the rows of a range, of which none may be missing, with the leaf hashes of their bytes.
+async fn load_hashed_rows(moment: &mut Moment, range: Range<u64>) -> Result<Vec<(EntryRow, LeafHash)>, QueryError> {
     let ledger = moment.ledger();
-    let wanted = range.end - range.start;
+    let wanted = range.end.saturating_sub(range.start);
     let limit = u32::try_from(wanted).map_err(|_| QueryError::PageTooLarge { asked: wanted })?;
     let (connection, row) = moment.parts();
     let rows = load_entries(connection, row, range.start, limit);
-    let rows = rows.await.map_err(Place::Log(ledger, Log::Entries).store_error())?;
-
-    let mut rows = rows.into_iter().peekable();
-    let mut found = Vec::new();
-    for index in range {
+    let mut rows = rows.await.map_err(Place::Log(ledger, Log::Entries).store_error())?.into_iter().peekable();
+    let hashed = range.map(|index| {
         let place = Place::Leaf(ledger, Log::Entries, index);
         let row = rows.next_if(|row| row.index.get() == index).ok_or_else(|| place.corrupt(Difference::Missing))?;
-        let leaf = hash_leaf(&row.payload);
-        if leaf != row.leaf {
-            return Err(place.corrupt(Difference::LeafHash { computed: leaf, stored: row.leaf }));
+        match hash_leaf(&row.payload) {
+            leaf if leaf == row.leaf => Ok((row, leaf)),
+            computed => Err(place.corrupt(Difference::LeafHash { computed, stored: row.leaf })),
         }
-        let size = moment.head.events.size;
-        if row.event_seq.get() >= size.get() {
-            return Err(place.corrupt(Difference::UncheckedEvent { seq: row.event_seq.get(), size }));
-        }
-        found.push((row, leaf));
-    }
-    let seqs: Vec<LeafIndex> = found.iter().map(|(row, _)| row.event_seq).collect();
-    let events = load_checked_events(moment, seqs).await?;
-    found.into_iter().map(|(row, leaf)| join(ledger, row, leaf, &events)).collect()
+    });
+    hashed.collect()
+}
+
+/// Reads the leaf hash of one entry's bytes.
+pub(crate) async fn load_entry_leaf(moment: &mut Moment, index: LeafIndex) -> Result<LeafHash, QueryError> {
+    let found = load_hashed_rows(moment, index.get()..index.smallest_size().get()).await?.pop();
+    let missing = || Place::Leaf(moment.ledger(), Log::Entries, index.get()).corrupt(Difference::Missing);
+    found.map(|(_, leaf)| leaf).ok_or_else(missing)
 }
 
 /// Reads one entry that lies below the checked size.

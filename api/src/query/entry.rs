@@ -1,11 +1,13 @@
 //! One entry, and what proves it.
 
+use std::slice;
+
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{Log, PgPool};
 use merkle_log::Hash;
 
 use super::Entry;
-use super::entries::load_checked_entry;
+use super::entries::{load_checked_entry, verify_entries};
 use super::error::{Place, QueryError};
 use super::moment::Moment;
 use super::tree::{Reading, load_trees};
@@ -30,7 +32,9 @@ pub struct ProvenEntry {
 pub async fn entry(pool: &PgPool, ledger: LedgerId, index: u64) -> Result<(LedgerHead, Entry), QueryError> {
     let mut moment = Moment::open(pool, ledger).await?;
     let index = Reading::new(&moment.head, Log::Entries).index(index)?;
-    Ok((moment.head, load_checked_entry(&mut moment, index).await?))
+    let entry = load_checked_entry(&mut moment, index).await?;
+    verify_entries(&mut moment, slice::from_ref(&entry)).await?;
+    Ok((moment.head, entry))
 }
 
 /// Answers one entry with its proofs.

@@ -5,7 +5,7 @@ use std::fmt;
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::ReceiptError;
 use counterfoil_store::{Log, StoreError};
-use merkle_log::{FrontierError, LeafHash, PlanError, ProofError, Root, TileError, TreeSize};
+use merkle_log::{FrontierError, Hash, LeafHash, PlanError, ProofError, Root, TileError, TreeSize};
 
 /// The most entries, events or ledgers in one answer.
 pub const MAX_PAGE: u32 = 1_000;
@@ -112,6 +112,14 @@ pub enum Difference {
         computed: LeafHash,
         /// As stored.
         stored: LeafHash,
+    },
+    /// The bytes were changed together with the leaf hash beside them.
+    #[error("its leaf hash is {leaf}, in the tree stands {in_tree}")]
+    NotInTree {
+        /// Recomputed from the bytes.
+        leaf: LeafHash,
+        /// As stored in the tree.
+        in_tree: Hash,
     },
     /// A row is missing.
     #[error("its row is missing")]

@@ -10,7 +10,7 @@ use merkle_log::{LeafHash, LeafIndex, hash_leaf};
 
 use super::error::{Difference, Place, QueryError};
 use super::moment::Moment;
-use super::tree::Reading;
+use super::tree::{Reading, verify_leaves};
 use super::{Page, Window};
 
 /// An event whose bytes hash to its leaf hash, and which says that it is this ledger's event of this number.
@@ -59,6 +59,7 @@ pub async fn events(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<P
     let reading = Reading::new(&moment.head, Log::Events);
     let seqs = range.clone().map(|seq| reading.index(seq)).collect::<Result<Vec<_>, _>>()?;
     let events = load_checked_events(&mut moment, seqs).await?;
+    verify_leaves(&mut moment, &[], &leaves_of(&events)).await?;
     Ok(Page::new(moment.head, size, range, events.into_values().collect()))
 }
 
@@ -69,7 +70,9 @@ pub async fn events(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<P
 pub async fn event(pool: &PgPool, ledger: LedgerId, seq: u64) -> Result<(LedgerHead, Arc<CheckedEvent>), QueryError> {
     let mut moment = Moment::open(pool, ledger).await?;
     let seq = Reading::new(&moment.head, Log::Events).index(seq)?;
-    Ok((moment.head, load_checked_event(&mut moment, seq).await?))
+    let event = load_checked_event(&mut moment, seq).await?;
+    verify_leaves(&mut moment, &[], &[(seq, event.leaf)]).await?;
+    Ok((moment.head, event))
 }
 
 /// Reads one event that lies below the checked size.
@@ -78,7 +81,8 @@ pub(crate) async fn load_checked_event(moment: &mut Moment, seq: LeafIndex) -> R
     event.ok_or_else(|| Place::Leaf(moment.ledger(), Log::Events, seq.get()).corrupt(Difference::Missing))
 }
 
-/// Reads events, by number, that lie below the checked size.
+/// Reads events, by number, that lie below the checked size. They are not in the tree yet for all that is known: prove
+/// or verify them.
 pub(crate) async fn load_checked_events(
     moment: &mut Moment,
     seqs: impl IntoIterator<Item = LeafIndex>,
@@ -94,4 +98,8 @@ pub(crate) async fn load_checked_events(
     // The store gives one row for each number, in order, or an error.
     let rows = seqs.iter().zip(rows);
     rows.map(|(seq, row)| Ok((*seq, Arc::new(CheckedEvent::check(ledger, *seq, row)?)))).collect()
+}
+
+fn leaves_of(events: &BTreeMap<LeafIndex, Arc<CheckedEvent>>) -> Vec<(LeafIndex, LeafHash)> {
+    events.iter().map(|(seq, event)| (*seq, event.leaf)).collect()
 }

@@ -4,7 +4,7 @@ use counterfoil_core::LedgerId;
 use counterfoil_store::{Log, PgPool};
 use merkle_log::{Hash, LeafHash, LeafIndex, TreeHead};
 
-use super::entries::load_checked_entry;
+use super::entries::load_entry_leaf;
 use super::error::{Place, QueryError};
 use super::events::load_checked_event;
 use super::moment::Moment;
@@ -43,7 +43,7 @@ pub async fn inclusion(
     reading.add_leaf(index, size)?;
     reading.add_head(size)?;
     let leaf = match log {
-        Log::Entries => load_checked_entry(&mut moment, index).await?.leaf,
+        Log::Entries => load_entry_leaf(&mut moment, index).await?,
         Log::Events => load_checked_event(&mut moment, index).await?.leaf,
     };
     let place = Place::Leaf(ledger, log, index.get());

@@ -1,7 +1,7 @@
 //! What the API answers: functions from the index to checked answers. REST and GraphQL are skins over them.
 //!
-//! Each reads one moment of the database, and gives out nothing that it has not recomputed: entries and events hash to
-//! their stored leaf hashes, proofs lead to the checked head.
+//! Each reads one moment of the database, and gives out nothing that it has not recomputed: the bytes of entries and
+//! events hash to leaves of the trees whose roots are the checked ones, lists included, and proofs lead there.
 //!
 //! Trusted: the checked head, which the indexer compared with the chain, and nothing else that is stored. Whoever can
 //! write to the database can write a head too: that the head is the chain's is for the reader to check.
@@ -28,6 +28,6 @@ pub use events::{CheckedEvent, event, events};
 pub use inclusion::{Inclusion, inclusion};
 pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
 pub use page::{DEFAULT_PAGE, Page, Window, page_limit};
-pub use prove::{ProofWanted, prove};
+pub use prove::prove;
 pub use receipt::receipt;
 pub use status::status;

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{LedgerRow, Log, PgConnection, TileSet, load_tile_sets};
 use merkle_log::{
-    Frontier, Hash, LeafHash, LeafIndex, Plan, Position, Tile, Tiles, TreeHead, TreeSize, consistency_plan,
+    Frontier, Hash, LeafHash, LeafIndex, Plan, Position, TILE_WIDTH, Tile, Tiles, TreeHead, TreeSize, consistency_plan,
     inclusion_plan, verify_consistency, verify_inclusion,
 };
 
 use super::error::{Difference, Place, QueryError, plan_error};
+use super::moment::Moment;
 
 /// One log of a ledger up to its checked head.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +72,16 @@ impl Reading {
         self.add(&inclusion_plan(index, size).map_err(plan_error(self.log.log))?)
     }
 
+    /// For [`CheckedTree::verify_leaves`].
+    pub(crate) fn add_leaves(&mut self, leaves: &[(LeafIndex, LeafHash)]) -> Result<(), QueryError> {
+        for run in tiles_of(leaves) {
+            let Some((index, _)) = run.first() else { continue };
+            self.add_position(leaf_position(*index))?;
+            self.add_leaf(*index, self.log.head.size)?;
+        }
+        Ok(())
+    }
+
     /// For [`CheckedTree::prove_growth`].
     pub(crate) fn add_growth(&mut self, first: TreeSize, second: TreeSize) -> Result<(), QueryError> {
         self.add(&consistency_plan(first, second).map_err(plan_error(self.log.log))?)
@@ -107,10 +118,12 @@ impl Reading {
     }
 
     fn add_peaks(&mut self, size: TreeSize) -> Result<(), QueryError> {
-        for peak in peaks(size) {
-            let tile = Tile::holding(peak, self.log.head.size);
-            self.tiles.insert(tile.map_err(|error| self.log.corrupt(error))?);
-        }
+        peaks(size).try_for_each(|peak| self.add_position(peak))
+    }
+
+    fn add_position(&mut self, position: Position) -> Result<(), QueryError> {
+        let tile = Tile::holding(position, self.log.head.size);
+        self.tiles.insert(tile.map_err(|error| self.log.corrupt(error))?);
         Ok(())
     }
 }
@@ -125,6 +138,26 @@ pub(crate) async fn load_trees<const N: usize>(
     let sets: Vec<TileSet<'_>> = readings.iter().map(|reading| reading.tile_set(row)).collect();
     let mut tiles = load_tile_sets(connection, &sets).await.map_err(place.store_error())?.into_iter();
     Ok(readings.map(|reading| reading.with(tiles.next().unwrap_or_default())))
+}
+
+/// Verifies that leaves of both logs, in order, are in the checked trees; all tiles are read by one query.
+pub(crate) async fn verify_leaves(
+    moment: &mut Moment,
+    entries: &[(LeafIndex, LeafHash)],
+    events: &[(LeafIndex, LeafHash)],
+) -> Result<(), QueryError> {
+    if entries.is_empty() && events.is_empty() {
+        return Ok(());
+    }
+    let mut entry_reading = Reading::new(&moment.head, Log::Entries);
+    let mut event_reading = Reading::new(&moment.head, Log::Events);
+    entry_reading.add_leaves(entries)?;
+    event_reading.add_leaves(events)?;
+    let place = Place::Ledger(moment.ledger());
+    let (connection, row) = moment.parts();
+    let [entry_tree, event_tree] = load_trees(connection, row, place, [entry_reading, event_reading]).await?;
+    entry_tree.verify_leaves(entries)?;
+    event_tree.verify_leaves(events)
 }
 
 /// Hashes of one log, and the checked head that everything computed from them must lead to.
@@ -160,6 +193,26 @@ impl CheckedTree {
         Ok(proof)
     }
 
+    /// Verifies that all these leaves, in order, are in the checked tree.
+    ///
+    /// A proof from a tile's hashes takes in every one of them, so one proof a tile and a comparison with its hashes
+    /// prove all leaves in it.
+    pub(crate) fn verify_leaves(&self, leaves: &[(LeafIndex, LeafHash)]) -> Result<(), QueryError> {
+        for run in tiles_of(leaves) {
+            for (index, leaf) in run {
+                let in_tree = self.hash_at(leaf_position(*index))?;
+                if in_tree != Hash::from(*leaf) {
+                    let place = Place::Leaf(self.log.ledger, self.log.log, index.get());
+                    return Err(place.corrupt(Difference::NotInTree { leaf: *leaf, in_tree }));
+                }
+            }
+            if let Some((index, leaf)) = run.first() {
+                self.prove_leaf(&self.log.head, *index, leaf)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The consistency proof between two heads, which [`Self::head_at`] gave, verified.
     pub(crate) fn prove_growth(&self, first: &TreeHead, second: &TreeHead) -> Result<Vec<Hash>, QueryError> {
         let plan = consistency_plan(first.size, second.size).map_err(plan_error(self.log.log))?;
@@ -190,6 +243,15 @@ impl CheckedTree {
     fn hash_at(&self, position: Position) -> Result<Hash, QueryError> {
         self.tiles.hash_at(position).map_err(|error| self.log.corrupt(error))
     }
+}
+
+/// Runs of leaves that lie in one tile.
+fn tiles_of(leaves: &[(LeafIndex, LeafHash)]) -> impl Iterator<Item = &[(LeafIndex, LeafHash)]> {
+    leaves.chunk_by(|(left, _), (right, _)| left.get() / TILE_WIDTH == right.get() / TILE_WIDTH)
+}
+
+const fn leaf_position(index: LeafIndex) -> Position {
+    Position { level: 0, offset: index.get() }
 }
 
 /// The perfect subtrees that make up a tree, the largest first: one for each bit of its size.

@@ -29,7 +29,7 @@ impl From<Which> for Window {
     }
 }
 
-/// Entries in order, up to the checked size. Each entry's bytes hash to its leaf hash; proofs are on other routes.
+/// Entries in order, up to the checked size. Each was verified to be in the checked tree; proofs are on other routes.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/entries", tag = "Entries",
     params(("ledger" = Key, Path, description = "The ledger's address."), Which),

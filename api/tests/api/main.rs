@@ -1,0 +1,14 @@
+//! The API over a real index: what it answers, what it refuses, and that changed rows never get through.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod committed;
+mod graphql;
+mod history;
+mod index;
+mod lists;
+mod oracle;
+mod problems;
+mod process;
+mod proofs;
+mod tampering;

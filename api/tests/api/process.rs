@@ -1,0 +1,95 @@
+//! The process: it says where it is, answers what is under way when it stops, and says what is wrong.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::index::{BIG, Index};
+
+struct Process {
+    child: Child,
+    address: String,
+}
+
+impl Process {
+    fn start(database_url: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_counterfoil-api"))
+            .args(["--listen", "127.0.0.1:0", "--exit-with-stdin"])
+            .env("DATABASE_URL", database_url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let announced: Value = serde_json::from_str(&line).unwrap();
+        let address = announced["url"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
+        Self { child, address }
+    }
+
+    fn request(&self, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        stream
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_what_is_under_way_when_its_input_closes() {
+    let index = Index::open().await;
+    let mut process = Process::start(&index.url);
+    assert!(read(process.request("/readyz")).starts_with("HTTP/1.1 200 OK"));
+
+    let mut lock = index.pool.begin().await.unwrap();
+    sqlx::query("lock table entry").execute(&mut *lock).await.unwrap();
+    let under_way = process.request(&format!("/v1/ledgers/{BIG}/entries/3"));
+    // Outside of the transaction, which would see the same activities for ever.
+    let is_waiting = "select exists (select from pg_stat_activity where wait_event_type = 'Lock'
+        and datname = current_database())";
+    while !sqlx::query_scalar::<_, bool>(is_waiting).fetch_one(&index.pool).await.unwrap() {}
+    drop(process.child.stdin.take());
+    let log = BufReader::new(process.child.stderr.take().unwrap());
+    assert!(log.lines().any(|line| line.unwrap().contains("stopping")));
+    lock.rollback().await.unwrap();
+
+    assert!(read(under_way).starts_with("HTTP/1.1 200 OK"));
+    assert!(process.child.wait().unwrap().success());
+}
+
+fn fail(database_url: &str, listen: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil-api"));
+    let output = command.args(["--listen", listen]).env("DATABASE_URL", database_url).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "nothing is announced");
+    output
+}
+
+#[tokio::test]
+async fn says_what_to_do_when_it_cannot_start() {
+    let index = Index::open().await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let message = String::from_utf8(fail(&index.url, &address).stderr).unwrap();
+    assert!(message.contains(&address) && message.contains("--listen"), "{message}");
+
+    let url = "postgres://somebody:secret@127.0.0.1:1/none";
+    let message = String::from_utf8(fail(url, "127.0.0.1:0").stderr).unwrap();
+    assert!(message.contains("check DATABASE_URL"), "{message}");
+    assert!(!message.contains("secret"), "{message}");
+}
