@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use counterfoil_core::receipt::{Head, Receipt};
 use counterfoil_core::{LedgerId, json};
 use merkle_log::Hash;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// A page of 1,000 of the largest entries, in base64, and then some.
+const MAX_ANSWER_BYTES: usize = 100_000_000;
 
 /// One API.
 pub struct Api {
@@ -133,17 +135,32 @@ impl Api {
 
     async fn fetch<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let url = format!("{}{path}", self.url);
-        let response = self.client.get(&url).send().await.with_context(|| {
-            format!("the API at {} does not answer: is it running there? Give its address with --api", self.url)
-        })?;
+        let response = self
+            .client
+            .get(&url)
+            .send()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .with_context(|| "the API does not answer: is it running? Give its address with --api")?;
         let status = response.status();
-        let body = response.bytes().await.with_context(|| format!("{url} broke off"))?;
+        let body = read_body(response).await.with_context(|| format!("the API's answer to {path}"))?;
         if status == StatusCode::OK {
-            return serde_json::from_slice(&body).with_context(|| format!("{url} is not a Counterfoil API's answer"));
+            return serde_json::from_slice(&body)
+                .with_context(|| format!("the answer to {path} is no Counterfoil API's"));
         }
         match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => Err(problem.into()),
-            Err(_) => bail!("{url} answered {status}: is it a Counterfoil API?"),
+            Err(_) => bail!("{path} was answered with {status}: is --api a Counterfoil API?"),
         }
     }
+}
+
+/// An answer's bytes, as far as an API of ours would go.
+async fn read_body(mut response: Response) -> anyhow::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        ensure!(body.len() <= MAX_ANSWER_BYTES, "it is longer than {MAX_ANSWER_BYTES} bytes");
+    }
+    Ok(body)
 }

@@ -1,12 +1,13 @@
 //! What all subcommands share: which servers, which program, which wallet.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use counterfoil_client::{Keypair, Rpc, Signer, idl, read_keypair};
+use counterfoil_client::{Keypair, Rpc, Signer, idl, parse_rpc_url, read_keypair};
 use counterfoil_core::{ProgramId, Wallet};
 
 use crate::api::Api;
@@ -15,10 +16,16 @@ use crate::api::Api;
 #[derive(Args)]
 pub struct Options {
     /// A Solana JSON-RPC server; several for `verify` and `audit`. Default: the Solana CLI's, or the local one.
-    #[arg(long = "rpc", global = true, env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true)]
+    #[arg(long = "rpc", global = true, env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true, value_parser = parse_rpc_url)]
     rpc_urls: Vec<String>,
     /// The Counterfoil API that serves entries and proofs. Not trusted: what it says is recomputed.
-    #[arg(long = "api", global = true, env = "COUNTERFOIL_API", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long = "api",
+        global = true,
+        env = "COUNTERFOIL_API",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8080"
+    )]
     api_url: String,
     /// The wallet: a Solana CLI key file. Default: the Solana CLI's.
     #[arg(long, global = true, env = "COUNTERFOIL_WALLET")]
@@ -40,11 +47,12 @@ impl Options {
         Rpc::new(&url, self.program)
     }
 
-    /// All servers given, for asking several the same.
+    /// All servers given, for asking several the same; one that was given twice is one.
     pub fn rpcs(&self) -> Vec<Rpc> {
-        match self.rpc_urls.is_empty() {
+        let urls: BTreeSet<&String> = self.rpc_urls.iter().collect();
+        match urls.is_empty() {
             true => vec![self.rpc()],
-            false => self.rpc_urls.iter().map(|url| Rpc::new(url, self.program)).collect(),
+            false => urls.into_iter().map(|url| Rpc::new(url, self.program)).collect(),
         }
     }
 

@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", output::printable(&format!("{error:#}")));
         ExitCode::FAILURE
     })
 }

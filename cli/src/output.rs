@@ -17,3 +17,23 @@ pub fn progress(total: u64, unit: &str) -> ProgressBar {
     bar.set_style(style.expect("the template is a valid constant"));
     bar
 }
+
+/// A text from a file or a server, without the control characters that could paint over what stands on a terminal.
+pub fn printable(text: &str) -> String {
+    let shown = |character: char| match character {
+        '\n' => "\n".to_owned(),
+        character if character.is_control() => character.escape_default().to_string(),
+        character => character.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn a_text_cannot_paint_over_the_terminal() {
+        assert_eq!(printable("bad\r\u{1b}[2KVERIFIED\n"), "bad\\r\\u{1b}[2KVERIFIED\n");
+    }
+}

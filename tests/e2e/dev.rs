@@ -36,6 +36,7 @@ fn start_and_end_by(signal: Signal) {
     let (data, ready) = (folder.join("data"), folder.join("ready.json"));
     let dev = Command::new(program("counterfoil"))
         .args(["dev", "--api-port", "0", "--rpc-port", "0", "--data"])
+        .env_remove("DATABASE_URL")
         .arg(&data)
         .arg("--ready-file")
         .arg(&ready)

@@ -123,7 +123,7 @@ impl Stack {
     pub fn command(&self, wallet: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program("counterfoil"));
         command.args(arguments).env("COUNTERFOIL_RPC", &self.rpc).env("COUNTERFOIL_WALLET", wallet);
-        command.stdin(Stdio::null());
+        command.stdin(Stdio::null()).env_remove("COUNTERFOIL_PROGRAM");
         if let Some(index) = INDEX.get() {
             command.env("COUNTERFOIL_API", index.api.url());
         }

@@ -1,9 +1,10 @@
 //! Who may append.
 
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::stack::{expect_refusal, expect_success, stack, text};
+use crate::stack::{expect_refusal, expect_success, index, stack, text};
 
 #[test]
 fn an_unauthorised_wallet_is_refused() {
@@ -69,4 +70,29 @@ fn rfc3339(second: u64) -> String {
     let output =
         std::process::Command::new("date").args(["-u", "-d", &format!("@{second}"), "+%FT%TZ"]).output().unwrap();
     text(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn equal_entries_of_several_wallets_at_once_are_all_kept_and_each_told_its_own_index() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--open"]);
+    let wallets: Vec<_> = (0..4).map(|_| stack.new_wallet().0).collect();
+    let appends: Vec<_> = wallets
+        .iter()
+        .map(|wallet| {
+            let mut command = stack.command(wallet, &["append", &ledger, "tick"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let mut told: Vec<String> = appends
+        .into_iter()
+        .map(|append| {
+            let output = append.wait_with_output().unwrap();
+            expect_success(&output);
+            text(&output.stdout).trim().to_owned()
+        })
+        .collect();
+    told.sort();
+    assert_eq!(told, ["appended entry 0", "appended entry 1", "appended entry 2", "appended entry 3"]);
+    index.wait_for(&ledger, 4);
 }

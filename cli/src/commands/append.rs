@@ -9,7 +9,7 @@ use clap::Args;
 use counterfoil_client::{ClientError, Keypair, Rpc, entries_that_fit, instruction, send};
 use counterfoil_core::limits::ledger_flag;
 use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
-use merkle_log::{TreeHead, hash_leaf};
+use merkle_log::hash_leaf;
 
 use crate::context::{Options, wallet_of};
 use crate::output::progress;
@@ -48,25 +48,33 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     appender.expect_that_each_fits(&entries)?;
     let bar = progress(entries.len() as u64, "entries");
     let mut rest = entries.as_slice();
-    let mut last = None;
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
     while !rest.is_empty() {
         let count = entries_that_fit(&rpc, arguments.ledger, wallet_of(&key), appender.is_writer, rest);
         let (batch, after) = rest.split_at(count);
         let first = appender.append(batch).await.with_context(|| {
             let done = entries.len() - rest.len();
-            format!("{done} of {} entries are appended; this and what follows is not", entries.len())
+            format!(
+                "{done} of {} entries are appended for certain, the {count} after them not for certain",
+                entries.len()
+            )
         })?;
         rest = after;
         bar.inc(count as u64);
-        last = Some(first + count as u64 - 1);
+        match ranges.last_mut() {
+            Some((_, end)) if *end == first => *end += count as u64,
+            _ => ranges.push((first, first + count as u64)),
+        }
     }
     bar.finish_and_clear();
-    let last = last.context("no entry was appended")?;
-    let first = last + 1 - entries.len() as u64;
-    match entries.len() {
-        1 => println!("appended entry {last}"),
-        count => println!("appended {count} entries, {first} to {last}"),
+    // Several when others appended in between.
+    for (first, end) in &ranges {
+        match end - first {
+            1 => println!("appended entry {first}"),
+            count => println!("appended {count} entries, {first} to {}", end - 1),
+        }
     }
+    let last = ranges.last().map_or(0, |(_, end)| end - 1);
     eprintln!("once finalized and indexed: counterfoil receipt {} {last}", arguments.ledger);
     Ok(ExitCode::SUCCESS)
 }
@@ -124,28 +132,25 @@ impl<'a> Appender<'a> {
 
     /// Appends one transaction's entries and returns the first one's index.
     ///
-    /// The expected size makes a second execution impossible, so signing anew after an unknown outcome is safe.
+    /// It is signed anew only when it is certain that nothing was written; the expected size keeps the order.
     async fn append(&mut self, batch: &[Vec<u8>]) -> anyhow::Result<u64> {
         loop {
             let first = self.account.entries.size().get();
-            let mut grown = self.account.entries.clone();
-            for entry in batch {
-                grown.append_leaf(&hash_leaf(entry)).context("the ledger is full")?;
-            }
             let instruction =
                 instruction::append(self.rpc.program(), self.ledger, self.wallet, self.is_writer, Some(first), batch);
             match send(self.rpc, self.key, instruction).await {
                 Ok(_) => {
-                    self.account.entries = grown;
+                    for entry in batch {
+                        self.account.entries.append_leaf(&hash_leaf(entry)).context("the ledger is full")?;
+                    }
                     return Ok(first);
                 }
-                // Somebody else appended, or our own transaction arrived without our hearing of it.
-                Err(ClientError::Refused { code: UNEXPECTED_SIZE, .. } | ClientError::Expired { .. }) => {
-                    self.account = self.rpc.fetch_confirmed_account(self.ledger).await?.account;
-                    if holds(&self.account, &grown.head()) {
-                        return Ok(first);
-                    }
-                }
+                // Somebody else appended first, or our transaction came too late to be executed.
+                Err(
+                    ClientError::Refused { code: UNEXPECTED_SIZE, .. }
+                    | ClientError::SentByAnother { .. }
+                    | ClientError::Expired { .. },
+                ) => self.account = self.rpc.fetch_confirmed_account(self.ledger).await?.account,
                 Err(ClientError::Refused { code: ACCOUNT_MISSING, .. }) if self.is_writer => bail!(
                     "wallet {} may not append to ledger {}: it is not the authority, has no grant, and the ledger is not \
                      open",
@@ -156,8 +161,4 @@ impl<'a> Appender<'a> {
             }
         }
     }
-}
-
-fn holds(account: &LedgerAccount, head: &TreeHead) -> bool {
-    account.heads.contains(head)
 }

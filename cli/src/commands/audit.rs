@@ -1,19 +1,21 @@
 //! `counterfoil audit LEDGER`: every entry and event, recomputed, compared with the chain.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use counterfoil_core::{CheckError, Event, EventBody, LedgerId, LedgerState};
+use counterfoil_core::limits::MAX_APPEND_BYTES;
+use counterfoil_core::{CheckError, Event, EventBody, LedgerHead, LedgerId, LedgerState};
 use indicatif::ProgressBar;
 use tokio::time::sleep;
 
 use crate::api::{Api, Problem};
 use crate::context::{Options, quorum};
 use crate::heads::{self, Reading};
-use crate::output::progress;
+use crate::output::{printable, progress};
 
 const PAGE: u64 = 1_000;
 /// How often an API that is behind the chain is asked again, and after how long.
@@ -35,7 +37,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     match audit(options, &arguments).await {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
-            println!("AUDIT FAILED: {error:#}");
+            println!("AUDIT FAILED: {}", printable(&format!("{error:#}")));
             Ok(ExitCode::FAILURE)
         }
     }
@@ -45,24 +47,28 @@ async fn audit(options: &Options, arguments: &Arguments) -> anyhow::Result<()> {
     let rpcs = options.rpcs();
     let quorum = quorum(arguments.quorum, rpcs.len())?;
     let mut readings = heads::read(&rpcs, arguments.ledger, quorum).await?;
-    readings.sort_by_key(|reading| reading.at.account.events.size());
-    let newest = readings.last().context("no server reported the ledger")?;
-    let events = newest.at.account.events.size().get();
-    let bar = progress(newest.at.account.entries.size().get(), "entries");
+    readings.sort_by_key(|reading| Reverse(reading.at.account.events.size()));
+    let needed = readings[quorum - 1].at.account.events.size().get();
+    let entries = readings[quorum - 1].at.account.entries.size().get();
 
     let api = options.api()?;
-    wait_for_index(&api, arguments.ledger, events).await?;
-    let confirmed = recompute(&api, arguments.ledger, &readings, &bar).await?;
+    let served = wait_for_index(&api, arguments.ledger, needed).await?;
+    let bar = progress(entries, "entries");
+    let mut confirmed = recompute(&api, arguments.ledger, &readings, served, &bar).await?;
     bar.finish_and_clear();
-    ensure!(confirmed >= quorum, "{confirmed} of {} servers have what the API serves, {quorum} are needed", rpcs.len());
-    let entries = newest.at.account.entries.head();
+    // A server further on than a quorum of them confirms the others' head, not its own.
+    confirmed.sort_by_key(|head| Reverse(head.events.size));
+    let head = confirmed.get(quorum - 1).with_context(|| {
+        format!("{} of {} servers have what the API serves, {quorum} are needed", confirmed.len(), rpcs.len())
+    })?;
     println!("AUDIT PASSED: ledger {}", arguments.ledger);
-    println!("  {} entries and {events} events were downloaded and recomputed", entries.size);
-    println!("  root {} is what {confirmed} of {} servers have, finalized", entries.root, rpcs.len());
+    println!("  {} entries and {} events were downloaded and recomputed", head.entries.size, head.events.size);
+    println!("  root {} is what {quorum} of {} servers have, finalized", head.entries.root, rpcs.len());
     Ok(())
 }
 
-async fn wait_for_index(api: &Api, ledger: LedgerId, events: u64) -> anyhow::Result<()> {
+/// Waits until the API serves `events` events; returns how many it does.
+async fn wait_for_index(api: &Api, ledger: LedgerId, events: u64) -> anyhow::Result<u64> {
     let mut has = 0;
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
@@ -75,18 +81,26 @@ async fn wait_for_index(api: &Api, ledger: LedgerId, events: u64) -> anyhow::Res
             Err(error) => return Err(error),
         };
         if has >= events {
-            return Ok(());
+            return Ok(has);
         }
     }
     bail!("the API has {has} of the chain's {events} events checked: its indexer waits or has halted, see its /readyz")
 }
 
-/// Applies every event with its entries; returns how many servers' accounts equal the result where they stand.
-async fn recompute(api: &Api, ledger: LedgerId, readings: &[Reading], bar: &ProgressBar) -> anyhow::Result<usize> {
-    let target = readings.last().map_or(0, |reading| reading.at.account.events.size().get());
+/// Applies every event with its entries, as far as any server's account goes and the API serves; returns the heads at
+/// which servers' accounts were equal, one for each such server.
+async fn recompute(
+    api: &Api,
+    ledger: LedgerId,
+    readings: &[Reading],
+    served: u64,
+    bar: &ProgressBar,
+) -> anyhow::Result<Vec<LedgerHead>> {
+    let newest = readings.first().map_or(0, |reading| reading.at.account.events.size().get());
+    let target = newest.min(served);
     let mut state = LedgerState::new(ledger);
     let mut entries = Entries { api, ledger, next: 0, buffer: VecDeque::new() };
-    let mut confirmed = 0;
+    let mut confirmed = Vec::new();
     while state.event_seq().get() < target {
         let page = api.fetch_events(ledger, state.event_seq().get(), PAGE).await?.events;
         ensure!(!page.is_empty(), "the API does not serve event {} and what follows", state.event_seq());
@@ -95,34 +109,31 @@ async fn recompute(api: &Api, ledger: LedgerId, readings: &[Reading], bar: &Prog
                 break;
             }
             let mut event = Event::decode_leaf(&row.leaf).with_context(|| format!("event {}", row.seq))?;
-            if let EventBody::EntriesAppended { entries: carried } = &mut event.body {
-                *carried = entries.take(event.header.count).await?;
-            }
             let count = event.header.count;
+            if let EventBody::EntriesAppended { entries: carried } = &mut event.body {
+                ensure!(count <= MAX_APPEND_BYTES as u64, "event {} cannot have appended {count} entries", row.seq);
+                *carried = entries.take(count).await?;
+            }
             let (next, _) = state
                 .apply(event)
                 .with_context(|| format!("event {} does not follow from what was served before it", row.seq))?;
             state = next;
             bar.inc(count);
-            confirmed += compare(&state, readings)?;
+            for reading in readings {
+                confirmed.extend(compare(&state, reading)?);
+            }
         }
     }
     Ok(confirmed)
 }
 
-/// Compares with all accounts that stand here; one that differs fails the audit.
-fn compare(state: &LedgerState, readings: &[Reading]) -> anyhow::Result<usize> {
-    let mut equal = 0;
-    for reading in readings {
-        match state.check(&reading.at.account) {
-            Ok(_) => equal += 1,
-            Err(CheckError::DifferentMoment { .. }) => {}
-            Err(error) => {
-                return Err(anyhow::Error::new(error).context(format!("{} contradicts the API", reading.server)));
-            }
-        }
+/// Compares with an account that stands here; one that differs fails the audit.
+fn compare(state: &LedgerState, reading: &Reading) -> anyhow::Result<Option<LedgerHead>> {
+    match state.check(&reading.at.account) {
+        Ok(checked) => Ok(Some(*checked.head())),
+        Err(CheckError::DifferentMoment { .. }) => Ok(None),
+        Err(error) => Err(anyhow::Error::new(error).context(format!("{} contradicts the API", reading.server))),
     }
-    Ok(equal)
 }
 
 /// The API's entries, page by page.

@@ -25,7 +25,7 @@ use crate::context::Options;
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 const PROGRAM: &[u8] = include_bytes!("../../../programs/counterfoil/release/counterfoil.so");
-/// A folder with this file is ours to empty.
+/// A folder with this file is ours: it can be emptied, and is locked while in use.
 const MARKER: &str = "counterfoil-dev";
 
 /// How to start.
@@ -70,9 +70,9 @@ struct Service {
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
     log_to_stderr("warn");
     let mut stop = StopSignals::listen(false).context("cannot listen for signals")?;
-    let folder = prepare_folder(&arguments)?;
     expect_free(arguments.api_port, "--api-port")?;
     expect_free(arguments.rpc_port, "--rpc-port")?;
+    let (folder, _lock) = prepare_folder(&arguments)?;
 
     let mut tree = Tree { folder: folder.clone(), children: Vec::new() };
     let started = tokio::select! {
@@ -256,23 +256,37 @@ fn sibling(name: &str) -> anyhow::Result<Command> {
     Ok(Command::new(path))
 }
 
-fn prepare_folder(arguments: &Arguments) -> anyhow::Result<PathBuf> {
+/// Makes the folder, or takes one that an earlier `dev` made; it is ours alone as long as the lock lives.
+fn prepare_folder(arguments: &Arguments) -> anyhow::Result<(PathBuf, fs::File)> {
     let folder = match &arguments.data {
         Some(folder) => folder.clone(),
         None => default_folder()?,
     };
+    let shown = folder.display();
     let marker = folder.join(MARKER);
-    if arguments.fresh && folder.exists() {
-        ensure!(
-            marker.exists(),
-            "{} was not made by `counterfoil dev` and is not emptied: remove it yourself, or choose another --data",
-            folder.display()
-        );
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    let is_new = fs::read_dir(&folder).map_or(true, |mut files| files.next().is_none());
+    ensure!(
+        is_new || marker.exists(),
+        "{shown} holds files that are not from `counterfoil dev`: choose another --data"
+    );
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {shown}: choose another --data"))?;
+    let lock = fs::File::create(&marker).with_context(|| format!("cannot write to {shown}"))?;
+    if lock.try_lock().is_err() {
+        bail!("another `counterfoil dev` runs on {shown}: end it, or choose another --data");
     }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}: choose another --data", folder.display()))?;
-    fs::write(&marker, "").with_context(|| format!("cannot write to {}", folder.display()))?;
-    folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))
+    if arguments.fresh {
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {shown}"))? {
+            let path = entry.with_context(|| format!("cannot read {shown}"))?.path();
+            let removed = match path.is_dir() {
+                true => fs::remove_dir_all(&path),
+                false if path == marker => Ok(()),
+                false => fs::remove_file(&path),
+            };
+            removed.with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
+    Ok((folder, lock))
 }
 
 /// The user's data folder. Root's home is closed to the user that PostgreSQL then runs as, so root has another.

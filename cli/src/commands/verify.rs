@@ -1,26 +1,30 @@
 //! `counterfoil verify FILE`: recomputes the receipt, then asks servers of the user's choice for the head.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::Args;
-use counterfoil_client::{ProgramInfo, Rpc, fetch_program};
+use counterfoil_client::{ProgramInfo, Rpc, Source, fetch_program};
 use counterfoil_core::LedgerAccount;
 use counterfoil_core::receipt::{LogKind, Receipt, Relation, VerifiedReceipt, relate};
 use merkle_log::{Root, TreeHead, TreeSize, verify_consistency};
 use serde_json::json;
 use tokio::time::sleep;
 
+use crate::api::Problem;
 use crate::commands::receipt;
 use crate::context::{Options, quorum};
 use crate::heads::{self, Reading};
-use crate::output::time;
+use crate::output::{printable, time};
 
 /// How often a server that is behind, or an API that is, is asked again, and after how long.
 const ATTEMPTS: u32 = 30;
 const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
+/// The API's codes for what its index will have later.
+const INDEX_IS_BEHIND: [&str; 3] = ["size_out_of_range", "not_checked_yet", "unknown_ledger"];
 
 /// The SHA-256 of the program that this version was released with.
 const RELEASED_PROGRAM: &str = include_str!("../../../programs/counterfoil/release/counterfoil.so.sha256");
@@ -78,7 +82,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
                 print_lines("not checked", &report.not_checked);
             }
             // What was found to fit before that is of no use: a forger makes it fit.
-            Err(error) => println!("NOT VERIFIED: {error:#}"),
+            Err(error) => println!("NOT VERIFIED: {}", printable(&format!("{error:#}"))),
         }
         print_lines("warning", &report.warnings);
     }
@@ -95,44 +99,57 @@ async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -
         options.program()
     );
     let verified = receipt.verify().context("the receipt does not hold together")?;
-    let header = &verified.event().header;
-    report.checked.push(format!(
-        "entry {} of ledger {} ({} bytes, leaf hash {}) is under root {} of {} entries",
+    report.not_checked.push("that what was written is true, or that everything was written".to_owned());
+    match arguments.offline {
+        true => offline(arguments, &receipt, &verified, report),
+        false => online(options, arguments, &receipt, &verified, report).await,
+    }
+}
+
+/// What the proofs show, once the heads are believed.
+fn describe_entry(receipt: &Receipt, verified: &VerifiedReceipt) -> String {
+    format!(
+        "entry {} ({} bytes, leaf hash {}) is under root {} of {} entries",
         verified.index(),
-        receipt.ledger,
         receipt.entry.payload.len(),
         verified.leaf(),
         receipt.head.root,
         receipt.head.size,
-    ));
-    report.checked.push(format!(
-        "event {} says that {} appended it in slot {}, at {} by the chain's clock",
+    )
+}
+
+fn describe_event(verified: &VerifiedReceipt) -> String {
+    let header = &verified.event().header;
+    format!(
+        "event {} of ledger {} says that {} appended it in slot {}, at {} by the chain's clock",
         header.event_seq,
+        header.ledger,
         header.signer,
         header.slot,
         time(header.unix_time),
-    ));
-    report.not_checked.push("that what was written is true, or that everything was written".to_owned());
-    if arguments.offline {
-        offline(arguments, &verified, report)
-    } else {
-        online(options, arguments, &receipt, &verified, report).await
-    }
+    )
 }
 
-fn offline(arguments: &Arguments, verified: &VerifiedReceipt, report: &mut Report) -> anyhow::Result<()> {
+fn offline(
+    arguments: &Arguments,
+    receipt: &Receipt,
+    verified: &VerifiedReceipt,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let head = verified.head();
     let trusted = arguments.head.context("--offline needs --head")?;
     expect_pinned("head", &head.entries, &trusted)?;
-    report.checked.push("that root is the head that you gave".to_owned());
+    report.checked.push(format!("{}, the head that you gave", describe_entry(receipt, verified)));
     match arguments.event_head {
         Some(trusted) => {
             expect_pinned("event head", &head.events, &trusted)?;
-            report.checked.push("the event is under the event log's head that you gave".to_owned());
+            report.checked.push(format!("{}, under the event head that you gave", describe_event(verified)));
         }
-        None => report.not_checked.push("who appended it, and when: no --event-head was given".to_owned()),
+        None => {
+            report.not_checked.push("of which ledger it is, who appended it, and when: give --event-head".to_owned())
+        }
     }
-    report.not_checked.push("the chain: --offline asked nobody".to_owned());
+    report.not_checked.push("the chain, its program, and which cluster it is: --offline asks nobody".to_owned());
     Ok(())
 }
 
@@ -170,7 +187,9 @@ async fn online(
             Ok(reading) => confirmed.push(reading),
             // A server that says otherwise is not outvoted: one of the two lines is false.
             Err(Refusal::Contradiction(error)) => return Err(error),
-            Err(Refusal::NoAnswer(error)) => report.warnings.push(format!("{error:#}")),
+            Err(Refusal::NoAnswer(error) | Refusal::Stale(error) | Refusal::IndexBehind(error)) => {
+                report.warnings.push(format!("{error:#}"))
+            }
         }
     }
     ensure!(
@@ -180,6 +199,8 @@ async fn online(
         rpcs.len(),
         report.warnings.join("; ")
     );
+    report.checked.push(format!("{}, of ledger {}", describe_entry(receipt, verified), receipt.ledger));
+    report.checked.push(describe_event(verified));
     for reading in &confirmed {
         let account = &reading.at.account;
         report.checked.push(format!(
@@ -197,42 +218,70 @@ async fn online(
             .not_checked
             .push(format!("that the {by_subtree} entries appended by subtree exist: the chain saw hashes"));
     }
-    for rpc in &rpcs {
+    check_program(&rpcs, verified.event().header.slot, report).await
+}
+
+/// All servers are asked: one alone could hide who can replace the program.
+async fn check_program(rpcs: &[Rpc], relied_on: u64, report: &mut Report) -> anyhow::Result<()> {
+    let mut programs = BTreeMap::new();
+    for rpc in rpcs {
         match fetch_program(rpc).await {
-            Ok(program) => return describe_program(&program, verified.event().header.slot, report),
+            Ok(program) => programs.entry(program).or_insert_with(Vec::new).push(rpc.name()),
             Err(error) => report.warnings.push(error.to_string()),
         }
     }
-    bail!("no server told what the program is")
+    ensure!(!programs.is_empty(), "no server told what the program is: {}", report.warnings.join("; "));
+    if programs.len() > 1 {
+        report.warnings.push("the servers say different things of the program:".to_owned());
+    }
+    for (program, servers) in &programs {
+        describe_program(program, &servers.join(", "), relied_on, report);
+    }
+    Ok(())
 }
 
 /// Why a server does not confirm.
 enum Refusal {
     /// It says something that cannot be true beside the receipt.
     Contradiction(anyhow::Error),
-    /// It did not answer, is behind, or what lies between cannot be bridged.
+    /// It is behind the receipt: ask it again.
+    Stale(anyhow::Error),
+    /// The API is behind the server: ask it again.
+    IndexBehind(anyhow::Error),
+    /// It did not answer, or what lies between cannot be bridged.
     NoAnswer(anyhow::Error),
 }
 
-/// Asks one server until its finalized heads are the receipt's or are shown to extend them.
+/// Asks one server until its finalized heads are the receipt's or are shown to extend them. It is asked again only
+/// when it is stale: a ledger that grows all the time would otherwise never be caught up with.
 async fn confirm(options: &Options, rpc: &Rpc, verified: &VerifiedReceipt) -> Result<Reading, Refusal> {
     let ledger = verified.head().ledger;
+    let mut kept: Option<Reading> = None;
     let mut last = None;
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             sleep(ATTEMPT_INTERVAL).await;
         }
-        let readings = heads::read(std::slice::from_ref(rpc), ledger, 1).await.map_err(Refusal::NoAnswer)?;
-        let Some(reading) = readings.into_iter().next() else { continue };
-        let entries = extends(options, LogKind::Entries, verified, &reading).await;
-        let both = match entries {
+        let reading = match kept.take() {
+            Some(reading) => reading,
+            None => {
+                let readings = heads::read(std::slice::from_ref(rpc), ledger, 1).await.map_err(Refusal::NoAnswer)?;
+                let Some(reading) = readings.into_iter().next() else { continue };
+                reading
+            }
+        };
+        let both = match extends(options, LogKind::Entries, verified, &reading).await {
             Ok(()) => extends(options, LogKind::Events, verified, &reading).await,
-            Err(refusal) => Err(refusal),
+            refused => refused,
         };
         match both {
             Ok(()) => return Ok(reading),
-            Err(Refusal::NoAnswer(error)) => last = Some(error),
-            Err(contradiction) => return Err(contradiction),
+            Err(Refusal::Stale(error)) => last = Some(error),
+            Err(Refusal::IndexBehind(error)) => {
+                last = Some(error);
+                kept = Some(reading);
+            }
+            Err(final_refusal) => return Err(final_refusal),
         }
     }
     Err(Refusal::NoAnswer(last.unwrap_or_else(|| anyhow::anyhow!("no answer"))))
@@ -252,7 +301,7 @@ async fn extends(
     let server = &reading.server;
     match relate(log, &earlier, account) {
         Relation::Same | Relation::InRing => Ok(()),
-        Relation::Stale(current) => Err(Refusal::NoAnswer(anyhow::anyhow!(
+        Relation::Stale(current) => Err(Refusal::Stale(anyhow::anyhow!(
             "{server} is stale: it has {} {name}, the receipt {}",
             current.size,
             earlier.size
@@ -277,14 +326,19 @@ async fn bridge(
 ) -> Result<(), Refusal> {
     let ledger = verified.head().ledger;
     let fetched = async { options.api()?.fetch_consistency(ledger, log, earlier.size.get(), current.size.get()).await };
-    let consistency = fetched.await.with_context(|| {
-        format!(
-            "the ledger has grown from {} to {} {log} since the receipt; a proof of consistency is needed from an API \
-             (--api), or a refreshed receipt",
-            earlier.size, current.size
-        )
-    });
-    let proof = consistency.map_err(Refusal::NoAnswer)?.proof;
+    let proof = match fetched.await {
+        Ok(consistency) => consistency.proof,
+        Err(error) => {
+            let is_behind =
+                error.downcast_ref::<Problem>().is_some_and(|problem| INDEX_IS_BEHIND.contains(&problem.code.as_str()));
+            let error = error.context(format!(
+                "the ledger has grown from {} to {} {log} since the receipt; a proof of consistency is needed from an \
+                 API (--api), or a refreshed receipt",
+                earlier.size, current.size
+            ));
+            return Err(if is_behind { Refusal::IndexBehind(error) } else { Refusal::NoAnswer(error) });
+        }
+    };
     verify_consistency(earlier, current, &proof).map_err(|error| {
         let what = format!(
             "no proof shows that the chain's {} {log} extend the receipt's {}; the API's does not hold",
@@ -294,13 +348,15 @@ async fn bridge(
     })
 }
 
-fn describe_program(program: &ProgramInfo, relied_on: u64, report: &mut Report) -> anyhow::Result<()> {
+fn describe_program(program: &ProgramInfo, servers: &str, relied_on: u64, report: &mut Report) {
     let sha256 = merkle_log::Hash(program.sha256).to_string();
     if RELEASED_PROGRAM.starts_with(&sha256) {
-        report.checked.push(format!("program {} is the one released with this version", program.program));
+        report
+            .checked
+            .push(format!("program {} is the one released with this version, says {servers}", program.program));
     } else {
         report.warnings.push(format!(
-            "program {} has SHA-256 {sha256}, which is not the one released with this version",
+            "program {} has SHA-256 {sha256}, says {servers}, which is not the one released with this version",
             program.program
         ));
     }
@@ -309,12 +365,11 @@ fn describe_program(program: &ProgramInfo, relied_on: u64, report: &mut Report) 
             "the program can be replaced by {authority}: that the ledger stays append-only is also that key's promise"
         ));
     }
-    if let Some(slot) = program.deployed_slot.filter(|slot| *slot > relied_on) {
+    if let Some(slot) = program.deployed_slot.filter(|slot| *slot >= relied_on) {
         report.warnings.push(format!(
-            "the program was deployed anew in slot {slot}, after the event of slot {relied_on}: what ran then is unknown"
+            "the program was deployed anew in slot {slot}, not before the event of slot {relied_on}: what ran then is unknown"
         ));
     }
-    Ok(())
 }
 
 fn parse_head(text: &str) -> Result<TreeHead, String> {
@@ -328,6 +383,6 @@ fn parse_head(text: &str) -> Result<TreeHead, String> {
 
 fn print_lines(kind: &str, lines: &[String]) {
     for line in lines {
-        println!("  {kind}: {line}");
+        println!("  {kind}: {}", printable(line));
     }
 }

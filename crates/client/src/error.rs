@@ -7,7 +7,7 @@ use counterfoil_core::{AccountError, EventError, LedgerId, ProgramId};
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A server could not be reached, or refused; trying again, here or elsewhere, may help.
-    #[error("{server}: {method} failed: {reason}")]
+    #[error("{server}: {method} failed: {reason}; check --rpc and that the server runs")]
     Rpc {
         /// The server.
         server: String,
@@ -61,7 +61,7 @@ pub enum ClientError {
         source: AccountError,
     },
     /// There is no upgradeable or immutable program at the address.
-    #[error("{server}: there is no program at {program}")]
+    #[error("{server}: there is no program at {program}: give the right --program, or servers of its cluster")]
     NoProgram {
         /// The server.
         server: String,
@@ -79,6 +79,21 @@ pub enum ClientError {
     /// The chain refused the transaction before or beside the program.
     #[error("the transaction failed: {0}")]
     TransactionFailed(String),
+    /// Another process of the same wallet sent the very same transaction: it is that one's, not this call's.
+    #[error("transaction {signature} was sent by another process of this wallet; this one wrote nothing")]
+    SentByAnother {
+        /// The transaction.
+        signature: String,
+    },
+    /// The server stopped answering: whether the transaction was executed cannot be told.
+    #[error(
+        "the outcome of transaction {signature} is unknown, for the server stopped answering: look for it before you \
+         append the same again"
+    )]
+    OutcomeUnknown {
+        /// The transaction.
+        signature: String,
+    },
     /// The transaction did not arrive before its blockhash expired, and never will.
     #[error("transaction {signature} did not arrive before its blockhash expired; nothing was written")]
     Expired {

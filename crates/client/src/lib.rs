@@ -17,7 +17,7 @@ pub use decode::{InnerInstruction, TransactionRecord, decode};
 pub use error::ClientError;
 pub use keypair::read_keypair;
 pub use program::{ProgramInfo, fetch_program};
-pub use rpc::Rpc;
+pub use rpc::{Rpc, parse_rpc_url};
 pub use send::{Sent, entries_that_fit, send};
 pub use source::{AccountAt, ListedTransaction, Source};
 pub use watch::watch_program;

@@ -11,11 +11,16 @@ use crate::{ClientError, Rpc, Source};
 
 /// The loader of programs that can be upgraded.
 const UPGRADEABLE_LOADER: Pubkey = Pubkey::from_str_const("BPFLoaderUpgradeab1e11111111111111111111111");
+/// The loaders whose programs nobody can replace.
+const IMMUTABLE_LOADERS: [Pubkey; 2] = [
+    Pubkey::from_str_const("BPFLoader1111111111111111111111111111111111"),
+    Pubkey::from_str_const("BPFLoader2111111111111111111111111111111111"),
+];
 /// Bytes before the program's own in its data account: kind (4), slot (8), authority (1 + 32).
 const PROGRAM_DATA_HEADER: usize = 45;
 
 /// A program as a server reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProgramInfo {
     /// The program.
     pub program: ProgramId,
@@ -37,13 +42,17 @@ pub async fn fetch_program(rpc: &Rpc) -> Result<ProgramInfo, ClientError> {
     let no_program = || ClientError::NoProgram { server: rpc.name().to_owned(), program };
     let (_, account) = rpc.fetch_raw_account(key(program.0), finalized).await?;
     let (owner, data) = account.ok_or_else(no_program)?;
-    if owner != UPGRADEABLE_LOADER {
+    if IMMUTABLE_LOADERS.contains(&owner) {
         return Ok(ProgramInfo {
             program,
             upgrade_authority: None,
             deployed_slot: None,
             sha256: hash_of_program(&data),
         });
+    }
+    if owner != UPGRADEABLE_LOADER {
+        let what = format!("a program of loader {owner}, of which this version does not know who can replace it");
+        return Err(rpc.malformed("getAccountInfo", what));
     }
     let mut reader = Reader::new(&data);
     let (Ok(2), Ok(data_address)) = (reader.u32(), reader.array()) else { return Err(no_program()) };

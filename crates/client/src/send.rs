@@ -15,6 +15,7 @@ use solana_rpc_client_api::request::{RpcError as RequestError, RpcResponseErrorD
 use solana_signer::Signer;
 use solana_transaction::Transaction;
 use solana_transaction_error::TransactionError;
+use solana_transaction_status_client_types::TransactionStatus;
 use tokio::time::sleep;
 
 use crate::{ClientError, Rpc, idl, instruction};
@@ -23,7 +24,9 @@ use crate::{ClientError, Rpc, idl, instruction};
 const MAX_TRANSACTION_BYTES: usize = 1_232;
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// After how many polls the same bytes are sent again.
-const POLLS_PER_SEND: u32 = 20;
+const POLLS_PER_ROUND: u32 = 20;
+/// How often they are sent: well beyond the minute or so in which a blockhash expires.
+const ROUNDS: u32 = 90;
 
 /// A transaction that the cluster confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +42,9 @@ pub struct Sent {
 /// The same signed bytes are sent again until their blockhash has expired at finalized, so nothing is written twice.
 ///
 /// # Errors
-/// [`ClientError::Refused`], [`ClientError::TransactionFailed`]; [`ClientError::Expired`] when it is certain that it
-/// was not and will not be executed; [`ClientError::Rpc`] when the first call already fails.
+/// [`ClientError::Refused`], [`ClientError::TransactionFailed`]; [`ClientError::Expired`] and
+/// [`ClientError::SentByAnother`] when it is certain that this call wrote nothing; [`ClientError::OutcomeUnknown`] when
+/// the server stopped answering; [`ClientError::Rpc`] when nothing was sent yet.
 pub async fn send(rpc: &Rpc, wallet: &Keypair, instruction: Instruction) -> Result<Sent, ClientError> {
     let client = rpc.client();
     let confirmed = CommitmentConfig::confirmed();
@@ -50,45 +54,45 @@ pub async fn send(rpc: &Rpc, wallet: &Keypair, instruction: Instruction) -> Resu
     let transaction = Transaction::new(&[wallet], message, blockhash);
     let signature = transaction.signatures.first().copied().unwrap_or_default();
 
-    let mut is_first = true;
-    loop {
+    for round in 0..ROUNDS {
         let config = RpcSendTransactionConfig {
             // Simulated once, for the error's sake; after that the outcome is what the chain says.
-            skip_preflight: !is_first,
+            skip_preflight: round > 0,
             preflight_commitment: Some(CommitmentLevel::Confirmed),
             ..Default::default()
         };
-        match client.send_transaction_with_config(&transaction, config).await {
-            Err(error) if is_first => {
-                return Err(refusal(&error).unwrap_or_else(|| rpc.failed("sendTransaction")(error)));
-            }
-            // A server that has it already may refuse it.
-            Ok(_) | Err(_) => is_first = false,
+        let sent = client.send_transaction_with_config(&transaction, config).await;
+        // Any other error leaves open whether the bytes arrived. A server that has them already may refuse them.
+        if let (0, Some(refusal)) = (round, sent.err().and_then(|error| refusal(&error, &signature.to_string()))) {
+            return Err(refusal);
         }
-        for _ in 0..POLLS_PER_SEND {
-            // A failing poll is no outcome: the transaction may have arrived.
-            let status = client.get_signature_statuses(&[signature]).await.ok();
-            let status = status.and_then(|response| response.value.into_iter().next().flatten());
-            if let Some(status) = status.filter(|status| status.satisfies_commitment(confirmed)) {
-                return match status.err {
-                    None => Ok(Sent { signature: signature.to_string(), slot: status.slot }),
-                    Some(error) => Err(failure(&error)),
-                };
+        for _ in 0..POLLS_PER_ROUND {
+            // A failing poll is no outcome either.
+            if let Ok(response) = client.get_signature_statuses(&[signature]).await
+                && let Some(status) = response.value.into_iter().next().flatten()
+                && status.satisfies_commitment(confirmed)
+            {
+                return outcome(&signature.to_string(), status);
             }
             sleep(POLL_INTERVAL).await;
         }
         let height = client.get_block_height_with_commitment(CommitmentConfig::finalized()).await;
-        if height.is_ok_and(|height| height > last_valid_height) {
-            let found = client.get_signature_statuses_with_history(&[signature]).await;
-            let found = found.map_err(rpc.failed("getSignatureStatuses"))?.value.into_iter().next().flatten();
-            return match found {
+        if height.is_ok_and(|height| height > last_valid_height)
+            && let Ok(response) = client.get_signature_statuses_with_history(&[signature]).await
+        {
+            return match response.value.into_iter().next().flatten() {
                 None => Err(ClientError::Expired { signature: signature.to_string() }),
-                Some(status) => match status.err {
-                    None => Ok(Sent { signature: signature.to_string(), slot: status.slot }),
-                    Some(error) => Err(failure(&error)),
-                },
+                Some(status) => outcome(&signature.to_string(), status),
             };
         }
+    }
+    Err(ClientError::OutcomeUnknown { signature: signature.to_string() })
+}
+
+fn outcome(signature: &str, status: TransactionStatus) -> Result<Sent, ClientError> {
+    match status.err {
+        None => Ok(Sent { signature: signature.to_owned(), slot: status.slot }),
+        Some(error) => Err(failure(&error)),
     }
 }
 
@@ -115,16 +119,18 @@ pub fn entries_that_fit(rpc: &Rpc, ledger: LedgerId, appender: Wallet, is_writer
         .count()
 }
 
-/// What the simulation before sending said, when it was the program or the chain that refused.
-fn refusal(error: &RpcError) -> Option<ClientError> {
-    if let ErrorKind::RpcError(RequestError::RpcResponseError {
-        data: RpcResponseErrorData::SendTransactionPreflightFailure(simulation),
-        ..
-    }) = error.kind()
-    {
-        return simulation.err.clone().map(|error| failure(&error.into()));
-    }
-    error.get_transaction_error().map(|error| failure(&error))
+/// What the server said before it sent anything, when it was the program or the chain that refused.
+fn refusal(error: &RpcError, signature: &str) -> Option<ClientError> {
+    let error = match error.kind() {
+        ErrorKind::RpcError(RequestError::RpcResponseError {
+            data: RpcResponseErrorData::SendTransactionPreflightFailure(simulation),
+            ..
+        }) => simulation.err.clone()?.into(),
+        _ => error.get_transaction_error()?,
+    };
+    // We have sent nothing yet: another process signed the very same bytes.
+    let is_anothers = matches!(error, TransactionError::AlreadyProcessed);
+    Some(if is_anothers { ClientError::SentByAnother { signature: signature.to_owned() } } else { failure(&error) })
 }
 
 fn failure(error: &TransactionError) -> ClientError {
