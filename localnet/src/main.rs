@@ -6,7 +6,7 @@ mod args;
 mod wallet;
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,15 +14,13 @@ use anyhow::{Context, Result, bail};
 use args::Args;
 use clap::Parser;
 use counterfoil_localnet::{Endpoints, Running, start};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::prelude::*;
+use counterfoil_service::{StopSignals, announce, log_to_stderr};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    log_to_stderr();
+    // Unless asked, only ours: the node that is embedded logs much that says nothing to its user.
+    log_to_stderr("off,counterfoil_localnet=info");
     match run(&args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -35,7 +33,7 @@ async fn main() -> ExitCode {
 async fn run(args: &Args) -> Result<()> {
     let config = args.config()?;
     // Handlers first: a signal that comes while the node starts must end it cleanly too.
-    let mut stop = StopSignals::listen(args.exit_with_stdin)?;
+    let mut stop = StopSignals::listen(args.exit_with_stdin).context("cannot listen for signals")?;
     tokio::select! {
         running = start(config) => serve(running?, args, stop).await,
         () = stop.received() => Ok(()),
@@ -53,72 +51,6 @@ async fn serve(mut running: Running, args: &Args, mut stop: StopSignals) -> Resu
     drop(ready_file);
     running.stop().await;
     Ok(())
-}
-
-fn announce(endpoints: &Endpoints) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    serde_json::to_writer(&mut stdout, endpoints)?;
-    stdout.write_all(b"\n")?;
-    stdout.flush()
-}
-
-fn log_to_stderr() {
-    let ours = tracing_subscriber::filter::Targets::new().with_target("counterfoil_localnet", LevelFilter::INFO);
-    let to_stderr = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false);
-    tracing_subscriber::registry().with(to_stderr.with_filter(ours)).init();
-}
-
-/// What tells the process to stop: Ctrl-C, SIGTERM, and the end of standard input when asked to watch it.
-struct StopSignals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    stdin_closed: Option<oneshot::Receiver<()>>,
-}
-
-impl StopSignals {
-    fn listen(exit_with_stdin: bool) -> Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
-            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
-            stdin_closed: exit_with_stdin.then(stdin_closed),
-        })
-    }
-
-    async fn received(&mut self) {
-        let stdin_closed = async {
-            match &mut self.stdin_closed {
-                Some(closed) => {
-                    // The sender is dropped at the end of the input, whatever the reason.
-                    let _ = closed.await;
-                }
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            () = stdin_closed => {}
-        }
-    }
-}
-
-/// A thread of its own: a pending read of tokio's standard input would keep the process from exiting.
-fn stdin_closed() -> oneshot::Receiver<()> {
-    let (closed, receiver) = oneshot::channel();
-    std::thread::spawn(move || {
-        let mut input = io::stdin().lock();
-        let mut ignored = [0; 1024];
-        loop {
-            match input.read(&mut ignored) {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => break,
-            }
-        }
-        drop(closed);
-    });
-    receiver
 }
 
 /// A file that is there, whole, exactly while the node answers.
