@@ -56,15 +56,18 @@ pub async fn commit(
 /// Moves the checked watermark.
 ///
 /// # Errors
-/// [`StoreError::CursorMoved`] when the head is above what is applied or below what is checked;
-/// [`StoreError::Database`].
+/// [`StoreError::Corrupt`] when another head was checked at the same event; [`StoreError::CursorMoved`] when the head
+/// is above what is applied or below what is checked; [`StoreError::Database`].
 pub async fn mark_checked(connection: &mut PgConnection, checked: &CheckedHead, slot: u64) -> Result<(), StoreError> {
     let head = checked.head();
     let row = load_ledger(&mut *connection, head.ledger).await?;
     let moved = sqlx::query!(
         "update cursor
          set checked_event_seq = $2, checked_size = $3, checked_root = $4, checked_event_root = $5, checked_slot = $6
-         where ledger = $1 and checked_event_seq <= $2 and event_seq >= $2",
+         where ledger = $1 and event_seq >= $2 and (
+             checked_event_seq < $2
+             or (checked_event_seq = $2 and checked_size = $3 and checked_root = $4 and checked_event_root = $5)
+         )",
         row.key,
         to_bigint("event", head.events.size.get())?,
         to_bigint("size", head.entries.size.get())?,
@@ -74,8 +77,11 @@ pub async fn mark_checked(connection: &mut PgConnection, checked: &CheckedHead, 
     )
     .execute(connection)
     .await?;
-    match moved.rows_affected() {
-        1 => Ok(()),
+    match (moved.rows_affected(), row.checked) {
+        (1, _) => Ok(()),
+        (_, Some((known, _))) if known.events.size == head.events.size && known != *head => {
+            Err(StoreError::corrupt("cursor", head.ledger, format!("checked was {known:?}, now it is {head:?}")))
+        }
         _ => Err(StoreError::CursorMoved { ledger: head.ledger, expected: head.events.size.get() }),
     }
 }

@@ -7,7 +7,8 @@ use crate::Cluster;
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database could not be reached or refused; trying again may help. Nothing was written.
+    /// The database could not be reached or refused; [`Self::is_transient`] says whether trying again may help.
+    /// Nothing was written.
     #[error("the database did not answer as it should")]
     Database(#[from] sqlx::Error),
     /// The tables could not be brought to this version.
@@ -63,11 +64,25 @@ pub struct WrongCluster {
 impl StoreError {
     /// Whether the same call may succeed later without anybody doing anything.
     #[must_use]
-    pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Database(_))
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| is_transient_state(&code)),
+            Self::Database(error) => matches!(
+                error,
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
+            ),
+            _ => false,
+        }
     }
 
     pub(crate) fn corrupt(table: &'static str, row: impl ToString, problem: impl ToString) -> Self {
         Self::Corrupt { table, row: row.to_string(), problem: problem.to_string() }
     }
+}
+
+/// Connection lost, transaction rolled back, out of resources, object in use, operator intervened.
+///
+/// Source: PostgreSQL's manual, appendix A.
+fn is_transient_state(sqlstate: &str) -> bool {
+    ["08", "40", "53", "55", "57"].iter().any(|class| sqlstate.starts_with(class))
 }

@@ -1,0 +1,204 @@
+use counterfoil_core::LedgerId;
+use counterfoil_store::{CommittedIn, StoreError, commit, load_events, load_ledger, load_state};
+use merkle_log::LeafIndex;
+
+use crate::database::{Database, LEDGER, OTHER_LEDGER, rows, with_first_slot};
+use crate::history::History;
+
+/// Events of both kinds; 300 entries, so that a tile becomes full.
+fn history(ledger: LedgerId) -> History {
+    let mut history = History::create(ledger);
+    history.append(100);
+    history.grant();
+    history.append(200);
+    history
+}
+
+/// Each makes another step of a commit fail, by a row that stands where one of the history's belongs.
+const OBSTACLES: [(&str, &str); 3] = [
+    (
+        "event_key",
+        "insert into transaction (signature, slot) values (bytes(64), 1);
+         insert into event select 1, 2, id, bytes(32), bytes(152) from transaction;",
+    ),
+    (
+        "entry_key",
+        "insert into transaction (signature, slot) values (bytes(64), 1);
+         insert into event select 1, 1000, id, bytes(32), bytes(152) from transaction;
+         insert into entry values (1, 299, 1000, bytes(32), 'x');",
+    ),
+    ("tile_key", "insert into tile values (1, 0, 0, 0, bytes(32), bytes(8192));"),
+];
+
+#[tokio::test]
+async fn a_commit_that_fails_at_any_step_leaves_no_row() {
+    for (constraint, obstacle) in OBSTACLES {
+        let database = Database::open().await;
+        sqlx::raw_sql(obstacle).execute(&database.pool).await.unwrap();
+        let before = database.rows().await;
+        let error = database.commit(LEDGER, &history(LEDGER).take()).await.unwrap_err();
+        let StoreError::Database(sqlx::Error::Database(error)) = &error else { panic!("{constraint}: {error:?}") };
+        assert_eq!(error.constraint(), Some(constraint));
+        assert_eq!(database.rows().await, before, "{constraint}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_rolled_back_can_be_committed_again() {
+    let database = Database::open().await;
+    let before = database.rows().await;
+    let mut history = history(LEDGER);
+    let batch = history.take();
+    let mut transaction = database.pool.begin().await.unwrap();
+    commit(&mut transaction, LEDGER, &batch).await.unwrap();
+    assert_ne!(rows(&mut transaction).await, before);
+    transaction.rollback().await.unwrap();
+    assert_eq!(database.rows().await, before);
+
+    database.commit(LEDGER, &batch).await.unwrap();
+    let mut connection = database.pool.acquire().await.unwrap();
+    assert_eq!(&load_state(&mut connection, LEDGER).await.unwrap(), history.state());
+}
+
+#[tokio::test]
+async fn one_batch_and_one_event_at_a_time_leave_equal_rows() {
+    let (together, apart) = (Database::open().await, Database::open().await);
+    let batch = history(LEDGER).take();
+    together.commit(LEDGER, &batch).await.unwrap();
+    for event in batch {
+        apart.commit(LEDGER, &vec![event]).await.unwrap();
+    }
+    assert_eq!(together.rows().await, apart.rows().await);
+}
+
+#[tokio::test]
+async fn an_empty_batch_changes_nothing() {
+    let database = Database::open().await;
+    let before = database.rows().await;
+    database.commit(LEDGER, &vec![]).await.unwrap();
+    assert_eq!(database.rows().await, before);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_written_already_is_refused_before_anything_is_written() {
+    let database = Database::open().await;
+    let batch = history(LEDGER).take();
+    database.commit(LEDGER, &batch).await.unwrap();
+    let before = database.rows().await;
+    // Within the transaction, so that it is not the rollback that undoes what was written.
+    let mut transaction = database.pool.begin().await.unwrap();
+    let error = commit(&mut transaction, LEDGER, &batch).await.unwrap_err();
+    assert!(matches!(error, StoreError::CursorMoved { ledger: LEDGER, expected: 0 }), "{error:?}");
+    assert_eq!(rows(&mut transaction).await, before);
+}
+
+#[tokio::test]
+async fn of_two_writers_at_once_the_second_is_refused() {
+    let database = Database::open().await;
+    let batch = history(LEDGER).take();
+    let (mut first, mut second) = (database.pool.begin().await.unwrap(), database.pool.begin().await.unwrap());
+    commit(&mut first, LEDGER, &batch).await.unwrap();
+    // The second one waits for the row lock of the first.
+    let (outcome, committed) = tokio::join!(commit(&mut second, LEDGER, &batch), first.commit());
+    committed.unwrap();
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, StoreError::CursorMoved { ledger: LEDGER, expected: 0 }), "{error:?}");
+    let seen_by_second = rows(&mut second).await;
+    second.rollback().await.unwrap();
+    assert_eq!(seen_by_second, database.rows().await);
+}
+
+#[tokio::test]
+async fn a_writer_that_waited_for_one_that_gave_up_writes() {
+    let database = Database::open().await;
+    let mut history = history(LEDGER);
+    let batch = history.take();
+    let (mut first, mut second) = (database.pool.begin().await.unwrap(), database.pool.begin().await.unwrap());
+    commit(&mut first, LEDGER, &batch).await.unwrap();
+    let (outcome, rolled_back) = tokio::join!(commit(&mut second, LEDGER, &batch), first.rollback());
+    rolled_back.unwrap();
+    outcome.unwrap();
+    second.commit().await.unwrap();
+    let mut connection = database.pool.acquire().await.unwrap();
+    assert_eq!(&load_state(&mut connection, LEDGER).await.unwrap(), history.state());
+}
+
+#[tokio::test]
+async fn a_batch_that_begins_at_another_event_than_the_cursor_is_refused() {
+    let database = Database::open().await;
+    let batch = history(LEDGER).take();
+    let before = database.rows().await;
+    let error = database.commit(LEDGER, &batch[1..].to_vec()).await.unwrap_err();
+    assert!(matches!(error, StoreError::CursorMoved { ledger: LEDGER, expected: 1 }), "{error:?}");
+    assert_eq!(database.rows().await, before);
+}
+
+#[tokio::test]
+async fn a_batch_that_begins_at_another_size_than_the_cursor_is_refused() {
+    let database = Database::open().await;
+    let (mut stored, mut other) = (History::create(LEDGER), History::create(LEDGER));
+    stored.append(1);
+    other.append(2);
+    other.append(1);
+    database.commit(LEDGER, &stored.take()).await.unwrap();
+    let before = database.rows().await;
+    let error = database.commit(LEDGER, &other.take()[2..].to_vec()).await.unwrap_err();
+    assert!(matches!(error, StoreError::CursorMoved { ledger: LEDGER, expected: 2 }), "{error:?}");
+    assert_eq!(database.rows().await, before);
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_not_in_the_index_is_refused() {
+    const UNKNOWN: LedgerId = LedgerId([9; 32]);
+    let database = Database::open().await;
+    let error = database.commit(UNKNOWN, &history(UNKNOWN).take()).await.unwrap_err();
+    assert!(matches!(error, StoreError::UnknownLedger(UNKNOWN)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_transaction_may_carry_events_of_two_ledgers() {
+    let database = Database::open().await;
+    let (mut one, mut two) = (History::create(LEDGER), History::create(OTHER_LEDGER));
+    let (batch, mut other_batch) = (one.take(), two.take());
+    let within = batch[0].0;
+    other_batch[0].0 = within;
+    database.commit(LEDGER, &batch).await.unwrap();
+    database.commit(OTHER_LEDGER, &other_batch).await.unwrap();
+
+    let mut connection = database.pool.acquire().await.unwrap();
+    for ledger in [LEDGER, OTHER_LEDGER] {
+        let row = load_ledger(&mut connection, ledger).await.unwrap();
+        let events = load_events(&mut connection, &row, &[LeafIndex::new(0).unwrap()]).await.unwrap();
+        assert_eq!((events[0].event.header.ledger, events[0].signature), (ledger, within.signature));
+    }
+    let transactions = database.rows().await.iter().filter(|row| row.starts_with("transaction ")).count();
+    assert_eq!(transactions, 1);
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_known_in_another_slot_is_refused() {
+    let database = Database::open().await;
+    let (batch, mut other_batch) = (History::create(LEDGER).take(), History::create(OTHER_LEDGER).take());
+    let CommittedIn { signature, slot } = batch[0].0;
+    other_batch[0].0 = CommittedIn { signature, slot: slot + 1 };
+    database.commit(LEDGER, &batch).await.unwrap();
+    let before = database.rows().await;
+    let error = database.commit(OTHER_LEDGER, &other_batch).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { table: "transaction", .. }), "{error:?}");
+    assert_eq!(database.rows().await, before);
+}
+
+#[tokio::test]
+async fn a_slot_that_no_bigint_holds_is_refused() {
+    let database = Database::open().await;
+    let before = database.rows().await;
+    let batch = History::create(LEDGER).take();
+    let largest = u64::try_from(i64::MAX).unwrap();
+    let error = database.commit(LEDGER, &with_first_slot(&batch, largest + 1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::TooLarge { what: "slot", value } if value == largest + 1), "{error:?}");
+    assert_eq!(database.rows().await, before);
+
+    database.commit(LEDGER, &with_first_slot(&batch, largest)).await.unwrap();
+    let slot: i64 = sqlx::query_scalar("select slot from transaction").fetch_one(&database.pool).await.unwrap();
+    assert_eq!(slot, i64::MAX);
+}

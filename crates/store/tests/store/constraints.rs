@@ -1,0 +1,145 @@
+use std::collections::BTreeSet;
+
+use counterfoil_core::{GenesisHash, ProgramId};
+use counterfoil_store::{Cluster, PgPool, bind_cluster, halt};
+use sqlx::AssertSqlSafe;
+
+use crate::database::{Database, LEDGER};
+use crate::history::History;
+
+/// Each rule that the tables keep, by name, with a statement that breaks it and no other. The index holds one bound
+/// cluster, ledgers 1 and 2, and of ledger 1 events 0 and 1, entry 0, a tile, a subtree and a halt.
+const VIOLATIONS: &[(&str, &str)] = &[
+    ("cluster_one_row", "insert into cluster (genesis_hash, program) values (bytes(32), bytes(32))"),
+    ("cluster_is_only", "insert into cluster values (false, bytes(32), bytes(32))"),
+    ("cluster_genesis_hash_length", "update cluster set genesis_hash = bytes(31)"),
+    ("cluster_program_length", "update cluster set program = bytes(33)"),
+    ("ledger_key", "insert into ledger (id, address) overriding system value values (1, bytes(32))"),
+    ("ledger_address_unique", "insert into ledger (address) select address from ledger where id = 1"),
+    ("ledger_address_length", "insert into ledger (address) values (bytes(31))"),
+    (
+        "transaction_key",
+        "insert into transaction (id, signature, slot) overriding system value
+         select id, bytes(64), 1 from transaction",
+    ),
+    ("transaction_signature_unique", "insert into transaction (signature, slot) select signature, 1 from transaction"),
+    ("transaction_signature_length", "insert into transaction (signature, slot) values (bytes(32), 1)"),
+    ("transaction_slot_range", "insert into transaction (signature, slot) values (bytes(64), -1)"),
+    ("event_key", "insert into event select 1, 1, id, bytes(32), bytes(152) from transaction"),
+    ("event_ledger", "insert into event select 99, 0, id, bytes(32), bytes(152) from transaction"),
+    ("event_of_transaction", "insert into event values (1, 2, 99, bytes(32), bytes(152))"),
+    ("event_seq_range", "insert into event select 1, -1, id, bytes(32), bytes(152) from transaction"),
+    ("event_leaf_hash_length", "insert into event select 1, 2, id, bytes(20), bytes(152) from transaction"),
+    ("event_leaf_length", "insert into event select 1, 2, id, bytes(32), bytes(151) from transaction"),
+    ("entry_key", "insert into entry values (1, 0, 1, bytes(32), 'x')"),
+    ("entry_event", "insert into entry values (1, 1, 2, bytes(32), 'x')"),
+    ("entry_event", "insert into entry values (2, 0, 1, bytes(32), 'x')"),
+    ("entry_event", "delete from event where seq = 1"),
+    ("entry_index_range", "insert into entry values (1, -1, 1, bytes(32), 'x')"),
+    ("entry_leaf_hash_length", "insert into entry values (1, 1, 1, bytes(33), 'x')"),
+    ("entry_payload_length", "insert into entry values (1, 1, 1, bytes(32), '')"),
+    ("entry_payload_length", "insert into entry values (1, 1, 1, bytes(32), bytes(65536))"),
+    ("tile_key", "insert into tile values (1, 0, 0, 0, bytes(32), bytes(8192))"),
+    ("tile_ledger", "insert into tile values (99, 0, 0, 0, bytes(32), bytes(8192))"),
+    ("tile_log_known", "insert into tile values (1, 2, 0, 0, bytes(32), bytes(8192))"),
+    ("tile_level_range", "insert into tile values (1, 0, 6, 0, bytes(32), bytes(8192))"),
+    ("tile_level_range", "insert into tile values (1, 0, -1, 0, bytes(32), bytes(8192))"),
+    ("tile_index_range", "insert into tile values (1, 0, 0, -1, bytes(32), bytes(8192))"),
+    ("tile_root_length", "insert into tile values (1, 0, 0, 1, bytes(31), bytes(8192))"),
+    ("tile_hashes_length", "insert into tile values (1, 0, 0, 1, bytes(32), bytes(8160))"),
+    ("subtree_key", "insert into subtree values (1, 0, 0, bytes(32))"),
+    ("subtree_ledger", "insert into subtree values (99, 0, 0, bytes(32))"),
+    ("subtree_level_range", "insert into subtree values (1, 48, 0, bytes(32))"),
+    ("subtree_level_range", "insert into subtree values (1, -1, 0, bytes(32))"),
+    ("subtree_index_range", "insert into subtree values (1, 0, -1, bytes(32))"),
+    ("subtree_root_length", "insert into subtree values (1, 0, 1, bytes(64))"),
+    ("cursor_key", "insert into cursor (ledger) values (1)"),
+    ("cursor_ledger", "insert into cursor (ledger) values (99)"),
+    ("cursor_checked_not_above_applied", "update cursor set event_seq = -1 where ledger = 2"),
+    ("cursor_checked_not_above_applied", "update cursor set checked_size = -1 where ledger = 2"),
+    ("cursor_checked_not_above_applied", "update cursor set checked_size = size + 1 where ledger = 1"),
+    (
+        "cursor_checked_not_above_applied",
+        "update cursor set checked_event_seq = event_seq + 1, checked_root = bytes(32), checked_event_root = bytes(32),
+         checked_slot = 1 where ledger = 1",
+    ),
+    ("cursor_checked_complete", "update cursor set checked_event_seq = 1 where ledger = 1"),
+    (
+        "cursor_checked_complete",
+        "update cursor set checked_event_seq = 1, checked_root = bytes(32), checked_slot = 1 where ledger = 1",
+    ),
+    (
+        "cursor_checked_complete",
+        "update cursor set checked_event_seq = 1, checked_root = bytes(32), checked_event_root = bytes(32)
+         where ledger = 1",
+    ),
+    (
+        "cursor_checked_complete",
+        "update cursor set checked_root = bytes(32), checked_event_root = bytes(32), checked_slot = 1 where ledger = 1",
+    ),
+    (
+        "cursor_root_lengths",
+        "update cursor set checked_event_seq = 1, checked_root = bytes(31), checked_event_root = bytes(32),
+         checked_slot = 1 where ledger = 1",
+    ),
+    (
+        "cursor_root_lengths",
+        "update cursor set checked_event_seq = 1, checked_root = bytes(32), checked_event_root = bytes(33),
+         checked_slot = 1 where ledger = 1",
+    ),
+    (
+        "cursor_slot_range",
+        "update cursor set checked_event_seq = 1, checked_root = bytes(32), checked_event_root = bytes(32),
+         checked_slot = -1 where ledger = 1",
+    ),
+    ("halt_key", "insert into halt (ledger, reason) values (1, 'again')"),
+    ("halt_ledger", "insert into halt (ledger, reason) values (99, 'unknown')"),
+];
+
+async fn filled() -> Database {
+    let database = Database::open().await;
+    let mut history = History::create(LEDGER);
+    history.append(1);
+    database.commit(LEDGER, &history.take()).await.unwrap();
+    let cluster = Cluster { genesis_hash: GenesisHash([3; 32]), program: ProgramId([4; 32]) };
+    let mut connection = database.pool.acquire().await.unwrap();
+    bind_cluster(&mut connection, cluster).await.unwrap();
+    halt(&mut connection, LEDGER, "both heads").await.unwrap();
+    drop(connection);
+    let rows = "
+        insert into tile values (1, 0, 0, 0, bytes(32), bytes(8192));
+        insert into subtree values (1, 0, 0, bytes(32));";
+    sqlx::raw_sql(rows).execute(&database.pool).await.unwrap();
+    database
+}
+
+/// The name of the rule that refused the statement, if one did.
+async fn refused_by(pool: &PgPool, statement: &str) -> Option<String> {
+    let error = sqlx::query(AssertSqlSafe(statement.to_owned())).execute(pool).await.err()?;
+    error.as_database_error()?.constraint().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn each_rule_of_the_tables_refuses_what_breaks_it() {
+    let database = filled().await;
+    let before = database.rows().await;
+    for (constraint, statement) in VIOLATIONS {
+        assert_eq!(refused_by(&database.pool, statement).await.as_deref(), Some(*constraint), "{statement}");
+    }
+    assert_eq!(database.rows().await, before);
+}
+
+#[tokio::test]
+async fn each_rule_of_the_tables_has_a_statement_that_breaks_it() {
+    let database = Database::open().await;
+    let rules: Vec<String> = sqlx::query_scalar(
+        "select conname::text from pg_constraint join pg_class on pg_class.oid = conrelid
+         where relnamespace = 'public'::regnamespace and contype in ('c', 'f', 'p', 'u')
+         and relname <> '_sqlx_migrations'",
+    )
+    .fetch_all(&database.pool)
+    .await
+    .unwrap();
+    let rules: BTreeSet<&str> = rules.iter().map(String::as_str).collect();
+    assert_eq!(rules, VIOLATIONS.iter().map(|(constraint, _)| *constraint).collect());
+}

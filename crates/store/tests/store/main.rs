@@ -1,0 +1,11 @@
+//! The store on a real PostgreSQL: what it writes, what it refuses, and that nothing is half done.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
+
+mod checked;
+mod cluster;
+mod commit;
+mod constraints;
+mod database;
+mod history;
+mod state;
