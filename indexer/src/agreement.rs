@@ -37,6 +37,19 @@ impl Agreement {
         }
     }
 
+    /// Forgets all comparisons: for when the state that was compared is given up.
+    pub fn forget(&mut self) {
+        self.readings.iter_mut().for_each(|reading| reading.verdict = None);
+    }
+
+    /// The number of events that a quorum's accounts have reached; what one server alone claims moves nothing.
+    #[must_use]
+    pub fn event_seq_of_quorum(&self) -> u64 {
+        let mut sizes: Vec<u64> = self.readings.iter().map(|reading| reading.at.account.events.size().get()).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        self.quorum.checked_sub(1).and_then(|index| sizes.get(index).copied()).unwrap_or(0)
+    }
+
     /// The number of events that the account furthest ahead has.
     #[must_use]
     pub fn newest_event_seq(&self) -> u64 {

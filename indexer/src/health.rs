@@ -47,6 +47,8 @@ pub struct Health {
 }
 
 struct Shared {
+    /// What keeps all ledgers from being looked at.
+    problem: Mutex<Option<String>>,
     ledgers: Mutex<BTreeMap<LedgerId, LedgerHealth>>,
     registry: Registry,
     passes: IntGauge,
@@ -84,12 +86,18 @@ impl Health {
         registry.register(Box::new(events.clone())).expect(VALID);
         registry.register(Box::new(condition.clone())).expect(VALID);
         let ledgers = Mutex::default();
-        Self { shared: Arc::new(Shared { ledgers, registry, passes, events, condition }) }
+        Self { shared: Arc::new(Shared { problem: Mutex::default(), ledgers, registry, passes, events, condition }) }
     }
 
-    /// A pass over all ledgers has ended.
-    pub fn passed(&self) {
+    /// A pass over all ledgers has ended, but for the problem, if there was one.
+    pub fn passed(&self, problem: Option<String>) {
         self.shared.passes.inc();
+        *self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    /// No ledger is looked at.
+    pub fn stands_still(&self, reason: String) {
+        *self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
     }
 
     /// Keeps how a ledger is.
@@ -113,6 +121,28 @@ impl Health {
         ledgers.insert(ledger, health);
     }
 
+    /// Whether the last pass came about, every ledger was looked at, none waits or halts, and what was applied is
+    /// checked; and what speaks against it, by ledger.
+    #[must_use]
+    pub fn readiness(&self) -> (bool, BTreeMap<String, String>) {
+        let mut problems = BTreeMap::new();
+        for (ledger, health) in self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let problem = match (&health.condition, &health.progress) {
+                (Condition::Halted { reason }, _) => format!("halted: {reason}"),
+                (Condition::Retrying { reason }, _) => format!("retrying: {reason}"),
+                (Condition::Following, Some(at)) if at.checked < at.account => {
+                    format!("{} of {} events are checked", at.checked, at.account)
+                }
+                (Condition::Following, _) => continue,
+            };
+            problems.insert(ledger.to_string(), problem);
+        }
+        if let Some(problem) = &*self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) {
+            problems.insert("indexer".to_owned(), problem.clone());
+        }
+        (problems.is_empty() && self.shared.passes.get() > 0, problems)
+    }
+
     /// The three routes.
     pub fn router(&self) -> Router {
         Router::new()
@@ -123,26 +153,11 @@ impl Health {
     }
 }
 
-/// Ready: every ledger was looked at and none waits or halts, and what was applied is checked.
 async fn readyz(State(health): State<Health>) -> impl IntoResponse {
-    let ledgers = health.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut problems = BTreeMap::new();
-    for (ledger, health) in ledgers.iter() {
-        let problem = match (&health.condition, &health.progress) {
-            (Condition::Halted { reason }, _) => Some(format!("halted: {reason}")),
-            (Condition::Retrying { reason }, _) => Some(format!("retrying: {reason}")),
-            (Condition::Following, Some(at)) if at.checked < at.account => {
-                Some(format!("{} of {} events are checked", at.checked, at.account))
-            }
-            (Condition::Following, _) => None,
-        };
-        if let Some(problem) = problem {
-            problems.insert(ledger.to_string(), problem);
-        }
-    }
-    let is_ready = problems.is_empty() && health.shared.passes.get() > 0;
+    let (is_ready, problems) = health.readiness();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": is_ready, "ledgers": ledgers.len(), "problems": problems })))
+    let ledgers = health.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner).len();
+    (status, Json(json!({ "ready": is_ready, "ledgers": ledgers, "problems": problems })))
 }
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {

@@ -14,6 +14,6 @@ mod pass;
 mod run;
 
 pub use agreement::Agreement;
-pub use follow::{FollowError, Follower};
+pub use follow::{FollowError, Follower, Kept, Progress};
 pub use pass::{Indexer, Selection};
 pub use run::{Config, run};

@@ -1,14 +1,18 @@
-//! One pass over all ledgers: each on its own, so that one that waits or halts does not hold the others up.
+//! One pass over all ledgers: each on its own, so that one that waits, halts or has much to catch up with does not
+//! hold the others up.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use counterfoil_client::Source;
-use counterfoil_core::{LedgerId, LedgerState, ProgramId};
-use counterfoil_store::{PgPool, StoreError, add_ledger, halt, load_ledgers};
+use counterfoil_core::{LedgerId, ProgramId};
+use counterfoil_store::{Halt, PgPool, StoreError, add_ledger, halt, load_ledgers};
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tracing::{error, info, warn};
 
+use crate::follow::Kept;
 use crate::health::{Condition, Health, LedgerHealth};
 use crate::{FollowError, Follower};
 
@@ -17,6 +21,8 @@ const CONCURRENT_LEDGERS: usize = 4;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 const LEDGERS_PER_PAGE: u32 = 1_000;
+/// How many ledgers become known in one pass: servers can list addresses that are none.
+const NEW_LEDGERS_PER_PASS: usize = 64;
 
 /// Which ledgers are followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +51,14 @@ pub struct Indexer<S> {
     pub memory: BTreeMap<LedgerId, Memory>,
 }
 
-/// What a pass leaves for the next one.
+/// What a pass leaves of a ledger for the next one.
 #[derive(Default)]
 pub struct Memory {
-    state: Option<LedgerState>,
+    kept: Option<Kept>,
+    /// Errors in a row.
     failures: u32,
+    /// Errors in a row that can halt the ledger; others do not count towards that.
+    halting_failures: u32,
     not_before: Option<Instant>,
 }
 
@@ -57,9 +66,9 @@ impl<S: Source> Indexer<S> {
     /// Looks at each ledger once, at `now`.
     ///
     /// # Errors
-    /// Only when no list of ledgers could be had; what happens to a ledger is kept in [`Self::health`].
-    pub async fn pass(&mut self, now: Instant) -> Result<(), FollowError> {
-        let ledgers = self.ledgers().await?;
+    /// Only when the index could not be read; what happens to a ledger is kept in [`Self::health`].
+    pub async fn pass(&mut self, now: Instant) -> Result<(), StoreError> {
+        let (ledgers, problem) = self.ledgers().await?;
         let work: Vec<(LedgerId, Memory)> =
             ledgers.into_iter().map(|ledger| (ledger, self.memory.remove(&ledger).unwrap_or_default())).collect();
         let this = &*self;
@@ -69,40 +78,92 @@ impl<S: Source> Indexer<S> {
             .collect()
             .await;
         self.memory.extend(done);
-        self.health.passed();
+        self.health.passed(problem);
         Ok(())
     }
 
-    /// The ledgers to follow that have not halted; new ones are made known to the index.
-    async fn ledgers(&self) -> Result<Vec<LedgerId>, FollowError> {
-        let mut connection = self.pool.acquire().await.map_err(StoreError::from)?;
-        let mut known = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let page = load_ledgers(&mut connection, after, LEDGERS_PER_PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.ledger);
-            known.extend(page.into_iter().map(|row| (row.ledger, row.halt)));
-        }
-        let wanted = match &self.selection {
-            Selection::These(ledgers) => ledgers.clone(),
-            // A ledger never goes away: one that a server no longer lists is still followed.
+    /// The ledgers to follow that have not halted, and why none that is new could be found, if so.
+    async fn ledgers(&self) -> Result<(Vec<LedgerId>, Option<String>), StoreError> {
+        let mut known = self.known_ledgers().await?;
+        let (wanted, problem) = match &self.selection {
+            Selection::These(ledgers) => {
+                for ledger in ledgers.iter().filter(|ledger| !known.contains_key(ledger)) {
+                    self.add(*ledger).await?;
+                }
+                (ledgers.clone(), None)
+            }
+            // A ledger never goes away: one that no server lists is still followed.
             Selection::All => {
-                let listed = self.sources[0].fetch_ledgers().await.map_err(FollowError::Client)?;
-                listed.into_iter().chain(known.keys().copied()).collect()
+                let (new, problem) = self.new_ledgers(&known).await;
+                for ledger in &new {
+                    self.add(*ledger).await?;
+                }
+                (new.into_iter().chain(known.keys().copied()).collect(), problem)
             }
         };
-        for ledger in wanted.iter().filter(|ledger| !known.contains_key(ledger)) {
-            info!(ledger.id = %ledger, "following ledger {ledger}");
-            add_ledger(&mut connection, *ledger).await?;
-        }
         let (halted, going): (Vec<LedgerId>, Vec<LedgerId>) =
             wanted.into_iter().partition(|ledger| matches!(known.get(ledger), Some(Some(_))));
         for ledger in halted {
             let reason = known.remove(&ledger).flatten().map(|halt| halt.reason).unwrap_or_default();
             self.health.set(ledger, LedgerHealth { condition: Condition::Halted { reason }, progress: None });
         }
-        Ok(going)
+        Ok((going, problem))
+    }
+
+    async fn known_ledgers(&self) -> Result<BTreeMap<LedgerId, Option<Halt>>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let mut known = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let page = load_ledgers(&mut connection, after, LEDGERS_PER_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(known) };
+            after = Some(last.ledger);
+            known.extend(page.into_iter().map(|row| (row.ledger, row.halt)));
+        }
+    }
+
+    async fn add(&self, ledger: LedgerId) -> Result<(), StoreError> {
+        info!(ledger.id = %ledger, "following ledger {ledger}");
+        add_ledger(&mut *self.pool.acquire().await?, ledger).await
+    }
+
+    /// Ledgers that some server lists and a quorum reports; those that most servers list come first.
+    async fn new_ledgers(&self, known: &BTreeMap<LedgerId, Option<Halt>>) -> (Vec<LedgerId>, Option<String>) {
+        let mut votes: BTreeMap<LedgerId, usize> = BTreeMap::new();
+        let mut errors = Vec::new();
+        for answer in join_all(self.sources.iter().map(Source::fetch_ledgers)).await {
+            match answer {
+                Ok(listed) => {
+                    let new = BTreeSet::from_iter(listed).into_iter().filter(|ledger| !known.contains_key(ledger));
+                    new.for_each(|ledger| *votes.entry(ledger).or_default() += 1);
+                }
+                Err(error) => errors.push(with_causes(&error)),
+            }
+        }
+        let mut listed: Vec<(LedgerId, usize)> = votes.into_iter().collect();
+        listed.sort_by_key(|(_, votes)| Reverse(*votes));
+        listed.truncate(NEW_LEDGERS_PER_PASS);
+        let this = self;
+        let confirmed: Vec<Option<LedgerId>> = stream::iter(listed)
+            .map(|(ledger, _)| async move { this.is_reported_by_quorum(ledger).await.then_some(ledger) })
+            .buffer_unordered(CONCURRENT_LEDGERS)
+            .collect()
+            .await;
+        let problem =
+            (errors.len() == self.sources.len()).then(|| format!("no server lists ledgers: {}", errors.join("; ")));
+        if let Some(problem) = &problem {
+            warn!("{problem}");
+        }
+        (confirmed.into_iter().flatten().collect(), problem)
+    }
+
+    async fn is_reported_by_quorum(&self, ledger: LedgerId) -> bool {
+        let answers = join_all(self.sources.iter().map(|source| source.fetch_account(ledger))).await;
+        let reported = answers.iter().filter(|answer| answer.is_ok()).count();
+        if reported < self.quorum {
+            warn!(ledger.id = %ledger, "not followed: {reported} servers report it, {} are needed", self.quorum);
+        }
+        reported >= self.quorum
     }
 
     async fn look_at(&self, ledger: LedgerId, mut memory: Memory, now: Instant) -> Memory {
@@ -111,11 +172,11 @@ impl<S: Source> Indexer<S> {
         }
         let follower =
             Follower { program: self.program, sources: &self.sources, quorum: self.quorum, pool: &self.pool };
-        match follower.follow(ledger, memory.state.take()).await {
-            Ok((state, progress)) => {
+        match follower.follow(ledger, memory.kept.take()).await {
+            Ok((kept, progress)) => {
                 let health = LedgerHealth { condition: Condition::Following, progress: Some(progress) };
                 self.health.set(ledger, health);
-                Memory { state: Some(state), failures: 0, not_before: None }
+                Memory { kept: Some(kept), ..Memory::default() }
             }
             Err(error) => self.handle(ledger, memory, &error, now).await,
         }
@@ -123,21 +184,19 @@ impl<S: Source> Indexer<S> {
 
     async fn handle(&self, ledger: LedgerId, memory: Memory, error: &FollowError, now: Instant) -> Memory {
         let failures = memory.failures.saturating_add(1);
+        let halting_failures = if error.halts() { memory.halting_failures.saturating_add(1) } else { 0 };
+        let reason = with_causes(error);
         // What can be a passing fault of one moment is tried once more before a person is called.
-        if error.halts() && failures > 1 {
-            error!(ledger.id = %ledger, "ledger {ledger} halts: {error}");
-            self.halt(ledger, &error.to_string()).await;
-            self.health.set(
-                ledger,
-                LedgerHealth { condition: Condition::Halted { reason: error.to_string() }, progress: None },
-            );
+        if halting_failures > 1 {
+            error!(ledger.id = %ledger, "ledger {ledger} halts: {reason}");
+            self.halt(ledger, &error.public_reason()).await;
+            self.health.set(ledger, LedgerHealth { condition: Condition::Halted { reason }, progress: None });
             return Memory::default();
         }
-        let delay = retry_delay(failures);
-        warn!(ledger.id = %ledger, retry_ms = delay.as_millis(), "ledger {ledger} is tried again: {}", with_causes(error));
-        self.health
-            .set(ledger, LedgerHealth { condition: Condition::Retrying { reason: error.to_string() }, progress: None });
-        Memory { state: None, failures, not_before: now.checked_add(delay) }
+        let delay = if error.is_for_operator() { LONGEST_RETRY } else { retry_delay(failures) };
+        warn!(ledger.id = %ledger, retry_ms = delay.as_millis(), "ledger {ledger} is tried again: {reason}");
+        self.health.set(ledger, LedgerHealth { condition: Condition::Retrying { reason }, progress: None });
+        Memory { kept: None, failures, halting_failures, not_before: now.checked_add(delay) }
     }
 
     async fn halt(&self, ledger: LedgerId, reason: &str) {
@@ -158,8 +217,8 @@ fn retry_delay(failures: u32) -> Duration {
     longest.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-/// An error with what lies under it, for the log.
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// An error with what lies under it, for the operator.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use counterfoil_client::{Rpc, Source, watch_program};
 use counterfoil_core::{LedgerId, ProgramId};
 use counterfoil_service::announce;
-use counterfoil_store::{Cluster, PgPool, bind_cluster, connect, is_only_indexer, migrate};
+use counterfoil_store::{Cluster, PgPool, StoreError, bind_cluster, connect, is_only_indexer, migrate};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::health::Health;
+use crate::pass::with_causes;
 use crate::{Indexer, Selection};
 
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
@@ -67,7 +68,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let work = async {
         tokio::select! {
             result = axum::serve(listener, health.router()) => result.context("the health server ended"),
-            result = index(&config, &pool, &health, &wake) => result,
+            never = index(&config, &pool, &health, &wake) => never,
             () = hints(&config, &wake) => Ok(()),
         }
     };
@@ -97,19 +98,30 @@ async fn hints(config: &Config, wake: &Notify) {
 }
 
 /// Becomes the only indexer of the database, works as long as it is, and stands by again when it lost that.
-async fn index(config: &Config, pool: &PgPool, health: &Health, wake: &Notify) -> anyhow::Result<()> {
+async fn index(config: &Config, pool: &PgPool, health: &Health, wake: &Notify) -> ! {
     let mut is_told = false;
     loop {
-        let mut lock = pool.acquire().await.context("cannot reach the database")?;
-        if !is_only_indexer(&mut lock).await? {
-            if !is_told {
-                warn!("another indexer is at work on this database; standing by");
-                is_told = true;
+        let attempt = async {
+            let mut lock = pool.acquire().await?;
+            Ok::<_, StoreError>((is_only_indexer(&mut lock).await?, lock))
+        };
+        let mut lock = match attempt.await {
+            Ok((true, lock)) => lock,
+            Ok((false, _)) => {
+                if !is_told {
+                    warn!("another indexer is at work on this database; standing by");
+                    is_told = true;
+                }
+                health.stands_still("another indexer is at work on this database; standing by".to_owned());
+                sleep(STANDBY_INTERVAL).await;
+                continue;
             }
-            drop(lock);
-            sleep(STANDBY_INTERVAL).await;
-            continue;
-        }
+            Err(error) => {
+                stands_still(health, "the database cannot be used", &error);
+                sleep(STANDBY_INTERVAL).await;
+                continue;
+            }
+        };
         is_told = false;
         let mut indexer = Indexer {
             program: config.program,
@@ -128,6 +140,7 @@ async fn index(config: &Config, pool: &PgPool, health: &Health, wake: &Notify) -
             pass(&mut indexer).await;
             let _ = timeout(config.poll_interval, wake.notified()).await;
         }
+        health.stands_still("the connection to the database is gone; standing by".to_owned());
         warn!("the connection that held the lock is gone; standing by");
         drop(lock.detach());
     }
@@ -135,6 +148,12 @@ async fn index(config: &Config, pool: &PgPool, health: &Health, wake: &Notify) -
 
 async fn pass<S: Source>(indexer: &mut Indexer<S>) {
     if let Err(error) = indexer.pass(Instant::now()).await {
-        error!("no list of ledgers could be had, trying again: {error}");
+        stands_still(&indexer.health, "the index cannot be read", &error);
     }
+}
+
+fn stands_still(health: &Health, what: &str, error: &StoreError) {
+    let reason = format!("{what}, trying again: {}", with_causes(error));
+    error!("{reason}");
+    health.stands_still(reason);
 }

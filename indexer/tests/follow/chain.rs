@@ -127,6 +127,10 @@ pub struct Script {
     pub transactions: Vec<TransactionRecord>,
     /// The account that it reports; none when it does not answer.
     pub account: Option<LedgerAccount>,
+    /// The ledgers that it lists; none when it does not answer.
+    pub ledgers: Option<Vec<LedgerId>>,
+    /// How often it listed transactions, and how many it delivered.
+    pub served: (usize, usize),
 }
 
 /// A server that says what it is told to.
@@ -137,8 +141,17 @@ pub struct Server {
 
 impl Server {
     pub fn honest(name: &str, chain: &Chain) -> Self {
-        let script = Script { transactions: chain.transactions.clone(), account: Some(chain.account()) };
+        let script = Script {
+            transactions: chain.transactions.clone(),
+            account: Some(chain.account()),
+            ledgers: Some(vec![LEDGER]),
+            served: (0, 0),
+        };
         Self { name: name.to_owned(), script: Mutex::new(script) }
+    }
+
+    fn silence(&self, method: &'static str) -> ClientError {
+        ClientError::Rpc { server: self.name.clone(), method, reason: "it is scripted not to answer".to_owned() }
     }
 
     pub fn change(&self, change: impl FnOnce(&mut Script)) {
@@ -152,20 +165,21 @@ impl Source for Server {
     }
 
     async fn fetch_ledgers(&self) -> Result<Vec<LedgerId>, ClientError> {
-        Ok(vec![LEDGER])
+        let ledgers = self.script.lock().unwrap().ledgers.clone();
+        ledgers.ok_or_else(|| self.silence("getProgramAccounts"))
     }
 
-    async fn fetch_account(&self, _: LedgerId) -> Result<AccountAt, ClientError> {
+    async fn fetch_account(&self, ledger: LedgerId) -> Result<AccountAt, ClientError> {
+        if ledger != LEDGER {
+            return Err(ClientError::NoLedger { server: self.name.clone(), ledger });
+        }
         let account = self.script.lock().unwrap().account.clone();
-        account.map(|account| AccountAt { slot: 1_000, account }).ok_or_else(|| ClientError::Rpc {
-            server: self.name.clone(),
-            method: "getAccountInfo",
-            reason: "it is scripted not to answer".to_owned(),
-        })
+        account.map(|account| AccountAt { slot: 1_000, account }).ok_or_else(|| self.silence("getAccountInfo"))
     }
 
     async fn list_transactions(&self, _: LedgerId, since: u64) -> Result<Vec<ListedTransaction>, ClientError> {
-        let script = self.script.lock().unwrap();
+        let mut script = self.script.lock().unwrap();
+        script.served.0 += 1;
         let listed = script.transactions.iter().filter(|transaction| transaction.slot >= since);
         Ok(listed
             .map(|transaction| ListedTransaction { slot: transaction.slot, signature: transaction.signature })
@@ -173,7 +187,8 @@ impl Source for Server {
     }
 
     async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
-        let script = self.script.lock().unwrap();
+        let mut script = self.script.lock().unwrap();
+        script.served.1 += listed.len();
         let find = |listed: &ListedTransaction| {
             script.transactions.iter().find(|transaction| transaction.signature == listed.signature).unwrap().clone()
         };

@@ -1,18 +1,22 @@
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use counterfoil_core::{LedgerHead, LedgerState};
+use counterfoil_core::{LedgerHead, LedgerId, LedgerState};
 use counterfoil_indexer::health::Health;
 use counterfoil_indexer::{FollowError, Follower, Indexer, Selection};
-use counterfoil_store::{PgPool, add_ledger, connect, load_ledger, load_state, migrate};
+use counterfoil_store::{PgPool, add_ledger, connect, load_ledger, load_ledgers, load_state, migrate};
 use pgcluster::{Cluster, Durability};
 
 use crate::chain::{Chain, LEDGER, PROGRAM, Server};
 
+static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+
 /// One server for all tests, a database for each.
-async fn database() -> PgPool {
-    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+pub async fn database() -> PgPool {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let cluster =
         CLUSTER.get_or_init(|| Cluster::start(&tempfile::tempdir().unwrap().keep(), Durability::None).unwrap());
@@ -24,20 +28,29 @@ async fn database() -> PgPool {
     pool
 }
 
-async fn follow(pool: &PgPool, servers: &[Server], quorum: usize) -> Result<LedgerState, FollowError> {
+pub async fn follow(pool: &PgPool, servers: &[Server], quorum: usize) -> Result<LedgerState, FollowError> {
     let follower = Follower { program: PROGRAM, sources: servers, quorum, pool };
-    follower.follow(LEDGER, None).await.map(|(state, _)| state)
+    follower.follow(LEDGER, None).await.map(|(kept, _)| kept.state)
+}
+
+/// Runs SQL that no program of ours contains; gives back what it prints.
+pub fn psql(pool: &PgPool, sql: &str) -> String {
+    let options = pool.connect_options();
+    let url = CLUSTER.get().unwrap().url(options.get_database().unwrap());
+    let output = Command::new("psql").args(["-XAtq", &url, "-c", sql]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// What the index holds: the state rebuilt from its rows, and the checked heads.
-async fn stored(pool: &PgPool) -> (LedgerState, Option<LedgerHead>) {
+pub async fn stored(pool: &PgPool) -> (LedgerState, Option<LedgerHead>) {
     let mut connection = pool.acquire().await.unwrap();
     let state = load_state(&mut connection, LEDGER).await.unwrap();
     let row = load_ledger(&mut connection, LEDGER).await.unwrap();
     (state, row.checked.map(|(head, _)| head))
 }
 
-fn history(appends: usize) -> Chain {
+pub fn history(appends: usize) -> Chain {
     let mut chain = Chain::new();
     for number in 0..appends {
         chain.append(&[&format!("entry {number}"), "second"]);
@@ -120,26 +133,73 @@ async fn a_false_event_without_another_server_stops_before_it() {
     assert!(stored(&pool).await.0.event_seq().get() <= 5);
 }
 
+/// A liar who recomputes roots: its events follow from each other, from another first entry on.
+fn forged_history(appends: usize) -> Chain {
+    let mut chain = Chain::new();
+    (0..appends).for_each(|number| chain.append(&[&format!("forged {number}"), "second"]));
+    chain
+}
+
 #[tokio::test]
-async fn a_false_history_is_applied_but_never_checked_against_a_quorum() {
-    // A liar who recomputes roots: its events follow from each other, from another first entry on.
-    let (pool, chain) = (database().await, history(4));
-    let mut forged = Chain::new();
-    (0..4).for_each(|number| forged.append(&[&format!("forged {number}"), "second"]));
+async fn a_false_history_is_dropped_when_a_quorum_refutes_it() {
+    let (pool, chain, forged) = (database().await, history(4), forged_history(4));
     let servers = [Server::honest("liar", &forged), Server::honest("b", &chain), Server::honest("c", &chain)];
-    let error = follow(&pool, &servers, 2).await.unwrap_err();
-    let FollowError::Refuted { heads, servers } = &error else { panic!("{error}") };
-    assert_eq!(servers, "b, c");
-    assert!(heads.contains(&chain.state().head().entries.root.to_string()), "names the chain's root: {heads}");
-    assert!(heads.contains(&forged.state().head().entries.root.to_string()), "names ours: {heads}");
-    assert_eq!(stored(&pool).await.1.map(|head| head.events.size.get()), None, "nothing false is checked");
+    follow(&pool, &servers, 2).await.unwrap();
+    assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
+}
+
+#[tokio::test]
+async fn a_false_beginning_is_dropped_when_nobody_goes_on_from_it() {
+    let (pool, chain, forged) = (database().await, history(4), forged_history(4));
+    let (liar, honest) = (Server::honest("liar", &forged), Server::honest("honest", &chain));
+    liar.change(|script| {
+        script.transactions.truncate(3);
+        script.account = Some(chain.account());
+    });
+    follow(&pool, &[liar, honest], 1).await.unwrap();
+    assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
+}
+
+#[tokio::test]
+async fn a_false_history_that_all_servers_deliver_halts_with_both_heads_and_no_server_named() {
+    let (pool, chain, forged) = (database().await, history(4), forged_history(4));
+    let servers = ["one.example", "two.example", "three.example"].map(|name| Server::honest(name, &chain));
+    servers.iter().for_each(|server| server.change(|script| script.transactions.clone_from(&forged.transactions)));
+    let mut indexer = indexer(&pool, servers.into(), 2);
+    run(&mut indexer, 0..3).await;
+    let row = load_ledger(&mut pool.acquire().await.unwrap(), LEDGER).await.unwrap();
+    let reason = row.halt.unwrap().reason;
+    assert!(reason.contains(&chain.state().head().entries.root.to_string()), "names the chain's root: {reason}");
+    assert!(reason.contains(&forged.state().head().entries.root.to_string()), "names ours: {reason}");
+    assert!(!reason.contains("example"), "{reason}");
+    assert_eq!((row.checked, stored(&pool).await.0.event_seq().get()), (None, 0), "nothing false is left");
+}
+
+#[tokio::test]
+async fn a_server_that_claims_more_events_than_a_quorum_holds_nothing_up() {
+    let (pool, chain) = (database().await, history(4));
+    let mut longer = chain.clone();
+    longer.append(&["forged"]);
+    let servers = [Server::honest("liar", &longer), Server::honest("b", &chain), Server::honest("c", &chain)];
+    follow(&pool, &servers, 2).await.unwrap();
+    assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())), "and its event is not stored");
+}
+
+#[tokio::test]
+async fn an_event_in_a_transaction_of_another_slot_is_not_stored() {
+    let (pool, chain) = (database().await, history(4));
+    let liar = Server::honest("liar", &chain);
+    liar.change(|script| script.transactions.iter_mut().for_each(|transaction| transaction.slot += 1));
+    let error = follow(&pool, std::slice::from_ref(&liar), 1).await.unwrap_err();
+    assert!(matches!(error, FollowError::WrongSlot { event_seq: 0, event_slot: 100, slot: 101, .. }), "{error}");
+    follow(&pool, &[liar, Server::honest("honest", &chain)], 1).await.unwrap();
+    assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
 }
 
 #[tokio::test]
 async fn one_server_that_disagrees_does_not_stop_a_ledger() {
     let (pool, chain) = (database().await, history(4));
-    let mut forged = Chain::new();
-    (0..4).for_each(|number| forged.append(&[&format!("forged {number}"), "second"]));
+    let forged = forged_history(4);
     let servers = [Server::honest("a", &chain), Server::honest("liar", &forged), Server::honest("c", &chain)];
     follow(&pool, &servers, 2).await.unwrap();
     assert_eq!(stored(&pool).await.1, Some(chain.state().head()));
@@ -153,7 +213,7 @@ async fn only_what_a_quorum_has_reached_is_checked() {
     let servers = [ahead, behind];
     follow(&pool, &servers, 2).await.unwrap();
     let (state, checked) = stored(&pool).await;
-    assert_eq!((state.event_seq().get(), checked.map(|head| head.events.size.get())), (10, Some(6)));
+    assert_eq!((state.event_seq().get(), checked.map(|head| head.events.size.get())), (6, Some(6)));
 
     servers[1].change(|script| script.account = Some(chain.account()));
     follow(&pool, &servers, 2).await.unwrap();
@@ -173,24 +233,11 @@ async fn too_few_answers_are_no_answer() {
 #[tokio::test]
 async fn a_refuted_ledger_halts_with_both_heads_and_is_left_alone() {
     let (pool, chain) = (database().await, history(4));
-    let mut forged = Chain::new();
-    (0..4).for_each(|number| forged.append(&[&format!("forged {number}"), "second"]));
+    let forged = forged_history(4);
     // It delivers a false history, and its account contradicts that.
     let server = Server::honest("a", &chain);
     server.change(|script| script.transactions.clone_from(&forged.transactions));
-    let mut indexer = Indexer {
-        program: PROGRAM,
-        sources: vec![server],
-        quorum: 1,
-        selection: Selection::All,
-        pool: pool.clone(),
-        health: Health::new(),
-        memory: Default::default(),
-    };
-    let start = Instant::now();
-    for pass in 0..3 {
-        indexer.pass(start + Duration::from_secs(120 * pass)).await.unwrap();
-    }
+    run(&mut indexer(&pool, vec![server], 1), 0..3).await;
     let row = load_ledger(&mut pool.acquire().await.unwrap(), LEDGER).await.unwrap();
     let reason = row.halt.unwrap().reason;
     assert!(reason.contains(&chain.state().head().entries.root.to_string()), "{reason}");
@@ -203,20 +250,122 @@ async fn a_server_that_comes_back_is_followed_on() {
     let (pool, chain) = (database().await, history(4));
     let server = Server::honest("a", &chain);
     server.change(|script| script.account = None);
-    let mut indexer = Indexer {
+    let mut indexer = indexer(&pool, vec![server], 1);
+    run(&mut indexer, 0..5).await;
+    indexer.sources[0].change(|script| script.account = Some(chain.account()));
+    run(&mut indexer, 5..6).await;
+    assert_eq!(stored(&pool).await.1, Some(chain.state().head()), "it never halted");
+}
+
+#[tokio::test]
+async fn servers_that_did_not_answer_do_not_count_towards_a_halt() {
+    let (pool, chain) = (database().await, history(4));
+    let server = Server::honest("a", &chain);
+    server.change(|script| {
+        script.account = None;
+        *script.transactions[3].inner_instructions[0].data.last_mut().unwrap() ^= 1;
+    });
+    let mut indexer = indexer(&pool, vec![server], 1);
+    run(&mut indexer, 0..3).await;
+    indexer.sources[0].change(|script| script.account = Some(chain.account()));
+    run(&mut indexer, 3..4).await;
+    assert!(!is_halted(&pool).await, "the first false event");
+    run(&mut indexer, 4..5).await;
+    assert!(is_halted(&pool).await, "the second");
+}
+
+#[tokio::test]
+async fn a_ledger_does_not_halt_while_one_server_may_still_deliver() {
+    let (pool, chain) = (database().await, history(4));
+    let (liar, lacking) = (Server::honest("liar", &chain), Server::honest("lacking", &chain));
+    liar.change(|script| *script.transactions[3].inner_instructions[0].data.last_mut().unwrap() ^= 1);
+    lacking.change(|script| drop(script.transactions.remove(3)));
+    let mut indexer = indexer(&pool, vec![lacking, liar], 1);
+    run(&mut indexer, 0..4).await;
+    assert!(!is_halted(&pool).await);
+}
+
+#[tokio::test]
+async fn ledgers_are_followed_and_the_operator_told_when_no_server_lists_them() {
+    let (pool, chain) = (database().await, history(4));
+    let servers = vec![Server::honest("a", &chain), Server::honest("b", &chain)];
+    servers.iter().for_each(|server| server.change(|script| script.ledgers = None));
+    let mut indexer = indexer(&pool, servers, 2);
+    run(&mut indexer, 0..1).await;
+    assert_eq!(stored(&pool).await.1, Some(chain.state().head()));
+    let (is_ready, problems) = indexer.health.readiness();
+    assert!(!is_ready && problems["indexer"].contains("getProgramAccounts"), "{problems:?}");
+
+    indexer.sources[1].change(|script| script.ledgers = Some(vec![LEDGER]));
+    run(&mut indexer, 1..2).await;
+    assert_eq!(indexer.health.readiness(), (true, BTreeMap::new()), "one that lists is enough");
+}
+
+#[tokio::test]
+async fn a_ledger_that_no_quorum_reports_is_not_followed() {
+    let (pool, chain) = (database().await, history(1));
+    let liar = Server::honest("liar", &chain);
+    liar.change(|script| script.ledgers = Some(vec![LedgerId([1; 32]), LEDGER]));
+    let mut indexer = indexer(&pool, vec![liar], 1);
+    run(&mut indexer, 0..1).await;
+    let known = load_ledgers(&mut pool.acquire().await.unwrap(), None, 10).await.unwrap();
+    assert_eq!(known.iter().map(|row| row.ledger).collect::<Vec<_>>(), [LEDGER]);
+}
+
+#[tokio::test]
+async fn a_backlog_is_listed_once_and_leaves_other_ledgers_their_turn() {
+    let (pool, chain) = (database().await, history(4_999));
+    let mut indexer = indexer(&pool, vec![Server::honest("a", &chain)], 1);
+    run(&mut indexer, 0..1).await;
+    assert_eq!(stored(&pool).await.0.event_seq().get(), 4_096, "16 batches of 256");
+    run(&mut indexer, 1..2).await;
+    assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
+    indexer.sources[0].change(|script| assert_eq!(script.served, (1, 5_000)));
+}
+
+#[tokio::test]
+async fn a_missing_event_is_found_missing_before_the_whole_history_is_fetched() {
+    let (pool, chain) = (database().await, history(5_999));
+    let server = Server::honest("a", &chain);
+    server.change(|script| drop(script.transactions.remove(1)));
+    let mut indexer = indexer(&pool, vec![server], 1);
+    run(&mut indexer, 0..3).await;
+    let (_, problems) = indexer.health.readiness();
+    assert!(problems[&LEDGER.to_string()].contains("event 1 is missing"), "{problems:?}");
+    indexer.sources[0].change(|script| assert!(script.served.1 < 3 * 2_500, "{:?}", script.served));
+}
+
+#[tokio::test]
+async fn what_only_the_operator_can_mend_is_named_and_does_not_halt() {
+    let (pool, chain) = (database().await, history(2));
+    psql(&pool, "drop table tile");
+    let mut indexer = indexer(&pool, vec![Server::honest("a", &chain)], 1);
+    run(&mut indexer, 0..4).await;
+    let (_, problems) = indexer.health.readiness();
+    assert!(problems[&LEDGER.to_string()].contains(r#"relation "tile" does not exist"#), "{problems:?}");
+    assert!(!is_halted(&pool).await);
+}
+
+fn indexer(pool: &PgPool, sources: Vec<Server>, quorum: usize) -> Indexer<Server> {
+    Indexer {
         program: PROGRAM,
-        sources: vec![server],
-        quorum: 1,
+        sources,
+        quorum,
         selection: Selection::All,
         pool: pool.clone(),
         health: Health::new(),
         memory: Default::default(),
-    };
+    }
+}
+
+/// Passes so far from each other that none waits.
+async fn run(indexer: &mut Indexer<Server>, passes: Range<u64>) {
     let start = Instant::now();
-    for pass in 0..5 {
+    for pass in passes {
         indexer.pass(start + Duration::from_secs(120 * pass)).await.unwrap();
     }
-    indexer.sources[0].change(|script| script.account = Some(chain.account()));
-    indexer.pass(start + Duration::from_secs(1_000)).await.unwrap();
-    assert_eq!(stored(&pool).await.1, Some(chain.state().head()), "it never halted");
+}
+
+async fn is_halted(pool: &PgPool) -> bool {
+    load_ledger(&mut pool.acquire().await.unwrap(), LEDGER).await.unwrap().halt.is_some()
 }
