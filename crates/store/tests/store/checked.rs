@@ -54,6 +54,20 @@ async fn the_same_head_may_be_checked_again_in_a_later_slot() {
 }
 
 #[tokio::test]
+async fn another_head_at_the_checked_event_is_refused() {
+    let database = Database::open().await;
+    let (mut stored, mut other) = (History::create(LEDGER), History::create(LEDGER));
+    stored.append(1);
+    other.append(2);
+    database.commit(LEDGER, &stored.take()).await.unwrap();
+    let mut connection = database.pool.acquire().await.unwrap();
+    mark_checked(&mut connection, &stored.check(), 200).await.unwrap();
+    let error = mark_checked(&mut connection, &other.check(), 200).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { table: "cursor", .. }), "{error:?}");
+    assert_eq!(checked(&database).await, Some((*stored.check().head(), 200)));
+}
+
+#[tokio::test]
 async fn a_slot_that_no_bigint_holds_is_refused() {
     let database = Database::open().await;
     let mut history = History::create(LEDGER);

@@ -2,8 +2,8 @@ use counterfoil_core::LedgerId;
 use counterfoil_store::{CommittedIn, StoreError, commit, load_events, load_ledger, load_state};
 use merkle_log::LeafIndex;
 
-use crate::database::{Database, LEDGER, OTHER_LEDGER, rows, with_first_slot};
-use crate::history::History;
+use crate::database::{Database, LEDGER, OTHER_LEDGER, rows};
+use crate::history::{Batch, History};
 
 /// Events of both kinds; 300 entries, so that a tile becomes full.
 fn history(ledger: LedgerId) -> History {
@@ -186,6 +186,13 @@ async fn a_transaction_that_is_known_in_another_slot_is_refused() {
     let error = database.commit(OTHER_LEDGER, &other_batch).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { table: "transaction", .. }), "{error:?}");
     assert_eq!(database.rows().await, before);
+}
+
+/// The batch with its first event in another slot.
+fn with_first_slot(batch: &Batch, slot: u64) -> Batch {
+    let mut changed = batch.clone();
+    changed[0].0 = CommittedIn { slot, ..changed[0].0 };
+    changed
 }
 
 #[tokio::test]

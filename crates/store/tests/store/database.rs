@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use counterfoil_core::LedgerId;
-use counterfoil_store::{CommittedIn, PgConnection, PgPool, StoreError, add_ledger, commit, connect, migrate};
+use counterfoil_store::{PgConnection, PgPool, StoreError, add_ledger, commit, connect, migrate};
 use pgcluster::{Cluster, Durability};
 use sqlx::AssertSqlSafe;
 
@@ -77,13 +77,6 @@ pub async fn rows(connection: &mut PgConnection) -> Vec<String> {
 pub async fn tamper(connection: &mut PgConnection, sql: &str) {
     let changed = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(connection).await.unwrap().rows_affected();
     assert!(changed > 0, "nothing was changed by: {sql}");
-}
-
-/// The batch with its first event in another slot.
-pub fn with_first_slot(batch: &Batch, slot: u64) -> Batch {
-    let mut changed = batch.clone();
-    changed[0].0 = CommittedIn { slot, ..changed[0].0 };
-    changed
 }
 
 fn server() -> Arc<Server> {

@@ -8,4 +8,5 @@ mod commit;
 mod constraints;
 mod database;
 mod history;
+mod retract;
 mod state;

@@ -1,0 +1,64 @@
+use counterfoil_store::{drop_unchecked, load_state, mark_checked};
+
+use crate::database::{Database, LEDGER, OTHER_LEDGER};
+use crate::history::History;
+
+async fn drop_above_checked(database: &Database) -> u64 {
+    let mut transaction = database.pool.begin().await.unwrap();
+    let dropped = drop_unchecked(&mut transaction, LEDGER).await.unwrap();
+    transaction.commit().await.unwrap();
+    dropped
+}
+
+/// As many events as entries, so that tiles of both logs become full, and become full at the same time.
+fn grow(history: &mut History, size: u64) {
+    while history.state().head().events.size.get() < size - 1 {
+        history.append(1);
+    }
+    history.append(2);
+}
+
+#[tokio::test]
+async fn dropping_leaves_what_was_there_when_it_was_checked() {
+    for (checked, applied) in [(3, 5), (255, 257), (256, 257), (256, 513), (257, 600), (511, 512), (512, 769)] {
+        let database = Database::open().await;
+        let mut history = History::create(LEDGER);
+        grow(&mut history, checked);
+        database.commit(LEDGER, &history.take()).await.unwrap();
+        mark_checked(&mut database.pool.acquire().await.unwrap(), &history.check(), 200).await.unwrap();
+        let (rows, state) = (database.rows().await, history.state().clone());
+
+        while history.state().event_seq().get() < applied {
+            history.append(1);
+        }
+        let above = history.take();
+        database.commit(LEDGER, &above).await.unwrap();
+        let all_rows = database.rows().await;
+        assert_eq!(drop_above_checked(&database).await, applied - checked);
+        assert_eq!(database.rows().await, rows, "checked {checked}, applied {applied}");
+        let stored = load_state(&mut database.pool.acquire().await.unwrap(), LEDGER).await.unwrap();
+        assert_eq!(stored, state);
+
+        assert_eq!(drop_above_checked(&database).await, 0);
+        database.commit(LEDGER, &above).await.unwrap();
+        let again = load_state(&mut database.pool.acquire().await.unwrap(), LEDGER).await.unwrap();
+        assert_eq!(&again, history.state());
+        assert_eq!(database.rows().await.len(), all_rows.len());
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_never_checked_is_dropped_whole_and_no_other_with_it() {
+    let database = Database::open().await;
+    let (mut dropped, mut kept) = (History::create(LEDGER), History::create(OTHER_LEDGER));
+    dropped.append(300);
+    kept.append(300);
+    let (mut batch, kept_batch) = (dropped.take(), kept.take());
+    // One transaction for both ledgers: it must stay for the other one.
+    batch[0].0 = kept_batch[0].0;
+    database.commit(OTHER_LEDGER, &kept_batch).await.unwrap();
+    let before = database.rows().await;
+    database.commit(LEDGER, &batch).await.unwrap();
+    assert_eq!(drop_above_checked(&database).await, 2);
+    assert_eq!(database.rows().await, before);
+}
