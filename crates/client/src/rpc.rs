@@ -184,7 +184,8 @@ impl Source for Rpc {
                 }
             }
             match page.last() {
-                Some(last) if page.len() == PAGE && last.slot >= since => {
+                // A short page need not be the last: servers cut pages as they like.
+                Some(last) if last.slot >= since => {
                     before = Some(Signature::from_str(&last.signature).map_err(|e| self.malformed(METHOD, e))?);
                 }
                 _ => break,

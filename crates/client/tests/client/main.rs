@@ -2,6 +2,7 @@
 
 mod decode;
 mod interface;
+mod listing;
 
 use counterfoil_core::event::EVENT_TAG;
 use counterfoil_core::{Event, EventBody, EventHeader, LedgerId, Wallet};
