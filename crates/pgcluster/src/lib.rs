@@ -104,7 +104,7 @@ impl Cluster {
         owner.take(folder)?;
         let data = folder.join("data");
         let password = read_or_make_password(folder, &owner)?;
-        if !data.join("PG_VERSION").exists() {
+        if !data.exists() {
             initialise(&binaries, &owner, folder, &data)?;
         }
         stop_leftover(&binaries, &owner, &data);
@@ -188,22 +188,27 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Makes the cluster beside its place and moves it there when it is whole, so that what an end at any moment leaves is
+/// never taken for a cluster.
 fn initialise(binaries: &Binaries, owner: &Owner, folder: &Path, data: &Path) -> Result<(), ClusterError> {
+    let new = folder.join("data.new");
+    match fs::remove_dir_all(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at("removing", &new)(error)),
+        _ => {}
+    }
     let output = owner
         .command(&binaries.initdb)
         .current_dir(folder)
         .arg("--pgdata")
-        .arg(data)
+        .arg(&new)
         .args(["--username", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
         .arg("--pwfile")
         .arg(password_file(folder))
         .output()
         .map_err(at("running", &binaries.initdb))?;
     if output.status.success() {
-        return Ok(());
+        return fs::rename(&new, data).map_err(at("moving into place", &new));
     }
-    // A half-made cluster would be taken for a whole one next time.
-    fs::remove_dir_all(data).map_err(at("removing", data))?;
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(ClusterError::Failed { program: binaries.initdb.clone(), message })
 }
@@ -264,10 +269,14 @@ fn read_or_make_password(folder: &Path, owner: &Owner) -> Result<String, Cluster
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).map_err(|error| at("drawing randomness for", &path)(error.into()))?;
     let password: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    // Whole or absent: a part of a password would be taken for it.
+    let new = path.with_extension("new");
+    let mut options = fs::OpenOptions::new();
     let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(at("making", &path))?;
-    file.write_all(password.as_bytes()).map_err(at("writing", &path))?;
-    owner.take(&path)?;
+        options.write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(at("making", &new))?;
+    file.write_all(password.as_bytes()).map_err(at("writing", &new))?;
+    owner.take(&new)?;
+    fs::rename(&new, &path).map_err(at("moving into place", &new))?;
     Ok(password)
 }
 

@@ -46,3 +46,15 @@ fn a_server_that_does_not_start_is_reported_with_its_log() {
     let error = Cluster::start(folder.path(), Durability::None).err().unwrap();
     assert!(error.to_string().contains("no_such_setting"), "{error}");
 }
+
+#[test]
+fn what_an_end_in_the_midst_of_a_first_start_leaves_is_made_anew() {
+    // initdb writes PG_VERSION early; it is given the folder that does not count yet.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("data.new")).unwrap();
+    std::fs::write(folder.path().join("data.new/PG_VERSION"), "15").unwrap();
+    std::fs::write(folder.path().join("superuser.new"), "half").unwrap();
+    let cluster = start(folder.path());
+    assert_eq!(psql(&cluster, "select 1"), "1");
+    assert!(!folder.path().join("data.new").exists());
+}
