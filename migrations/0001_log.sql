@@ -123,7 +123,7 @@ create table cursor (
 );
 
 -- A ledger that must not go on: what was recomputed differs from what the chain says. What is checked is served
--- on; a person looks, and deletes the row to let the ledger be tried again.
+-- on; a person looks, and has the row deleted to let the ledger be tried again.
 create table halt (
     ledger integer not null,
     since timestamptz not null default now(),

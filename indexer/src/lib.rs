@@ -16,4 +16,4 @@ mod run;
 pub use agreement::Agreement;
 pub use follow::{FollowError, Follower, Kept, Progress};
 pub use pass::{Indexer, Selection};
-pub use run::{Config, run};
+pub use run::{Config, clear_halt, run};

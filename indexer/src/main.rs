@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Parser;
 use counterfoil_client::idl;
 use counterfoil_core::{LedgerId, ProgramId};
-use counterfoil_indexer::{Config, run};
+use counterfoil_indexer::{Config, clear_halt, run};
 use counterfoil_service::{StopSignals, log_to_stderr};
+use tracing::info;
 
 /// Copies the events of Counterfoil ledgers into PostgreSQL and proves the copy against the chain.
 #[derive(Parser)]
@@ -19,7 +20,8 @@ struct Arguments {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: String,
     /// A JSON-RPC server; give it several times for several. The first delivers events.
-    #[arg(long = "rpc", env = "COUNTERFOIL_RPC", value_delimiter = ',', required = true, hide_env_values = true)]
+    #[arg(long = "rpc", env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true)]
+    #[arg(required_unless_present = "clear_halt")]
     rpc_urls: Vec<String>,
     /// A server's WebSocket URL, to hear of news sooner.
     #[arg(long = "ws", env = "COUNTERFOIL_WS", hide_env_values = true)]
@@ -39,6 +41,9 @@ struct Arguments {
     /// The longest time between two looks at the chain, in milliseconds.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..))]
     poll_ms: u64,
+    /// Let a halted ledger be tried again, and exit; an indexer that runs sees it in its next pass.
+    #[arg(long, value_name = "LEDGER")]
+    clear_halt: Option<LedgerId>,
     /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
     #[arg(long)]
     exit_with_stdin: bool,
@@ -48,6 +53,12 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     log_to_stderr("info,sqlx=warn");
+    if let Some(ledger) = arguments.clear_halt {
+        let was_halted = clear_halt(&arguments.database_url, ledger).await?;
+        ensure!(was_halted, "ledger {ledger} is not halted in this index");
+        info!("ledger {ledger} is tried again");
+        return Ok(());
+    }
     let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;
     let majority = arguments.rpc_urls.len() / 2 + 1;
     let config = Config {

@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use counterfoil_client::{Rpc, Source, watch_program};
 use counterfoil_core::{LedgerId, ProgramId};
 use counterfoil_service::announce;
 use counterfoil_store::{Cluster, PgPool, StoreError, bind_cluster, connect, is_only_indexer, migrate};
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -22,6 +23,7 @@ use crate::pass::with_causes;
 use crate::{Indexer, Selection};
 
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
+const START_INTERVAL: Duration = Duration::from_secs(1);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECTIONS: u32 = 8;
 
@@ -49,23 +51,22 @@ pub struct Config {
 /// Runs until `stop` is ready.
 ///
 /// # Errors
-/// When the database cannot be reached or brought to this version, or the address cannot be listened on.
+/// When the database cannot be reached or brought to this version at the start, the address cannot be listened on, or
+/// a server is of another cluster than the index or another server.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let servers = config.rpc_urls.len();
     ensure!((1..=servers).contains(&config.quorum), "the quorum must be 1 to {servers}, the count of servers");
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
-    let pool = connect(&config.database_url, CONNECTIONS, STATEMENT_TIMEOUT)
-        .await
-        .context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
+    let pool = open(&config.database_url).await?;
     migrate(&pool).await?;
-    bind_to_cluster(&config, &pool).await?;
     let health = Health::new();
-    announce(&json!({ "url": format!("http://{}", listener.local_addr()?) })).context("standard output is closed")?;
-
     let wake = Arc::new(Notify::new());
     let work = async {
+        bind_to_cluster(&config, &pool).await?;
+        announce(&json!({ "url": format!("http://{}", listener.local_addr()?) }))
+            .context("standard output is closed")?;
         tokio::select! {
             result = axum::serve(listener, health.router()) => result.context("the health server ended"),
             never = index(&config, &pool, &health, &wake) => never,
@@ -80,14 +81,52 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     Ok(())
 }
 
-/// Makes sure that all servers are of the one cluster that the index is of.
+/// Lets a halted ledger be tried again. Whether it was halted.
+///
+/// # Errors
+/// When the database cannot be reached or refuses.
+pub async fn clear_halt(database_url: &str, ledger: LedgerId) -> anyhow::Result<bool> {
+    let pool = open(database_url).await?;
+    let was_halted = counterfoil_store::clear_halt(&mut *pool.acquire().await?, ledger).await?;
+    pool.close().await;
+    Ok(was_halted)
+}
+
+async fn open(database_url: &str) -> anyhow::Result<PgPool> {
+    let pool = connect(database_url, CONNECTIONS, STATEMENT_TIMEOUT).await;
+    pool.context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")
+}
+
+/// Makes sure that the servers are of the one cluster that the index is of. Waits until a quorum has said so.
 async fn bind_to_cluster(config: &Config, pool: &PgPool) -> anyhow::Result<()> {
-    for url in &config.rpc_urls {
-        let genesis_hash = Rpc::new(url, config.program).fetch_genesis_hash().await?;
-        let cluster = Cluster { genesis_hash, program: config.program };
-        bind_cluster(&mut *pool.acquire().await?, cluster).await?;
+    let servers: Vec<Rpc> = config.rpc_urls.iter().map(|url| Rpc::new(url, config.program)).collect();
+    loop {
+        let (mut hashes, mut errors) = (Vec::new(), Vec::new());
+        for (server, answer) in servers.iter().zip(join_all(servers.iter().map(Rpc::fetch_genesis_hash)).await) {
+            match answer {
+                Ok(hash) => hashes.push((server.name(), hash)),
+                Err(error) => errors.push(with_causes(&error)),
+            }
+        }
+        if let Some((first, genesis_hash)) = hashes.first().copied() {
+            if let Some((other, _)) = hashes.iter().find(|(_, hash)| *hash != genesis_hash) {
+                bail!("{first} and {other} are of different clusters: give --rpc servers of one cluster");
+            }
+            if hashes.len() >= config.quorum {
+                let cluster = Cluster { genesis_hash, program: config.program };
+                return Ok(bind_cluster(&mut *pool.acquire().await?, cluster).await?);
+            }
+        }
+        warn!(
+            "{} of {} servers answered, {} are needed to start; trying again. If they stay away, give other --rpc \
+             servers or a smaller --quorum. {}",
+            hashes.len(),
+            servers.len(),
+            config.quorum,
+            errors.join("; ")
+        );
+        sleep(START_INTERVAL).await;
     }
-    Ok(())
 }
 
 async fn hints(config: &Config, wake: &Notify) {

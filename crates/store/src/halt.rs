@@ -26,13 +26,14 @@ pub async fn halt(connection: &mut PgConnection, ledger: LedgerId, reason: &str)
     Ok(())
 }
 
-/// Lets a halted ledger be tried again.
+/// Lets a halted ledger be tried again. Whether it was halted.
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn clear_halt(connection: &mut PgConnection, ledger: LedgerId) -> Result<(), StoreError> {
-    sqlx::query!("delete from halt using ledger where halt.ledger = ledger.id and ledger.address = $1", &ledger.0[..],)
-        .execute(connection)
-        .await?;
-    Ok(())
+pub async fn clear_halt(connection: &mut PgConnection, ledger: LedgerId) -> Result<bool, StoreError> {
+    let deleted = sqlx::query!(
+        "delete from halt using ledger where halt.ledger = ledger.id and ledger.address = $1",
+        &ledger.0[..],
+    );
+    Ok(deleted.execute(connection).await?.rows_affected() > 0)
 }

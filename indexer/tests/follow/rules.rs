@@ -33,10 +33,17 @@ pub async fn follow(pool: &PgPool, servers: &[Server], quorum: usize) -> Result<
     follower.follow(LEDGER, None).await.map(|(kept, _)| kept.state)
 }
 
+pub fn database_url(pool: &PgPool) -> String {
+    CLUSTER.get().unwrap().url(pool.connect_options().get_database().unwrap())
+}
+
 /// Runs SQL that no program of ours contains; gives back what it prints.
 pub fn psql(pool: &PgPool, sql: &str) -> String {
-    let options = pool.connect_options();
-    let url = CLUSTER.get().unwrap().url(options.get_database().unwrap());
+    psql_at(pool.connect_options().get_database().unwrap(), sql)
+}
+
+pub fn psql_at(database: &str, sql: &str) -> String {
+    let url = CLUSTER.get().unwrap().url(database);
     let output = Command::new("psql").args(["-XAtq", &url, "-c", sql]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -366,6 +373,6 @@ async fn run(indexer: &mut Indexer<Server>, passes: Range<u64>) {
     }
 }
 
-async fn is_halted(pool: &PgPool) -> bool {
+pub async fn is_halted(pool: &PgPool) -> bool {
     load_ledger(&mut pool.acquire().await.unwrap(), LEDGER).await.unwrap().halt.is_some()
 }
