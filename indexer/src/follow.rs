@@ -158,6 +158,14 @@ pub struct Kept {
     backlog: Option<Backlog>,
 }
 
+impl Kept {
+    /// Whether more is known to be there than fitted into the pass.
+    #[must_use]
+    pub const fn has_backlog(&self) -> bool {
+        self.backlog.is_some()
+    }
+}
+
 /// What a server listed and was not fetched yet.
 struct Backlog {
     server: usize,

@@ -82,6 +82,12 @@ impl<S: Source> Indexer<S> {
         Ok(())
     }
 
+    /// Whether a ledger has more to do than fitted into the last pass, so that the next one need not be waited for.
+    #[must_use]
+    pub fn has_backlog(&self) -> bool {
+        self.memory.values().any(|memory| memory.kept.as_ref().is_some_and(Kept::has_backlog))
+    }
+
     /// The ledgers to follow that have not halted, and why none that is new could be found, if so.
     async fn ledgers(&self) -> Result<(Vec<LedgerId>, Option<String>), StoreError> {
         let mut known = self.known_ledgers().await?;

@@ -177,7 +177,9 @@ async fn index(config: &Config, pool: &PgPool, health: &Health, wake: &Notify) -
         // The lock lives as long as its connection: asking for it again on that connection shows that it does.
         while matches!(is_only_indexer(&mut lock).await, Ok(true)) {
             pass(&mut indexer).await;
-            let _ = timeout(config.poll_interval, wake.notified()).await;
+            if !indexer.has_backlog() {
+                let _ = timeout(config.poll_interval, wake.notified()).await;
+            }
         }
         health.stands_still("the connection to the database is gone; standing by".to_owned());
         warn!("the connection that held the lock is gone; standing by");

@@ -138,6 +138,19 @@ async fn a_database_that_goes_away_and_comes_back_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_second_indexer_stands_by_and_says_so() {
+    let pool = empty_database().await;
+    let (alive, url) = listener().await;
+    let _server = tokio::spawn(serve_chain(alive, GENESIS_HASH));
+    let first = Process::start(&pool, vec![url.clone()], 1).await;
+    first.wait_for("200", "").await;
+    let second = Process::start(&pool, vec![url], 1).await;
+    second.wait_for("503", "another indexer is at work").await;
+    first.ended.abort();
+    second.wait_for("200", "").await;
+}
+
+#[tokio::test]
 async fn the_operator_lets_a_halted_ledger_be_tried_again() {
     let pool = database().await;
     halt(&mut pool.acquire().await.unwrap(), LEDGER, "two heads").await.unwrap();

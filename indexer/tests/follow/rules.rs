@@ -325,8 +325,10 @@ async fn a_backlog_is_listed_once_and_leaves_other_ledgers_their_turn() {
     let mut indexer = indexer(&pool, vec![Server::honest("a", &chain)], 1);
     run(&mut indexer, 0..1).await;
     assert_eq!(stored(&pool).await.0.event_seq().get(), 4_096, "16 batches of 256");
+    assert!(indexer.has_backlog());
     run(&mut indexer, 1..2).await;
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
+    assert!(!indexer.has_backlog());
     indexer.sources[0].change(|script| assert_eq!(script.served, (1, 5_000)));
 }
 
