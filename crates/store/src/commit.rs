@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_core::{CheckedHead, LedgerId, VerifiedAppend};
+use counterfoil_core::{CheckedHead, EventHeader, LedgerId, VerifiedAppend};
 use merkle_log::FullTile;
 use sqlx::PgConnection;
 
@@ -23,14 +23,15 @@ pub struct CommittedIn {
 /// The caller owns the SQL transaction: all of it is committed or none.
 ///
 /// # Errors
-/// [`StoreError::CursorMoved`] when the cursor does not stand at the batch's first event; [`StoreError::Corrupt`]
-/// when a transaction is known with another slot; [`StoreError::Database`]. Roll back then.
+/// [`StoreError::BrokenBatch`] when the batch is not a run of this ledger's events; [`StoreError::CursorMoved`] when
+/// the cursor does not stand at its first; [`StoreError::Corrupt`] when a transaction is known with another slot; [`StoreError::Database`]. Roll back then.
 pub async fn commit(
     connection: &mut PgConnection,
     ledger: LedgerId,
     batch: &[(CommittedIn, VerifiedAppend)],
 ) -> Result<(), StoreError> {
     let (Some((_, first)), Some((_, last))) = (batch.first(), batch.last()) else { return Ok(()) };
+    expect_run(ledger, batch)?;
     let row = load_ledger(&mut *connection, ledger).await?;
     let expected = first.event().header.event_seq.get();
     // The cursor moves first: its row lock keeps every other writer of this ledger out until the end.
@@ -84,6 +85,24 @@ pub async fn mark_checked(connection: &mut PgConnection, checked: &CheckedHead, 
         }
         _ => Err(StoreError::CursorMoved { ledger: head.ledger, expected: head.events.size.get() }),
     }
+}
+
+/// A `VerifiedAppend` follows from the state that it was applied to; that a slice of them is whole is seen only here.
+fn expect_run(ledger: LedgerId, batch: &[(CommittedIn, VerifiedAppend)]) -> Result<(), StoreError> {
+    let mut slots = BTreeMap::new();
+    let mut before: Option<&EventHeader> = None;
+    for (within, append) in batch {
+        let header = &append.event().header;
+        let follows = before.is_none_or(|before| {
+            header.event_seq.get() == before.event_seq.smallest_size().get() && header.first_index == before.size
+        });
+        let is_in_one_slot = *slots.entry(within.signature).or_insert(within.slot) == within.slot;
+        if header.ledger != ledger || !follows || !is_in_one_slot {
+            return Err(StoreError::BrokenBatch { ledger, event_seq: header.event_seq.get() });
+        }
+        before = Some(header);
+    }
+    Ok(())
 }
 
 /// The numbers of the batch's transactions, by signature; those not known yet are inserted.

@@ -22,6 +22,14 @@ pub enum StoreError {
         /// Where this writer left the cursor.
         expected: u64,
     },
+    /// The batch is not a run of this ledger's events, each in one slot: the caller is at fault. Nothing was written.
+    #[error("ledger {ledger}: event {event_seq} of the batch does not follow from the one before it")]
+    BrokenBatch {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The first event that does not fit.
+        event_seq: u64,
+    },
     /// A row that this program cannot have written: the database was changed by another hand.
     #[error("table {table}, {row}: {problem}")]
     Corrupt {

@@ -209,3 +209,22 @@ async fn a_slot_that_no_bigint_holds_is_refused() {
     let slot: i64 = sqlx::query_scalar("select slot from transaction").fetch_one(&database.pool).await.unwrap();
     assert_eq!(slot, i64::MAX);
 }
+
+#[tokio::test]
+async fn a_batch_that_is_no_run_of_the_ledgers_events_is_refused_and_nothing_written() {
+    let database = Database::open().await;
+    let before = database.rows().await;
+    let whole = history(LEDGER).take();
+
+    let mut with_a_hole = whole.clone();
+    with_a_hole.remove(1);
+    let mut in_two_slots = whole.clone();
+    in_two_slots[1].0 = CommittedIn { slot: whole[0].0.slot + 1, ..whole[0].0 };
+    let refused = |event_seq| StoreError::BrokenBatch { ledger: LEDGER, event_seq }.to_string();
+    for (batch, event_seq) in [(with_a_hole, 2), (in_two_slots, 1)] {
+        assert_eq!(database.commit(LEDGER, &batch).await.unwrap_err().to_string(), refused(event_seq));
+    }
+    let anothers = history(OTHER_LEDGER).take();
+    assert_eq!(database.commit(LEDGER, &anothers).await.unwrap_err().to_string(), refused(0));
+    assert_eq!(database.rows().await, before);
+}
