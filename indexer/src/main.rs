@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use counterfoil_client::idl;
+use counterfoil_client::{idl, parse_rpc_url};
 use counterfoil_core::{LedgerId, ProgramId};
 use counterfoil_indexer::{Config, clear_halt, run};
 use counterfoil_service::{StopSignals, log_to_stderr};
@@ -20,7 +20,7 @@ struct Arguments {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: String,
     /// A JSON-RPC server; give it several times for several. The first delivers events.
-    #[arg(long = "rpc", env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true)]
+    #[arg(long = "rpc", env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true, value_parser = parse_rpc_url)]
     #[arg(required_unless_present = "clear_halt")]
     rpc_urls: Vec<String>,
     /// A server's WebSocket URL, to hear of news sooner.

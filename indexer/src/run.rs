@@ -55,6 +55,8 @@ pub struct Config {
 /// a server is of another cluster than the index or another server.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let servers = config.rpc_urls.len();
+    let distinct: BTreeSet<&String> = config.rpc_urls.iter().collect();
+    ensure!(distinct.len() == servers, "one of the --rpc servers is given twice: it would count as two");
     ensure!((1..=servers).contains(&config.quorum), "the quorum must be 1 to {servers}, the count of servers");
     let listener = TcpListener::bind(config.listen)
         .await
