@@ -37,4 +37,4 @@ bench-log: ## Leaves per second and proofs per second, beside ct-merkle.
 	cargo bench --locked -p merkle-log
 
 bench-chain: ## Records per second from a local chain into PostgreSQL.
-	tools/bench-chain
+	bench/chain
