@@ -82,12 +82,6 @@ pub fn hash_leaf(leaf: &[u8]) -> LeafHash {
     LeafHash(sha256(&[&LEAF_PREFIX, leaf]))
 }
 
-/// Hashes a leaf given in two parts: SHA-256(0x00 || `first` || `second`), without joining them.
-#[must_use]
-pub fn hash_leaf_parts(first: &[u8], second: &[u8]) -> LeafHash {
-    LeafHash(sha256(&[&LEAF_PREFIX, first, second]))
-}
-
 /// Hashes an inner node: SHA-256(0x01 || `left` || `right`).
 #[must_use]
 pub fn hash_children(left: &Hash, right: &Hash) -> Hash {

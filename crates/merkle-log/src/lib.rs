@@ -16,7 +16,7 @@ pub mod tile;
 
 pub use edge::{Edge, EdgeError, FullTile};
 pub use frontier::{Frontier, FrontierError, LEVELS, Peaks};
-pub use hash::{Hash, LeafHash, Root, empty_root, hash_children, hash_leaf, hash_leaf_parts};
+pub use hash::{Hash, LeafHash, Root, empty_root, hash_children, hash_leaf};
 pub use number::{LeafIndex, MAX_TREE_SIZE, OutOfRange, Position, TreeHead, TreeSize};
 pub use plan::{Plan, PlanError, consistency_plan, inclusion_plan};
 pub use proof::{MAX_PROOF_LEN, ProofError, verify_consistency, verify_inclusion};
