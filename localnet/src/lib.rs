@@ -23,38 +23,6 @@
 //! - there are no forks, no leader changes, no dropped transactions and no other validators.
 
 mod node;
-mod ports;
 
-use solana_pubkey::Pubkey;
-
-pub use node::{Endpoints, Running, StartError, start};
-pub use ports::PortError;
-
-/// What a node starts with.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Port of the JSON-RPC server on 127.0.0.1; a free one when `None`.
-    pub rpc_port: Option<u16>,
-    /// Port of the WebSocket server on 127.0.0.1; a free one when `None`.
-    pub ws_port: Option<u16>,
-    /// Length of a slot in milliseconds; at least 1.
-    pub slot_ms: u64,
-    /// Programs to deploy before the node answers.
-    pub programs: Vec<Program>,
-    /// Accounts to fund before the node answers.
-    pub wallets: Vec<Pubkey>,
-    /// What each of the wallets gets, in lamports: at least what an empty account must hold (890,880); a million SOL
-    /// together at most.
-    pub wallet_lamports: u64,
-}
-
-/// A program to deploy under the upgradeable loader.
-#[derive(Clone, Debug)]
-pub struct Program {
-    /// The program's address.
-    pub id: Pubkey,
-    /// Who may upgrade it.
-    pub upgrade_authority: Pubkey,
-    /// The shared object as the SBF linker wrote it.
-    pub elf: Vec<u8>,
-}
+pub use counterfoil_localnet_base::{Config, Endpoints, Node, PortError, Program};
+pub use node::{Running, StartError, start};

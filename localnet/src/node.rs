@@ -4,8 +4,8 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use counterfoil_localnet_base::{Config, Endpoints, Node, PortError, Program, Reserved};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use serde::Serialize;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -21,22 +21,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tracing::{error, warn};
 
-use crate::ports::{PortError, Reserved};
-use crate::{Config, Program};
-
 /// Both servers and the run loop, which end at about the same time.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Where a node answers, and which cluster it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Endpoints {
-    /// JSON-RPC, as `http://127.0.0.1:PORT`.
-    pub rpc_url: String,
-    /// WebSocket subscriptions, as `ws://127.0.0.1:PORT`.
-    pub ws_url: String,
-    /// Names the cluster, in base58; another one at each start.
-    pub genesis_hash: String,
-}
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +66,7 @@ pub enum StartError {
 
 /// A node that answers.
 ///
-/// Dropping it tells the node to stop; [`Running::stop`] also waits until its ports are free.
+/// Dropping it tells the node to stop; [`Node::stop`] also waits until its ports are free.
 #[derive(Debug)]
 pub struct Running {
     endpoints: Endpoints,
@@ -97,29 +83,27 @@ enum Phase {
 }
 
 impl Running {
-    /// Where it answers.
-    pub fn endpoints(&self) -> &Endpoints {
+    fn terminate(&self) {
+        // A node that has ended has no receiver any more.
+        let _ = self.commands.send(SimnetCommand::Terminate(None));
+    }
+}
+
+impl Node for Running {
+    fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// Waits until the node ends by itself, which it does only when something is wrong, and returns its last words.
-    pub async fn ended(&mut self) -> String {
+    async fn ended(&mut self) -> String {
         ended(&mut self.phase).await
     }
 
-    /// Stops the node, and returns when its ports are free or five seconds have passed.
-    ///
     /// Surfpool's clock thread has no end of its own: it sleeps on until the process exits.
-    pub async fn stop(mut self) {
+    async fn stop(mut self) {
         self.terminate();
         if tokio::time::timeout(STOP_TIMEOUT, ended(&mut self.phase)).await.is_err() {
             warn!("the node did not end within {} s", STOP_TIMEOUT.as_secs());
         }
-    }
-
-    fn terminate(&self) {
-        // A node that has ended has no receiver any more.
-        let _ = self.commands.send(SimnetCommand::Terminate(None));
     }
 }
 
@@ -147,9 +131,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (commands, commands_rx) = unbounded();
     let (phase_tx, mut phase) = watch::channel(Phase::Starting);
     let (seeded_tx, seeded) = tokio::sync::oneshot::channel();
-    let node = Node { config, rpc, ws, commands: commands.clone(), commands_rx, phase: phase_tx };
+    let worker = Worker { config, rpc, ws, commands: commands.clone(), commands_rx, phase: phase_tx };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    thread::Builder::new().name("localnet".into()).spawn(move || node.run(runtime, genesis, seeded_tx))?;
+    thread::Builder::new().name("localnet".into()).spawn(move || worker.run(runtime, genesis, seeded_tx))?;
 
     // A dropped sender means that the thread has panicked; its phase says so.
     if let Ok(result) = seeded.await {
@@ -175,7 +159,7 @@ async fn ended(phase: &mut watch::Receiver<Phase>) -> String {
 }
 
 /// All that the node's own thread needs.
-struct Node {
+struct Worker {
     config: Config,
     rpc: Reserved,
     ws: Reserved,
@@ -184,7 +168,7 @@ struct Node {
     phase: watch::Sender<Phase>,
 }
 
-impl Node {
+impl Worker {
     /// Runs the node to its end. The ports stay reserved until then.
     fn run(self, runtime: Runtime, genesis: Pubkey, seeded_tx: tokio::sync::oneshot::Sender<Result<(), StartError>>) {
         let seeded = self.machine(genesis).and_then(|(svm, events, geyser)| {

@@ -1,6 +1,6 @@
 //! The node as a library.
 
-use counterfoil_localnet::{Config, start};
+use counterfoil_localnet::{Config, Node, start};
 
 fn config() -> Config {
     Config {

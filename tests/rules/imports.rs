@@ -20,7 +20,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("counterfoil-api", &["counterfoil-core", "counterfoil-service", "counterfoil-store", "merkle-log"]),
     ("counterfoil-cli", &["counterfoil-client", "counterfoil-core", "counterfoil-service", "merkle-log", "pgcluster"]),
-    ("counterfoil-localnet", &["counterfoil-service"]),
+    ("counterfoil-localnet", &["counterfoil-localnet-base", "counterfoil-service"]),
+    ("counterfoil-localnet-base", &["counterfoil-service"]),
     ("counterfoil-idl", &[]),
     ("counterfoil-tests", &[]),
 ];

@@ -1,5 +1,6 @@
 //! The built binary as a child process, and JSON-RPC over a plain socket.
 
+use std::env;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -83,7 +84,8 @@ impl Drop for Node {
 }
 
 pub fn command<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil-localnet"));
+    let ours = env!("CARGO_BIN_EXE_counterfoil-localnet").into();
+    let mut command = Command::new(env::var_os("COUNTERFOIL_LOCALNET").unwrap_or(ours));
     command.args(args);
     command
 }

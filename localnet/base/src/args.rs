@@ -5,27 +5,25 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
+use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use counterfoil_localnet::{Config, Program};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
 use crate::wallet::Wallet;
+use crate::{Config, Program};
 
 /// What an account without data must hold to exist.
 const RENT_EXEMPT_LAMPORTS: u64 = 890_880;
-/// A tenth of what the node has to give away.
-const MOST_LAMPORTS: u64 = 100_000_000_000_000;
+/// What there is for all wallets together.
+const ALL_LAMPORTS: u64 = 1_000_000_000_000_000;
+/// A tenth of it.
+const MOST_LAMPORTS: u64 = ALL_LAMPORTS / 10;
 
-/// A local Solana node with programs and funded wallets in it, for development and tests.
-///
-/// Prints one line of JSON on standard output when it answers: {"rpc_url", "ws_url", "genesis_hash"}. Runs until Ctrl-C
-/// or SIGTERM, keeps everything in memory, and needs no network.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub(crate) struct Args {
+/// The arguments of a node; flattened into each binary's own.
+#[derive(Debug, Args)]
+pub struct NodeArgs {
     /// Port of the JSON-RPC server on 127.0.0.1 [default: a free one]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     rpc_port: Option<u16>,
@@ -80,7 +78,7 @@ impl FromStr for ProgramArg {
     }
 }
 
-impl Args {
+impl NodeArgs {
     /// Reads and creates the files that the arguments name.
     pub(crate) fn config(&self) -> Result<Config> {
         ensure!(
@@ -96,6 +94,12 @@ impl Args {
         // A wallet that is named twice is one wallet.
         wallets.sort_unstable();
         wallets.dedup();
+        ensure!(
+            self.lamports.saturating_mul(wallets.len().try_into()?) <= ALL_LAMPORTS,
+            "{} wallets cannot be funded with {} lamports each: the node has 1,000,000 SOL for all wallets",
+            wallets.len(),
+            self.lamports
+        );
 
         let programs = self.programs.iter().map(|program| load(program, upgrade_authority)).collect::<Result<_>>()?;
         Ok(Config {

@@ -38,21 +38,31 @@ pub enum PortError {
 /// The node opens its own listeners. Its HTTP server sets SO_REUSEPORT, so that two nodes that chose one port would
 /// share it without a word; a socket that only sets SO_REUSEADDR and never listens lets the node's listeners in, and
 /// nobody who asks the system for a free port gets this one.
-pub(crate) struct Reserved {
+#[derive(Debug)]
+pub struct Reserved {
     socket_addr: SocketAddr,
     _socket: TcpSocket,
 }
 
 impl Reserved {
-    pub(crate) fn rpc(port: Option<u16>) -> Result<Self, PortError> {
+    /// Reserves a port for the JSON-RPC server, a free one when `None`.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be had.
+    pub fn rpc(port: Option<u16>) -> Result<Self, PortError> {
         Self::bind("RPC", "--rpc-port", port.unwrap_or(0))
     }
 
-    pub(crate) fn ws(port: Option<u16>) -> Result<Self, PortError> {
+    /// Reserves a port for the WebSocket server, a free one when `None`.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be had.
+    pub fn ws(port: Option<u16>) -> Result<Self, PortError> {
         Self::bind("WebSocket", "--ws-port", port.unwrap_or(0))
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
+    /// The address, on 127.0.0.1.
+    pub fn addr(&self) -> SocketAddr {
         self.socket_addr
     }
 
