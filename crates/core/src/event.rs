@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use merkle_log::{LeafHash, LeafIndex, Root, TreeSize, hash_leaf};
+use merkle_log::{Hash, LeafHash, LeafIndex, Root, TreeSize, hash_leaf};
 
 use crate::bytes::{Reader, Truncated};
 use crate::{LedgerId, Wallet};
@@ -33,6 +33,16 @@ pub mod kind {
     pub const WRITER_GRANTED: [u8; 8] = [0x09, 0x0d, 0x9a, 0x57, 0x8a, 0x05, 0x02, 0x9a];
     /// `WriterRevoked`.
     pub const WRITER_REVOKED: [u8; 8] = [0x2b, 0x12, 0xaf, 0xe1, 0xda, 0x5e, 0x67, 0x5e];
+    /// `SubtreesAppended`.
+    pub const SUBTREES_APPENDED: [u8; 8] = [0xb6, 0x2d, 0x6d, 0xf3, 0xe0, 0x04, 0xe0, 0x71];
+    /// `AuthorityProposed`.
+    pub const AUTHORITY_PROPOSED: [u8; 8] = [0xf4, 0x75, 0x5e, 0x70, 0x35, 0x97, 0x23, 0x59];
+    /// `AuthorityAccepted`.
+    pub const AUTHORITY_ACCEPTED: [u8; 8] = [0xa6, 0xc0, 0xdb, 0xbc, 0x29, 0xd1, 0xc3, 0x1a];
+    /// `SubtreesDisallowed`.
+    pub const SUBTREES_DISALLOWED: [u8; 8] = [0x45, 0xd7, 0x4f, 0xc8, 0xfb, 0xf7, 0xe4, 0xda];
+    /// `LedgerSealed`.
+    pub const LEDGER_SEALED: [u8; 8] = [0x9d, 0x9b, 0xa4, 0x77, 0x83, 0x85, 0x0e, 0xb6];
 }
 
 /// What every event says.
@@ -87,6 +97,26 @@ pub enum EventBody {
         /// The wallet.
         wallet: Wallet,
     },
+    /// Leaves were appended by the hashes of their subtrees; the chain saw no entry.
+    SubtreesAppended {
+        /// The roots of the perfect subtrees that make up the new leaves: [`merkle_log::subtrees`] from
+        /// `first_index` to `size`, of at most [`crate::limits::MAX_SUBTREE_LEVEL`].
+        hashes: Vec<Hash>,
+    },
+    /// The authority was offered to a wallet, in place of an older offer.
+    AuthorityProposed {
+        /// To whom; zero for nobody.
+        pending_authority: Wallet,
+    },
+    /// The signer took over the authority that it had been offered.
+    AuthorityAccepted {
+        /// Who had it before.
+        previous_authority: Wallet,
+    },
+    /// Subtrees can never again be appended by hash.
+    SubtreesDisallowed,
+    /// Nothing can ever again be appended.
+    LedgerSealed,
 }
 
 /// An event as the program emitted it; nothing in it is verified yet.
@@ -194,7 +224,16 @@ impl Event {
                 bytes.extend_from_slice(&permissions.to_le_bytes());
                 bytes.extend_from_slice(&expires_at.to_le_bytes());
             }
-            EventBody::WriterRevoked { wallet } => bytes.extend_from_slice(wallet.as_bytes()),
+            EventBody::WriterRevoked { wallet: key }
+            | EventBody::AuthorityProposed { pending_authority: key }
+            | EventBody::AuthorityAccepted { previous_authority: key } => bytes.extend_from_slice(key.as_bytes()),
+            EventBody::SubtreesAppended { hashes } => {
+                // Those of an event that was decoded were counted by a `u32`.
+                let count = u32::try_from(hashes.len()).unwrap_or(u32::MAX);
+                bytes.extend_from_slice(&count.to_le_bytes());
+                hashes.iter().for_each(|hash| bytes.extend_from_slice(hash.as_bytes()));
+            }
+            EventBody::SubtreesDisallowed | EventBody::LedgerSealed => {}
         }
         bytes
     }
@@ -215,6 +254,11 @@ impl EventBody {
             Self::EntriesAppended { .. } => kind::ENTRIES_APPENDED,
             Self::WriterGranted { .. } => kind::WRITER_GRANTED,
             Self::WriterRevoked { .. } => kind::WRITER_REVOKED,
+            Self::SubtreesAppended { .. } => kind::SUBTREES_APPENDED,
+            Self::AuthorityProposed { .. } => kind::AUTHORITY_PROPOSED,
+            Self::AuthorityAccepted { .. } => kind::AUTHORITY_ACCEPTED,
+            Self::SubtreesDisallowed => kind::SUBTREES_DISALLOWED,
+            Self::LedgerSealed => kind::LEDGER_SEALED,
         }
     }
 
@@ -226,6 +270,11 @@ impl EventBody {
             Self::EntriesAppended { .. } => "EntriesAppended",
             Self::WriterGranted { .. } => "WriterGranted",
             Self::WriterRevoked { .. } => "WriterRevoked",
+            Self::SubtreesAppended { .. } => "SubtreesAppended",
+            Self::AuthorityProposed { .. } => "AuthorityProposed",
+            Self::AuthorityAccepted { .. } => "AuthorityAccepted",
+            Self::SubtreesDisallowed => "SubtreesDisallowed",
+            Self::LedgerSealed => "LedgerSealed",
         }
     }
 }
@@ -257,8 +306,24 @@ fn decode_body(kind: [u8; 8], reader: &mut Reader<'_>) -> Result<EventBody, Even
             expires_at: reader.i64()?,
         }),
         kind::WRITER_REVOKED => Ok(EventBody::WriterRevoked { wallet: Wallet(reader.array()?) }),
+        kind::SUBTREES_APPENDED => Ok(EventBody::SubtreesAppended { hashes: decode_hashes(reader)? }),
+        kind::AUTHORITY_PROPOSED => Ok(EventBody::AuthorityProposed { pending_authority: Wallet(reader.array()?) }),
+        kind::AUTHORITY_ACCEPTED => Ok(EventBody::AuthorityAccepted { previous_authority: Wallet(reader.array()?) }),
+        kind::SUBTREES_DISALLOWED => Ok(EventBody::SubtreesDisallowed),
+        kind::LEDGER_SEALED => Ok(EventBody::LedgerSealed),
         kind => Err(EventError::UnknownKind(kind)),
     }
+}
+
+/// Reads a count and that many hashes.
+fn decode_hashes(reader: &mut Reader<'_>) -> Result<Vec<Hash>, EventError> {
+    let count = reader.u32()?;
+    // No room is set aside for a count that the bytes may not back.
+    let mut hashes = Vec::new();
+    for _ in 0..count {
+        hashes.push(Hash(reader.array()?));
+    }
+    Ok(hashes)
 }
 
 /// Reads a count and that many byte strings, each after its length.

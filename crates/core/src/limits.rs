@@ -7,6 +7,12 @@ pub const MAX_ENTRY_BYTES: usize = 65_535;
 /// never frees.
 pub const MAX_APPEND_BYTES: usize = 4_096;
 
+/// The highest level of a subtree that is appended by its hash: 2^24 leaves.
+pub const MAX_SUBTREE_LEVEL: u8 = 24;
+
+/// The most hashes that one `append_subtrees` carries: as many bytes as [`MAX_APPEND_BYTES`].
+pub const MAX_APPEND_SUBTREES: usize = MAX_APPEND_BYTES / 32;
+
 /// Heads that the account keeps: the newest 16.
 pub const HEADS: usize = 16;
 

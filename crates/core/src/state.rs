@@ -105,6 +105,13 @@ pub enum ApplyError {
         /// The root that the event says.
         claimed: Root,
     },
+    /// The event appends leaves by the hashes of their subtrees, which this version keeps no index of.
+    SubtreesNotIndexed {
+        /// The event's number.
+        event_seq: u64,
+        /// How many leaves.
+        count: u64,
+    },
     /// A log is full.
     Full(EdgeError),
 }
@@ -128,6 +135,11 @@ impl fmt::Display for ApplyError {
             Self::RootMismatch { size, computed, claimed } => {
                 write!(f, "the root at size {size} is {computed}, the event claims {claimed}")
             }
+            Self::SubtreesNotIndexed { event_seq, count } => write!(
+                f,
+                "event {event_seq} appends {count} leaves by the hashes of their subtrees, and this version indexes \
+                 only leaves whose entries are on the chain"
+            ),
             Self::Full(error) => error.fmt(f),
         }
     }
@@ -282,6 +294,9 @@ impl LedgerState {
         }
         let (entries, is_append) = match body {
             EventBody::EntriesAppended { entries } => (entries.len() as u64, true),
+            EventBody::SubtreesAppended { .. } => {
+                return Err(ApplyError::SubtreesNotIndexed { event_seq, count: header.count });
+            }
             _ => (0, false),
         };
         if header.count != entries || is_append == (entries == 0) {

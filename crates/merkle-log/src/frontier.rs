@@ -8,7 +8,7 @@
 
 use core::fmt;
 
-use crate::{Hash, LeafHash, OutOfRange, Root, TreeHead, TreeSize, empty_root, hash_children};
+use crate::{Hash, LeafHash, LeafIndex, OutOfRange, Position, Root, TreeHead, TreeSize, empty_root, hash_children};
 
 /// How many levels a frontier has: sizes below 2^48.
 pub const LEVELS: usize = 48;
@@ -105,6 +105,20 @@ pub fn root(peaks: &Peaks, size: TreeSize) -> Root {
         });
     }
     root.map_or_else(empty_root, |hash| Root(hash.0))
+}
+
+/// The peak that covers leaf `index` of a tree of `size` leaves; none when `index >= size`.
+///
+/// A proof that ends at it has one hash for each of its levels, and stays true until an append merges the peak.
+#[must_use]
+#[inline]
+pub const fn peak_covering(size: TreeSize, index: LeafIndex) -> Option<Position> {
+    if index.get() >= size.get() {
+        return None;
+    }
+    // At the highest bit in which they differ the size has a one: the peak of that bit, and the index lies in it.
+    let level = (size.get() ^ index.get()).ilog2();
+    Some(Position { level: level as u8, offset: index.get() >> level })
 }
 
 /// A frontier that owns its peaks.

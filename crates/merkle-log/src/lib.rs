@@ -12,6 +12,7 @@ mod hex;
 pub mod number;
 pub mod plan;
 pub mod proof;
+pub mod subtrees;
 pub mod tile;
 
 pub use edge::{Edge, EdgeError, FullTile};
@@ -20,4 +21,5 @@ pub use hash::{Hash, LeafHash, Root, empty_root, hash_children, hash_leaf};
 pub use number::{LeafIndex, MAX_TREE_SIZE, OutOfRange, Position, TreeHead, TreeSize};
 pub use plan::{Plan, PlanError, consistency_plan, inclusion_plan};
 pub use proof::{MAX_PROOF_LEN, ProofError, verify_consistency, verify_inclusion};
+pub use subtrees::{Subtrees, subtrees};
 pub use tile::{TILE_WIDTH, Tile, TileError, Tiles};

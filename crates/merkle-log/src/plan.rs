@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::number::highest_one;
-use crate::{Hash, LeafIndex, Position, Tile, TileError, Tiles, TreeSize, hash_children};
+use crate::{Hash, LEVELS, LeafIndex, Position, Subtrees, Tile, TileError, Tiles, TreeSize, hash_children};
+
+/// The highest level of a stored node.
+const MAX_LEVEL: u8 = LEVELS as u8 - 1;
 
 /// Why no proof can be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,14 +159,6 @@ impl Run {
 
     /// The perfect subtrees that make up this run, from left to right: one for each bit of its length.
     fn positions(self) -> Vec<Position> {
-        let mut positions = Vec::new();
-        let mut rest = self;
-        while rest.len != 0 {
-            let len = highest_one(rest.len);
-            let level = len.trailing_zeros();
-            positions.push(Position { level: level as u8, offset: rest.start >> level });
-            rest = Self { start: rest.start.saturating_add(len), len: rest.len ^ len };
-        }
-        positions
+        Subtrees::over(self.start, self.end(), MAX_LEVEL).collect()
     }
 }

@@ -33,7 +33,7 @@ pub enum CounterfoilError {
     #[msg("an entry has 1 to 65,535 bytes")]
     EntryLength,
     /// 6009
-    #[msg("one append carries at most 4,096 bytes of entries")]
+    #[msg("one append carries at most 4,096 bytes of entries or of hashes")]
     AppendTooLarge,
     /// 6010
     #[msg("the log is full")]
@@ -50,4 +50,28 @@ pub enum CounterfoilError {
     /// 6014
     #[msg("the ledger's account breaks its invariant: this is a fault of the program")]
     InvariantBroken,
+    /// 6015
+    #[msg("the ledger takes no subtrees, or no longer")]
+    SubtreesNotAllowed,
+    /// 6016
+    #[msg("the hashes are not those of the perfect subtrees that make up the leaves: too many, or too few")]
+    WrongSubtreeCount,
+    /// 6017
+    #[msg("a subtree's hash is zero, which is none")]
+    ZeroHash,
+    /// 6018
+    #[msg("only the wallet to which the authority was offered may accept it")]
+    NotThePendingAuthority,
+    /// 6019
+    #[msg("the ledger keeps no head of this size: take a proof against a newer one")]
+    HeadNotKept,
+    /// 6020
+    #[msg("the index lies outside the tree")]
+    IndexOutOfRange,
+    /// 6021
+    #[msg("the proof has too few or too many hashes for this index in this tree")]
+    WrongProofLength,
+    /// 6022
+    #[msg("the proof leads to another root: the entry is not at this index")]
+    NotProven,
 }

@@ -81,6 +81,52 @@ pub struct WriterRevoked {
     pub wallet: Pubkey,
 }
 
+/// Leaves were appended by the hashes of their subtrees.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubtreesAppended {
+    /// What every event says.
+    pub header: EventHeader,
+    /// The roots of the perfect subtrees that make up the new leaves, from left to right.
+    pub hashes: Vec<[u8; 32]>,
+}
+
+/// The authority was offered to a wallet, in place of an older offer.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorityProposed {
+    /// What every event says.
+    pub header: EventHeader,
+    /// To whom; zero for nobody.
+    pub pending_authority: Pubkey,
+}
+
+/// The signer took over the authority that it had been offered.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorityAccepted {
+    /// What every event says.
+    pub header: EventHeader,
+    /// Who had it before.
+    pub previous_authority: Pubkey,
+}
+
+/// Subtrees can never again be appended by hash.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubtreesDisallowed {
+    /// What every event says.
+    pub header: EventHeader,
+}
+
+/// Nothing can ever again be appended.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerSealed {
+    /// What every event says.
+    pub header: EventHeader,
+}
+
 /// What an instruction did, for the event's header.
 pub struct Change<'a> {
     /// The ledger's address.
@@ -153,6 +199,6 @@ pub fn emit(
 }
 
 /// Lengths were checked against limits far below 2^32.
-fn length(len: usize) -> u32 {
+pub(crate) fn length(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }

@@ -33,6 +33,17 @@ pub mod counterfoil {
         append::handler(ctx, expected_size, entries)
     }
 
+    /// Appends `leaves` leaves by the hashes of the perfect subtrees that make them up, of at most 2^24 leaves each;
+    /// refuses when the size is not `expected_size`.
+    pub fn append_subtrees(
+        ctx: Context<AppendSubtrees>,
+        expected_size: u64,
+        leaves: u64,
+        hashes: Vec<[u8; 32]>,
+    ) -> Result<()> {
+        append_subtrees::handler(ctx, expected_size, leaves, hashes)
+    }
+
     /// Grants a wallet permissions until `expires_at`, in place of those that it had.
     pub fn grant_writer(ctx: Context<GrantWriter>, wallet: Pubkey, permissions: u32, expires_at: i64) -> Result<()> {
         grant_writer::handler(ctx, wallet, permissions, expires_at)
@@ -41,5 +52,36 @@ pub mod counterfoil {
     /// Takes a wallet's permissions back.
     pub fn revoke_writer(ctx: Context<RevokeWriter>) -> Result<()> {
         revoke_writer::handler(ctx)
+    }
+
+    /// Offers the authority to a wallet, in place of an older offer; to the zero key, to nobody.
+    pub fn propose_authority(ctx: Context<ProposeAuthority>, pending_authority: Pubkey) -> Result<()> {
+        propose_authority::handler(ctx, pending_authority)
+    }
+
+    /// Takes over the authority that was offered.
+    pub fn accept_authority(ctx: Context<AcceptAuthority>) -> Result<()> {
+        accept_authority::handler(ctx)
+    }
+
+    /// Ends appending by subtrees, for good.
+    pub fn disallow_subtrees(ctx: Context<DisallowSubtrees>) -> Result<()> {
+        disallow_subtrees::handler(ctx)
+    }
+
+    /// Ends appending, for good; refuses when the size is not `expected_size`.
+    pub fn seal_ledger(ctx: Context<SealLedger>, expected_size: u64) -> Result<()> {
+        seal_ledger::handler(ctx, expected_size)
+    }
+
+    /// Succeeds only when `leaf_hash` is leaf `index` of the ledger, by `proof`, from the leaf up to `target`.
+    pub fn verify_inclusion(
+        ctx: Context<VerifyInclusion>,
+        leaf_hash: [u8; 32],
+        index: u64,
+        target: ProofTarget,
+        proof: Vec<[u8; 32]>,
+    ) -> Result<()> {
+        verify_inclusion::handler(ctx, leaf_hash, index, target, proof)
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_client::{address, idl, instruction};
+use counterfoil_client::instruction::ProofTarget;
+use counterfoil_client::{SUBTREES_PER_TRANSACTION, address, idl, instruction, plan_subtrees};
 use counterfoil_core::account::LEDGER_DISCRIMINATOR;
 use counterfoil_core::event::EVENT_TAG;
 use counterfoil_core::{Event, EventBody, EventHeader, LedgerId, ProgramId, Wallet};
+use merkle_log::{Hash, LeafHash, TreeSize};
 use serde_json::{Value, json};
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
@@ -55,7 +57,18 @@ fn encode(idl: &Value, kind: &Value, value: &Value) -> Vec<u8> {
         }
         None => {
             let name = kind["defined"]["name"].as_str().expect("a defined type");
-            encode_fields(idl, list(&named(list(idl, "types"), name)["type"], "fields"), value)
+            let defined = &named(list(idl, "types"), name)["type"];
+            if defined["kind"] == "enum" {
+                // The value is the variant's name and its fields.
+                let (name, fields) = value.as_object().and_then(|value| value.iter().next()).expect("a variant");
+                let variants = list(defined, "variants");
+                let number = variants.iter().position(|variant| variant["name"] == *name).expect("a variant");
+                let fields = if fields.is_null() { &json!({}) } else { fields };
+                let encoded = encode_fields(idl, list(&variants[number], "fields"), fields);
+                [vec![u8::try_from(number).expect("few variants")], encoded].concat()
+            } else {
+                encode_fields(idl, list(defined, "fields"), value)
+            }
         }
     }
 }
@@ -115,7 +128,19 @@ fn key(wallet: Wallet) -> Pubkey {
 fn there_is_a_builder_for_each_instruction() {
     let idl = committed();
     let names: Vec<&str> = list(&idl, "instructions").iter().filter_map(|each| each["name"].as_str()).collect();
-    assert_eq!(names, ["append", "create_ledger", "grant_writer", "revoke_writer"]);
+    let expected = [
+        "accept_authority",
+        "append",
+        "append_subtrees",
+        "create_ledger",
+        "disallow_subtrees",
+        "grant_writer",
+        "propose_authority",
+        "revoke_writer",
+        "seal_ledger",
+        "verify_inclusion",
+    ];
+    assert_eq!(names, expected);
 }
 
 #[test]
@@ -172,6 +197,65 @@ fn revoke_writer_is_as_the_idl_describes_it() {
     assert_eq!(instruction::revoke_writer(PROGRAM, LEDGER, SIGNER, WALLET), expected);
 }
 
+#[test]
+fn append_subtrees_is_as_the_idl_describes_it() {
+    let idl = committed();
+    for (start, leaves) in [(0, 1), (5, 12), (1 << 20, 1_000_000)] {
+        for is_writer in [false, true] {
+            let start = TreeSize::new(start).expect("in range");
+            let batch = plan_subtrees(start, leaves, SUBTREES_PER_TRANSACTION).expect("room")[0];
+            let hashes: Vec<Hash> = batch.subtrees().map(|subtree| Hash([subtree.level; 32])).collect();
+            let mut known = vec![("appender", key(SIGNER)), ("ledger", Pubkey::new_from_array(LEDGER.0))];
+            if is_writer {
+                known.push(("writer", address::writer(PROGRAM, LEDGER, SIGNER)));
+            }
+            let raw: Vec<[u8; 32]> = hashes.iter().map(|hash| hash.0).collect();
+            let args = json!({"expected_size": start.get(), "leaves": leaves, "hashes": raw});
+            let expected = described(&idl, "append_subtrees", &args, &known);
+            let built = instruction::append_subtrees(PROGRAM, LEDGER, SIGNER, is_writer, batch, &hashes);
+            assert_eq!(built, expected);
+        }
+    }
+}
+
+#[test]
+fn what_the_authority_does_is_as_the_idl_describes_it() {
+    let idl = committed();
+    let ledger = ("ledger", Pubkey::new_from_array(LEDGER.0));
+    let known = [("authority", key(SIGNER)), ledger];
+    for pending in [None, Some(WALLET)] {
+        let args = json!({"pending_authority": pending.map_or([0; 32], |wallet| wallet.0)});
+        let expected = described(&idl, "propose_authority", &args, &known);
+        assert_eq!(instruction::propose_authority(PROGRAM, LEDGER, SIGNER, pending), expected);
+    }
+    let expected = described(&idl, "accept_authority", &json!({}), &[("pending_authority", key(SIGNER)), ledger]);
+    assert_eq!(instruction::accept_authority(PROGRAM, LEDGER, SIGNER), expected);
+    let expected = described(&idl, "disallow_subtrees", &json!({}), &known);
+    assert_eq!(instruction::disallow_subtrees(PROGRAM, LEDGER, SIGNER), expected);
+    for size in [0, u64::MAX] {
+        let expected = described(&idl, "seal_ledger", &json!({"expected_size": size}), &known);
+        assert_eq!(instruction::seal_ledger(PROGRAM, LEDGER, SIGNER, size), expected);
+    }
+}
+
+#[test]
+fn verify_inclusion_is_as_the_idl_describes_it() {
+    let idl = committed();
+    let known = [("ledger", Pubkey::new_from_array(LEDGER.0))];
+    let leaf = LeafHash([8; 32]);
+    let targets = [
+        (ProofTarget::CurrentHead, json!({"CurrentHead": null})),
+        (ProofTarget::KeptHead { size: 77 }, json!({"KeptHead": {"size": 77}})),
+        (ProofTarget::Peak, json!({"Peak": null})),
+    ];
+    for (target, value) in targets {
+        let args = json!({"leaf_hash": leaf.0, "index": 6, "target": value, "proof": [leaf.0, leaf.0]});
+        let expected = described(&idl, "verify_inclusion", &args, &known);
+        let built = instruction::verify_inclusion(PROGRAM, LEDGER, &leaf, 6, target, &[Hash(leaf.0); 2]);
+        assert_eq!(built, expected);
+    }
+}
+
 fn header_values(header: &EventHeader) -> Value {
     json!({
         "ledger": header.ledger.0,
@@ -198,6 +282,17 @@ fn each_event_is_read_as_the_idl_describes_it() {
                 json!({"header": header, "wallet": wallet.0, "permissions": permissions, "expires_at": expires_at})
             }
             EventBody::WriterRevoked { wallet } => json!({"header": header, "wallet": wallet.0}),
+            EventBody::SubtreesAppended { hashes } => {
+                let hashes: Vec<[u8; 32]> = hashes.iter().map(|hash| hash.0).collect();
+                json!({"header": header, "hashes": hashes})
+            }
+            EventBody::AuthorityProposed { pending_authority } => {
+                json!({"header": header, "pending_authority": pending_authority.0})
+            }
+            EventBody::AuthorityAccepted { previous_authority } => {
+                json!({"header": header, "previous_authority": previous_authority.0})
+            }
+            EventBody::SubtreesDisallowed | EventBody::LedgerSealed => json!({"header": header}),
         };
         let name = event.body.name();
         let kind = bytes(&named(list(&idl, "events"), name)["discriminator"]);
@@ -206,7 +301,18 @@ fn each_event_is_read_as_the_idl_describes_it() {
         assert_eq!(Event::decode(&encoded), Ok(event));
     }
     let names: Vec<&str> = list(&idl, "events").iter().filter_map(|event| event["name"].as_str()).collect();
-    assert_eq!(names, ["EntriesAppended", "LedgerCreated", "WriterGranted", "WriterRevoked"]);
+    let expected = [
+        "AuthorityAccepted",
+        "AuthorityProposed",
+        "EntriesAppended",
+        "LedgerCreated",
+        "LedgerSealed",
+        "SubtreesAppended",
+        "SubtreesDisallowed",
+        "WriterGranted",
+        "WriterRevoked",
+    ];
+    assert_eq!(names, expected);
 }
 
 #[test]
@@ -220,11 +326,11 @@ fn addresses_and_errors_are_the_idls() {
     let idl = committed();
     assert_eq!(idl::declared_program().to_string(), idl["address"].as_str().expect("an address"));
     let errors = list(&idl, "errors");
-    assert_eq!(errors.len(), 15);
+    assert_eq!(errors.len(), 23);
     for error in errors {
         let code = u32::try_from(error["code"].as_u64().expect("a code")).expect("a code");
         assert_eq!(idl::error_message(code), error["msg"].as_str());
     }
     assert_eq!(idl::error_message(5_999), None);
-    assert_eq!(idl::error_message(6_015), None);
+    assert_eq!(idl::error_message(6_023), None);
 }

@@ -1,17 +1,19 @@
 //! Tests of the edge to Solana that need no chain.
 
+mod batch;
 mod decode;
 mod interface;
 mod listing;
 
 use counterfoil_core::event::EVENT_TAG;
 use counterfoil_core::{Event, EventBody, EventHeader, LedgerId, Wallet};
-use merkle_log::{LeafIndex, Root, TreeSize};
+use merkle_log::{Hash, LeafIndex, Root, TreeSize};
 
 fn event(event_seq: u64, body: EventBody) -> Event {
     let size = |leaves| TreeSize::new(leaves).expect("in range");
     let count = match &body {
         EventBody::EntriesAppended { entries } => entries.len() as u64,
+        EventBody::SubtreesAppended { .. } => 12,
         _ => 0,
     };
     let header = EventHeader {
@@ -28,13 +30,18 @@ fn event(event_seq: u64, body: EventBody) -> Event {
     Event { header, body }
 }
 
-fn one_of_each_kind() -> [Event; 4] {
+fn one_of_each_kind() -> [Event; 9] {
     let wallet = Wallet([5; 32]);
     [
         event(0, EventBody::LedgerCreated { id: [4; 32], flags: 6 }),
         event(1, EventBody::EntriesAppended { entries: vec![vec![7], vec![8; 300]] }),
         event(2, EventBody::WriterGranted { wallet, permissions: 3, expires_at: -9 }),
         event(3, EventBody::WriterRevoked { wallet }),
+        event(4, EventBody::SubtreesAppended { hashes: vec![Hash([6; 32]), Hash([9; 32])] }),
+        event(5, EventBody::AuthorityProposed { pending_authority: wallet }),
+        event(6, EventBody::AuthorityAccepted { previous_authority: wallet }),
+        event(7, EventBody::SubtreesDisallowed),
+        event(8, EventBody::LedgerSealed),
     ]
 }
 

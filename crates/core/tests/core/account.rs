@@ -4,7 +4,7 @@ use counterfoil_core::account::LEDGER_BYTES;
 use counterfoil_core::{AccountError, LedgerAccount, Wallet};
 use merkle_log::{Frontier, FrontierError, LeafHash, OutOfRange, Root, TreeHead, TreeSize};
 
-use super::history::{AUTHORITY, History, ID, LEDGER, WRITER};
+use super::history::{AUTHORITY, HEIR, History, ID, LEDGER, WRITER};
 
 /// Offsets in the account, its discriminator included.
 const PENDING_AUTHORITY: usize = 112;
@@ -36,12 +36,21 @@ fn reads_every_field_after_every_event() {
     for events in 1..=history.events.len() {
         let appends: Vec<_> = history.events[..events].iter().filter(|event| event.header.count != 0).collect();
         let last = appends.last().map(|event| &event.header);
+        // The last five events: disallowed, offered, accepted, offered again, sealed.
+        let (flags, authority, pending_authority) = match history.events.len() - events {
+            0 => (1, HEIR, Some(WRITER)),
+            1 => (0, HEIR, Some(WRITER)),
+            2 => (0, HEIR, None),
+            3 => (0, AUTHORITY, Some(HEIR)),
+            4 => (0, AUTHORITY, None),
+            _ => (4, AUTHORITY, None),
+        };
         let expected = LedgerAccount {
-            flags: 4,
+            flags,
             id: ID,
             creator: AUTHORITY,
-            authority: AUTHORITY,
-            pending_authority: None,
+            authority,
+            pending_authority,
             leaves_by_subtree: 0,
             heads_written: appends.len() as u64,
             created_slot: 500_000_000,

@@ -3,7 +3,7 @@
 use counterfoil_core::account::LEDGER_DISCRIMINATOR;
 use counterfoil_core::event::{EVENT_TAG, HEADER_BYTES, kind};
 use counterfoil_core::{Event, EventBody, EventError};
-use merkle_log::{MAX_TREE_SIZE, OutOfRange};
+use merkle_log::{Hash, MAX_TREE_SIZE, OutOfRange};
 
 use super::history::{History, encode, encode_leaf, leaf, sha256};
 
@@ -17,6 +17,11 @@ fn the_tags_are_anchors() {
     assert_eq!(kind::ENTRIES_APPENDED, first_eight("event:EntriesAppended"));
     assert_eq!(kind::WRITER_GRANTED, first_eight("event:WriterGranted"));
     assert_eq!(kind::WRITER_REVOKED, first_eight("event:WriterRevoked"));
+    assert_eq!(kind::SUBTREES_APPENDED, first_eight("event:SubtreesAppended"));
+    assert_eq!(kind::AUTHORITY_PROPOSED, first_eight("event:AuthorityProposed"));
+    assert_eq!(kind::AUTHORITY_ACCEPTED, first_eight("event:AuthorityAccepted"));
+    assert_eq!(kind::SUBTREES_DISALLOWED, first_eight("event:SubtreesDisallowed"));
+    assert_eq!(kind::LEDGER_SEALED, first_eight("event:LedgerSealed"));
     assert_eq!(LEDGER_DISCRIMINATOR, first_eight("account:Ledger"));
 }
 
@@ -26,6 +31,23 @@ fn reads_what_was_written_by_hand() {
         assert_eq!(Event::decode(&encode(&event)), Ok(event.clone()));
         assert_eq!(event.leaf_bytes(), encode_leaf(&event));
         assert_eq!(event.leaf_hash().0, leaf(&encode_leaf(&event)));
+    }
+}
+
+#[test]
+fn reads_the_hashes_of_subtrees() {
+    for count in [0, 1, 28, 128] {
+        let mut event = History::sample().events.remove(1);
+        event.body = EventBody::SubtreesAppended { hashes: vec![Hash([7; 32]); count] };
+        let bytes = encode(&event);
+        assert_eq!(Event::decode(&bytes), Ok(event.clone()));
+        assert_eq!(Event::decode_leaf(&bytes), Ok(event.clone()));
+        assert_eq!(event.leaf_bytes(), bytes);
+        for length in 0..bytes.len() {
+            assert_eq!(Event::decode(&bytes[..length]), Err(EventError::Truncated));
+        }
+        let trailing = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Event::decode(&trailing), Err(EventError::TrailingBytes { count: 1 }));
     }
 }
 

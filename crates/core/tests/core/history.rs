@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 pub const LEDGER: LedgerId = LedgerId([0x1e; 32]);
 pub const AUTHORITY: Wallet = Wallet([0xa0; 32]);
+pub const HEIR: Wallet = Wallet([0x4e; 32]);
 pub const WRITER: Wallet = Wallet([0xb0; 32]);
 pub const ID: [u8; 32] = [0x1d; 32];
 
@@ -78,7 +79,7 @@ impl History {
         Self { ledger, events: Vec::new(), entries: Vec::new() }
     }
 
-    /// Creation, appends of 1, 2, 3, ... entries, a grant and a revocation between them.
+    /// Creation, appends of 1, 2, 3, ... entries, a grant and a revocation between them; then what the authority does.
     pub fn sample() -> Self {
         let mut history = Self::new(LEDGER);
         history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 4 });
@@ -94,6 +95,11 @@ impl History {
                 history.push(AUTHORITY, EventBody::WriterRevoked { wallet: WRITER });
             }
         }
+        history.push(AUTHORITY, EventBody::SubtreesDisallowed);
+        history.push(AUTHORITY, EventBody::AuthorityProposed { pending_authority: HEIR });
+        history.push(HEIR, EventBody::AuthorityAccepted { previous_authority: AUTHORITY });
+        history.push(HEIR, EventBody::AuthorityProposed { pending_authority: WRITER });
+        history.push(HEIR, EventBody::LedgerSealed);
         history
     }
 
@@ -144,15 +150,25 @@ impl History {
             }
         }
         let created = &self.events[0];
-        let EventBody::LedgerCreated { id, flags } = created.body else { panic!("the first event creates") };
+        let EventBody::LedgerCreated { id, mut flags } = created.body else { panic!("the first event creates") };
+        let (mut authority, mut pending) = (created.header.signer, Wallet([0; 32]));
+        for event in &self.events[..events] {
+            match &event.body {
+                EventBody::SubtreesDisallowed => flags &= !4,
+                EventBody::LedgerSealed => flags |= 1,
+                EventBody::AuthorityProposed { pending_authority } => pending = *pending_authority,
+                EventBody::AuthorityAccepted { .. } => (authority, pending) = (event.header.signer, Wallet([0; 32])),
+                _ => {}
+            }
+        }
         let size = self.size_after(events);
         let mut bytes = sha256(&[b"account:Ledger"])[..8].to_vec();
         bytes.extend([1, 254, 0, 0]);
         bytes.extend(flags.to_le_bytes());
         bytes.extend(id);
         bytes.extend(created.header.signer.0);
-        bytes.extend(created.header.signer.0);
-        bytes.extend([0; 32]);
+        bytes.extend(authority.0);
+        bytes.extend(pending.0);
         for number in [size as u64, 0, events as u64, written, created.header.slot] {
             bytes.extend(number.to_le_bytes());
         }
@@ -180,6 +196,14 @@ pub fn encode_leaf(event: &Event) -> Vec<u8> {
             ("WriterGranted", [wallet.0.as_slice(), &permissions.to_le_bytes(), &expires_at.to_le_bytes()].concat())
         }
         EventBody::WriterRevoked { wallet } => ("WriterRevoked", wallet.0.to_vec()),
+        EventBody::SubtreesAppended { hashes } => {
+            let hashes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
+            ("SubtreesAppended", [((hashes.len() / 32) as u32).to_le_bytes().as_slice(), &hashes].concat())
+        }
+        EventBody::AuthorityProposed { pending_authority } => ("AuthorityProposed", pending_authority.0.to_vec()),
+        EventBody::AuthorityAccepted { previous_authority } => ("AuthorityAccepted", previous_authority.0.to_vec()),
+        EventBody::SubtreesDisallowed => ("SubtreesDisallowed", Vec::new()),
+        EventBody::LedgerSealed => ("LedgerSealed", Vec::new()),
     };
     let mut bytes = sha256(&[b"event:", name.as_bytes()])[..8].to_vec();
     bytes.extend(header.ledger.0);

@@ -238,6 +238,16 @@ fn only_the_first_event_creates() {
 }
 
 #[test]
+fn leaves_appended_by_subtree_are_refused_by_name() {
+    let mut history = History::sample();
+    history.push(AUTHORITY, EventBody::SubtreesAppended { hashes: vec![Hash([7; 32])] });
+    let event_seq = history.events.len() as u64 - 1;
+    history.events.last_mut().expect("it was pushed").header.count = 4;
+    let refused = apply_all(history.events).expect_err("no index of subtrees");
+    assert_eq!(refused, ApplyError::SubtreesNotIndexed { event_seq, count: 4 });
+}
+
+#[test]
 fn events_dropped_doubled_or_swapped_are_refused() {
     let events = History::sample().events;
     for number in 0..events.len() {
@@ -262,7 +272,7 @@ fn a_false_word_that_apply_cannot_see_is_seen_by_check() {
     let history = History::sample();
     let account = account(&history, history.events.len());
     type Falsehood = (&'static str, fn(&mut Event));
-    let alterations: [Falsehood; 9] = [
+    let alterations: [Falsehood; 12] = [
         ("slot", |event| event.header.slot ^= 1),
         ("unix_time", |event| event.header.unix_time ^= 1),
         ("signer", |event| event.header.signer.0[0] ^= 1),
@@ -294,6 +304,21 @@ fn a_false_word_that_apply_cannot_see_is_seen_by_check() {
         ("revoked wallet", |event| {
             if let EventBody::WriterRevoked { wallet } = &mut event.body {
                 wallet.0[31] ^= 1;
+            }
+        }),
+        ("pending authority", |event| {
+            if let EventBody::AuthorityProposed { pending_authority } = &mut event.body {
+                pending_authority.0[0] ^= 1;
+            }
+        }),
+        ("previous authority", |event| {
+            if let EventBody::AuthorityAccepted { previous_authority } = &mut event.body {
+                previous_authority.0[0] ^= 1;
+            }
+        }),
+        ("an act of the authority", |event| {
+            if event.body == EventBody::SubtreesDisallowed {
+                event.body = EventBody::LedgerSealed;
             }
         }),
     ];

@@ -6,7 +6,7 @@ use merkle_log::hash_leaf;
 
 use crate::errors::CounterfoilError;
 use crate::events::{Change, EntriesAppended, emit};
-use crate::state::{Ledger, Writer};
+use crate::state::{Ledger, Writer, expect_permitted};
 
 /// The accounts of `append`.
 #[event_cpi]
@@ -51,11 +51,13 @@ pub(crate) fn handler(ctx: Context<Append>, expected_size: Option<u64>, entries:
 
 fn validate(accounts: &Append, ledger: &Ledger, clock: &Clock, expected_size: Option<u64>) -> Result<()> {
     ledger.expect_unsealed()?;
-    require!(expected_size.is_none_or(|size| size == ledger.size), CounterfoilError::UnexpectedSize);
-    let appender = accounts.appender.key;
-    if ledger.authority == *appender || ledger.flags & ledger_flag::OPEN != 0 {
+    if let Some(size) = expected_size {
+        ledger.expect_size(size)?;
+    }
+    if ledger.flags & ledger_flag::OPEN != 0 {
         return Ok(());
     }
-    let writer = accounts.writer.as_ref().ok_or(CounterfoilError::NotAWriter)?;
-    writer.expect(accounts.ledger.as_ref().key, appender, permission::APPEND, clock.unix_timestamp)
+    let (address, appender) = (accounts.ledger.as_ref().key, accounts.appender.key);
+    let writer = accounts.writer.as_ref();
+    expect_permitted(ledger, address, appender, writer, permission::APPEND, clock.unix_timestamp)
 }

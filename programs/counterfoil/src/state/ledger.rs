@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 use counterfoil_core::account::LEDGER_VERSION;
 use counterfoil_core::limits::{HEADS, ledger_flag};
-use merkle_log::{LEVELS, LeafHash, MAX_TREE_SIZE, Root, TreeSize, empty_root, frontier};
+use merkle_log::{Hash, LEVELS, LeafHash, MAX_TREE_SIZE, Root, TreeSize, empty_root, frontier};
 
 use crate::errors::CounterfoilError;
 
@@ -83,10 +83,32 @@ impl Ledger {
         Ok(())
     }
 
+    /// Refuses when the size is another: somebody has appended what the caller has not seen.
+    pub fn expect_size(&self, expected: u64) -> Result<()> {
+        require!(self.size == expected, CounterfoilError::UnexpectedSize);
+        Ok(())
+    }
+
+    /// Refuses where subtrees may not be appended.
+    pub fn expect_subtrees_allowed(&self) -> Result<()> {
+        require!(self.flags & ledger_flag::SUBTREES_ALLOWED != 0, CounterfoilError::SubtreesNotAllowed);
+        Ok(())
+    }
+
     /// Appends a leaf to the log. The head is written when all leaves are in: [`Self::write_head`].
     #[inline]
     pub fn append_leaf(&mut self, leaf: &LeafHash) -> Result<()> {
         let size = frontier::append_leaf(&mut self.frontier, tree_size(self.size)?, leaf);
+        self.size = size.map_err(|_| CounterfoilError::LogFull)?.get();
+        Ok(())
+    }
+
+    /// Appends the subtree of 2^`level` leaves with this root, which must fit. The head is written when all are in.
+    #[inline]
+    pub fn append_subtree(&mut self, level: u8, subtree: &Hash) -> Result<()> {
+        // A slot of zeros would read as empty.
+        require!(subtree.0 != [0; 32], CounterfoilError::ZeroHash);
+        let size = frontier::append_subtree(&mut self.frontier, tree_size(self.size)?, level, subtree);
         self.size = size.map_err(|_| CounterfoilError::LogFull)?.get();
         Ok(())
     }
@@ -119,6 +141,13 @@ impl Ledger {
         }
     }
 
+    /// The root of the head of this size, if it is among those that the account keeps.
+    #[must_use]
+    pub fn kept_root(&self, size: u64) -> Option<Root> {
+        // An unused slot has size 0, a head that was written never.
+        self.heads.iter().find(|head| head.size == size && size != 0).map(|head| Root(head.root))
+    }
+
     /// The relations that hold after every instruction that writes. The whole account is compared by the tests'
     /// model; here stands what costs little.
     pub fn invariant(&mut self) -> Result<()> {
@@ -138,7 +167,7 @@ impl Ledger {
     }
 }
 
-fn tree_size(leaves: u64) -> Result<TreeSize> {
+pub(crate) fn tree_size(leaves: u64) -> Result<TreeSize> {
     TreeSize::new(leaves).map_err(|_| CounterfoilError::LogFull.into())
 }
 

@@ -3,5 +3,6 @@
 mod ledger;
 mod writer;
 
+pub(crate) use ledger::tree_size;
 pub use ledger::{HeadSlot, Ledger};
-pub use writer::Writer;
+pub use writer::{Writer, expect_permitted};

@@ -3,6 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::errors::CounterfoilError;
+use crate::state::Ledger;
 
 /// What a wallet may do to a ledger, and until when. Written by `grant_writer`, closed by `revoke_writer`.
 #[account]
@@ -18,6 +19,22 @@ pub struct Writer {
     pub expires_at: i64,
     /// The bump of the account's address.
     pub bump: u8,
+}
+
+/// Refuses unless `wallet` may do `permission` to the ledger at `now`, in seconds since 1970: as the authority, or by
+/// its grant.
+pub fn expect_permitted(
+    ledger: &Ledger,
+    address: &Pubkey,
+    wallet: &Pubkey,
+    writer: Option<&Account<Writer>>,
+    permission: u32,
+    now: i64,
+) -> Result<()> {
+    if ledger.authority == *wallet {
+        return Ok(());
+    }
+    writer.ok_or(CounterfoilError::NotAWriter)?.expect(address, wallet, permission, now)
 }
 
 impl Writer {

@@ -5,7 +5,10 @@ use std::mem::{offset_of, size_of};
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::Pubkey;
 use counterfoil::errors::CounterfoilError;
-use counterfoil::events::{EntriesAppended, LedgerCreated, WriterGranted, WriterRevoked};
+use counterfoil::events::{
+    AuthorityAccepted, AuthorityProposed, EntriesAppended, LedgerCreated, LedgerSealed, SubtreesAppended,
+    SubtreesDisallowed, WriterGranted, WriterRevoked,
+};
 use counterfoil::state::{HeadSlot, Ledger, Writer};
 use counterfoil_core::account::{LEDGER_BYTES, LEDGER_DISCRIMINATOR};
 use counterfoil_core::event::kind;
@@ -59,6 +62,11 @@ fn core_reads_what_the_program_writes() {
     assert_eq!(EntriesAppended::DISCRIMINATOR, kind::ENTRIES_APPENDED);
     assert_eq!(WriterGranted::DISCRIMINATOR, kind::WRITER_GRANTED);
     assert_eq!(WriterRevoked::DISCRIMINATOR, kind::WRITER_REVOKED);
+    assert_eq!(SubtreesAppended::DISCRIMINATOR, kind::SUBTREES_APPENDED);
+    assert_eq!(AuthorityProposed::DISCRIMINATOR, kind::AUTHORITY_PROPOSED);
+    assert_eq!(AuthorityAccepted::DISCRIMINATOR, kind::AUTHORITY_ACCEPTED);
+    assert_eq!(SubtreesDisallowed::DISCRIMINATOR, kind::SUBTREES_DISALLOWED);
+    assert_eq!(LedgerSealed::DISCRIMINATOR, kind::LEDGER_SEALED);
     assert_eq!(size_of::<Writer>(), 80);
 }
 

@@ -6,12 +6,16 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use anchor_lang::prelude::Pubkey;
+use counterfoil::instructions::ProofTarget;
 use solana_signer::Signer;
 
 use super::setup::Scene;
 
 const NEVER: i64 = i64::MAX;
 const MIB: u64 = 1 << 20;
+const SUBTREES_ALLOWED: u32 = 4;
+const WALLET: Pubkey = Pubkey::new_from_array([3; 32]);
 
 struct Row {
     instruction: &'static str,
@@ -28,6 +32,23 @@ fn entries(count: usize) -> Vec<Vec<u8>> {
 /// One append at a size, as the authority.
 fn append(size: u64, event_seq: u64, count: usize) -> u64 {
     Scene::seeded(0, size, event_seq).append(&entries(count))
+}
+
+fn append_subtrees(size: u64, leaves: u64) -> u64 {
+    let mut scene = Scene::seeded(SUBTREES_ALLOWED, size, MIB);
+    assert_eq!(scene.subtree_hashes(leaves).len(), 20);
+    scene.append_subtrees(leaves)
+}
+
+/// A proof in a tree of 2^`depth` leaves. Both of its ends cost the same: the hashes decide.
+fn verify(depth: u32, target: fn(u64) -> ProofTarget) -> u64 {
+    let (mut scene, leaf, proof) = Scene::perfect(depth);
+    let verify = scene.verify_instruction(leaf, 0, target(1 << depth), &proof);
+    scene.chain.execute(&[verify], &[]).expect("proven").compute_units_consumed
+}
+
+fn of_authority(act: fn(&mut Scene) -> u64) -> u64 {
+    act(&mut Scene::seeded(SUBTREES_ALLOWED, MIB, MIB))
 }
 
 #[test]
@@ -47,27 +68,70 @@ fn each_instruction_costs_what_it_did() {
     assert_eq!(scene.grant(&writer.pubkey(), 1, NEVER).0, grant);
     let appended_by_writer = scene.append_as(&writer, Some(grant), &entries(1));
 
+    let proposed = of_authority(|scene| scene.propose(&WALLET));
+    let accepted = of_authority(|scene| {
+        let wallet = scene.chain.wallet_of([2; 32]);
+        scene.propose(&wallet.pubkey());
+        scene.accept(&wallet)
+    });
+
+    const ONE: &str = "append, 1 entry of 200 bytes";
+    const TWENTY: &str = "append_subtrees, 20 hashes";
     let row = |instruction, state, expected, measured| Row { instruction, state, expected, measured };
     let rows = [
-        row("create_ledger", "new", 9_916, created),
-        row("append, 1 entry of 200 bytes", "size 0", 4_424, Scene::new(0).append(&entries(1))),
-        row("append, 1 entry of 200 bytes", "size 2^20", 4_428, append(MIB, MIB, 1)),
-        row("append, 2 entries of 200 bytes", "size 2^20", 5_100, append(MIB, MIB, 2)),
-        row("append, 3 entries of 200 bytes", "size 2^20", 5_779, append(MIB, MIB, 3)),
-        row("append, 4 entries of 200 bytes", "size 2^20", 6_443, append(MIB, MIB, 4)),
-        row("append by a writer, 1 entry of 200 bytes", "size 2^20", 4_770, appended_by_writer),
-        row("append, 1 entry of 200 bytes", "size 2^20 - 1: merges 20 levels", 7_709, append(MIB - 1, MIB, 1)),
-        row("append, 1 entry of 200 bytes", "2^20 - 1 events: merges 20 levels", 7_908, append(MIB, MIB - 1, 1)),
-        row("append, 1 entry of 200 bytes", "size and events 2^20 - 1", 11_189, append(MIB - 1, MIB - 1, 1)),
+        row("create_ledger", "new", 9_961, created),
+        row(ONE, "size 0", 4_502, Scene::new(0).append(&entries(1))),
+        row(ONE, "size 1", 4_502, append(1, 2, 1)),
+        row(ONE, "size 10^3", 5_407, append(1_000, 1_000, 1)),
+        row(ONE, "size 2^20", 4_507, append(MIB, MIB, 1)),
+        row(ONE, "size 2^40", 4_507, append(1 << 40, 1 << 40, 1)),
+        row("append, 2 entries of 200 bytes", "size 2^20", 5_176, append(MIB, MIB, 2)),
+        row("append, 3 entries of 200 bytes", "size 2^20", 5_851, append(MIB, MIB, 3)),
+        row("append, 4 entries of 200 bytes", "size 2^20", 6_513, append(MIB, MIB, 4)),
+        row("append by a writer, 1 entry of 200 bytes", "size 2^20", 4_842, appended_by_writer),
+        row(ONE, "size 2^20 - 1: merges 20 levels", 7_808, append(MIB - 1, MIB, 1)),
+        row(ONE, "2^20 - 1 events: merges 20 levels", 7_987, append(MIB, MIB - 1, 1)),
+        row(ONE, "size and events 2^20 - 1", 11_288, append(MIB - 1, MIB - 1, 1)),
+        row(ONE, "size and events 2^48 - 2: the most peaks", 12_787, append((1 << 48) - 2, (1 << 48) - 2, 1)),
+        row(TWENTY, "size 0, no merges", 12_131, append_subtrees(0, MIB - 1)),
+        row(TWENTY, "size 1, 20 merges", 12_353, append_subtrees(1, MIB - 1)),
+        row(TWENTY, "size 10^3", 13_229, append_subtrees(1_000, 1_000_001)),
+        row(TWENTY, "size 2^20, no merges", 12_312, append_subtrees(MIB, MIB - 1)),
+        row(TWENTY, "size 2^20 + 1, 21 merges", 12_532, append_subtrees(MIB + 1, MIB - 1)),
+        row(TWENTY, "size 2^40, no merges", 12_312, append_subtrees(1 << 40, MIB - 1)),
+        row("verify_inclusion against the head", "size 1, no hashes", 785, verify(0, |_| ProofTarget::CurrentHead)),
         row(
-            "append, 1 entry of 200 bytes",
-            "size and events 2^48 - 2: the most peaks",
-            12_708,
-            append((1 << 48) - 2, (1 << 48) - 2, 1),
+            "verify_inclusion against the head",
+            "size 2^10, 10 hashes",
+            3_082,
+            verify(10, |_| ProofTarget::CurrentHead),
         ),
-        row("grant_writer", "new, 2^20 events", 10_205, granted),
-        row("grant_writer", "replaced", 8_125, replaced),
-        row("revoke_writer", "2^20 events", 4_803, revoked),
+        row(
+            "verify_inclusion against the head",
+            "size 2^20, 20 hashes",
+            5_278,
+            verify(20, |_| ProofTarget::CurrentHead),
+        ),
+        row(
+            "verify_inclusion against a kept head",
+            "size 2^20, 20 hashes",
+            5_291,
+            verify(20, |size| ProofTarget::KeptHead { size }),
+        ),
+        row("verify_inclusion against the peak", "size 2^20, 20 hashes", 5_249, verify(20, |_| ProofTarget::Peak)),
+        row(
+            "verify_inclusion against the head",
+            "size 2^40, 40 hashes",
+            9_678,
+            verify(40, |_| ProofTarget::CurrentHead),
+        ),
+        row("grant_writer", "new, 2^20 events", 10_256, granted),
+        row("grant_writer", "replaced", 8_176, replaced),
+        row("revoke_writer", "2^20 events", 4_848, revoked),
+        row("propose_authority", "2^20 events", 3_630, proposed),
+        row("accept_authority", "2^20 + 1 events", 3_806, accepted),
+        row("disallow_subtrees", "2^20 events", 3_505, of_authority(Scene::disallow_subtrees)),
+        row("seal_ledger", "2^20 events", 3_516, of_authority(Scene::seal_ledger)),
     ];
     print(&rows);
     record(&rows);

@@ -24,6 +24,14 @@ fn the_codes_never_move() {
         (6012, CounterfoilError::UnknownPermissions, "UnknownPermissions"),
         (6013, CounterfoilError::ExpiryInThePast, "ExpiryInThePast"),
         (6014, CounterfoilError::InvariantBroken, "InvariantBroken"),
+        (6015, CounterfoilError::SubtreesNotAllowed, "SubtreesNotAllowed"),
+        (6016, CounterfoilError::WrongSubtreeCount, "WrongSubtreeCount"),
+        (6017, CounterfoilError::ZeroHash, "ZeroHash"),
+        (6018, CounterfoilError::NotThePendingAuthority, "NotThePendingAuthority"),
+        (6019, CounterfoilError::HeadNotKept, "HeadNotKept"),
+        (6020, CounterfoilError::IndexOutOfRange, "IndexOutOfRange"),
+        (6021, CounterfoilError::WrongProofLength, "WrongProofLength"),
+        (6022, CounterfoilError::NotProven, "NotProven"),
     ];
     for (code, error, name) in codes {
         assert_eq!((u32::from(error), error.name().as_str()), (code, name));

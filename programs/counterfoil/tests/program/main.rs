@@ -3,10 +3,15 @@
 
 mod account;
 mod append;
+mod append_subtrees;
+mod authority;
 mod compute;
 mod create_ledger;
+mod disallow_subtrees;
 mod errors;
 mod events;
 mod grant_writer;
 mod revoke_writer;
+mod seal_ledger;
 mod setup;
+mod verify_inclusion;

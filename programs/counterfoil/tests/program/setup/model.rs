@@ -56,8 +56,13 @@ impl Log {
     }
 
     pub fn append(&mut self, leaf: Hash) {
-        self.size += 1;
-        self.pile.push((0, leaf));
+        self.append_subtree(0, leaf);
+    }
+
+    pub fn append_subtree(&mut self, level: u32, root: Hash) {
+        assert_eq!(self.size % (1 << level), 0);
+        self.size += 1 << level;
+        self.pile.push((level, root));
         while let [.., (left_level, left), (right_level, right)] = self.pile[..] {
             if left_level != right_level {
                 break;
@@ -79,6 +84,20 @@ impl Log {
         }
         slots.concat()
     }
+}
+
+/// The levels of the subtrees that make up `leaves` leaves after the first `size`: each time the largest that is
+/// aligned, is not too long, and has at most 2^24 leaves.
+pub fn subtree_levels(mut size: u64, mut leaves: u64) -> Vec<u32> {
+    let mut levels = Vec::new();
+    while leaves > 0 {
+        let level =
+            (0..=24).rev().find(|level| size.is_multiple_of(1 << level) && 1 << level <= leaves).expect("a leaf fits");
+        levels.push(level);
+        size += 1 << level;
+        leaves -= 1 << level;
+    }
+    levels
 }
 
 /// A ledger.
@@ -169,6 +188,39 @@ impl Model {
             tail.extend(entry);
         }
         self.emit("EntriesAppended", now, signer, entries.len() as u64, &[], &tail)
+    }
+
+    pub fn append_subtrees(&mut self, signer: Pubkey, leaves: u64, hashes: &[Hash], now: Moment) -> Vec<u8> {
+        let levels = subtree_levels(self.entries.size, leaves);
+        assert_eq!(levels.len(), hashes.len());
+        levels.into_iter().zip(hashes).for_each(|(level, hash)| self.entries.append_subtree(level, *hash));
+        self.leaves_by_subtree += leaves;
+        self.push_head();
+        self.appended = now;
+        let body = [(hashes.len() as u32).to_le_bytes().as_slice(), &hashes.concat()].concat();
+        self.emit("SubtreesAppended", now, signer, leaves, &body, &[])
+    }
+
+    pub fn propose(&mut self, pending_authority: Pubkey, now: Moment) -> Vec<u8> {
+        self.pending_authority = pending_authority;
+        self.emit("AuthorityProposed", now, self.authority, 0, pending_authority.as_ref(), &[])
+    }
+
+    pub fn accept(&mut self, now: Moment) -> Vec<u8> {
+        let previous = self.authority;
+        self.authority = self.pending_authority;
+        self.pending_authority = Pubkey::default();
+        self.emit("AuthorityAccepted", now, self.authority, 0, previous.as_ref(), &[])
+    }
+
+    pub fn disallow_subtrees(&mut self, now: Moment) -> Vec<u8> {
+        self.flags &= !4;
+        self.emit("SubtreesDisallowed", now, self.authority, 0, &[], &[])
+    }
+
+    pub fn seal(&mut self, now: Moment) -> Vec<u8> {
+        self.flags |= 1;
+        self.emit("LedgerSealed", now, self.authority, 0, &[], &[])
     }
 
     pub fn grant(&mut self, wallet: Pubkey, permissions: u32, expires_at: i64, now: Moment) -> Vec<u8> {

@@ -4,10 +4,14 @@ use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::{AccountMeta, Instruction};
 use anchor_lang::solana_program::system_program;
 use anchor_lang::{InstructionData, ToAccountMetas};
+use counterfoil::instructions::ProofTarget;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::{Chain, Log, Model, Moment, START, event_authority, find_ledger, find_writer, writer_bytes};
+use super::{
+    Chain, Hash, Log, Model, Moment, START, event_authority, find_ledger, find_writer, sha256, subtree_levels,
+    writer_bytes,
+};
 
 pub struct Scene {
     pub chain: Chain,
@@ -49,6 +53,23 @@ impl Scene {
         scene.seed();
         scene.tick();
         scene
+    }
+
+    /// A ledger of 2^`level` equal leaves; the leaf, and the one proof that fits all of them.
+    pub fn perfect(level: u32) -> (Self, Hash, Vec<Hash>) {
+        let mut nodes = vec![sha256(&[b"leaf"])];
+        for height in 0..level as usize {
+            let node = nodes[height];
+            nodes.push(sha256(&[&[1], &node, &node]));
+        }
+        let root = nodes.pop().expect("the last");
+        let mut scene = Self::seeded(0, 1 << level, 1 << 20);
+        scene.ledger.entries = Log::empty();
+        scene.ledger.entries.append_subtree(level, root);
+        let newest = (scene.ledger.heads_written - 1) % 16;
+        scene.ledger.ring[newest as usize] = (1 << level, root);
+        scene.seed();
+        (scene, *nodes.first().unwrap_or(&root), nodes)
     }
 
     /// A ledger that is not there yet.
@@ -126,6 +147,73 @@ impl Scene {
         done.compute_units
     }
 
+    /// Appends subtrees as the authority; account and event are compared whole. Returns the compute units.
+    #[track_caller]
+    pub fn append_subtrees(&mut self, leaves: u64) -> u64 {
+        let authority = self.authority.insecure_clone();
+        self.append_subtrees_as(&authority, None, leaves)
+    }
+
+    #[track_caller]
+    pub fn append_subtrees_as(&mut self, appender: &Keypair, writer: Option<Pubkey>, leaves: u64) -> u64 {
+        let (size, hashes) = (self.ledger.entries.size, self.subtree_hashes(leaves));
+        let instruction = self.append_subtrees_instruction(&appender.pubkey(), writer, size, leaves, &hashes);
+        let done = self.chain.succeed(instruction, &[appender]);
+        assert_eq!(done.event, self.ledger.append_subtrees(appender.pubkey(), leaves, &hashes, self.now));
+        self.expect_model();
+        self.tick();
+        done.compute_units
+    }
+
+    /// Any hashes, as many as the next `leaves` leaves have subtrees.
+    pub fn subtree_hashes(&self, leaves: u64) -> Vec<Hash> {
+        let size = self.ledger.entries.size;
+        let count = subtree_levels(size, leaves).len() as u32;
+        (0..count).map(|number| sha256(&[b"subtree", &size.to_le_bytes(), &number.to_le_bytes()])).collect()
+    }
+
+    /// Offers the authority to a wallet; account and event are compared whole. Returns the compute units.
+    #[track_caller]
+    pub fn propose(&mut self, pending_authority: &Pubkey) -> u64 {
+        let instruction = self.propose_instruction(pending_authority);
+        let event = self.ledger.propose(*pending_authority, self.now);
+        let authority = self.authority.insecure_clone();
+        self.expect_done(instruction, &authority, &event)
+    }
+
+    /// Accepts as the wallet to which the authority was offered, which is the scene's authority from then on.
+    #[track_caller]
+    pub fn accept(&mut self, wallet: &Keypair) -> u64 {
+        let instruction = self.accept_instruction(&wallet.pubkey());
+        let event = self.ledger.accept(self.now);
+        self.authority = wallet.insecure_clone();
+        self.expect_done(instruction, wallet, &event)
+    }
+
+    #[track_caller]
+    pub fn disallow_subtrees(&mut self) -> u64 {
+        let event = self.ledger.disallow_subtrees(self.now);
+        let authority = self.authority.insecure_clone();
+        self.expect_done(self.disallow_subtrees_instruction(), &authority, &event)
+    }
+
+    #[track_caller]
+    pub fn seal_ledger(&mut self) -> u64 {
+        let instruction = self.seal_instruction(self.ledger.entries.size);
+        let event = self.ledger.seal(self.now);
+        let authority = self.authority.insecure_clone();
+        self.expect_done(instruction, &authority, &event)
+    }
+
+    #[track_caller]
+    fn expect_done(&mut self, instruction: Instruction, signer: &Keypair, event: &[u8]) -> u64 {
+        let done = self.chain.succeed(instruction, &[signer]);
+        assert_eq!(done.event, event);
+        self.expect_model();
+        self.tick();
+        done.compute_units
+    }
+
     pub fn create_instruction(&self) -> Instruction {
         let accounts = counterfoil::accounts::CreateLedger {
             payer: self.authority.pubkey(),
@@ -154,6 +242,72 @@ impl Scene {
             program: counterfoil::ID,
         };
         instruction(&accounts, &counterfoil::instruction::Append { expected_size, entries: entries.to_vec() })
+    }
+
+    pub fn append_subtrees_instruction(
+        &self,
+        appender: &Pubkey,
+        writer: Option<Pubkey>,
+        expected_size: u64,
+        leaves: u64,
+        hashes: &[Hash],
+    ) -> Instruction {
+        let accounts = counterfoil::accounts::AppendSubtrees {
+            appender: *appender,
+            ledger: self.ledger.address,
+            writer,
+            event_authority: event_authority(),
+            program: counterfoil::ID,
+        };
+        let hashes = hashes.to_vec();
+        instruction(&accounts, &counterfoil::instruction::AppendSubtrees { expected_size, leaves, hashes })
+    }
+
+    pub fn propose_instruction(&self, pending_authority: &Pubkey) -> Instruction {
+        let accounts = counterfoil::accounts::ProposeAuthority {
+            authority: self.authority.pubkey(),
+            ledger: self.ledger.address,
+            event_authority: event_authority(),
+            program: counterfoil::ID,
+        };
+        let pending_authority = *pending_authority;
+        instruction(&accounts, &counterfoil::instruction::ProposeAuthority { pending_authority })
+    }
+
+    pub fn accept_instruction(&self, wallet: &Pubkey) -> Instruction {
+        let accounts = counterfoil::accounts::AcceptAuthority {
+            pending_authority: *wallet,
+            ledger: self.ledger.address,
+            event_authority: event_authority(),
+            program: counterfoil::ID,
+        };
+        instruction(&accounts, &counterfoil::instruction::AcceptAuthority {})
+    }
+
+    pub fn disallow_subtrees_instruction(&self) -> Instruction {
+        let accounts = counterfoil::accounts::DisallowSubtrees {
+            authority: self.authority.pubkey(),
+            ledger: self.ledger.address,
+            event_authority: event_authority(),
+            program: counterfoil::ID,
+        };
+        instruction(&accounts, &counterfoil::instruction::DisallowSubtrees {})
+    }
+
+    pub fn seal_instruction(&self, expected_size: u64) -> Instruction {
+        let accounts = counterfoil::accounts::SealLedger {
+            authority: self.authority.pubkey(),
+            ledger: self.ledger.address,
+            event_authority: event_authority(),
+            program: counterfoil::ID,
+        };
+        instruction(&accounts, &counterfoil::instruction::SealLedger { expected_size })
+    }
+
+    pub fn verify_instruction(&self, leaf_hash: Hash, index: u64, target: ProofTarget, proof: &[Hash]) -> Instruction {
+        let accounts = counterfoil::accounts::VerifyInclusion { ledger: self.ledger.address };
+        let proof = proof.to_vec();
+        instruction(&accounts, &counterfoil::instruction::VerifyInclusion { leaf_hash, index, target, proof })
     }
 
     pub fn grant_instruction(&self, wallet: &Pubkey, permissions: u32, expires_at: i64) -> Instruction {
