@@ -10,6 +10,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("counterfoil-core", &["merkle-log"]),
     ("counterfoil-sbf-builtins", &[]),
     ("counterfoil", &["counterfoil-core", "counterfoil-sbf-builtins", "merkle-log"]),
+    ("gate", &["counterfoil-sbf-builtins", "merkle-log"]),
     ("counterfoil-client", &["counterfoil-core", "merkle-log"]),
     ("counterfoil-store", &["counterfoil-core", "merkle-log"]),
     ("counterfoil-service", &[]),

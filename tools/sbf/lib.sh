@@ -12,6 +12,10 @@ sbf_home=${COUNTERFOIL_SBF_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/counterfoil/sbf
 # shellcheck disable=SC2034
 target_dir=${CARGO_TARGET_DIR:-$root/target}
 
+# The programs by their crates' names, and where each lies.
+# shellcheck disable=SC2034
+declare -rA PROGRAM_FOLDERS=([counterfoil]=programs/counterfoil [gate]=examples/gate)
+
 die() {
   printf '%s: %s\n' "tools/sbf/$(basename "$0")" "$*" >&2
   exit 1
