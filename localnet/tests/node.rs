@@ -81,7 +81,9 @@ fn deploys_programs_at_their_addresses_under_the_upgradeable_loader() {
     let programs = [Keypair::new().pubkey(), OURS.parse().expect("an address")];
     let flags = programs.iter().flat_map(|id| ["--program".to_owned(), program_arg(id, RELEASE)]);
     let node = Node::start(flags.chain(["--upgrade-authority".to_owned(), authority.to_string()]));
-    let account = |key: &Pubkey| node.call("getAccountInfo", json!([key.to_string(), {"encoding": "base64"}]));
+    // A deployment is a transaction like any other: a validator finalizes it some slots later.
+    let options = json!({"encoding": "base64", "commitment": "confirmed"});
+    let account = |key: &Pubkey| node.call("getAccountInfo", json!([key.to_string(), options]));
 
     let loader: Pubkey = UPGRADEABLE_LOADER.parse().expect("an address");
     let elf = fs::read(RELEASE).expect("a program");

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::stack::{expect_success, program, text, wait_until};
+use crate::stack::{expect_success, program, text, validator_name, wait_until};
 
 #[test]
 fn dev_starts_everything_and_leaves_nothing_behind() {
@@ -35,7 +35,18 @@ fn start_and_end_by(signal: Signal) {
     let _ = Command::new("chmod").arg("755").arg(&folder).status().unwrap();
     let (data, ready) = (folder.join("data"), folder.join("ready.json"));
     let dev = Command::new(program("counterfoil"))
-        .args(["dev", "--api-port", "0", "--rpc-port", "0", "--data"])
+        .args([
+            "dev",
+            "--validator",
+            &validator_name(),
+            "--slot-ms",
+            "100",
+            "--api-port",
+            "0",
+            "--rpc-port",
+            "0",
+            "--data",
+        ])
         .env_remove("DATABASE_URL")
         .arg(&data)
         .arg("--ready-file")
@@ -49,20 +60,27 @@ fn start_and_end_by(signal: Signal) {
         assert_eq!(dev.0.try_wait().unwrap(), None, "dev ended");
         serde_json::from_str(&fs::read_to_string(&ready).ok()?).ok()
     });
-    let cli = |arguments: &[&str]| {
-        let output = Command::new(program("counterfoil"))
+    let run = |arguments: &[&str]| {
+        Command::new(program("counterfoil"))
             .args(arguments)
             .env("COUNTERFOIL_RPC", addresses["rpc_url"].as_str().unwrap())
             .env("COUNTERFOIL_API", addresses["api_url"].as_str().unwrap())
             .env("COUNTERFOIL_WALLET", addresses["wallet"].as_str().unwrap())
             .output()
-            .unwrap();
+            .unwrap()
+    };
+    let cli = |arguments: &[&str]| {
+        let output = run(arguments);
         expect_success(&output);
         text(&output.stdout).trim().to_owned()
     };
     let ledger = cli(&["ledger", "create"]);
     cli(&["append", &ledger, "hello"]);
-    cli(&["audit", &ledger]);
+    // What is audited is finalized, which takes a validator 31 slots.
+    wait_until("the audit passes with the entry", || {
+        let output = run(&["audit", &ledger]);
+        (output.status.success() && text(&output.stdout).contains("1 entries")).then_some(())
+    });
 
     let pid = rustix::process::Pid::from_raw(dev.0.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();

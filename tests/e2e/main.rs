@@ -1,6 +1,7 @@
 //! The built programs on a local chain: one chain and one PostgreSQL server for all tests.
 //!
-//! `make build` first. With ANCHOR_PROVIDER_URL and ANCHOR_WALLET set, as `anchor test` does, that node and that
+//! `make build` first. COUNTERFOIL_VALIDATOR=agave takes Agave's validator for the chain, once tools/agave/build has
+//! built it: `make test-agave`. With ANCHOR_PROVIDER_URL and ANCHOR_WALLET set, as `anchor test` does, that node and that
 //! wallet are used in place of our own local chain.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
 

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The length of the local chain's slots.
+const SLOT_MS: &str = "100";
 
 /// What all tests share; it ends with the process, whose end closes the services' standard input.
 pub struct Stack {
@@ -64,6 +66,24 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// Which validator plays the chain where there is none yet: what `counterfoil dev --validator` takes.
+pub fn validator_name() -> String {
+    env::var("COUNTERFOIL_VALIDATOR").unwrap_or_else(|_| "surfpool".to_owned())
+}
+
+fn validator() -> Command {
+    match validator_name().as_str() {
+        "surfpool" => Command::new(program("counterfoil-localnet")),
+        "agave" => {
+            // One of its threads spins: what has something to do goes first.
+            let mut command = Command::new("nice");
+            command.arg(program("counterfoil-agave"));
+            command
+        }
+        other => panic!("COUNTERFOIL_VALIDATOR is {other:?}: \"surfpool\" or \"agave\" is wanted"),
+    }
+}
+
 impl Stack {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -78,8 +98,13 @@ impl Stack {
                 let idl = include_str!("../../idls/counterfoil.json");
                 let idl: Value = serde_json::from_str(idl).unwrap();
                 let so = concat!(env!("CARGO_MANIFEST_DIR"), "/../programs/counterfoil/release/counterfoil.so");
-                let mut command = Command::new(program("counterfoil-localnet"));
-                command.args(["--slot-ms", "100", "--program", &format!("{}={so}", idl["address"].as_str().unwrap())]);
+                let mut command = validator();
+                command.args([
+                    "--slot-ms",
+                    SLOT_MS,
+                    "--program",
+                    &format!("{}={so}", idl["address"].as_str().unwrap()),
+                ]);
                 command.arg("--wallet").arg(&wallets.authority);
                 let chain = Service::start(command);
                 let rpc = chain.ready["rpc_url"].as_str().unwrap().to_owned();
@@ -103,10 +128,19 @@ impl Stack {
         let address = make_key(&path);
         let call =
             json!({"jsonrpc": "2.0", "id": 1, "method": "requestAirdrop", "params": [address, 10_000_000_000_u64]});
-        let answer: Value =
-            reqwest::blocking::Client::new().post(&self.rpc).json(&call).send().unwrap().json().unwrap();
-        assert!(answer["result"].is_string(), "{answer}");
+        assert!(self.call(&call)["result"].is_string());
+        // A validator gives it with a transaction like any other, which has to be confirmed first.
+        let balance = json!({"jsonrpc": "2.0", "id": 1, "method": "getBalance",
+                             "params": [address, {"commitment": "confirmed"}]});
+        wait_until("the airdrop", || (self.call(&balance)["result"]["value"].as_u64()? > 0).then_some(()));
         (path, address)
+    }
+
+    fn call(&self, request: &Value) -> Value {
+        let answer: Value =
+            reqwest::blocking::Client::new().post(&self.rpc).json(request).send().unwrap().json().unwrap();
+        assert!(answer["error"].is_null(), "{answer}");
+        answer
     }
 
     /// `counterfoil` with the authority's wallet.

@@ -11,7 +11,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use counterfoil_service::{StopSignals, log_to_stderr};
 use pgcluster::{Cluster, Durability};
 use serde::Deserialize;
@@ -46,12 +46,40 @@ pub struct Arguments {
     /// Port of the local chain's JSON-RPC; 0 for any free one.
     #[arg(long, default_value_t = 8899)]
     rpc_port: u16,
+    /// What plays the chain.
+    #[arg(long, value_enum, default_value_t = Validator::Surfpool)]
+    validator: Validator,
     /// Length of the local chain's slots in milliseconds.
     #[arg(long, default_value_t = 400)]
     slot_ms: u64,
     /// Once all answer, write their addresses to this file as JSON.
     #[arg(long)]
     ready_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Validator {
+    /// Light and quick; what was just sent counts as finalized at once.
+    Surfpool,
+    /// Agave's own, with real confirmations and finality; costs a core all the time. tools/agave/build builds it.
+    Agave,
+}
+
+impl Validator {
+    /// Both take the same arguments and say the same.
+    fn command(self) -> anyhow::Result<Command> {
+        match self {
+            Self::Surfpool => Ok(Command::new(sibling("counterfoil-localnet")?)),
+            Self::Agave => {
+                let path = sibling("counterfoil-agave")
+                    .context("Agave's validator is not built with the others: run tools/agave/build in the clone")?;
+                // One of its threads spins: what has something to do goes first.
+                let mut command = Command::new("nice");
+                command.arg(path);
+                Ok(command)
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -107,7 +135,7 @@ async fn start(
     let program = folder.join("counterfoil.so");
     fs::write(&program, PROGRAM).with_context(|| format!("cannot write {}", program.display()))?;
     eprintln!("starting a local chain ...");
-    let mut localnet = sibling("counterfoil-localnet")?;
+    let mut localnet = arguments.validator.command()?;
     localnet.args(["--slot-ms", &arguments.slot_ms.to_string()]);
     localnet.arg("--wallet").arg(&wallet);
     localnet.arg("--program").arg(format!("{}={}", options.program(), program.display()));
@@ -129,13 +157,13 @@ async fn start(
         }
     };
     eprintln!("starting the indexer ...");
-    let mut indexer = sibling("counterfoil-indexer")?;
+    let mut indexer = Command::new(sibling("counterfoil-indexer")?);
     indexer.args(["--rpc", &chain.rpc_url, "--ws", &chain.ws_url, "--listen", "127.0.0.1:0"]);
     indexer.args(["--program", &options.program().to_string()]).env("DATABASE_URL", &database_url);
     let indexer: Service = tree.spawn("indexer", indexer).await?;
 
     eprintln!("starting the API ...");
-    let mut api = sibling("counterfoil-api")?;
+    let mut api = Command::new(sibling("counterfoil-api")?);
     api.args(["--listen", &format!("127.0.0.1:{}", arguments.api_port)]).env("DATABASE_URL", &database_url);
     let api: Service = tree.spawn("api", api).await?;
 
@@ -249,11 +277,11 @@ impl Tree {
 }
 
 /// A program of ours that was built or installed beside this one.
-fn sibling(name: &str) -> anyhow::Result<Command> {
+fn sibling(name: &str) -> anyhow::Result<PathBuf> {
     let this = env::current_exe().context("cannot tell where this program is")?;
     let path = this.with_file_name(name);
     ensure!(path.is_file(), "{name} is not beside {}: build or install all programs together", this.display());
-    Ok(Command::new(path))
+    Ok(path)
 }
 
 /// Makes the folder, or takes one that an earlier `dev` made; it is ours alone as long as the lock lives.

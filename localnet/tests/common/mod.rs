@@ -76,7 +76,13 @@ impl Node {
 }
 
 impl Drop for Node {
+    /// Asks it to end, so that it can clean up after itself.
     fn drop(&mut self) {
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < DEADLINE {
+            let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+            std::thread::sleep(Duration::from_millis(20));
+        }
         // It has usually ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
