@@ -5,5 +5,6 @@ mod event;
 mod history;
 mod no_panic;
 mod receipt;
+#[path = "../../../merkle-log/tests/log/seed.rs"]
 mod seed;
 mod state;

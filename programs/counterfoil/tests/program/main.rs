@@ -8,10 +8,16 @@ mod authority;
 mod compute;
 mod create_ledger;
 mod disallow_subtrees;
+mod edges;
 mod errors;
 mod events;
 mod grant_writer;
+mod past;
 mod revoke_writer;
 mod seal_ledger;
+#[path = "../../../../crates/merkle-log/tests/log/seed.rs"]
+mod seed;
+mod sequences;
 mod setup;
+mod substitution;
 mod verify_inclusion;

@@ -6,35 +6,9 @@ use counterfoil::errors::CounterfoilError;
 use counterfoil::instructions::ProofTarget;
 use solana_instruction::error::InstructionError;
 
-use super::setup::{Hash, Scene, anchor, leaf, meta, naive_root, refused_by};
+use super::setup::{Hash, Scene, anchor, leaf, meta, naive_proof, naive_root, peak_proof, refused_by};
 
 const TARGETS: [ProofTarget; 2] = [ProofTarget::CurrentHead, ProofTarget::Peak];
-
-/// RFC 6962 section 2.1.1, word by word.
-fn naive_proof(index: usize, leaves: &[Hash]) -> Vec<Hash> {
-    if leaves.len() <= 1 {
-        return Vec::new();
-    }
-    let split = leaves.len().next_power_of_two() / 2;
-    let (left, right) = leaves.split_at(split);
-    let (mut proof, sibling) =
-        if index < split { (naive_proof(index, left), right) } else { (naive_proof(index - split, right), left) };
-    proof.push(naive_root(sibling));
-    proof
-}
-
-/// The proof within the perfect subtree of the frontier that covers the index.
-fn peak_proof(index: usize, leaves: &[Hash]) -> Vec<Hash> {
-    let mut start = 0;
-    for level in (0..usize::BITS).rev().filter(|level| leaves.len() >> level & 1 == 1) {
-        let end = start + (1 << level);
-        if index < end {
-            return naive_proof(index - start, &leaves[start..end]);
-        }
-        start = end;
-    }
-    panic!("no peak covers {index}")
-}
 
 fn proof(target: ProofTarget, index: usize, leaves: &[Hash]) -> Vec<Hash> {
     match target {

@@ -36,6 +36,32 @@ pub fn naive_root(leaves: &[Hash]) -> Hash {
     }
 }
 
+/// RFC 6962 section 2.1.1, word by word.
+pub fn naive_proof(index: usize, leaves: &[Hash]) -> Vec<Hash> {
+    if leaves.len() <= 1 {
+        return Vec::new();
+    }
+    let split = leaves.len().next_power_of_two() / 2;
+    let (left, right) = leaves.split_at(split);
+    let (mut proof, sibling) =
+        if index < split { (naive_proof(index, left), right) } else { (naive_proof(index - split, right), left) };
+    proof.push(naive_root(sibling));
+    proof
+}
+
+/// The proof within the perfect subtree of the frontier that covers the index.
+pub fn peak_proof(index: usize, leaves: &[Hash]) -> Vec<Hash> {
+    let mut start = 0;
+    for level in (0..usize::BITS).rev().filter(|level| leaves.len() >> level & 1 == 1) {
+        let end = start + (1 << level);
+        if index < end {
+            return naive_proof(index - start, &leaves[start..end]);
+        }
+        start = end;
+    }
+    panic!("no peak covers {index}")
+}
+
 /// A log as a pile of perfect subtrees, the largest at the bottom.
 #[derive(Clone, Debug)]
 pub struct Log {

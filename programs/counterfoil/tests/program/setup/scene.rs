@@ -2,15 +2,12 @@
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::{AccountMeta, Instruction};
-use anchor_lang::solana_program::system_program;
-use anchor_lang::{InstructionData, ToAccountMetas};
 use counterfoil::instructions::ProofTarget;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 use super::{
-    Chain, Hash, Log, Model, Moment, START, event_authority, find_ledger, find_writer, sha256, subtree_levels,
-    writer_bytes,
+    Chain, Hash, Log, Model, Moment, START, find_ledger, find_writer, instruction, sha256, subtree_levels, writer_bytes,
 };
 
 pub struct Scene {
@@ -37,7 +34,15 @@ impl Scene {
     /// A ledger of any size, with `event_seq` events.
     pub fn seeded(flags: u32, size: u64, event_seq: u64) -> Self {
         let mut scene = Self::before(flags);
-        let ledger = &mut scene.ledger;
+        scene.reseed(size, event_seq);
+        scene
+    }
+
+    /// Makes the ledger one of any size, with `event_seq` events.
+    pub fn reseed(&mut self, size: u64, event_seq: u64) {
+        let ledger = &mut self.ledger;
+        ledger.leaves_by_subtree = 0;
+        ledger.ring = [(0, [0; 32]); 16];
         ledger.heads_written = size.min(event_seq - 1);
         for back in 1..ledger.heads_written.min(16) {
             let slot = ((ledger.heads_written - 1 - back) % 16) as usize;
@@ -48,11 +53,10 @@ impl Scene {
         if let Some(others) = ledger.heads_written.checked_sub(1) {
             ledger.heads_written = others;
             ledger.push_head();
-            ledger.appended = scene.now;
+            ledger.appended = self.now;
         }
-        scene.seed();
-        scene.tick();
-        scene
+        self.seed();
+        self.tick();
     }
 
     /// A ledger of 2^`level` equal leaves; the leaf, and the one proof that fits all of them.
@@ -215,16 +219,7 @@ impl Scene {
     }
 
     pub fn create_instruction(&self) -> Instruction {
-        let accounts = counterfoil::accounts::CreateLedger {
-            payer: self.authority.pubkey(),
-            creator: self.authority.pubkey(),
-            ledger: self.ledger.address,
-            system_program: system_program::ID,
-            event_authority: event_authority(),
-            program: counterfoil::ID,
-        };
-        let data = counterfoil::instruction::CreateLedger { id: self.ledger.id, flags: self.ledger.flags };
-        instruction(&accounts, &data)
+        instruction::create_ledger(&self.authority.pubkey(), &self.ledger.address, self.ledger.id, self.ledger.flags)
     }
 
     pub fn append_instruction(
@@ -234,14 +229,7 @@ impl Scene {
         expected_size: Option<u64>,
         entries: &[Vec<u8>],
     ) -> Instruction {
-        let accounts = counterfoil::accounts::Append {
-            appender: *appender,
-            ledger: self.ledger.address,
-            writer,
-            event_authority: event_authority(),
-            program: counterfoil::ID,
-        };
-        instruction(&accounts, &counterfoil::instruction::Append { expected_size, entries: entries.to_vec() })
+        instruction::append(appender, &self.ledger.address, writer, expected_size, entries)
     }
 
     pub fn append_subtrees_instruction(
@@ -252,91 +240,37 @@ impl Scene {
         leaves: u64,
         hashes: &[Hash],
     ) -> Instruction {
-        let accounts = counterfoil::accounts::AppendSubtrees {
-            appender: *appender,
-            ledger: self.ledger.address,
-            writer,
-            event_authority: event_authority(),
-            program: counterfoil::ID,
-        };
-        let hashes = hashes.to_vec();
-        instruction(&accounts, &counterfoil::instruction::AppendSubtrees { expected_size, leaves, hashes })
-    }
-
-    pub fn propose_instruction(&self, pending_authority: &Pubkey) -> Instruction {
-        let accounts = counterfoil::accounts::ProposeAuthority {
-            authority: self.authority.pubkey(),
-            ledger: self.ledger.address,
-            event_authority: event_authority(),
-            program: counterfoil::ID,
-        };
-        let pending_authority = *pending_authority;
-        instruction(&accounts, &counterfoil::instruction::ProposeAuthority { pending_authority })
-    }
-
-    pub fn accept_instruction(&self, wallet: &Pubkey) -> Instruction {
-        let accounts = counterfoil::accounts::AcceptAuthority {
-            pending_authority: *wallet,
-            ledger: self.ledger.address,
-            event_authority: event_authority(),
-            program: counterfoil::ID,
-        };
-        instruction(&accounts, &counterfoil::instruction::AcceptAuthority {})
-    }
-
-    pub fn disallow_subtrees_instruction(&self) -> Instruction {
-        let accounts = counterfoil::accounts::DisallowSubtrees {
-            authority: self.authority.pubkey(),
-            ledger: self.ledger.address,
-            event_authority: event_authority(),
-            program: counterfoil::ID,
-        };
-        instruction(&accounts, &counterfoil::instruction::DisallowSubtrees {})
-    }
-
-    pub fn seal_instruction(&self, expected_size: u64) -> Instruction {
-        let accounts = counterfoil::accounts::SealLedger {
-            authority: self.authority.pubkey(),
-            ledger: self.ledger.address,
-            event_authority: event_authority(),
-            program: counterfoil::ID,
-        };
-        instruction(&accounts, &counterfoil::instruction::SealLedger { expected_size })
-    }
-
-    pub fn verify_instruction(&self, leaf_hash: Hash, index: u64, target: ProofTarget, proof: &[Hash]) -> Instruction {
-        let accounts = counterfoil::accounts::VerifyInclusion { ledger: self.ledger.address };
-        let proof = proof.to_vec();
-        instruction(&accounts, &counterfoil::instruction::VerifyInclusion { leaf_hash, index, target, proof })
+        instruction::append_subtrees(appender, &self.ledger.address, writer, expected_size, leaves, hashes)
     }
 
     pub fn grant_instruction(&self, wallet: &Pubkey, permissions: u32, expires_at: i64) -> Instruction {
-        let accounts = counterfoil::accounts::GrantWriter {
-            payer: self.authority.pubkey(),
-            authority: self.authority.pubkey(),
-            ledger: self.ledger.address,
-            writer: find_writer(&self.ledger.address, wallet).0,
-            system_program: system_program::ID,
-            event_authority: event_authority(),
-            program: counterfoil::ID,
-        };
-        instruction(&accounts, &counterfoil::instruction::GrantWriter { wallet: *wallet, permissions, expires_at })
+        let authority = self.authority.pubkey();
+        instruction::grant_writer(&authority, &self.ledger.address, wallet, permissions, expires_at)
     }
 
     pub fn revoke_instruction(&self, writer: &Pubkey) -> Instruction {
-        let accounts = counterfoil::accounts::RevokeWriter {
-            authority: self.authority.pubkey(),
-            ledger: self.ledger.address,
-            writer: *writer,
-            event_authority: event_authority(),
-            program: counterfoil::ID,
-        };
-        instruction(&accounts, &counterfoil::instruction::RevokeWriter {})
+        instruction::revoke_writer(&self.authority.pubkey(), &self.ledger.address, writer)
     }
-}
 
-fn instruction(accounts: &impl ToAccountMetas, data: &impl InstructionData) -> Instruction {
-    Instruction { program_id: counterfoil::ID, accounts: accounts.to_account_metas(None), data: data.data() }
+    pub fn propose_instruction(&self, pending_authority: &Pubkey) -> Instruction {
+        instruction::propose_authority(&self.authority.pubkey(), &self.ledger.address, pending_authority)
+    }
+
+    pub fn accept_instruction(&self, wallet: &Pubkey) -> Instruction {
+        instruction::accept_authority(wallet, &self.ledger.address)
+    }
+
+    pub fn disallow_subtrees_instruction(&self) -> Instruction {
+        instruction::disallow_subtrees(&self.authority.pubkey(), &self.ledger.address)
+    }
+
+    pub fn seal_instruction(&self, expected_size: u64) -> Instruction {
+        instruction::seal_ledger(&self.authority.pubkey(), &self.ledger.address, expected_size)
+    }
+
+    pub fn verify_instruction(&self, leaf: Hash, index: u64, target: ProofTarget, proof: &[Hash]) -> Instruction {
+        instruction::verify_inclusion(&self.ledger.address, leaf, index, target, proof)
+    }
 }
 
 /// One account of an instruction, to be changed.
