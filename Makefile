@@ -1,6 +1,6 @@
 # What can be done here. CONTRIBUTING.md says when.
 
-.PHONY: help demo test setup build lint program program-check bench bench-log bench-chain
+.PHONY: help demo test setup build lint program program-check bench bench-log bench-chain bench-compute
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -31,10 +31,13 @@ program-check: ## Fails when the committed program or IDL is not what the source
 	tools/sbf/setup
 	tools/sbf/release --check
 
-bench: bench-log bench-chain ## Measures, beside peers; writes target/bench/*.jsonl.
+bench: bench-log bench-chain bench-compute ## Measures, beside peers; writes target/bench/*.jsonl.
 
 bench-log: ## Leaves per second and proofs per second, beside ct-merkle.
 	cargo bench --locked -p merkle-log
 
 bench-chain: ## Records per second from a local chain into PostgreSQL.
 	bench/chain
+
+bench-compute: ## Compute units, account sizes and rent, beside SPL account compression.
+	bench/compute/run

@@ -1,0 +1,1 @@
+//! Names what `build` builds, so that the lock file pins it.
