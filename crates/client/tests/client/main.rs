@@ -4,6 +4,7 @@ mod batch;
 mod decode;
 mod interface;
 mod listing;
+mod shared;
 
 use counterfoil_core::event::EVENT_TAG;
 use counterfoil_core::{Event, EventBody, EventHeader, LedgerId, Wallet};

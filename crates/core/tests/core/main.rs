@@ -7,4 +7,5 @@ mod no_panic;
 mod receipt;
 #[path = "../../../merkle-log/tests/log/seed.rs"]
 mod seed;
+mod shared;
 mod state;

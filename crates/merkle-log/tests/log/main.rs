@@ -7,6 +7,7 @@ mod no_panic;
 mod numbers;
 mod oracle;
 mod seed;
+mod shared;
 mod subtrees;
 mod tiles;
 mod vectors;

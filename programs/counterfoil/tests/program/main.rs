@@ -20,4 +20,5 @@ mod seed;
 mod sequences;
 mod setup;
 mod substitution;
+mod vectors;
 mod verify_inclusion;

@@ -6,7 +6,10 @@ mod model;
 mod scene;
 
 pub use chain::{Chain, Moment, anchor, custom, event_authority, find_ledger, find_writer, refused_by};
-pub use model::{Hash, Log, Model, leaf, naive_proof, naive_root, peak_proof, sha256, subtree_levels, writer_bytes};
+pub use model::{
+    Hash, Log, Model, leaf, naive_consistency, naive_proof, naive_root, peak_proof, sha256, subtree_levels,
+    writer_bytes,
+};
 pub use scene::{ID, Scene, meta};
 
 /// 2023-11-14, long after slot 0 and the clock's zero, which are what an unset field would hold.

@@ -49,6 +49,24 @@ pub fn naive_proof(index: usize, leaves: &[Hash]) -> Vec<Hash> {
     proof
 }
 
+/// RFC 6962 section 2.1.2, word by word: that the first `first` leaves are how the tree began.
+pub fn naive_consistency(first: usize, leaves: &[Hash]) -> Vec<Hash> {
+    fn subproof(first: usize, leaves: &[Hash], is_whole: bool) -> Vec<Hash> {
+        if first == leaves.len() {
+            return if is_whole { Vec::new() } else { vec![naive_root(leaves)] };
+        }
+        let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+        let (mut proof, sibling) = if first <= left.len() {
+            (subproof(first, left, is_whole), right)
+        } else {
+            (subproof(first - left.len(), right, false), left)
+        };
+        proof.push(naive_root(sibling));
+        proof
+    }
+    if first == 0 { Vec::new() } else { subproof(first, leaves, true) }
+}
+
 /// The proof within the perfect subtree of the frontier that covers the index.
 pub fn peak_proof(index: usize, leaves: &[Hash]) -> Vec<Hash> {
     let mut start = 0;
