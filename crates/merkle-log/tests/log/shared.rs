@@ -39,7 +39,7 @@ fn leaves_and_roots_are_the_shared_ones() {
     for leaf in vectors("leaves") {
         assert_eq!(hash_leaf(&bytes(text(&leaf, "entry"))).to_string(), text(&leaf, "leaf_hash"));
     }
-    let oracle = Oracle::dense(leaves().into_iter());
+    let oracle = Oracle::dense(leaves());
     for root in vectors("roots") {
         assert_eq!(oracle.root(number(&root, "size")).to_string(), text(&root, "root"));
     }
@@ -47,7 +47,7 @@ fn leaves_and_roots_are_the_shared_ones() {
 
 #[test]
 fn inclusion_proofs_hold_or_fail_as_the_shared_ones_say() {
-    let oracle = Oracle::dense(leaves().into_iter());
+    let oracle = Oracle::dense(leaves());
     for case in vectors("inclusion") {
         let head = TreeHead { size: size(number(&case, "size")), root: text(&case, "root").parse().expect("a root") };
         let leaf: LeafHash = text(&case, "leaf_hash").parse().expect("a leaf hash");
