@@ -18,6 +18,17 @@ use instructions::*;
 
 declare_id!("BNCzrkTu6NddRckZgzqSDshk9bGuWBzNtTTRKmkamkEL");
 
+// Read off the deployed bytes by explorers. Who deploys the program under an address of their own writes their own
+// contact here.
+#[cfg(not(feature = "no-entrypoint"))]
+solana_security_txt::security_txt! {
+    name: "Counterfoil",
+    project_url: "private",
+    contacts: "other:the security advisories of the repository that this was built from",
+    policy: "SECURITY.md in that repository: report privately, an answer within three working days",
+    preferred_languages: "en"
+}
+
 /// The program's instructions, each in a file of its own under `instructions/`.
 #[program]
 pub mod counterfoil {

@@ -13,6 +13,7 @@ mod errors;
 mod events;
 mod grant_writer;
 mod past;
+mod release;
 mod revoke_writer;
 mod seal_ledger;
 #[path = "../../../../crates/merkle-log/tests/log/seed.rs"]
