@@ -1,6 +1,6 @@
 # What can be done here. CONTRIBUTING.md says when.
 
-.PHONY: help demo test setup build lint program program-check bench bench-log bench-chain bench-compute
+.PHONY: help demo test test-agave anchor-test agave setup build lint program program-check bench bench-log bench-chain bench-compute
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -16,6 +16,16 @@ demo: ## Sets everything up and shows the whole way, tampering included. KEEP=1 
 
 test: build ## Sets everything up and runs all tests.
 	cargo test --locked --workspace
+
+agave: ## Builds Agave's validator once, into a cache outside the clone; minutes.
+	tools/agave/build
+
+test-agave: build ## The node's tests and the end-to-end tests on Agave's validator, with real finality.
+	node=$$(tools/agave/build) && COUNTERFOIL_LOCALNET=$$node cargo test --locked --workspace --test node -- --test-threads=1
+	COUNTERFOIL_VALIDATOR=agave cargo test --locked --workspace --test e2e
+
+anchor-test: setup ## The Anchor CLI builds the program and its IDL and runs the end-to-end tests on Agave's validator.
+	tools/anchor/test
 
 lint: ## Format, lints, documentation, dependencies, committed artefacts.
 	tools/lint
