@@ -1,12 +1,17 @@
 //! The program's instructions. A test holds them against the IDL.
 
-use counterfoil_core::{LedgerId, ProgramId, Wallet};
+use std::num::NonZeroUsize;
+
+use counterfoil_core::{LedgerId, ProgramId, SubtreeBatch, Wallet};
 use merkle_log::{Hash, LeafHash};
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 
 use crate::address::{self, key};
-use crate::batch::SubtreeBatch;
+
+/// The hashes that fit a transaction of one `append_subtrees` whose appender pays, with a limit and a price for compute
+/// units beside it.
+pub const SUBTREES_PER_TRANSACTION: NonZeroUsize = NonZeroUsize::new(27).expect("it is not zero");
 
 const SYSTEM_PROGRAM: [u8; 32] = [0; 32];
 

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
-mod batch;
 mod decode;
 mod error;
 pub mod idl;
@@ -14,7 +13,6 @@ mod send;
 mod source;
 mod watch;
 
-pub use batch::{SUBTREES_PER_TRANSACTION, SubtreeBatch, plan_subtrees};
 pub use decode::{InnerInstruction, TransactionRecord, decode};
 pub use error::ClientError;
 pub use keypair::read_keypair;

@@ -6,6 +6,7 @@
 extern crate alloc;
 
 pub mod account;
+mod batch;
 pub mod bytes;
 pub mod event;
 #[cfg(feature = "receipt")]
@@ -17,6 +18,7 @@ pub mod receipt;
 pub mod state;
 
 pub use account::{AccountError, LedgerAccount, LedgerHead};
+pub use batch::{SubtreeBatch, plan_subtrees};
 pub use event::{Event, EventBody, EventError, EventHeader};
 pub use key::{GenesisHash, LedgerId, ParseKeyError, ProgramId, Wallet};
 pub use state::{ApplyError, CheckError, CheckedHead, HeadMismatch, LedgerState, VerifiedAppend, VerifiedEntry};

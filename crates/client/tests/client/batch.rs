@@ -1,7 +1,9 @@
 //! The plan of batches of subtrees.
 
-use counterfoil_client::{SUBTREES_PER_TRANSACTION, instruction, plan_subtrees};
-use counterfoil_core::{LedgerId, ProgramId, Wallet};
+use std::num::NonZeroUsize;
+
+use counterfoil_client::instruction::{self, SUBTREES_PER_TRANSACTION};
+use counterfoil_core::{LedgerId, ProgramId, SubtreeBatch, Wallet, plan_subtrees};
 use merkle_log::{Hash, MAX_TREE_SIZE, Position, TreeSize, subtrees};
 use solana_instruction::Instruction;
 use solana_message::Message;
@@ -13,7 +15,8 @@ fn size(leaves: u64) -> TreeSize {
 
 /// How many batches a plan has; they follow each other, fit, and append the leaves.
 fn planned(start: u64, leaves: u64, most: usize) -> usize {
-    let plan = plan_subtrees(size(start), leaves, most).expect("room");
+    let at_most = NonZeroUsize::new(most).expect("not zero");
+    let plan: Vec<SubtreeBatch> = plan_subtrees(size(start), leaves, at_most).expect("room").collect();
     let mut next = start;
     let mut positions: Vec<Position> = Vec::new();
     for batch in &plan {
@@ -51,25 +54,26 @@ fn no_plan_has_fewer_batches() {
 fn a_million_leaves_take_one_transaction_from_any_size() {
     let most = (0..1 << 20).map(|start| subtrees(size(start), size(start + 1_000_000), 24).count()).max();
     assert_eq!(most, Some(26));
-    assert_eq!(planned(572_863, 1_000_000, SUBTREES_PER_TRANSACTION), 1);
+    assert_eq!(planned(572_863, 1_000_000, SUBTREES_PER_TRANSACTION.get()), 1);
     assert_eq!(planned(5 << 20, 1_000_000, 7), 1);
 }
 
 #[test]
 fn no_leaves_take_no_transaction_and_too_many_are_refused() {
     assert_eq!(planned(5, 0, 1), 0);
-    assert!(plan_subtrees(size(MAX_TREE_SIZE), 1, 27).is_err());
-    assert!(plan_subtrees(size(1), u64::MAX, 27).is_err());
+    assert!(plan_subtrees(size(MAX_TREE_SIZE), 1, SUBTREES_PER_TRANSACTION).is_err());
+    assert!(plan_subtrees(size(1), u64::MAX, SUBTREES_PER_TRANSACTION).is_err());
 }
 
 /// By a writer, whose grant is one address more than the authority needs.
 #[test]
 fn a_batch_and_a_compute_budget_fit_one_transaction() {
     let (program, ledger, wallet) = (ProgramId([0x11; 32]), LedgerId([0x22; 32]), Wallet([0x33; 32]));
-    let plan = plan_subtrees(size(1), u64::from(u32::MAX), SUBTREES_PER_TRANSACTION).expect("room");
-    let hashes = vec![Hash([7; 32]); plan[0].subtrees().count()];
-    assert_eq!(hashes.len(), SUBTREES_PER_TRANSACTION);
-    let append = instruction::append_subtrees(program, ledger, wallet, true, plan[0], &hashes);
+    let mut plan = plan_subtrees(size(1), u64::from(u32::MAX), SUBTREES_PER_TRANSACTION).expect("room");
+    let batch = plan.next().expect("a batch");
+    let hashes = vec![Hash([7; 32]); batch.subtrees().count()];
+    assert_eq!(hashes.len(), SUBTREES_PER_TRANSACTION.get());
+    let append = instruction::append_subtrees(program, ledger, wallet, true, batch, &hashes);
     let budget: Pubkey = "ComputeBudget111111111111111111111111111111".parse().expect("an address");
     let limit = Instruction { program_id: budget, accounts: Vec::new(), data: vec![2, 0, 0, 0, 0] };
     let price = Instruction { program_id: budget, accounts: Vec::new(), data: vec![3, 0, 0, 0, 0, 0, 0, 0, 0] };

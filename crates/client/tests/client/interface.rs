@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_client::instruction::ProofTarget;
-use counterfoil_client::{SUBTREES_PER_TRANSACTION, address, idl, instruction, plan_subtrees};
+use counterfoil_client::instruction::{ProofTarget, SUBTREES_PER_TRANSACTION};
+use counterfoil_client::{address, idl, instruction};
 use counterfoil_core::account::LEDGER_DISCRIMINATOR;
 use counterfoil_core::event::EVENT_TAG;
-use counterfoil_core::{Event, EventBody, EventHeader, LedgerId, ProgramId, Wallet};
+use counterfoil_core::{Event, EventBody, EventHeader, LedgerId, ProgramId, Wallet, plan_subtrees};
 use merkle_log::{Hash, LeafHash, TreeSize};
 use serde_json::{Value, json};
 use solana_instruction::{AccountMeta, Instruction};
@@ -203,7 +203,8 @@ fn append_subtrees_is_as_the_idl_describes_it() {
     for (start, leaves) in [(0, 1), (5, 12), (1 << 20, 1_000_000)] {
         for is_writer in [false, true] {
             let start = TreeSize::new(start).expect("in range");
-            let batch = plan_subtrees(start, leaves, SUBTREES_PER_TRANSACTION).expect("room")[0];
+            let mut plan = plan_subtrees(start, leaves, SUBTREES_PER_TRANSACTION).expect("room");
+            let batch = plan.next().expect("a batch");
             let hashes: Vec<Hash> = batch.subtrees().map(|subtree| Hash([subtree.level; 32])).collect();
             let mut known = vec![("appender", key(SIGNER)), ("ledger", Pubkey::new_from_array(LEDGER.0))];
             if is_writer {

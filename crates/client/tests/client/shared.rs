@@ -1,8 +1,8 @@
 //! The vectors that all implementations read, `docs/vectors/program.json`: addresses and instructions.
 
+use counterfoil_client::address;
 use counterfoil_client::instruction::{self, ProofTarget};
-use counterfoil_client::{address, plan_subtrees};
-use counterfoil_core::{LedgerId, ProgramId, Wallet};
+use counterfoil_core::{LedgerId, ProgramId, Wallet, plan_subtrees};
 use merkle_log::{Hash, TreeSize};
 use serde_json::Value;
 use solana_instruction::Instruction;
@@ -54,8 +54,10 @@ fn build(program: ProgramId, ledger: LedgerId, vectors: &Value, step: &Value) ->
         }
         "append_subtrees" => {
             let size = TreeSize::new(number(given, "expected_size")).expect("in range");
-            let plan = plan_subtrees(size, number(given, "leaves"), 27).expect("room");
-            instruction::append_subtrees(program, ledger, signer, is_writer, plan[0], &hashes(&given["hashes"]))
+            let mut plan =
+                plan_subtrees(size, number(given, "leaves"), instruction::SUBTREES_PER_TRANSACTION).expect("room");
+            let batch = plan.next().expect("a batch");
+            instruction::append_subtrees(program, ledger, signer, is_writer, batch, &hashes(&given["hashes"]))
         }
         "grant_writer" => {
             let (wallet, expires_at) = (number(given, "wallet"), number(given, "expires_at"));

@@ -1,11 +1,11 @@
-//! Planning how leaves go in by the hashes of their subtrees: in the fewest transactions.
+//! Planning how leaves go in by the hashes of their subtrees: in the fewest batches.
 
-use counterfoil_core::limits::MAX_SUBTREE_LEVEL;
-use merkle_log::{OutOfRange, Position, Subtrees, TreeSize, subtrees};
+use core::iter;
+use core::num::NonZeroUsize;
 
-/// The hashes that fit a transaction of one `append_subtrees` whose appender pays, with a limit and a price for compute
-/// units beside it.
-pub const SUBTREES_PER_TRANSACTION: usize = 27;
+use merkle_log::{OutOfRange, Subtrees, TreeSize, subtrees};
+
+use crate::limits::MAX_SUBTREE_LEVEL;
 
 /// The leaves of one `append_subtrees`. Made by [`plan_subtrees`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,20 +41,21 @@ impl SubtreeBatch {
 ///
 /// # Errors
 /// [`OutOfRange`] when the log would grow beyond [`merkle_log::MAX_TREE_SIZE`].
-///
-/// # Panics
-/// When `most` is 0.
-pub fn plan_subtrees(size: TreeSize, leaves: u64, most: usize) -> Result<Vec<SubtreeBatch>, OutOfRange> {
-    assert_ne!(most, 0, "a batch holds at least one hash");
-    let end = TreeSize::new(size.get().saturating_add(leaves))?;
-    let all: Vec<Position> = subtrees(size, end, MAX_SUBTREE_LEVEL).collect();
+pub fn plan_subtrees(
+    size: TreeSize,
+    leaves: u64,
+    most: NonZeroUsize,
+) -> Result<impl Iterator<Item = SubtreeBatch>, OutOfRange> {
+    let last = TreeSize::new(size.get().saturating_add(leaves))?;
+    let mut rest = subtrees(size, last, MAX_SUBTREE_LEVEL);
     let mut start = size;
-    all.chunks(most)
-        .map(|batch| {
-            let leaves: u64 = batch.iter().map(|subtree| 1 << subtree.level).sum();
-            let batch = SubtreeBatch { start, end: TreeSize::new(start.get().saturating_add(leaves))? };
-            start = batch.end;
-            Ok(batch)
-        })
-        .collect()
+    Ok(iter::from_fn(move || {
+        let leaves = rest.by_ref().take(most.get()).fold(0, |sum: u64, subtree| sum.saturating_add(1 << subtree.level));
+        if leaves == 0 {
+            return None;
+        }
+        // Within the run, whose end is in range.
+        let end = TreeSize::new(start.get().saturating_add(leaves)).ok()?;
+        Some(SubtreeBatch { start: core::mem::replace(&mut start, end), end })
+    }))
 }
