@@ -1,6 +1,6 @@
 # What can be done here. CONTRIBUTING.md says when.
 
-.PHONY: help demo test test-agave anchor-test agave setup build lint program program-check bench bench-log bench-chain bench-compute
+.PHONY: help demo test test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -27,13 +27,19 @@ test-agave: build ## The node's tests and the end-to-end tests on Agave's valida
 anchor-test: setup ## The Anchor CLI builds the program and its IDL and runs the end-to-end tests on Agave's validator.
 	tools/anchor/test
 
+soak: build ## 10,000 random sequences of instructions against the model; minutes. CASES= and SEED= change it.
+	CASES=$(or $(CASES),10000) cargo test --locked --workspace --test program sequences -- --nocapture
+
+fuzz: setup ## Fuzzes each target for SECONDS=60.
+	tools/fuzz $(or $(SECONDS),60)
+
 lint: ## Format, lints, documentation, dependencies, committed artefacts.
 	tools/lint
 
-program: ## Rebuilds the on-chain program and its IDL after a change.
+program: ## Rebuilds the on-chain programs and the IDL after a change.
 	tools/sbf/setup
-	tools/sbf/release
 	tools/sbf/idl
+	tools/sbf/release
 
 program-check: ## Fails when the committed program or IDL is not what the sources give.
 	tools/sbf/release --check-inputs
