@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use counterfoil_client::{Keypair, Rpc, Signer, idl, parse_rpc_url, read_keypair};
+use counterfoil_client::{Instruction, Keypair, Rpc, Signer, idl, parse_rpc_url, read_keypair, send};
 use counterfoil_core::{ProgramId, Wallet};
 
 use crate::api::Api;
@@ -59,6 +59,21 @@ impl Options {
     /// The API.
     pub fn api(&self) -> anyhow::Result<Api> {
         Api::new(&self.api_url)
+    }
+
+    /// Sends an instruction that the wallet in use signs, and says on standard error `what` was done.
+    ///
+    /// # Errors
+    /// As [`Self::wallet`] and [`send`].
+    pub async fn send(
+        &self,
+        what: &str,
+        instruction: impl FnOnce(ProgramId, Wallet) -> Instruction,
+    ) -> anyhow::Result<()> {
+        let wallet = self.wallet()?;
+        let sent = send(&self.rpc(), &wallet, instruction(self.program, wallet_of(&wallet))).await?;
+        eprintln!("{what} in slot {} by transaction {}", sent.slot, sent.signature);
+        Ok(())
     }
 
     /// The wallet's key.

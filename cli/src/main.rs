@@ -5,6 +5,7 @@ mod commands;
 mod context;
 mod heads;
 mod output;
+mod program;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,8 @@ enum Command {
     Receipt(commands::receipt::Arguments),
     /// Verifies a receipt against the chain. Exit code 0 only when verified.
     Verify(commands::verify::Arguments),
+    /// Says what the program at an address is: a release or not, and who can replace it.
+    Doctor,
     /// Downloads a whole ledger, recomputes it and compares it with the chain.
     Audit(commands::audit::Arguments),
 }
@@ -52,6 +55,7 @@ async fn main() -> ExitCode {
         Command::Append(arguments) => commands::append::run(&cli.options, arguments).await,
         Command::Receipt(arguments) => commands::receipt::run(&cli.options, arguments).await,
         Command::Verify(arguments) => commands::verify::run(&cli.options, arguments).await,
+        Command::Doctor => commands::doctor::run(&cli.options).await,
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
     };
     result.unwrap_or_else(|error| {

@@ -5,6 +5,7 @@
 //! wallet are used in place of our own local chain.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
 
+mod authority;
 mod dev;
 mod journey;
 mod naive;

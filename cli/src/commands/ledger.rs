@@ -1,4 +1,4 @@
-//! `counterfoil ledger create | show | list`, all straight from the chain.
+//! `counterfoil ledger`: what a ledger's authority does, and what the chain has, straight from the chain.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use counterfoil_client::{Source, address, instruction, send};
 use counterfoil_core::limits::ledger_flag;
-use counterfoil_core::{LedgerAccount, LedgerId};
+use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
 
 use crate::context::{Options, parse_id, wallet_of};
 use crate::output::time;
@@ -23,6 +23,44 @@ pub enum Command {
     },
     /// Lists all ledgers of the program.
     List,
+    /// Offers the authority to a wallet, in place of an older offer. It passes when that wallet accepts.
+    ProposeAuthority(ProposeAuthority),
+    /// Takes over the authority that was offered to the wallet in use.
+    AcceptAuthority {
+        /// The ledger.
+        ledger: LedgerId,
+    },
+    /// Ends appending by subtrees, for good. The wallet in use must be the authority.
+    DisallowSubtrees {
+        /// The ledger.
+        ledger: LedgerId,
+    },
+    /// Ends appending, for good. The wallet in use must be the authority.
+    Seal(Seal),
+}
+
+/// To whom.
+#[derive(Args)]
+pub struct ProposeAuthority {
+    /// The ledger.
+    ledger: LedgerId,
+    /// The wallet that may accept.
+    #[arg(id = "heir", value_name = "WALLET", required_unless_present = "nobody")]
+    heir: Option<Wallet>,
+    /// Take an offer back.
+    #[arg(long, conflicts_with = "heir")]
+    nobody: bool,
+}
+
+/// What to seal.
+#[derive(Args)]
+pub struct Seal {
+    /// The ledger.
+    ledger: LedgerId,
+    /// How many entries it has. With another count it is not sealed, so that no append that you have not seen is
+    /// sealed in; `counterfoil ledger show` says the count.
+    #[arg(long)]
+    size: u64,
 }
 
 /// How the ledger shall be.
@@ -52,6 +90,22 @@ pub async fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode
             let mut ledgers = options.rpc().fetch_ledgers().await?;
             ledgers.sort();
             ledgers.iter().for_each(|ledger| println!("{ledger}"));
+        }
+        Command::ProposeAuthority(ProposeAuthority { ledger, heir, nobody: _ }) => {
+            let offer = |program, authority| instruction::propose_authority(program, ledger, authority, heir);
+            let what = if heir.is_some() { "offered" } else { "taken back" };
+            options.send(what, offer).await?;
+        }
+        Command::AcceptAuthority { ledger } => {
+            options.send("accepted", |program, heir| instruction::accept_authority(program, ledger, heir)).await?;
+        }
+        Command::DisallowSubtrees { ledger } => {
+            let disallow = |program, authority| instruction::disallow_subtrees(program, ledger, authority);
+            options.send("disallowed for good", disallow).await?;
+        }
+        Command::Seal(Seal { ledger, size }) => {
+            let seal = |program, authority| instruction::seal_ledger(program, ledger, authority, size);
+            options.send("sealed for good", seal).await?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 pub mod append;
 pub mod audit;
 pub mod dev;
+pub mod doctor;
 pub mod ledger;
 pub mod receipt;
 pub mod verify;

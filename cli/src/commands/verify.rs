@@ -1,13 +1,12 @@
 //! `counterfoil verify FILE`: recomputes the receipt, then asks servers of the user's choice for the head.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use counterfoil_client::{ProgramInfo, Rpc, Source, fetch_program};
+use counterfoil_client::{ProgramInfo, Rpc};
 use counterfoil_core::LedgerAccount;
 use counterfoil_core::receipt::{LogKind, Receipt, Relation, VerifiedReceipt, relate};
 use merkle_log::{Root, TreeHead, TreeSize, verify_consistency};
@@ -19,15 +18,13 @@ use crate::commands::receipt;
 use crate::context::{Options, quorum};
 use crate::heads::{self, Reading};
 use crate::output::{printable, time};
+use crate::program;
 
 /// How often a server that is behind, or an API that is, is asked again, and after how long.
 const ATTEMPTS: u32 = 30;
 const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
 /// The API's codes for what its index will have later.
 const INDEX_IS_BEHIND: [&str; 3] = ["size_out_of_range", "not_checked_yet", "unknown_ledger"];
-
-/// The SHA-256 of the program that this version was released with.
-const RELEASED_PROGRAM: &str = include_str!("../../../programs/counterfoil/release/counterfoil.so.sha256");
 
 /// What to verify, against what.
 #[derive(Args)]
@@ -221,15 +218,9 @@ async fn online(
     check_program(&rpcs, verified.event().header.slot, report).await
 }
 
-/// All servers are asked: one alone could hide who can replace the program.
 async fn check_program(rpcs: &[Rpc], relied_on: u64, report: &mut Report) -> anyhow::Result<()> {
-    let mut programs = BTreeMap::new();
-    for rpc in rpcs {
-        match fetch_program(rpc).await {
-            Ok(program) => programs.entry(program).or_insert_with(Vec::new).push(rpc.name()),
-            Err(error) => report.warnings.push(error.to_string()),
-        }
-    }
+    let (programs, errors) = program::fetch(rpcs).await;
+    report.warnings.extend(errors.iter().map(ToString::to_string));
     ensure!(!programs.is_empty(), "no server told what the program is: {}", report.warnings.join("; "));
     if programs.len() > 1 {
         report.warnings.push("the servers say different things of the program:".to_owned());
@@ -349,15 +340,15 @@ async fn bridge(
 }
 
 fn describe_program(program: &ProgramInfo, servers: &str, relied_on: u64, report: &mut Report) {
-    let sha256 = merkle_log::Hash(program.sha256).to_string();
-    if RELEASED_PROGRAM.starts_with(&sha256) {
+    if program::is_released(program) {
         report
             .checked
             .push(format!("program {} is the one released with this version, says {servers}", program.program));
     } else {
         report.warnings.push(format!(
-            "program {} has SHA-256 {sha256}, says {servers}, which is not the one released with this version",
-            program.program
+            "program {} has SHA-256 {}, says {servers}, which is not the one released with this version",
+            program.program,
+            program::sha256(program),
         ));
     }
     if let Some(authority) = program.upgrade_authority {

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use counterfoil_client::{instruction, send};
+use counterfoil_client::instruction;
 use counterfoil_core::limits::{NEVER, permission};
 use counterfoil_core::{LedgerId, Wallet};
 use jiff::Timestamp;
 
-use crate::context::{Options, wallet_of};
+use crate::context::Options;
 
 /// What to do with a writer.
 #[derive(Subcommand)]
@@ -44,20 +44,19 @@ pub struct Grant {
 
 /// Runs it.
 pub async fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode> {
-    let key = options.wallet()?;
-    let authority = wallet_of(&key);
-    let program = options.program();
-    let (instruction, what) = match command {
+    match command {
         Command::Grant(Grant { ledger, wallet, subtrees, expires }) => {
             let permissions = permission::APPEND | if subtrees { permission::APPEND_SUBTREES } else { 0 };
             let expires_at = expires.map_or(NEVER, Timestamp::as_second);
-            (instruction::grant_writer(program, ledger, authority, wallet, permissions, expires_at), "granted")
+            let grant = |program, authority| {
+                instruction::grant_writer(program, ledger, authority, wallet, permissions, expires_at)
+            };
+            options.send("granted", grant).await?;
         }
         Command::Revoke { ledger, wallet } => {
-            (instruction::revoke_writer(program, ledger, authority, wallet), "revoked")
+            let revoke = |program, authority| instruction::revoke_writer(program, ledger, authority, wallet);
+            options.send("revoked", revoke).await?;
         }
-    };
-    let sent = send(&options.rpc(), &key, instruction).await?;
-    eprintln!("{what} in slot {} by transaction {}", sent.slot, sent.signature);
+    }
     Ok(ExitCode::SUCCESS)
 }

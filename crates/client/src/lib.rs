@@ -16,11 +16,12 @@ mod watch;
 pub use decode::{InnerInstruction, TransactionRecord, decode};
 pub use error::ClientError;
 pub use keypair::read_keypair;
-pub use program::{ProgramInfo, fetch_program};
+pub use program::{ProgramInfo, fetch_program, is_key};
 pub use rpc::{Rpc, parse_rpc_url};
 pub use send::{Sent, entries_that_fit, send};
 pub use source::{AccountAt, ListedTransaction, Source};
 pub use watch::watch_program;
 
+pub use solana_instruction::Instruction;
 pub use solana_keypair::Keypair;
 pub use solana_signer::Signer;

@@ -61,6 +61,12 @@ pub async fn fetch_program(rpc: &Rpc) -> Result<ProgramInfo, ClientError> {
     read_program_data(program, &data).ok_or_else(|| rpc.malformed("getAccountInfo", "a program without its data"))
 }
 
+/// Whether a single key signs for this wallet. Else only a program can, as it does for a multisig's vault.
+#[must_use]
+pub fn is_key(wallet: &Wallet) -> bool {
+    key(wallet.0).is_on_curve()
+}
+
 fn read_program_data(program: ProgramId, data: &[u8]) -> Option<ProgramInfo> {
     let mut reader = Reader::new(data);
     if reader.u32().ok()? != 3 {

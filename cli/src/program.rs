@@ -1,0 +1,31 @@
+//! What the servers of the user's choice say of the program itself.
+
+use std::collections::BTreeMap;
+
+use counterfoil_client::{ClientError, ProgramInfo, Rpc, Source, fetch_program};
+
+/// The SHA-256 of the program that this version was released with, and the file's name.
+const RELEASED_PROGRAM: &str = include_str!("../../programs/counterfoil/release/counterfoil.so.sha256");
+
+/// What the servers say, which servers say it, and the errors of those that say nothing. All are asked: one alone could
+/// hide who can replace the program.
+pub async fn fetch(rpcs: &[Rpc]) -> (BTreeMap<ProgramInfo, Vec<&str>>, Vec<ClientError>) {
+    let (mut programs, mut errors) = (BTreeMap::new(), Vec::new());
+    for rpc in rpcs {
+        match fetch_program(rpc).await {
+            Ok(program) => programs.entry(program).or_insert_with(Vec::new).push(rpc.name()),
+            Err(error) => errors.push(error),
+        }
+    }
+    (programs, errors)
+}
+
+/// Whether its bytes are those that this version was released with.
+pub fn is_released(program: &ProgramInfo) -> bool {
+    RELEASED_PROGRAM.starts_with(&sha256(program))
+}
+
+/// The SHA-256 of its bytes, lowercase hex.
+pub fn sha256(program: &ProgramInfo) -> String {
+    merkle_log::Hash(program.sha256).to_string()
+}

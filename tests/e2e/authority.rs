@@ -1,0 +1,56 @@
+//! What a ledger's authority does beyond granting, and what everybody can know of the program.
+
+use crate::stack::{expect_refusal, expect_success, index, stack, text, wait_until};
+
+#[test]
+fn the_authority_passes_and_ends_what_it_may_end_and_the_index_follows() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    let (heir, address) = stack.new_wallet();
+    let cli = |arguments: &[&str]| stack.cli(arguments);
+    let as_heir = |arguments: &[&str]| stack.cli_as(&heir, arguments);
+
+    expect_success(&cli(&["append", &ledger, "before"]));
+    expect_refusal(&as_heir(&["ledger", "accept-authority", &ledger]), "offered");
+    expect_success(&cli(&["ledger", "propose-authority", &ledger, &address]));
+    expect_success(&cli(&["ledger", "propose-authority", &ledger, "--nobody"]));
+    expect_refusal(&as_heir(&["ledger", "accept-authority", &ledger]), "offered");
+    expect_success(&cli(&["ledger", "propose-authority", &ledger, &address]));
+    expect_success(&as_heir(&["ledger", "accept-authority", &ledger]));
+    expect_refusal(&cli(&["append", &ledger, "too late"]), "may not append");
+
+    expect_success(&as_heir(&["append", &ledger, "after"]));
+    expect_success(&as_heir(&["ledger", "disallow-subtrees", &ledger]));
+    expect_refusal(&as_heir(&["ledger", "disallow-subtrees", &ledger]), "no subtrees");
+    // With the count that it had before: an append that was not seen is not sealed in.
+    expect_refusal(&as_heir(&["ledger", "seal", &ledger, "--size", "1"]), "not the expected one");
+    expect_success(&as_heir(&["ledger", "seal", &ledger, "--size", "2"]));
+    expect_refusal(&as_heir(&["append", &ledger, "one more"]), "sealed");
+
+    // Created, appended, proposed three times, accepted, appended, disallowed, sealed.
+    let body = wait_until("all events are checked", || {
+        let (_, body) = index.get(&format!("/v1/ledgers/{ledger}"));
+        (body["checked"]["event_head"]["size"] == "9").then_some(body)
+    });
+    assert_eq!(body["checked"]["head"]["size"], "2", "{body}");
+    let file = stack.folder.path().join("sealed.receipt.json");
+    let file = file.to_str().unwrap();
+    expect_success(&cli(&["receipt", &ledger, "1", "--out", file]));
+    expect_success(&cli(&["verify", file]));
+    expect_success(&cli(&["audit", &ledger]));
+    let shown = text(&cli(&["ledger", "show", &ledger]).stdout);
+    assert!(shown.contains("sealed") && shown.contains(&address), "{shown}");
+}
+
+#[test]
+fn doctor_knows_the_released_program_and_who_can_replace_it() {
+    let stack = stack();
+    let output = stack.cli(&["doctor"]);
+    expect_success(&output);
+    let said = text(&output.stdout);
+    assert!(said.contains("the program released with counterfoil"), "{said}");
+    assert!(said.contains("a single key"), "{said}");
+    // Another address, where no program is: the system program's own would be one.
+    let nowhere = stack.new_wallet().1;
+    expect_refusal(&stack.cli(&["doctor", "--program", &nowhere]), "no answer");
+}
