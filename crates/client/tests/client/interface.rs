@@ -335,3 +335,20 @@ fn addresses_and_errors_are_the_idls() {
     assert_eq!(idl::error_message(5_999), None);
     assert_eq!(idl::error_message(6_023), None);
 }
+
+#[test]
+fn the_protocol_document_lists_every_error_instruction_event_and_account() {
+    let (idl, document) = (committed(), include_str!("../../../../docs/protocol.md"));
+    for error in list(&idl, "errors") {
+        let text = |field: &str| error[field].as_str().expect("a text").to_owned();
+        let row = format!("| {} | {} | {} |", error["code"], text("name"), text("msg"));
+        assert!(document.contains(&row), "{row}");
+    }
+    for kind in ["instructions", "events", "accounts"] {
+        for item in list(&idl, kind) {
+            let discriminator: String =
+                bytes(&item["discriminator"]).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert!(document.contains(&format!("`{discriminator}`")), "{} {discriminator}", item["name"]);
+        }
+    }
+}
