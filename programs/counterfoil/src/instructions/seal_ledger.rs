@@ -1,5 +1,5 @@
-//! `seal_ledger`: nothing is appended or granted any more. The expected size keeps an append that the authority has not seen from
-//! being sealed in.
+//! `seal_ledger`: nothing is appended or granted any more. The expected size keeps an append that the authority has
+//! not seen from being sealed in.
 
 use anchor_lang::{Discriminator, prelude::*};
 use counterfoil_core::limits::ledger_flag;
