@@ -9,3 +9,4 @@ mod receipt;
 mod seed;
 mod shared;
 mod state;
+mod vectors;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::history::{AUTHORITY, History, ID, LEDGER, encode_leaf, leaf, path, root};
 
 /// The receipt of an entry as of the head and the event log's head that a history has after `events` events.
-fn receipt(history: &History, index: usize, events: usize) -> Receipt {
+pub fn receipt(history: &History, index: usize, events: usize) -> Receipt {
     receipt_at(history, index, history.size_after(events), events)
 }
 
@@ -33,7 +33,7 @@ fn receipt_at(history: &History, index: usize, size: usize, events: usize) -> Re
 }
 
 /// The event that committed an entry.
-fn covering(history: &History, index: usize) -> usize {
+pub fn covering(history: &History, index: usize) -> usize {
     let after = |event: &Event| event.header.size.get() as usize > index;
     history.events.iter().position(after).expect("an event that committed it")
 }
@@ -312,7 +312,7 @@ fn a_proof_that_leads_elsewhere_is_named() {
 }
 
 /// Twenty appends of two entries each, so that the ring has lost the first four heads.
-fn long() -> (History, LedgerAccount) {
+pub fn long() -> (History, LedgerAccount) {
     let mut history = History::new(LEDGER);
     history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 0 });
     for number in 0..20 {
@@ -322,7 +322,7 @@ fn long() -> (History, LedgerAccount) {
     (history, account)
 }
 
-fn head(size: usize, root: Root) -> TreeHead {
+pub fn head(size: usize, root: Root) -> TreeHead {
     TreeHead { size: TreeSize::new(size as u64).expect("in range"), root }
 }
 
@@ -366,7 +366,7 @@ fn an_earlier_event_head_is_never_in_the_ring() {
 }
 
 /// Replaces the value at a path of fields.
-fn with(receipt: &Value, path: &[&str], value: Value) -> Value {
+pub fn with(receipt: &Value, path: &[&str], value: Value) -> Value {
     let mut altered = receipt.clone();
     let mut place = &mut altered;
     for field in path {
@@ -376,7 +376,7 @@ fn with(receipt: &Value, path: &[&str], value: Value) -> Value {
     altered
 }
 
-fn read(json: &Value) -> Result<Receipt, serde_json::Error> {
+pub fn read(json: &Value) -> Result<Receipt, serde_json::Error> {
     serde_json::from_str(&json.to_string())
 }
 
