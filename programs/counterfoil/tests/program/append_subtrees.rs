@@ -211,15 +211,34 @@ fn somebody_elses_grant_does_not_do() {
     scene.chain.refuse(&append, &[&thief], refused_by(CounterfoilError::WrongWriter));
 }
 
+/// From size 1 each further subtree is twice as large, up to 2^24 leaves.
 #[test]
-fn a_transaction_carries_a_million_leaves() {
-    let mut scene = Scene::seeded(SUBTREES_ALLOWED, 1 << 30, 1 << 20);
+fn takes_what_a_transaction_carries() {
+    let mut scene = Scene::seeded(SUBTREES_ALLOWED, 1, 1 << 20);
     let authority = scene.authority.insecure_clone();
-    let hashes = scene.subtree_hashes(1_000_000);
-    assert_eq!(hashes.len(), 7);
-    let append = scene.append_subtrees_instruction(&authority.pubkey(), None, 1 << 30, 1_000_000, &hashes);
-    let transaction = scene.chain.transaction(&[append], &[&authority]);
-    assert!(1 + 64 * transaction.signatures.len() + transaction.message.serialize().len() <= 1_232);
+    let leaves_of = |hashes: usize| (0..hashes).map(|level| 1_u64 << level.min(24)).sum::<u64>();
+    let mut fits = |hashes: usize| {
+        let append = scene.append_subtrees_instruction(
+            &authority.pubkey(),
+            None,
+            1,
+            leaves_of(hashes),
+            &scene.subtree_hashes(leaves_of(hashes)),
+        );
+        let transaction = scene.chain.transaction(&[append], &[&authority]);
+        // The count of signatures is one byte before them.
+        1 + 64 * transaction.signatures.len() + transaction.message.serialize().len() <= 1_232
+    };
+    let most = (1..).take_while(|hashes| fits(*hashes)).last().expect("one fits");
+    // The fee payer is somebody else here; an appender that pays itself has room for three more.
+    assert_eq!(most, 27);
+    scene.append_subtrees(leaves_of(most));
+}
+
+#[test]
+fn a_million_leaves_from_a_multiple_of_2_to_the_20_are_seven_hashes() {
+    let mut scene = Scene::seeded(SUBTREES_ALLOWED, 1 << 30, 1 << 20);
+    assert_eq!(scene.subtree_hashes(1_000_000).len(), 7);
     scene.append_subtrees(1_000_000);
 }
 
