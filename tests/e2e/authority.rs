@@ -45,9 +45,11 @@ fn the_authority_passes_and_ends_what_it_may_end_and_the_index_follows() {
 #[test]
 fn doctor_knows_the_released_program_and_who_can_replace_it() {
     let stack = stack();
-    let output = stack.cli(&["doctor"]);
-    expect_success(&output);
-    let said = text(&output.stdout);
+    // What doctor says is finalized, which a program that was just deployed is not yet.
+    let said = wait_until("the program is finalized", || {
+        let output = stack.cli(&["doctor"]);
+        output.status.success().then(|| text(&output.stdout))
+    });
     assert!(said.contains("the program released with counterfoil"), "{said}");
     assert!(said.contains("a single key"), "{said}");
     // Another address, where no program is: the system program's own would be one.
