@@ -1,0 +1,229 @@
+/** Asking servers of the reader's own choice whether a receipt's heads are the chain's. */
+
+import {
+  createSolanaRpc,
+  getBase64Encoder,
+  type Address,
+  type Commitment,
+  type GetAccountInfoApi,
+  type GetGenesisHashApi,
+  type ReadonlyUint8Array,
+  type Rpc,
+} from '@solana/kit';
+
+import { decodeLedgerAccount, relate, type LedgerAccount, type LogName } from './account.js';
+import { AccountError, ConfirmationError, ProofError } from './errors.js';
+import { COUNTERFOIL_PROGRAM_ADDRESS } from './generated/index.js';
+import { toHex, verifyConsistency, type TreeHead } from './merkle.js';
+import type { VerifiedReceipt } from './receipt.js';
+
+/** A Solana JSON-RPC server under a name that errors may show. */
+export interface Server {
+  /** Tells it from the others. */
+  readonly name: string;
+  /** The connection, for servers that want headers of their own. */
+  readonly rpc: Rpc<GetAccountInfoApi & GetGenesisHashApi>;
+}
+
+/** An account as a server reported it. */
+export interface AccountAt {
+  /** The slot as of which it did. */
+  readonly slot: bigint;
+  /** The account. */
+  readonly account: LedgerAccount;
+}
+
+/** Which consistency proof is needed. */
+export interface ConsistencyRequest {
+  /** The ledger. */
+  readonly ledger: Address;
+  /** Which of its logs. */
+  readonly log: LogName;
+  /** The receipt's head. */
+  readonly first: TreeHead;
+  /** The account's head, which is larger. */
+  readonly second: TreeHead;
+}
+
+/** Against what a receipt is confirmed. */
+export interface ConfirmOptions {
+  /** Servers that you choose, by URL or with a connection. One that stands there twice is asked once. */
+  readonly servers: readonly (string | Server)[];
+  /** How many of them must confirm it. Default: more than half. */
+  readonly quorum?: number;
+  /** The program that you trust. Default: the one that the IDL declares. */
+  readonly program?: Address;
+  /**
+   * Finds a consistency proof where a ledger has grown beyond what its account's ring shows: from any API with the
+   * ledger, or from its leaf hashes. It is not trusted: the proof is verified. Hashes as {@link verifyConsistency} takes.
+   */
+  readonly consistency?: (request: ConsistencyRequest) => Promise<readonly ReadonlyUint8Array[]>;
+}
+
+/** What a server confirmed: its finalized heads equal the receipt's or extend them. */
+export interface ServerConfirmation extends AccountAt {
+  /** The server's name: the host, where it was given by URL. */
+  readonly server: string;
+}
+
+/** Who confirmed a receipt, and why the others did not. */
+export interface Confirmation {
+  /** At least the quorum. */
+  readonly confirmed: readonly ServerConfirmation[];
+  /** What the other servers said. None of it contradicts the receipt. */
+  readonly refused: readonly { readonly server: string; readonly error: ConfirmationError }[];
+}
+
+/**
+ * Asks each server for the ledger's finalized account and shows that its heads equal the receipt's or extend them.
+ *
+ * Servers are asked, their answers are no proof: choose several that do not depend on one another. A server that
+ * contradicts is not outvoted, for one of the two lines is false then. What can replace the program is not looked at.
+ *
+ * @throws {@link ConfirmationError}, whose `action` says whether to ask again later: `wrong_program`, `wrong_cluster`
+ * and `contradiction` at once; when fewer than the quorum confirm, the code that all refusals have, else `too_few`.
+ */
+export async function confirmReceipt(verified: VerifiedReceipt, options: ConfirmOptions): Promise<Confirmation> {
+  const servers = namedServers(options.servers);
+  const quorum = options.quorum ?? Math.floor(servers.length / 2) + 1;
+  if (!Number.isInteger(quorum) || quorum < 1 || quorum > servers.length) {
+    throw new ConfirmationError('bad_quorum', `the quorum is ${quorum}, of ${servers.length} servers`);
+  }
+  const { program } = verified.receipt;
+  const trusted = options.program ?? COUNTERFOIL_PROGRAM_ADDRESS;
+  if (program !== trusted) {
+    const problem = `the receipt is of program ${program}, you trust ${trusted}: another program's ledger proves nothing`;
+    throw new ConfirmationError('wrong_program', problem);
+  }
+  const answers = await Promise.all(servers.map((server) => ask(server, verified, options)));
+  const confirmed = answers.filter((answer) => 'account' in answer);
+  const refused = answers.filter((answer) => 'error' in answer);
+  const final = refused.find(({ error }) => error.code === 'wrong_cluster' || error.code === 'contradiction');
+  if (final !== undefined) throw final.error;
+  if (confirmed.length < quorum) throw tooFew(confirmed.length, quorum, refused);
+  return { confirmed, refused };
+}
+
+/**
+ * Fetches a ledger's account from one server.
+ *
+ * @param commitment - Default: `finalized`, the only one that verification may rest on.
+ *
+ * @throws {@link AccountError} when there is none, or another program owns it, or it cannot be read; what the
+ * connection throws.
+ */
+export async function fetchLedgerAccount(
+  rpc: Rpc<GetAccountInfoApi>,
+  ledger: Address,
+  {
+    program = COUNTERFOIL_PROGRAM_ADDRESS,
+    commitment = 'finalized',
+  }: { program?: Address; commitment?: Commitment } = {},
+): Promise<AccountAt> {
+  const { context, value } = await rpc.getAccountInfo(ledger, { commitment, encoding: 'base64' }).send();
+  if (value === null) throw new AccountError('missing', `there is no ledger at ${ledger}, ${commitment}`);
+  if (value.owner !== program) {
+    throw new AccountError('wrong_owner', `the account at ${ledger} is program ${value.owner}'s, not ${program}'s`);
+  }
+  return { slot: context.slot, account: decodeLedgerAccount(getBase64Encoder().encode(value.data[0])) };
+}
+
+type Refusal = Confirmation['refused'][number];
+
+async function ask(
+  server: Server,
+  verified: VerifiedReceipt,
+  options: ConfirmOptions,
+): Promise<ServerConfirmation | Refusal> {
+  try {
+    return { server: server.name, ...(await confirm(server, verified, options)) };
+  } catch (error) {
+    if (!(error instanceof ConfirmationError)) throw error;
+    return { server: server.name, error };
+  }
+}
+
+async function confirm(server: Server, verified: VerifiedReceipt, options: ConfirmOptions): Promise<AccountAt> {
+  const { genesisHash, ledger, program, head, eventHead } = verified.receipt;
+  const [cluster, reading] = await answerOf(
+    server,
+    Promise.all([server.rpc.getGenesisHash().send(), fetchLedgerAccount(server.rpc, ledger, { program })]),
+  );
+  if (cluster !== genesisHash) {
+    const problem = `the receipt is of cluster ${genesisHash}, ${server.name} of cluster ${cluster}`;
+    throw new ConfirmationError('wrong_cluster', `${problem}: ask servers of the receipt's cluster`);
+  }
+  for (const [log, first] of [['entries', head] as const, ['events', eventHead] as const]) {
+    await expectExtends(server, { ledger, log, first }, reading.account, options);
+  }
+  return reading;
+}
+
+async function answerOf<T>(server: Server, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (cause) {
+    const problem = cause instanceof AccountError ? cause.message : 'the request failed';
+    throw new ConfirmationError('no_answer', `${server.name} gave no answer of use: ${problem}`, { cause });
+  }
+}
+
+async function expectExtends(
+  { name }: Server,
+  { ledger, log, first }: Omit<ConsistencyRequest, 'second'>,
+  account: LedgerAccount,
+  { consistency }: ConfirmOptions,
+): Promise<void> {
+  const { kind, current } = relate(log, first, account);
+  switch (kind) {
+    case 'same':
+    case 'in_ring':
+      return;
+    case 'stale': {
+      const problem = `${name} is stale: it has ${current.size} ${log}, the receipt ${first.size}`;
+      throw new ConfirmationError('stale', `${problem}: ask it again later`);
+    }
+    case 'contradiction': {
+      const [said, held] = [toHex(current.root), toHex(first.root)];
+      const problem = `${name} says that the root of the first ${first.size} ${log} is ${said}, the receipt says ${held}`;
+      throw new ConfirmationError('contradiction', `${problem}: one of the two is false`);
+    }
+    case 'grown':
+      return bridge({ ledger, log, first, second: current }, consistency);
+  }
+}
+
+async function bridge(request: ConsistencyRequest, consistency: ConfirmOptions['consistency']): Promise<void> {
+  const { log, first, second } = request;
+  const grown = `the ledger has grown from ${first.size} to ${second.size} ${log} since the receipt`;
+  const needed = `${grown}: a consistency proof is needed (option consistency), or a newer receipt`;
+  if (consistency === undefined) throw new ConfirmationError('proof_needed', needed);
+  let proof: readonly ReadonlyUint8Array[];
+  try {
+    proof = await consistency(request);
+  } catch (cause) {
+    throw new ConfirmationError('proof_needed', `${needed}; asking for the proof failed`, { cause });
+  }
+  try {
+    verifyConsistency({ first, second, proof });
+  } catch (cause) {
+    if (!(cause instanceof ProofError)) throw cause;
+    throw new ConfirmationError('contradiction', `${grown}, and the proof does not hold: ${cause.message}`, { cause });
+  }
+}
+
+function namedServers(servers: ConfirmOptions['servers']): Server[] {
+  const unique = new Map(servers.map((server) => [typeof server === 'string' ? server : server.name, server]));
+  return [...unique.values()].map((server) =>
+    // A URL may hold a key: errors show its host alone.
+    typeof server === 'string' ? { name: new URL(server).host, rpc: createSolanaRpc(server) } : server,
+  );
+}
+
+function tooFew(confirmed: number, quorum: number, refused: readonly Refusal[]): ConfirmationError {
+  const codes = new Set(refused.map(({ error }) => error.code));
+  const [code = 'too_few'] = codes.size === 1 ? codes : [];
+  const asked = confirmed + refused.length;
+  const reasons = refused.map(({ error }) => error.message).join('; ');
+  return new ConfirmationError(code, `${confirmed} of ${asked} servers confirmed it, ${quorum} are needed: ${reasons}`);
+}

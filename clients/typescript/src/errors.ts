@@ -1,0 +1,155 @@
+/**
+ * What can go wrong, as classes: each says what, where, and what to do, and has a `code` that stays the same.
+ *
+ * A proof, a receipt or a head that does not hold is always an error that is thrown, never a value that can be ignored.
+ */
+
+/** A value does not have the form that its place demands: a hash of another length, a number that is no size. */
+export class MalformedError extends Error {
+  override readonly name = 'MalformedError';
+  /** Always `malformed`. */
+  readonly code = 'malformed';
+
+  /**
+   * @param where - The place, such as `receipt.entry.index`.
+   * @param problem - What is wrong there.
+   */
+  constructor(
+    readonly where: string,
+    problem: string,
+  ) {
+    super(`${where} ${problem}`);
+  }
+}
+
+/** Why a proof does not hold; see {@link ProofError}. */
+export type ProofErrorCode =
+  | 'index_out_of_range'
+  | 'shrinks'
+  | 'too_short'
+  | 'too_long'
+  | 'root_mismatch'
+  | 'second_root_mismatch';
+
+/** A proof does not hold: what it was to prove is not shown. */
+export class ProofError extends Error {
+  override readonly name = 'ProofError';
+
+  constructor(
+    /** Why. */
+    readonly code: ProofErrorCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Why bytes are not an event; see {@link EventError}. */
+export type EventErrorCode = 'truncated' | 'unknown_kind' | 'trailing_bytes' | 'out_of_range' | 'no_inner_instructions';
+
+/** Bytes are not an event of this version. An event must not be skipped: a newer program may need a newer client. */
+export class EventError extends Error {
+  override readonly name = 'EventError';
+
+  constructor(
+    /** Why. */
+    readonly code: EventErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Why bytes are not a ledger's account; see {@link AccountError}. */
+export type AccountErrorCode =
+  | 'missing'
+  | 'wrong_owner'
+  | 'wrong_length'
+  | 'not_a_ledger'
+  | 'unknown_version'
+  | 'out_of_range'
+  | 'inconsistent';
+
+/** An account is not a ledger's, or contradicts itself: the server that sent it is broken or lies. */
+export class AccountError extends Error {
+  override readonly name = 'AccountError';
+
+  constructor(
+    /** Why. */
+    readonly code: AccountErrorCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Why a receipt's parts do not belong together; see {@link ReceiptError}. */
+export type ReceiptErrorCode =
+  | 'unknown_format'
+  | 'out_of_range'
+  | 'entry_length'
+  | 'entry'
+  | 'unreadable_event'
+  | 'wrong_event'
+  | 'wrong_ledger'
+  | 'wrong_sequence'
+  | 'not_covered'
+  | 'head_mismatch'
+  | 'event';
+
+/** The parts of a receipt do not belong together: it proves nothing. */
+export class ReceiptError extends Error {
+  override readonly name = 'ReceiptError';
+
+  constructor(
+    /** Why. */
+    readonly code: ReceiptErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Why the chain does not confirm a receipt; see {@link ConfirmationError}. */
+export type ConfirmationErrorCode =
+  | 'bad_quorum'
+  | 'wrong_program'
+  | 'wrong_cluster'
+  | 'contradiction'
+  | 'stale'
+  | 'proof_needed'
+  | 'no_answer'
+  | 'too_few';
+
+/** The chain, as the servers asked report it, does not confirm a receipt. */
+export class ConfirmationError extends Error {
+  override readonly name = 'ConfirmationError';
+
+  constructor(
+    /** Why. */
+    readonly code: ConfirmationErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  /**
+   * What the caller has to do: `retry` later, `halt` because two statements exclude each other, or `reject` the
+   * request, which will not become right by itself.
+   */
+  get action(): 'retry' | 'halt' | 'reject' {
+    switch (this.code) {
+      case 'contradiction':
+        return 'halt';
+      case 'stale':
+      case 'no_answer':
+      case 'too_few':
+        return 'retry';
+      default:
+        return 'reject';
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Verifies what Counterfoil proves: proofs, events, accounts, receipts. The instructions, accounts and errors of the
+ * program, generated from its IDL, are in `@counterfoil/client/program`.
+ */
+
+export {
+  decodeLedgerAccount,
+  LEDGER_VERSION,
+  LedgerFlag,
+  Permission,
+  relate,
+  type LedgerAccount,
+  type LogName,
+  type Relation,
+} from './account.js';
+export {
+  confirmReceipt,
+  fetchLedgerAccount,
+  type AccountAt,
+  type Confirmation,
+  type ConfirmOptions,
+  type ConsistencyRequest,
+  type Server,
+  type ServerConfirmation,
+} from './confirm.js';
+export * from './errors.js';
+export {
+  decodeEvent,
+  decodeEventLeaf,
+  EVENT_TAG,
+  eventKind,
+  eventLeaf,
+  readEvents,
+  type EmittedEvent,
+  type Event,
+  type EventName,
+  type ExecutedTransaction,
+} from './event.js';
+export {
+  emptyRoot,
+  frontierRoot,
+  hashChildren,
+  hashLeaf,
+  MAX_SUBTREE_LEVEL,
+  MAX_TREE_SIZE,
+  subtrees,
+  verifyConsistency,
+  verifyInclusion,
+  type ConsistencyProof,
+  type InclusionProof,
+  type Subtree,
+  type TreeHead,
+} from './merkle.js';
+export {
+  formatReceipt,
+  MAX_ENTRY_BYTES,
+  parseReceipt,
+  RECEIPT_FORMAT,
+  verifyReceipt,
+  type Receipt,
+  type VerifiedReceipt,
+} from './receipt.js';
