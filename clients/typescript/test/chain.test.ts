@@ -1,0 +1,305 @@
+/** From the first append to a refused forgery, on a real node. */
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import {
+  generateKeyPairSigner,
+  isSolanaError,
+  type Address,
+  type KeyPairSigner,
+  type ReadonlyUint8Array,
+} from '@solana/kit';
+
+import {
+  confirmReceipt,
+  ConfirmationError,
+  fetchLedgerAccount,
+  formatReceipt,
+  hashLeaf,
+  LedgerFlag,
+  parseReceipt,
+  Permission,
+  subtrees,
+  verifyInclusion,
+  verifyReceipt,
+  type ConfirmOptions,
+  type ConsistencyRequest,
+  type EmittedEvent,
+  type Receipt,
+} from '../src/index.js';
+import * as program from '../src/generated/index.js';
+import { Node } from './node.js';
+import { naiveConsistency, naiveLeaf, naiveProof, naiveRoot, utf8 } from './support.js';
+
+/** A ledger that this test alone writes to, so that it knows all its entries and events. */
+class Journal {
+  readonly entries: ReadonlyUint8Array[] = [];
+  readonly events: EmittedEvent[] = [];
+
+  constructor(
+    readonly address: Address,
+    readonly genesisHash: Receipt['genesisHash'],
+  ) {}
+
+  leaves(): Uint8Array[] {
+    return this.entries.map(naiveLeaf);
+  }
+
+  eventLeaves(): Uint8Array[] {
+    return this.events.map(({ leaf }) => naiveLeaf(leaf));
+  }
+
+  /** A receipt as anybody with the entries and the events can make it. */
+  receipt(index: number, size = this.entries.length): Receipt {
+    const leaves = this.leaves().slice(0, size);
+    const eventLeaves = this.eventLeaves();
+    const seq = this.events.findIndex(({ event }) => event.header.size > BigInt(index));
+    return {
+      genesisHash: this.genesisHash,
+      program: program.COUNTERFOIL_PROGRAM_ADDRESS,
+      ledger: this.address,
+      entry: { index: BigInt(index), payload: this.entries[index]!, proof: naiveProof(index, leaves) },
+      event: { seq: BigInt(seq), leaf: this.events[seq]!.leaf, proof: naiveProof(seq, eventLeaves) },
+      head: { size: BigInt(size), root: naiveRoot(leaves) },
+      eventHead: { size: BigInt(eventLeaves.length), root: naiveRoot(eventLeaves) },
+    };
+  }
+
+  consistency = async ({ log, first, second }: ConsistencyRequest): Promise<ReadonlyUint8Array[]> => {
+    const leaves = log === 'entries' ? this.leaves() : this.eventLeaves();
+    return naiveConsistency(Number(first.size), leaves.slice(0, Number(second.size)));
+  };
+}
+
+let node: Node;
+let authority: KeyPairSigner;
+
+before(async () => {
+  node = await Node.start();
+  authority = await node.newWallet();
+});
+
+after(() => node.stop());
+
+async function createJournal(): Promise<Journal> {
+  const create = await program.getCreateLedgerInstructionAsync({
+    payer: authority,
+    creator: authority,
+    id: crypto.getRandomValues(new Uint8Array(32)),
+    flags: LedgerFlag.SubtreesAllowed,
+  });
+  const events = await node.send(authority, create);
+  assert.deepEqual(
+    events.map(({ event }) => event.name),
+    ['LedgerCreated'],
+  );
+  const journal = new Journal(events[0]!.event.header.ledger, await node.rpc.getGenesisHash().send());
+  assert.equal(journal.address, create.accounts[2].address);
+  journal.events.push(...events);
+  return journal;
+}
+
+/** Appends entries as they are, and expects the event that says so. */
+async function append(journal: Journal, texts: string[], signer = authority, writer?: Address): Promise<void> {
+  const entries = texts.map(utf8);
+  const instruction = program.getAppendInstruction({
+    appender: signer,
+    ledger: journal.address,
+    ...(writer && { writer }),
+    expectedSize: BigInt(journal.entries.length),
+    entries,
+  });
+  const events = await node.send(signer, instruction);
+  journal.entries.push(...entries);
+  journal.events.push(...events);
+  const { event } = events[0]!;
+  assert.ok(event.name === 'EntriesAppended' && events.length === 1);
+  assert.deepEqual(event.entries.map(String), entries.map(String));
+  assert.deepEqual([event.header.signer, event.header.size], [signer.address, BigInt(journal.entries.length)]);
+}
+
+/** The account says what the journal's entries and events give. */
+async function expectAccount(journal: Journal) {
+  const { account, slot } = await fetchLedgerAccount(node.rpc, journal.address);
+  assert.ok(slot > 0n);
+  const head = (leaves: Uint8Array[]) => ({ size: BigInt(leaves.length), root: String(naiveRoot(leaves)) });
+  const plain = ({ size, root }: Receipt['head']) => ({ size, root: String(root) });
+  assert.deepEqual(plain(account.entries), head(journal.leaves()));
+  assert.deepEqual(plain(account.events), head(journal.eventLeaves()));
+  return account;
+}
+
+/** The program's own refusal, by its code. */
+async function expectRefusal(sent: Promise<unknown>, code: program.CounterfoilError): Promise<void> {
+  await assert.rejects(sent, (error) => {
+    const transaction = { instructions: { 0: { programAddress: program.COUNTERFOIL_PROGRAM_ADDRESS } } };
+    for (let cause = error; isSolanaError(cause); cause = cause.cause) {
+      if (program.isCounterfoilError(cause, transaction, code)) return true;
+    }
+    throw error;
+  });
+}
+
+test('all instructions of a ledger, its account, and proofs from its entries', async () => {
+  const journal = await createJournal();
+  const ledger = journal.address;
+  await append(journal, ['first', 'second']);
+
+  const writer = await node.newWallet();
+  const [grant] = await program.findWriterPda({ ledger, wallet: writer.address });
+  const never = 2n ** 63n - 1n;
+  const granting = { payer: authority, authority, ledger, wallet: writer.address };
+  journal.events.push(
+    ...(await node.send(
+      authority,
+      await program.getGrantWriterInstructionAsync({
+        ...granting,
+        permissions: Permission.Append | Permission.AppendSubtrees,
+        expiresAt: never,
+      }),
+    )),
+  );
+  await append(journal, ['third'], writer, grant);
+
+  const batch = Array.from({ length: 1000 }, (_, number) => utf8(`batch ${number}`));
+  const leaves = batch.map(naiveLeaf);
+  let next = 0;
+  const hashes = [...subtrees(3n, 1003n)].map(({ level }) => naiveRoot(leaves.slice(next, (next += 2 ** level))));
+  const appending = { appender: writer, ledger, writer: grant, expectedSize: 3n, leaves: 1000n, hashes };
+  journal.events.push(...(await node.send(writer, program.getAppendSubtreesInstruction(appending))));
+  journal.entries.push(...batch);
+  const account = await expectAccount(journal);
+  assert.deepEqual([account.leavesBySubtree, account.headsWritten, account.authority], [1000n, 3n, authority.address]);
+
+  // The proof, from the entries, leads to the root that the account's frontier gives; to another entry's it does not.
+  const index = 517;
+  const leafHash = hashLeaf(journal.entries[index]!);
+  const proof = naiveProof(index, journal.leaves());
+  const claim = { head: account.entries, index: BigInt(index), leafHash, proof };
+  verifyInclusion(claim);
+  assert.throws(() => verifyInclusion({ ...claim, leafHash: hashLeaf(utf8('forged')) }), { code: 'root_mismatch' });
+
+  // The program says the same of both.
+  const asked = { ledger, index: claim.index, target: program.proofTarget('CurrentHead'), proof };
+  assert.deepEqual(await node.send(writer, program.getVerifyInclusionInstruction({ ...asked, leafHash })), []);
+  await expectRefusal(
+    node.send(writer, program.getVerifyInclusionInstruction({ ...asked, leafHash: hashLeaf(utf8('forged')) })),
+    program.COUNTERFOIL_ERROR__NOT_PROVEN,
+  );
+
+  const revoke = program.getRevokeWriterInstruction({ authority, ledger, writer: grant });
+  journal.events.push(...(await node.send(authority, revoke)));
+  const heir = await node.newWallet();
+  const propose = { authority, ledger, pendingAuthority: heir.address };
+  journal.events.push(...(await node.send(authority, program.getProposeAuthorityInstruction(propose))));
+  assert.equal((await expectAccount(journal)).pendingAuthority, heir.address);
+  const accept = program.getAcceptAuthorityInstruction({ pendingAuthority: heir, ledger });
+  journal.events.push(...(await node.send(heir, accept)));
+  const disallow = program.getDisallowSubtreesInstruction({ authority: heir, ledger });
+  journal.events.push(...(await node.send(heir, disallow)));
+  const seal = program.getSealLedgerInstruction({ authority: heir, ledger, expectedSize: 1003n });
+  journal.events.push(...(await node.send(heir, seal)));
+  const sealed = await expectAccount(journal);
+  assert.deepEqual([sealed.authority, sealed.pendingAuthority], [heir.address, null]);
+  assert.equal(sealed.flags, LedgerFlag.Sealed);
+  await expectRefusal(append(journal, ['late'], heir), program.COUNTERFOIL_ERROR__SEALED);
+  await expectAccount(journal);
+});
+
+test('a receipt is confirmed while its ledger grows, a forged one refused', async () => {
+  const journal = await createJournal();
+  await append(journal, ['one', 'two', 'three']);
+  const receipt = journal.receipt(1);
+  const verified = verifyReceipt(parseReceipt(formatReceipt(receipt)));
+  assert.equal(verified.event.header.signer, authority.address);
+  const confirm = (given: Receipt, options: Partial<ConfirmOptions> = {}) =>
+    confirmReceipt(verifyReceipt(given), { servers: [node.url], ...options });
+  const refuse = (given: Receipt, code: string, options?: Partial<ConfirmOptions>) =>
+    assert.rejects(confirm(given, options), (error) => {
+      if (error instanceof ConfirmationError && error.code === code) return true;
+      throw error;
+    });
+
+  const { confirmed, refused } = await confirm(receipt);
+  assert.deepEqual([confirmed.map(({ server }) => server), refused], [[new URL(node.url).host], []]);
+
+  // Entries are covered by the account's ring, events need a proof; it is not trusted.
+  await append(journal, ['four']);
+  await refuse(receipt, 'proof_needed');
+  assert.equal((await confirm(receipt, { consistency: journal.consistency })).confirmed.length, 1);
+  const forged = async (request: ConsistencyRequest) => (await journal.consistency(request)).map(hashLeaf);
+  await refuse(receipt, 'contradiction', { consistency: forged });
+  await refuse(receipt, 'proof_needed', { consistency: () => Promise.reject(new Error('the API is down')) });
+  const within = journal.receipt(1, 3);
+  assert.equal((await confirm({ ...within, head: receipt.head })).confirmed.length, 1);
+
+  // A log of the forger's own that fits the true event, as large as the chain's, larger, smaller.
+  const fork = (entries: string[]): Receipt => {
+    const other = new Journal(journal.address, journal.genesisHash);
+    other.entries.push(...journal.entries.slice(0, 3), ...entries.map(utf8));
+    other.events.push(...journal.events);
+    return other.receipt(1);
+  };
+  await refuse(fork(['4']), 'contradiction');
+  await refuse(fork(['4', '5']), 'stale');
+  const swapped = { ...receipt, entry: { ...receipt.entry, payload: utf8('TWO') } };
+  assert.throws(() => verifyReceipt(swapped), { name: 'ReceiptError', code: 'entry' });
+
+  // Another cluster, another program, another account, servers that do not answer.
+  await refuse({ ...within, genesisHash: journal.address as string as Receipt['genesisHash'] }, 'wrong_cluster');
+  await refuse({ ...within, program: journal.address }, 'wrong_program');
+  await refuse(within, 'wrong_program', { program: authority.address });
+  await refuse(within, 'bad_quorum', { quorum: 2 });
+  await refuse(within, 'bad_quorum', { servers: [] });
+  await refuse(within, 'bad_quorum', { servers: [node.url, node.url], quorum: 2 });
+  const silent = 'http://127.0.0.1:9';
+  await refuse(within, 'no_answer', { servers: [node.url, silent] });
+  const one = await confirm(within, { servers: [silent, node.url], quorum: 1 });
+  assert.deepEqual([one.confirmed.length, one.refused.map(({ error }) => error.action)], [1, ['retry']]);
+  await assert.rejects(fetchLedgerAccount(node.rpc, authority.address), { code: 'wrong_owner' });
+  const { address: nowhere } = await generateKeyPairSigner();
+  await assert.rejects(fetchLedgerAccount(node.rpc, nowhere), { code: 'missing' });
+});
+
+test("the README's examples run as they stand there", async () => {
+  const journal = await createJournal();
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code!);
+  assert.equal(examples.length, 2);
+  // Inside of the package, whose own name leads to it there.
+  const folder = fileURLToPath(new URL('../examples', import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  examples.forEach((code, number) => writeFileSync(join(folder, `${number}.mjs`), code));
+  const { privateKey } = authority.keyPair;
+  const jwk = await crypto.subtle.exportKey('jwk', privateKey);
+  const key = [...Buffer.from(jwk.d!, 'base64url'), ...Buffer.from(jwk.x!, 'base64url')];
+  writeFileSync(join(folder, 'wallet.json'), JSON.stringify(key));
+  const run = async (number: number) => {
+    const env = { ...process.env, COUNTERFOIL_RPC: node.url, LEDGER: journal.address };
+    return (await promisify(execFile)(process.execPath, [`${number}.mjs`], { cwd: folder, env })).stdout.trim();
+  };
+
+  const signature = await run(0);
+  journal.events.push(...(await node.eventsOf(signature as Parameters<Node['eventsOf']>[0])));
+  const { event } = journal.events[1]!;
+  assert.ok(event.name === 'EntriesAppended');
+  journal.entries.push(...event.entries);
+  await expectAccount(journal);
+
+  writeFileSync(join(folder, 'receipt.json'), formatReceipt(journal.receipt(0)));
+  assert.match(
+    await run(1),
+    new RegExp(`^${authority.address} appended {"invoice": 17} in slot [0-9]+: 1 of 1 servers`),
+  );
+  writeFileSync(
+    join(folder, 'receipt.json'),
+    formatReceipt(journal.receipt(0)).replace(/"payload": "./, '"payload": "A'),
+  );
+  await assert.rejects(run(1), /ReceiptError: the entry is not in the log/);
+});
