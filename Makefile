@@ -1,6 +1,6 @@
 # What can be done here. CONTRIBUTING.md says when.
 
-.PHONY: help demo test test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute
+.PHONY: help demo test test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -15,7 +15,13 @@ demo: ## Sets everything up and shows the whole way, tampering included. KEEP=1 
 	KEEP=$(KEEP) tools/demo/run
 
 test: build ## Sets everything up and runs all tests.
+	tools/setup typescript
 	cargo test --locked --workspace
+	$(MAKE) test-typescript
+
+test-typescript: build ## The TypeScript client: generated sources, types, and tests, a local chain's among them.
+	tools/setup typescript
+	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm test
 
 agave: ## Builds Agave's validator once, into a cache outside the clone; minutes.
 	tools/agave/build
