@@ -18,6 +18,7 @@ use solana_signer::Signer;
 
 use super::setup::{Hash, Model, Scene, custom, refused_by};
 
+const SUBTREES_ALLOWED: u32 = 4;
 const NEVER: i64 = i64::MAX;
 
 #[test]
@@ -113,7 +114,7 @@ fn a_broken_invariant_is_refused() {
         bytes[8 + offset..16 + offset].copy_from_slice(&value.to_le_bytes());
     }
     // Size 5, three events, two heads.
-    let faults: [Fault; 9] = [
+    let faults: [Fault; 11] = [
         ("another version", |bytes| bytes[8] = 2),
         ("an unknown flag", |bytes| bytes[12] = 8),
         ("more leaves by subtree than leaves", |bytes| write(bytes, 144, 6)),
@@ -128,7 +129,15 @@ fn a_broken_invariant_is_refused() {
         }),
         ("a newest head of another size", |bytes| write(bytes, 3_272 + 40, 4)),
         ("a size of another head", |bytes| write(bytes, 136, 7)),
+        ("more leaves than the largest tree has", |bytes| {
+            write(bytes, 136, (1 << 48) + 5);
+            write(bytes, 3_272 + 40, (1 << 48) + 5);
+        }),
         ("no heads", |bytes| write(bytes, 160, 0)),
+        ("no heads, and one in the last slot", |bytes| {
+            write(bytes, 160, 0);
+            write(bytes, 3_272 + 15 * 40, 5);
+        }),
         ("a peak that is missing", |bytes| bytes[208..240].fill(0)),
     ];
     for (name, fault) in faults {
@@ -141,6 +150,32 @@ fn a_broken_invariant_is_refused() {
         scene.chain.seed(scene.ledger.address, bytes);
         let grant = scene.grant_instruction(&Pubkey::new_unique(), 1, NEVER);
         scene.chain.refuse(&grant, &[&scene.authority], refused_by(CounterfoilError::InvariantBroken));
+    }
+}
+
+#[test]
+fn every_instruction_that_writes_refuses_to_leave_a_broken_invariant() {
+    let mut scene = Scene::new(SUBTREES_ALLOWED);
+    let authority = scene.authority.insecure_clone();
+    let heir = scene.chain.wallet();
+    let (writer, _) = scene.grant(&heir.pubkey(), 1, NEVER);
+    scene.append(&[vec![1]]);
+    scene.propose(&heir.pubkey());
+    // More than there are leaves, and no instruction below makes it good.
+    scene.ledger.leaves_by_subtree = 100;
+    scene.seed();
+    let instructions = [
+        (scene.append_instruction(&authority.pubkey(), None, None, &[vec![2]]), &authority),
+        (scene.append_subtrees_instruction(&authority.pubkey(), None, 1, 1, &[[7; 32]]), &authority),
+        (scene.grant_instruction(&Pubkey::new_unique(), 1, NEVER), &authority),
+        (scene.revoke_instruction(&writer), &authority),
+        (scene.propose_instruction(&Pubkey::new_unique()), &authority),
+        (scene.accept_instruction(&heir.pubkey()), &heir),
+        (scene.disallow_subtrees_instruction(), &authority),
+        (scene.seal_instruction(1), &authority),
+    ];
+    for (instruction, signer) in instructions {
+        scene.chain.refuse(&instruction, &[signer], refused_by(CounterfoilError::InvariantBroken));
     }
 }
 
