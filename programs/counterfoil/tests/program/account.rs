@@ -114,7 +114,7 @@ fn a_broken_invariant_is_refused() {
         bytes[8 + offset..16 + offset].copy_from_slice(&value.to_le_bytes());
     }
     // Size 5, three events, two heads.
-    let faults: [Fault; 11] = [
+    let faults: [Fault; 12] = [
         ("another version", |bytes| bytes[8] = 2),
         ("an unknown flag", |bytes| bytes[12] = 8),
         ("more leaves by subtree than leaves", |bytes| write(bytes, 144, 6)),
@@ -127,7 +127,8 @@ fn a_broken_invariant_is_refused() {
             write(bytes, 160, 4);
             bytes.copy_within(8 + 3_272 + 40..8 + 3_272 + 80, 8 + 3_272 + 120);
         }),
-        ("a newest head of another size", |bytes| write(bytes, 3_272 + 40, 4)),
+        ("a newest head of fewer leaves", |bytes| write(bytes, 3_272 + 40, 4)),
+        ("a newest head of more leaves", |bytes| write(bytes, 3_272 + 40, 6)),
         ("a size of another head", |bytes| write(bytes, 136, 7)),
         ("more leaves than the largest tree has", |bytes| {
             write(bytes, 136, (1 << 48) + 5);
@@ -176,6 +177,22 @@ fn every_instruction_that_writes_refuses_to_leave_a_broken_invariant() {
     ];
     for (instruction, signer) in instructions {
         scene.chain.refuse(&instruction, &[signer], refused_by(CounterfoilError::InvariantBroken));
+    }
+}
+
+/// No history leads so far; a counter that wrapped would look like a young one.
+#[test]
+fn no_counter_wraps() {
+    let mut scene = Scene::new(SUBTREES_ALLOWED);
+    scene.append(&[vec![1]]);
+    let authority = scene.authority.insecure_clone();
+    let append = scene.append_instruction(&authority.pubkey(), None, None, &[vec![2]]);
+    let append_subtrees = scene.append_subtrees_instruction(&authority.pubkey(), None, 1, 1, &[[7; 32]]);
+    for (offset, instruction) in [(144, append_subtrees), (160, append)] {
+        let mut bytes = scene.ledger.bytes();
+        bytes[8 + offset..16 + offset].fill(0xff);
+        scene.chain.seed(scene.ledger.address, bytes);
+        scene.chain.refuse(&instruction, &[&authority], refused_by(CounterfoilError::LogFull));
     }
 }
 
