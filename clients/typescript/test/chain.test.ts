@@ -9,11 +9,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import {
+  createDefaultRpcTransport,
+  createSolanaRpcFromTransport,
   generateKeyPairSigner,
   isSolanaError,
   type Address,
   type KeyPairSigner,
   type ReadonlyUint8Array,
+  type RpcTransport,
 } from '@solana/kit';
 
 import {
@@ -32,6 +35,8 @@ import {
   type ConsistencyRequest,
   type EmittedEvent,
   type Receipt,
+  type Server,
+  type VerifiedReceipt,
 } from '../src/index.js';
 import * as program from '../src/generated/index.js';
 import { Node } from './node.js';
@@ -263,9 +268,54 @@ test('a receipt is confirmed while its ledger grows, a forged one refused', asyn
   const one = await confirm(within, { servers: [silent, node.url], quorum: 1 });
   assert.deepEqual([one.confirmed.length, one.refused.map(({ error }) => error.action)], [1, ['retry']]);
   await assert.rejects(fetchLedgerAccount(node.rpc, authority.address), { code: 'wrong_owner' });
+  assert.deepEqual(await commitmentsAsked(verifyReceipt(within)), ['finalized']);
+  // One server that contradicts is not outvoted.
+  const cluster = { result: journal.address };
+  const otherRoot = (answer: AccountAnswer) => {
+    const data = Buffer.from(answer.result.value.data[0], 'base64');
+    data[RING_OFFSET + 8]! ^= 1;
+    answer.result.value.data[0] = data.toString('base64');
+    return answer;
+  };
+  const liars = {
+    wrong_cluster: lyingServer('getGenesisHash', () => cluster),
+    contradiction: lyingServer('getAccountInfo', otherRoot),
+  };
+  for (const [code, liar] of Object.entries(liars))
+    await refuse(within, code, { servers: [node.url, liar], quorum: 1 });
   const { address: nowhere } = await generateKeyPairSigner();
   await assert.rejects(fetchLedgerAccount(node.rpc, nowhere), { code: 'missing' });
 });
+
+interface AccountAnswer {
+  result: { value: { data: [string, string] } };
+}
+
+/** Where the first head of the account's ring stands: its size, then its root. */
+const RING_OFFSET = 3280;
+
+/** The node, but what it answers to one method is altered. */
+function lyingServer<Answer>(lied: string, alter: (answer: Answer) => unknown): Server {
+  const transport = createDefaultRpcTransport({ url: node.url });
+  const lying = async (request: Parameters<RpcTransport>[0]) => {
+    const answer = await transport<Answer>(request);
+    return (request.payload as { method: string }).method === lied ? alter(answer) : answer;
+  };
+  return { name: `lies about ${lied}`, rpc: createSolanaRpcFromTransport(lying as RpcTransport) };
+}
+
+/** The commitments with which a confirmation asks for accounts; kit leaves the servers' default out. */
+async function commitmentsAsked(receipt: VerifiedReceipt): Promise<string[]> {
+  const asked: string[] = [];
+  const transport = createDefaultRpcTransport({ url: node.url });
+  const watched: RpcTransport = (request) => {
+    const { method, params } = request.payload as { method: string; params: [string, { commitment?: string }] };
+    if (method === 'getAccountInfo') asked.push(params[1].commitment ?? 'finalized');
+    return transport(request);
+  };
+  await confirmReceipt(receipt, { servers: [{ name: 'watched', rpc: createSolanaRpcFromTransport(watched) }] });
+  return asked;
+}
 
 test("the README's examples run as they stand there", async () => {
   const journal = await createJournal();
