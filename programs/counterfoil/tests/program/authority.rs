@@ -42,6 +42,27 @@ fn only_the_authority_offers() {
 }
 
 #[test]
+fn an_offer_alone_gives_no_authority() {
+    let mut scene = Scene::new(4);
+    let heir = scene.chain.wallet();
+    let (writer, _) = scene.grant(&Pubkey::new_unique(), 1, NEVER);
+    scene.propose(&heir.pubkey());
+    let mut instructions = [
+        scene.grant_instruction(&heir.pubkey(), 1, NEVER),
+        scene.revoke_instruction(&writer),
+        scene.propose_instruction(&Pubkey::new_unique()),
+        scene.disallow_subtrees_instruction(),
+        scene.seal_instruction(0),
+    ];
+    for instruction in &mut instructions {
+        for account in instruction.accounts.iter_mut().filter(|account| account.is_signer) {
+            account.pubkey = heir.pubkey();
+        }
+        scene.chain.refuse(instruction, &[&heir], refused_by(CounterfoilError::NotTheAuthority));
+    }
+}
+
+#[test]
 fn only_the_newest_offer_can_be_accepted() {
     let mut scene = Scene::new(0);
     let (first, second) = (scene.chain.wallet(), scene.chain.wallet());
