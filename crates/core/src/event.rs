@@ -99,7 +99,7 @@ pub enum EventBody {
     },
     /// Leaves were appended by the hashes of their subtrees; the chain saw no entry.
     SubtreesAppended {
-        /// The roots of the perfect subtrees that make up the new leaves: [`merkle_log::subtrees`] from
+        /// The roots of the perfect subtrees that make up the new leaves: [`merkle_log::subtrees()`] from
         /// `first_index` to `size`, of at most [`crate::limits::MAX_SUBTREE_LEVEL`].
         hashes: Vec<Hash>,
     },
