@@ -7,7 +7,7 @@ use counterfoil_client::{
 };
 use counterfoil_core::event::EVENT_TAG;
 use counterfoil_core::{Event, EventBody, EventHeader, LedgerAccount, LedgerId, LedgerState, ProgramId, Wallet};
-use merkle_log::{Frontier, LeafIndex, hash_leaf};
+use merkle_log::{Frontier, Hash, LeafIndex, hash_leaf};
 
 pub const PROGRAM: ProgramId = ProgramId([7; 32]);
 pub const LEDGER: LedgerId = LedgerId([9; 32]);
@@ -36,6 +36,11 @@ impl Chain {
         self.push(EventBody::EntriesAppended { entries });
     }
 
+    /// Appends four leaves by the hash of their subtree, at a size that is a multiple of four.
+    pub fn append_subtree(&mut self) {
+        self.push(EventBody::SubtreesAppended { hashes: vec![Hash([6; 32])] });
+    }
+
     pub fn event_count(&self) -> u64 {
         self.events.size().get()
     }
@@ -61,6 +66,9 @@ impl Chain {
         let first_index = self.entries.size();
         if let EventBody::EntriesAppended { entries } = &body {
             entries.iter().for_each(|entry| self.entries.append_leaf(&hash_leaf(entry)).unwrap());
+        }
+        if let EventBody::SubtreesAppended { hashes } = &body {
+            hashes.iter().for_each(|hash| self.entries.append_subtree(2, hash).unwrap());
         }
         let seq = self.event_count();
         // Two transactions a slot, so that their order within one matters.

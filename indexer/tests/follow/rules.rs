@@ -252,6 +252,24 @@ async fn a_refuted_ledger_halts_with_both_heads_and_is_left_alone() {
     assert_eq!(row.checked, None);
 }
 
+/// The index keeps no subtrees: what was checked before stays, and the halt says why it does not go on.
+#[tokio::test]
+async fn a_ledger_that_takes_subtrees_halts_by_name_at_the_first() {
+    let (pool, mut chain) = (database().await, history(2));
+    let before = chain.state();
+    let server = Server::honest("a", &chain);
+    let mut indexer = indexer(&pool, vec![server], 1);
+    run(&mut indexer, 0..1).await;
+    chain.append_subtree();
+    chain.append(&["after"]);
+    indexer.sources = vec![Server::honest("a", &chain)];
+    run(&mut indexer, 1..4).await;
+    let row = load_ledger(&mut pool.acquire().await.unwrap(), LEDGER).await.unwrap();
+    let reason = row.halt.unwrap().reason;
+    assert!(reason.contains("by the hashes of their subtrees"), "{reason}");
+    assert_eq!(stored(&pool).await, (before.clone(), Some(before.head())));
+}
+
 #[tokio::test]
 async fn a_server_that_comes_back_is_followed_on() {
     let (pool, chain) = (database().await, history(4));
