@@ -16,7 +16,17 @@ use super::seed;
 static SAMPLE: LazyLock<History> = LazyLock::new(History::sample);
 
 fn any_kind() -> impl Strategy<Value = [u8; 8]> {
-    let kinds = [kind::LEDGER_CREATED, kind::ENTRIES_APPENDED, kind::WRITER_GRANTED, kind::WRITER_REVOKED];
+    let kinds = [
+        kind::LEDGER_CREATED,
+        kind::ENTRIES_APPENDED,
+        kind::WRITER_GRANTED,
+        kind::WRITER_REVOKED,
+        kind::SUBTREES_APPENDED,
+        kind::AUTHORITY_PROPOSED,
+        kind::AUTHORITY_ACCEPTED,
+        kind::SUBTREES_DISALLOWED,
+        kind::LEDGER_SEALED,
+    ];
     prop_oneof![prop::sample::select(kinds.to_vec()), any::<[u8; 8]>()]
 }
 
