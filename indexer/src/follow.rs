@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_client::{ClientError, ListedTransaction, Source, TransactionRecord, decode};
+use counterfoil_client::{AccountAt, ClientError, ListedTransaction, Source, TransactionRecord, decode};
 use counterfoil_core::{ApplyError, Event, HeadMismatch, LedgerId, LedgerState, ProgramId, VerifiedAppend};
 use counterfoil_store::{
     CommittedIn, PgPool, StoreError, commit, drop_unchecked, load_events, load_ledger, load_state, mark_checked,
@@ -169,6 +169,8 @@ impl Kept {
 /// What a server listed and was not fetched yet.
 struct Backlog {
     server: usize,
+    /// Whether the server listed all that it has.
+    is_whole: bool,
     listed: std::vec::IntoIter<ListedTransaction>,
     /// Events that came before the one that is next: servers list a slot's transactions in any order.
     waiting: BTreeMap<u64, (CommittedIn, Event)>,
@@ -314,14 +316,19 @@ impl<S: Source> Follower<'_, S> {
         let gap = |expected| FollowError::Gap { expected, server: source.name().to_owned(), account: target };
         let mut backlog = backlog.filter(|backlog| backlog.server == server);
         let mut is_listed_now = false;
+        let mut listed_at = None;
         let mut batches = 0;
         while state.event_seq().get() < target {
             let mut rest = match backlog.take() {
                 Some(rest) => rest,
                 None if is_listed_now => return Err(gap(state.event_seq().get())),
+                // A part of the list that led nowhere.
+                None if listed_at == Some(state.event_seq()) => return Err(gap(state.event_seq().get())),
                 None => {
-                    is_listed_now = true;
-                    self.list(server, ledger, &state).await?
+                    listed_at = Some(state.event_seq());
+                    let rest = self.list(server, ledger, &state).await?;
+                    is_listed_now = rest.is_whole;
+                    rest
                 }
             };
             if batches == BATCHES_PER_PASS {
@@ -356,9 +363,10 @@ impl<S: Source> Follower<'_, S> {
     async fn list(&self, server: usize, ledger: LedgerId, state: &LedgerState) -> Result<Backlog, FollowError> {
         let source = &self.sources[server];
         let since = self.slot_of_last_event(ledger, state).await?;
-        let listed = source.list_transactions(ledger, since).await.map_err(FollowError::Client)?;
+        let listing = source.list_transactions(ledger, since).await.map_err(FollowError::Client)?;
+        let (listed, is_whole) = (listing.transactions, listing.is_whole);
         debug!(ledger.id = %ledger, server = source.name(), since, "{} transactions are listed", listed.len());
-        Ok(Backlog { server, listed: listed.into_iter(), waiting: BTreeMap::new() })
+        Ok(Backlog { server, is_whole, listed: listed.into_iter(), waiting: BTreeMap::new() })
     }
 
     /// Lets servers that are ahead of the quorum agree to where it stands: their events are applied in memory, one
@@ -410,13 +418,13 @@ impl<S: Source> Follower<'_, S> {
         let transactions: Vec<TransactionRecord> =
             source.fetch_transactions(chunk).await.map_err(FollowError::Client)?;
         for transaction in &transactions {
-            let within = CommittedIn { signature: transaction.signature, slot: transaction.slot };
+            let within = CommittedIn { signature: transaction.signature };
             for event in decode(self.program, transaction).map_err(FollowError::Client)? {
                 let event_seq = event.header.event_seq.get();
                 if event.header.ledger == ledger && event_seq >= state.event_seq().get() {
-                    if event.header.slot != within.slot {
+                    if event.header.slot != transaction.slot {
                         let (server, event_slot) = (source.name().to_owned(), event.header.slot);
-                        return Err(FollowError::WrongSlot { server, event_seq, event_slot, slot: within.slot });
+                        return Err(FollowError::WrongSlot { server, event_seq, event_slot, slot: transaction.slot });
                     }
                     waiting.insert(event_seq, (within, event));
                 }
@@ -451,7 +459,7 @@ impl<S: Source> Follower<'_, S> {
     }
 
     async fn read_accounts(&self, ledger: LedgerId) -> Result<Agreement, FollowError> {
-        let readings = join_all(self.sources.iter().map(|source| source.fetch_account(ledger))).await;
+        let readings = join_all(self.sources.iter().map(|source| fetch_account(source, ledger))).await;
         let (mut answers, mut errors) = (Vec::new(), Vec::new());
         for (source, reading) in self.sources.iter().zip(readings) {
             match reading {
@@ -483,4 +491,13 @@ impl<S: Source> Follower<'_, S> {
     async fn connection(&self) -> Result<counterfoil_store::PgPoolConnection, FollowError> {
         Ok(self.pool.acquire().await.map_err(StoreError::from)?)
     }
+}
+
+/// One ledger's account, finalized.
+pub(crate) async fn fetch_account<S: Source>(source: &S, ledger: LedgerId) -> Result<AccountAt, ClientError> {
+    let accounts = source.fetch_accounts(&[ledger]).await?;
+    accounts
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| Err(ClientError::NoLedger { server: source.name().to_owned(), ledger }))
 }

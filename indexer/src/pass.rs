@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tracing::{error, info, warn};
 
-use crate::follow::Kept;
+use crate::follow::{Kept, fetch_account};
 use crate::health::{Condition, Health, LedgerHealth};
 use crate::{FollowError, Follower};
 
@@ -137,7 +137,7 @@ impl<S: Source> Indexer<S> {
     async fn new_ledgers(&self, known: &BTreeMap<LedgerId, Option<Halt>>) -> (Vec<LedgerId>, Option<String>) {
         let mut votes: BTreeMap<LedgerId, usize> = BTreeMap::new();
         let mut errors = Vec::new();
-        for answer in join_all(self.sources.iter().map(Source::fetch_ledgers)).await {
+        for answer in join_all(self.sources.iter().map(|source| source.fetch_ledgers(None))).await {
             match answer {
                 Ok(listed) => {
                     let new = BTreeSet::from_iter(listed).into_iter().filter(|ledger| !known.contains_key(ledger));
@@ -164,7 +164,7 @@ impl<S: Source> Indexer<S> {
     }
 
     async fn is_reported_by_quorum(&self, ledger: LedgerId) -> bool {
-        let answers = join_all(self.sources.iter().map(|source| source.fetch_account(ledger))).await;
+        let answers = join_all(self.sources.iter().map(|source| fetch_account(source, ledger))).await;
         let reported = answers.iter().filter(|answer| answer.is_ok()).count();
         if reported < self.quorum {
             warn!(ledger.id = %ledger, "not followed: {reported} servers report it, {} are needed", self.quorum);

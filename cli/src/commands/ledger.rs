@@ -87,7 +87,7 @@ pub async fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode
             show(&at.account);
         }
         Command::List => {
-            let mut ledgers = options.rpc().fetch_ledgers().await?;
+            let mut ledgers = options.rpc().fetch_ledgers(None).await?;
             ledgers.sort();
             ledgers.iter().for_each(|ledger| println!("{ledger}"));
         }

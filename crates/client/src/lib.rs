@@ -19,7 +19,7 @@ pub use keypair::read_keypair;
 pub use program::{ProgramInfo, fetch_program, is_key};
 pub use rpc::{Rpc, parse_rpc_url};
 pub use send::{Sent, entries_that_fit, send};
-pub use source::{AccountAt, ListedTransaction, Source};
+pub use source::{AccountAt, Feed, ListedTransaction, Listing, MOST_LISTED, Source};
 pub use watch::watch_program;
 
 pub use solana_instruction::Instruction;

@@ -1,10 +1,11 @@
 //! One JSON-RPC server.
 
+use std::collections::VecDeque;
 use std::str::FromStr;
 use std::time::Duration;
 
 use counterfoil_core::account::{LEDGER_BYTES, LEDGER_DISCRIMINATOR};
-use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId};
+use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId, Wallet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use solana_account_decoder_client_types::{UiAccount, UiAccountEncoding, UiDataSliceConfig};
 use solana_commitment_config::CommitmentConfig;
@@ -21,11 +22,17 @@ use solana_transaction_status_client_types::{
 };
 
 use crate::address::key;
-use crate::{AccountAt, ClientError, InnerInstruction, ListedTransaction, Source, TransactionRecord};
+use crate::{
+    AccountAt, ClientError, InnerInstruction, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// How many signatures a page of getSignaturesForAddress holds: the most that servers give.
 const PAGE: usize = 1_000;
+/// How many accounts getMultipleAccounts gives at most.
+const ACCOUNTS_PER_CALL: usize = 100;
+/// Where a ledger's account names its authority: after the discriminator, version and flags, the id and the creator.
+const AUTHORITY_OFFSET: usize = 8 + 4 + 4 + 32 + 32;
 /// How many getTransaction calls are under way at once.
 const CONCURRENT_CALLS: usize = 16;
 
@@ -95,17 +102,35 @@ impl Rpc {
         Ok((owner, data))
     }
 
+    /// The ledger's account, finalized.
+    ///
+    /// # Errors
+    /// [`ClientError::NoLedger`], [`ClientError::WrongOwner`], [`ClientError::Account`]; [`ClientError::Rpc`] and
+    /// [`ClientError::Malformed`] when the server is at fault.
+    pub async fn fetch_account(&self, ledger: LedgerId) -> Result<AccountAt, ClientError> {
+        self.fetch_account_at(ledger, CommitmentConfig::finalized()).await
+    }
+
     /// The ledger's account as the cluster has confirmed it, which a fork can still take back: for appending, never
     /// for believing.
     ///
     /// # Errors
-    /// As [`Source::fetch_account`].
+    /// As [`Self::fetch_account`].
     pub async fn fetch_confirmed_account(&self, ledger: LedgerId) -> Result<AccountAt, ClientError> {
         self.fetch_account_at(ledger, CommitmentConfig::confirmed()).await
     }
 
     async fn fetch_account_at(&self, ledger: LedgerId, commitment: CommitmentConfig) -> Result<AccountAt, ClientError> {
         let (slot, account) = self.fetch_raw_account(key(ledger.0), commitment).await?;
+        self.read_ledger(ledger, slot, account)
+    }
+
+    fn read_ledger(
+        &self,
+        ledger: LedgerId,
+        slot: u64,
+        account: Option<(Pubkey, Vec<u8>)>,
+    ) -> Result<AccountAt, ClientError> {
         let (owner, data) = account.ok_or_else(|| ClientError::NoLedger { server: self.server.clone(), ledger })?;
         if owner.to_bytes() != self.program.0 {
             let owner = ProgramId(owner.to_bytes());
@@ -137,12 +162,17 @@ impl Source for Rpc {
         &self.server
     }
 
-    async fn fetch_ledgers(&self) -> Result<Vec<LedgerId>, ClientError> {
+    async fn fetch_ledgers(&self, authority: Option<Wallet>) -> Result<Vec<LedgerId>, ClientError> {
+        let mut filters = vec![
+            RpcFilterType::DataSize(LEDGER_BYTES as u64),
+            RpcFilterType::Memcmp(Memcmp::new_raw_bytes(0, LEDGER_DISCRIMINATOR.to_vec())),
+        ];
+        filters.extend(
+            authority
+                .map(|authority| RpcFilterType::Memcmp(Memcmp::new_raw_bytes(AUTHORITY_OFFSET, authority.0.to_vec()))),
+        );
         let config = RpcProgramAccountsConfig {
-            filters: Some(vec![
-                RpcFilterType::DataSize(LEDGER_BYTES as u64),
-                RpcFilterType::Memcmp(Memcmp::new_raw_bytes(0, LEDGER_DISCRIMINATOR.to_vec())),
-            ]),
+            filters: Some(filters),
             account_config: RpcAccountInfoConfig {
                 encoding: Some(UiAccountEncoding::Base64),
                 data_slice: Some(UiDataSliceConfig { offset: 0, length: 0 }),
@@ -156,44 +186,77 @@ impl Source for Rpc {
         Ok(accounts.into_iter().map(|(address, _)| LedgerId(address.to_bytes())).collect())
     }
 
-    async fn fetch_account(&self, ledger: LedgerId) -> Result<AccountAt, ClientError> {
-        self.fetch_account_at(ledger, CommitmentConfig::finalized()).await
+    async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {
+        const METHOD: &str = "getMultipleAccounts";
+        let mut accounts = Vec::with_capacity(ledgers.len());
+        for ledgers in ledgers.chunks(ACCOUNTS_PER_CALL) {
+            let config = RpcAccountInfoConfig {
+                encoding: Some(UiAccountEncoding::Base64),
+                commitment: Some(CommitmentConfig::finalized()),
+                ..Default::default()
+            };
+            let addresses: Vec<Pubkey> = ledgers.iter().map(|ledger| key(ledger.0)).collect();
+            let response = self.client.get_multiple_ui_accounts_with_config(&addresses, config).await;
+            let response = response.map_err(self.failed(METHOD))?;
+            if response.value.len() != ledgers.len() {
+                let what = format!("{} accounts where {} were asked for", response.value.len(), ledgers.len());
+                return Err(self.malformed(METHOD, what));
+            }
+            for (ledger, account) in ledgers.iter().zip(response.value) {
+                let account = account.map(|account| self.read_account(METHOD, &account)).transpose()?;
+                accounts.push(self.read_ledger(*ledger, response.context.slot, account));
+            }
+        }
+        Ok(accounts)
     }
 
-    async fn list_transactions(&self, ledger: LedgerId, since: u64) -> Result<Vec<ListedTransaction>, ClientError> {
+    async fn list_transactions(&self, ledger: LedgerId, since: u64) -> Result<Listing, ClientError> {
         const METHOD: &str = "getSignaturesForAddress";
-        let mut listed = Vec::new();
-        let mut before = None;
+        // Newest first; what is newer than the oldest that fit falls off the front.
+        let mut listed: VecDeque<ListedTransaction> = VecDeque::new();
+        let mut is_whole = true;
+        let mut before: Option<ListedTransaction> = None;
+        let mut rows_of_slot = 0_usize;
         // From the newest back: no cursor of an earlier call is handed over, for a server may not know it.
         loop {
             let config = GetConfirmedSignaturesForAddress2Config {
-                before,
+                before: before.map(|before| Signature::from(before.signature)),
                 until: None,
                 limit: Some(PAGE),
                 commitment: Some(CommitmentConfig::finalized()),
             };
             let page = self.client.get_signatures_for_address_with_config(&key(ledger.0), config).await;
             let page = page.map_err(self.failed(METHOD))?;
+            let mut last = None;
             for row in &page {
                 let signature = Signature::from_str(&row.signature).map_err(|error| self.malformed(METHOD, error))?;
-                if before == Some(signature) {
+                let transaction = ListedTransaction { slot: row.slot, signature: signature.into() };
+                if before.is_some_and(|before| before.signature == transaction.signature) {
                     return Err(self.malformed(METHOD, "a page that does not go on"));
                 }
                 if row.err.is_none() && row.slot >= since {
-                    listed.push(ListedTransaction { slot: row.slot, signature: signature.into() });
+                    listed.push_back(transaction);
                 }
+                last = Some(transaction);
             }
-            match page.last() {
-                // A short page need not be the last: servers cut pages as they like.
-                Some(last) if last.slot >= since => {
-                    before = Some(Signature::from_str(&last.signature).map_err(|e| self.malformed(METHOD, e))?);
-                }
-                _ => break,
+            while listed.len() > MOST_LISTED {
+                listed.pop_front();
+                is_whole = false;
             }
+            // A short page need not be the last: servers cut pages as they like.
+            let Some(last) = last.filter(|last| last.slot >= since) else { break };
+            let goes_back = before.is_some_and(|before| last.slot > before.slot);
+            let is_same_slot = before.is_some_and(|before| last.slot == before.slot);
+            rows_of_slot = if is_same_slot { rows_of_slot.saturating_add(page.len()) } else { 0 };
+            // Whatever a server says, the walk ends.
+            if goes_back || rows_of_slot > MOST_LISTED {
+                return Err(self.malformed(METHOD, "pages that do not go on to older slots"));
+            }
+            before = Some(last);
         }
-        listed.reverse();
-        listed.sort_by_key(|transaction| transaction.slot);
-        Ok(listed)
+        let mut transactions: Vec<ListedTransaction> = listed.into_iter().rev().collect();
+        transactions.sort_by_key(|transaction| transaction.slot);
+        Ok(Listing { transactions, is_whole })
     }
 
     async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {

@@ -2,7 +2,8 @@
 
 use std::future::Future;
 
-use counterfoil_core::{LedgerAccount, LedgerId};
+use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
+use futures_util::stream::BoxStream;
 
 use crate::{ClientError, TransactionRecord};
 
@@ -24,24 +25,50 @@ pub struct AccountAt {
     pub account: LedgerAccount,
 }
 
+/// How many transactions a [`Listing`] holds at most, however long the history is.
+pub const MOST_LISTED: usize = 65_536;
+
+/// At most [`MOST_LISTED`] of the oldest successful finalized transactions that name the ledger from a slot on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The transactions, oldest first as far as the server tells; within a slot in any order.
+    pub transactions: Vec<ListedTransaction>,
+    /// Whether nothing newer was left out.
+    pub is_whole: bool,
+}
+
+/// Transactions of the program, of all ledgers, as they come.
+///
+/// Not trusted: it may lack, repeat, reorder and invent. Nothing may depend on its completeness, for what is missing is
+/// asked of servers by the ledger's address. An empty list says that something may have been missed, or that something
+/// happened which the feed could not fetch: look. An error is one of the feed's moments; unless its documentation says
+/// otherwise it goes on after it.
+pub type Feed = BoxStream<'static, Result<Vec<TransactionRecord>, ClientError>>;
+
 /// A chain, seen through one server that is not trusted: it may lack, repeat, reorder and invent.
 pub trait Source: Send + Sync {
     /// The server's name for logs; holds no key.
     fn name(&self) -> &str;
 
-    /// The addresses of all ledgers of the program.
-    fn fetch_ledgers(&self) -> impl Future<Output = Result<Vec<LedgerId>, ClientError>> + Send;
+    /// The addresses of all ledgers of the program; of those that `authority` may always append to, when one is given.
+    fn fetch_ledgers(
+        &self,
+        authority: Option<Wallet>,
+    ) -> impl Future<Output = Result<Vec<LedgerId>, ClientError>> + Send;
 
-    /// The ledger's account, finalized.
-    fn fetch_account(&self, ledger: LedgerId) -> impl Future<Output = Result<AccountAt, ClientError>> + Send;
+    /// The ledgers' accounts, finalized, in the order asked for. The inner error is one ledger's own: no account, another
+    /// owner's, bytes that are no ledger.
+    fn fetch_accounts(
+        &self,
+        ledgers: &[LedgerId],
+    ) -> impl Future<Output = Result<Vec<Result<AccountAt, ClientError>>, ClientError>> + Send;
 
-    /// The successful finalized transactions that name the ledger, from slot `since` on, oldest first as far as the
-    /// server tells; within a slot in any order.
+    /// The successful finalized transactions that name the ledger, from slot `since` on: the oldest [`MOST_LISTED`].
     fn list_transactions(
         &self,
         ledger: LedgerId,
         since: u64,
-    ) -> impl Future<Output = Result<Vec<ListedTransaction>, ClientError>> + Send;
+    ) -> impl Future<Output = Result<Listing, ClientError>> + Send;
 
     /// The transactions themselves, in the order asked for.
     fn fetch_transactions(

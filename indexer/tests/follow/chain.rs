@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use counterfoil_client::{
-    AccountAt, ClientError, InnerInstruction, ListedTransaction, Source, TransactionRecord, address,
+    AccountAt, ClientError, InnerInstruction, ListedTransaction, Listing, Source, TransactionRecord, address,
 };
 use counterfoil_core::event::EVENT_TAG;
 use counterfoil_core::{Event, EventBody, EventHeader, LedgerAccount, LedgerId, LedgerState, ProgramId, Wallet};
@@ -172,26 +172,28 @@ impl Source for Server {
         &self.name
     }
 
-    async fn fetch_ledgers(&self) -> Result<Vec<LedgerId>, ClientError> {
+    async fn fetch_ledgers(&self, _: Option<Wallet>) -> Result<Vec<LedgerId>, ClientError> {
         let ledgers = self.script.lock().unwrap().ledgers.clone();
         ledgers.ok_or_else(|| self.silence("getProgramAccounts"))
     }
 
-    async fn fetch_account(&self, ledger: LedgerId) -> Result<AccountAt, ClientError> {
-        if ledger != LEDGER {
-            return Err(ClientError::NoLedger { server: self.name.clone(), ledger });
-        }
-        let account = self.script.lock().unwrap().account.clone();
-        account.map(|account| AccountAt { slot: 1_000, account }).ok_or_else(|| self.silence("getAccountInfo"))
+    async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {
+        let account = self.script.lock().unwrap().account.clone().ok_or_else(|| self.silence("getMultipleAccounts"))?;
+        let report = |ledger: &LedgerId| match *ledger {
+            LEDGER => Ok(AccountAt { slot: 1_000, account: account.clone() }),
+            ledger => Err(ClientError::NoLedger { server: self.name.clone(), ledger }),
+        };
+        Ok(ledgers.iter().map(report).collect())
     }
 
-    async fn list_transactions(&self, _: LedgerId, since: u64) -> Result<Vec<ListedTransaction>, ClientError> {
+    async fn list_transactions(&self, _: LedgerId, since: u64) -> Result<Listing, ClientError> {
         let mut script = self.script.lock().unwrap();
         script.served.0 += 1;
         let listed = script.transactions.iter().filter(|transaction| transaction.slot >= since);
-        Ok(listed
+        let transactions = listed
             .map(|transaction| ListedTransaction { slot: transaction.slot, signature: transaction.signature })
-            .collect())
+            .collect();
+        Ok(Listing { transactions, is_whole: true })
     }
 
     async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {

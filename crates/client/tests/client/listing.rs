@@ -46,7 +46,7 @@ async fn a_short_page_does_not_end_the_listing() {
     let rpc = Rpc::new(&serve_short_pages(7), ProgramId([7; 32]));
     let slots = async |since| {
         let listed = rpc.list_transactions(LedgerId([1; 32]), since).await.expect("it answers");
-        listed.iter().map(|transaction| transaction.slot).collect::<Vec<_>>()
+        listed.transactions.iter().map(|transaction| transaction.slot).collect::<Vec<_>>()
     };
     assert_eq!(slots(0).await, [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(slots(3).await, [3, 4, 5, 6]);
