@@ -127,7 +127,7 @@ impl History {
         self.events.push((event.leaf_bytes(), event.clone()));
         let (state, append) = self.state.clone().apply(event).unwrap();
         self.state = state;
-        self.uncommitted.push((CommittedIn { signature: self.signature(seq), slot: FIRST_SLOT + seq }, append));
+        self.uncommitted.push((CommittedIn { signature: self.signature(seq) }, append));
     }
 }
 

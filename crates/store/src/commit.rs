@@ -1,12 +1,11 @@
 //! Writing: what was verified, and nothing else.
 
-use std::collections::BTreeMap;
-
 use counterfoil_core::{CheckedHead, EventHeader, LedgerId, VerifiedAppend};
 use merkle_log::FullTile;
 use sqlx::PgConnection;
 
-use crate::convert::{from_bigint, to_bigint};
+use crate::convert::to_bigint;
+use crate::copy::Rows;
 use crate::{Log, StoreError, load_ledger};
 
 /// The transaction that an event came in.
@@ -14,8 +13,6 @@ use crate::{Log, StoreError, load_ledger};
 pub struct CommittedIn {
     /// Its signature.
     pub signature: [u8; 64],
-    /// Its slot.
-    pub slot: u64,
 }
 
 /// Writes a batch of consecutive events of one ledger and moves its cursor.
@@ -24,7 +21,7 @@ pub struct CommittedIn {
 ///
 /// # Errors
 /// [`StoreError::BrokenBatch`] when the batch is not a run of this ledger's events; [`StoreError::CursorMoved`] when
-/// the cursor does not stand at its first; [`StoreError::Corrupt`] when a transaction is known with another slot; [`StoreError::Database`]. Roll back then.
+/// the cursor does not stand at its first; [`StoreError::Database`]. Roll back then.
 pub async fn commit(
     connection: &mut PgConnection,
     ledger: LedgerId,
@@ -48,8 +45,7 @@ pub async fn commit(
     if moved.rows_affected() != 1 {
         return Err(StoreError::CursorMoved { ledger, expected });
     }
-    let transactions = insert_transactions(&mut *connection, batch).await?;
-    insert_events(&mut *connection, row.key, batch, &transactions).await?;
+    insert_events(&mut *connection, row.key, batch).await?;
     insert_entries(&mut *connection, row.key, batch).await?;
     insert_tiles(connection, row.key, batch).await
 }
@@ -89,15 +85,13 @@ pub async fn mark_checked(connection: &mut PgConnection, checked: &CheckedHead, 
 
 /// A `VerifiedAppend` follows from the state that it was applied to; that a slice of them is whole is seen only here.
 fn expect_run(ledger: LedgerId, batch: &[(CommittedIn, VerifiedAppend)]) -> Result<(), StoreError> {
-    let mut slots = BTreeMap::new();
     let mut before: Option<&EventHeader> = None;
-    for (within, append) in batch {
+    for (_, append) in batch {
         let header = &append.event().header;
         let follows = before.is_none_or(|before| {
             header.event_seq.get() == before.event_seq.smallest_size().get() && header.first_index == before.size
         });
-        let is_in_one_slot = *slots.entry(within.signature).or_insert(within.slot) == within.slot;
-        if header.ledger != ledger || !follows || !is_in_one_slot {
+        if header.ledger != ledger || !follows {
             return Err(StoreError::BrokenBatch { ledger, event_seq: header.event_seq.get() });
         }
         before = Some(header);
@@ -105,67 +99,18 @@ fn expect_run(ledger: LedgerId, batch: &[(CommittedIn, VerifiedAppend)]) -> Resu
     Ok(())
 }
 
-/// The numbers of the batch's transactions, by signature; those not known yet are inserted.
-async fn insert_transactions(
-    connection: &mut PgConnection,
-    batch: &[(CommittedIn, VerifiedAppend)],
-) -> Result<BTreeMap<[u8; 64], i64>, StoreError> {
-    let slots: BTreeMap<[u8; 64], u64> = batch.iter().map(|(within, _)| (within.signature, within.slot)).collect();
-    let signatures: Vec<Vec<u8>> = slots.keys().map(|signature| signature.to_vec()).collect();
-    let wanted_slots: Vec<i64> =
-        slots.values().map(|slot| to_bigint("slot", *slot)).collect::<Result<_, StoreError>>()?;
-    // A transaction may be known already: it can hold events of several ledgers.
-    sqlx::query!(
-        "insert into transaction (signature, slot)
-         select wanted.signature, wanted.slot from unnest($1::bytea[], $2::bigint[]) as wanted (signature, slot)
-         where not exists (select from transaction as known where known.signature = wanted.signature)",
-        &signatures,
-        &wanted_slots,
-    )
-    .execute(&mut *connection)
-    .await?;
-    let rows = sqlx::query!("select id, signature, slot from transaction where signature = any($1)", &signatures)
-        .fetch_all(connection)
-        .await?;
-    let mut numbers = BTreeMap::new();
-    for row in rows {
-        let signature = crate::convert::bytes("transaction", row.id, &row.signature)?;
-        let slot = from_bigint("transaction", row.id, row.slot)?;
-        if slots.get(&signature) != Some(&slot) {
-            let problem = format!("it is stored in slot {slot} and now said to be in slot {:?}", slots.get(&signature));
-            return Err(StoreError::corrupt("transaction", row.id, problem));
-        }
-        numbers.insert(signature, row.id);
-    }
-    Ok(numbers)
-}
-
 async fn insert_events(
     connection: &mut PgConnection,
     ledger: i32,
     batch: &[(CommittedIn, VerifiedAppend)],
-    transactions: &BTreeMap<[u8; 64], i64>,
 ) -> Result<(), StoreError> {
-    let (mut seqs, mut numbers, mut leaf_hashes, mut leaves) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut rows = Rows::new(5, batch.iter().map(|(_, append)| append.leaf_bytes().len().saturating_add(136)).sum());
     for (within, append) in batch {
-        seqs.push(to_bigint("event", append.event().header.event_seq.get())?);
-        let number = transactions.get(&within.signature);
-        numbers.push(*number.ok_or_else(|| StoreError::corrupt("transaction", "new", "it was not inserted"))?);
-        leaf_hashes.push(append.leaf().0.to_vec());
-        leaves.push(append.leaf_bytes().to_vec());
+        let seq = to_bigint("event", append.event().header.event_seq.get())?;
+        rows.row().integer(ledger).bigint(seq).bytea(&within.signature);
+        rows.bytea(&append.leaf().0).bytea(append.leaf_bytes());
     }
-    sqlx::query!(
-        "insert into event (ledger, seq, transaction, leaf_hash, leaf)
-         select $1, * from unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])",
-        ledger,
-        &seqs,
-        &numbers,
-        &leaf_hashes,
-        &leaves,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    rows.copy(connection, "copy event (ledger, seq, signature, leaf_hash, leaf) from stdin (format binary)").await
 }
 
 async fn insert_entries(
@@ -173,28 +118,18 @@ async fn insert_entries(
     ledger: i32,
     batch: &[(CommittedIn, VerifiedAppend)],
 ) -> Result<(), StoreError> {
-    let (mut indexes, mut seqs, mut leaf_hashes, mut payloads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (_, append) in batch {
-        let seq = to_bigint("event", append.event().header.event_seq.get())?;
-        for entry in append.entries() {
-            indexes.push(to_bigint("index", entry.index.get())?);
-            seqs.push(seq);
-            leaf_hashes.push(&entry.leaf.0[..]);
-            payloads.push(entry.bytes.as_slice());
-        }
+    let entries = || batch.iter().flat_map(|(_, append)| append.entries().iter().map(move |entry| (append, entry)));
+    let bytes = entries().map(|(_, entry)| entry.bytes.len().saturating_add(74)).sum();
+    if bytes == 0 {
+        return Ok(());
     }
-    sqlx::query!(
-        "insert into entry (ledger, index, event_seq, leaf_hash, payload)
-         select $1, * from unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])",
-        ledger,
-        &indexes,
-        &seqs,
-        &leaf_hashes as &[&[u8]],
-        &payloads as &[&[u8]],
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    let mut rows = Rows::new(5, bytes);
+    for (append, entry) in entries() {
+        rows.row().integer(ledger).bigint(to_bigint("index", entry.index.get())?);
+        rows.bigint(to_bigint("event", append.event().header.event_seq.get())?);
+        rows.bytea(&entry.leaf.0).bytea(&entry.bytes);
+    }
+    rows.copy(connection, "copy entry (ledger, index, event_seq, leaf_hash, payload) from stdin (format binary)").await
 }
 
 async fn insert_tiles(
@@ -212,19 +147,12 @@ async fn insert_tiles(
     if tiles.is_empty() {
         return Ok(());
     }
-    let indexes: Vec<i64> =
-        tiles.iter().map(|(_, tile)| to_bigint("tile", tile.index)).collect::<Result<_, StoreError>>()?;
-    sqlx::query!(
-        "insert into tile (ledger, log, level, index, root, hashes)
-         select $1, * from unnest($2::smallint[], $3::smallint[], $4::bigint[], $5::bytea[], $6::bytea[])",
-        ledger,
-        &tiles.iter().map(|(log, _)| log.number()).collect::<Vec<_>>(),
-        &tiles.iter().map(|(_, tile)| i16::from(tile.level)).collect::<Vec<_>>(),
-        &indexes,
-        &tiles.iter().map(|(_, tile)| tile.root.0.to_vec()).collect::<Vec<_>>(),
-        &tiles.iter().map(|(_, tile)| tile.hashes.iter().flat_map(|hash| hash.0).collect()).collect::<Vec<Vec<u8>>>(),
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    let mut rows = Rows::new(6, tiles.len().saturating_mul(8_300));
+    for (log, tile) in tiles {
+        rows.row().integer(ledger).smallint(log.number()).smallint(i16::from(tile.level));
+        rows.bigint(to_bigint("tile", tile.index)?).bytea(&tile.root.0);
+        let hashes: Vec<&[u8]> = tile.hashes.iter().map(|hash| hash.as_bytes().as_slice()).collect();
+        rows.value(&hashes);
+    }
+    rows.copy(connection, "copy tile (ledger, log, level, index, root, hashes) from stdin (format binary)").await
 }

@@ -4,6 +4,7 @@
 mod cluster;
 mod commit;
 mod convert;
+mod copy;
 mod error;
 mod halt;
 mod ledger;

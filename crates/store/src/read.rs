@@ -1,10 +1,10 @@
-//! Tables `entry`, `event` and `transaction`, for the API.
+//! Tables `entry` and `event`, for the API.
 
 use counterfoil_core::Event;
 use merkle_log::{LeafHash, LeafIndex};
 use sqlx::PgConnection;
 
-use crate::convert::{bytes, from_bigint, leaf_index, to_bigint};
+use crate::convert::{bytes, leaf_index, to_bigint};
 use crate::{LedgerRow, StoreError};
 
 /// An entry as stored.
@@ -29,7 +29,7 @@ pub struct EventRow {
     pub leaf_bytes: Vec<u8>,
     /// The leaf hash as stored.
     pub leaf: LeafHash,
-    /// The signature of the transaction that it came in.
+    /// The signature of the transaction that it came in: a hint, which nothing proves.
     pub signature: [u8; 64],
 }
 
@@ -92,8 +92,7 @@ pub async fn load_events(
 ) -> Result<Vec<EventRow>, StoreError> {
     let wanted: Vec<i64> = seqs.iter().map(|seq| to_bigint("event", seq.get())).collect::<Result<_, StoreError>>()?;
     let rows = sqlx::query!(
-        "select seq, leaf_hash, leaf, signature, slot
-         from event join transaction on transaction.id = event.transaction
+        "select seq, leaf_hash, leaf, signature from event
          where ledger = $1 and seq = any($2) order by seq",
         ledger.key,
         &wanted,
@@ -108,16 +107,11 @@ pub async fn load_events(
         .map(|row| {
             let name = || format!("ledger {}, event {}", ledger.ledger, row.seq);
             let event = Event::decode_leaf(&row.leaf).map_err(|error| StoreError::corrupt("event", name(), error))?;
-            let slot = from_bigint("transaction", name(), row.slot)?;
-            if event.header.slot != slot {
-                let problem = format!("the event says slot {}, its transaction {slot}", event.header.slot);
-                return Err(StoreError::corrupt("event", name(), problem));
-            }
             Ok(EventRow {
                 event,
                 leaf: LeafHash(bytes("event", name(), &row.leaf_hash)?),
                 leaf_bytes: row.leaf,
-                signature: bytes("transaction", name(), &row.signature)?,
+                signature: bytes("event", name(), &row.signature)?,
             })
         })
         .collect()

@@ -48,20 +48,8 @@ pub async fn drop_unchecked(connection: &mut PgConnection, ledger: LedgerId) -> 
     sqlx::query!("delete from entry where ledger = $1 and index >= $2", row.key, size)
         .execute(&mut *connection)
         .await?;
-    let transactions = sqlx::query_scalar!(
-        "delete from event where ledger = $1 and seq >= $2 returning transaction",
-        row.key,
-        event_seq,
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    // A transaction that nothing refers to must go as well: its slot was the same server's word.
-    sqlx::query!(
-        "delete from transaction where id = any($1)
-         and not exists (select from event where event.transaction = transaction.id)",
-        &transactions,
-    )
-    .execute(connection)
-    .await?;
-    Ok(transactions.len() as u64)
+    let events = sqlx::query!("delete from event where ledger = $1 and seq >= $2", row.key, event_seq)
+        .execute(connection)
+        .await?;
+    Ok(events.rows_affected())
 }

@@ -7,7 +7,7 @@ use crate::chain::{Chain, LEDGER, Server};
 use crate::rules::{database, follow, history, psql, stored};
 
 const ALL_ROWS: &str = "select tile::text from tile union all select entry::text from entry
-    union all select event::text from event union all select transaction::text from transaction order by 1";
+    union all select event::text from event order by 1";
 
 #[tokio::test]
 async fn dropping_takes_what_is_above_the_watermark_and_nothing_below() {

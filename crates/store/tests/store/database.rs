@@ -14,7 +14,7 @@ use crate::history::Batch;
 pub const LEDGER: LedgerId = LedgerId([1; 32]);
 pub const OTHER_LEDGER: LedgerId = LedgerId([2; 32]);
 
-const TABLES: [&str; 9] = ["cluster", "ledger", "transaction", "event", "entry", "tile", "subtree", "cursor", "halt"];
+const TABLES: [&str; 9] = ["cluster", "ledger", "event", "entry", "tile", "subtree", "cursor", "halt", "pending"];
 
 /// For statements that write by hand: as many bytes as asked for.
 const BYTES: &str = "create function bytes(length integer) returns bytea language sql immutable
@@ -30,21 +30,32 @@ struct Server {
 /// A migrated database in which both ledgers are known, the first as 1, the other as 2.
 pub struct Database {
     pub pool: PgPool,
+    _empty: EmptyDatabase,
+}
+
+/// A database without tables.
+pub struct EmptyDatabase {
+    pub url: String,
     _server: Arc<Server>,
 }
 
 impl Database {
-    pub async fn open() -> Self {
+    pub async fn empty() -> EmptyDatabase {
         let server = server();
         let name = format!("test_{}", server.databases.fetch_add(1, Ordering::Relaxed));
         server.cluster.create_database(&name).unwrap();
-        let pool = connect(&server.cluster.url(&name), 4, Duration::from_secs(30)).await.unwrap();
+        EmptyDatabase { url: server.cluster.url(&name), _server: server }
+    }
+
+    pub async fn open() -> Self {
+        let empty = Self::empty().await;
+        let pool = connect(&empty.url, 4, Duration::from_secs(30)).await.unwrap();
         migrate(&pool).await.unwrap();
         sqlx::query(BYTES).execute(&pool).await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
         add_ledger(&mut connection, LEDGER).await.unwrap();
         add_ledger(&mut connection, OTHER_LEDGER).await.unwrap();
-        Self { pool, _server: server }
+        Self { pool, _empty: empty }
     }
 
     /// Commits a batch in a transaction of its own, and rolls back when it is refused.
@@ -71,6 +82,19 @@ pub async fn rows(connection: &mut PgConnection) -> Vec<String> {
         rows.extend(sqlx::query_scalar::<_, String>(AssertSqlSafe(sql)).fetch_all(&mut *connection).await.unwrap());
     }
     rows
+}
+
+/// The rule of the whole table that a partition's rule is part of.
+pub async fn rule(pool: &PgPool, constraint: &str) -> String {
+    sqlx::query_scalar(
+        "select coalesce(whole.conname, part.conname)::text
+         from pg_constraint as part left join pg_constraint as whole on whole.oid = part.conparentid
+         where part.conname = $1 limit 1",
+    )
+    .bind(constraint)
+    .fetch_one(pool)
+    .await
+    .unwrap()
 }
 
 /// Changes the database as whoever holds it could.

@@ -103,7 +103,7 @@ impl History {
         let before = mem::replace(&mut self.state, LedgerState::new(self.ledger));
         let (state, append) = before.apply(event).unwrap();
         self.state = state;
-        self.uncommitted.push((CommittedIn { signature: signature(self.ledger, slot), slot }, append));
+        self.uncommitted.push((CommittedIn { signature: signature(self.ledger, slot) }, append));
     }
 }
 

@@ -8,5 +8,6 @@ mod commit;
 mod constraints;
 mod database;
 mod history;
+mod migration;
 mod retract;
 mod state;
