@@ -4,9 +4,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use merkle_log::{Edge, EdgeError, FullTile, LeafHash, LeafIndex, Root, TreeHead, TreeSize, hash_leaf};
+use merkle_log::{
+    Edge, EdgeError, FrontierError, FullTile, Grown, Hash, LeafHash, LeafIndex, OutOfRange, Position, Root, TreeHead,
+    TreeSize, hash_leaf, subtrees,
+};
 
-use crate::limits::MAX_ENTRY_BYTES;
+use crate::limits::{MAX_ENTRY_BYTES, MAX_SUBTREE_LEVEL};
 use crate::{Event, EventBody, EventHeader, LedgerAccount, LedgerHead, LedgerId};
 
 /// A ledger's two logs as far as its events were applied.
@@ -25,8 +28,9 @@ pub struct VerifiedAppend {
     leaf_bytes: Vec<u8>,
     leaf: LeafHash,
     entries: Vec<VerifiedEntry>,
-    entry_tiles: Vec<FullTile>,
-    event_tiles: Vec<FullTile>,
+    subtrees: Vec<(Position, Hash)>,
+    entry_log: Grown,
+    event_log: Grown,
 }
 
 /// An entry with the leaf hash that was computed from it.
@@ -82,6 +86,13 @@ pub enum ApplyError {
         /// How many it says.
         claimed: u64,
     },
+    /// The event's hashes are not as many as there are subtrees in the leaves that it appends, or it appends none.
+    WrongSubtrees {
+        /// How many hashes the event has.
+        hashes: usize,
+        /// How many leaves it says.
+        claimed: u64,
+    },
     /// An entry has no bytes, or too many.
     WrongEntryLength {
         /// The entry.
@@ -105,13 +116,6 @@ pub enum ApplyError {
         /// The root that the event says.
         claimed: Root,
     },
-    /// The event appends leaves by the hashes of their subtrees, which this version keeps no index of.
-    SubtreesNotIndexed {
-        /// The event's number.
-        event_seq: u64,
-        /// How many leaves.
-        count: u64,
-    },
     /// A log is full.
     Full(EdgeError),
 }
@@ -128,6 +132,9 @@ impl fmt::Display for ApplyError {
             Self::WrongCount { entries, claimed } => {
                 write!(f, "the event carries {entries} entries and says that it appends {claimed}")
             }
+            Self::WrongSubtrees { hashes, claimed } => {
+                write!(f, "the event carries {hashes} hashes, which are not the subtrees of {claimed} leaves there")
+            }
             Self::WrongEntryLength { index, bytes } => {
                 write!(f, "entry {index} has {bytes} bytes, not 1 to {MAX_ENTRY_BYTES}")
             }
@@ -135,11 +142,6 @@ impl fmt::Display for ApplyError {
             Self::RootMismatch { size, computed, claimed } => {
                 write!(f, "the root at size {size} is {computed}, the event claims {claimed}")
             }
-            Self::SubtreesNotIndexed { event_seq, count } => write!(
-                f,
-                "event {event_seq} appends {count} leaves by the hashes of their subtrees, and this version indexes \
-                 only leaves whose entries are on the chain"
-            ),
             Self::Full(error) => error.fmt(f),
         }
     }
@@ -227,18 +229,29 @@ impl LedgerState {
             leaf: event.leaf_hash(),
             event,
             entries: Vec::new(),
-            entry_tiles: Vec::new(),
-            event_tiles: Vec::new(),
+            subtrees: Vec::new(),
+            entry_log: Grown::default(),
+            event_log: Grown::default(),
         };
-        if let EventBody::EntriesAppended { entries } = &mut applied.event.body {
-            for bytes in core::mem::take(entries) {
-                let entry = self.next_entry(bytes)?;
-                self.entries.append_leaf(&entry.leaf, &mut applied.entry_tiles).map_err(ApplyError::Full)?;
-                applied.entries.push(entry);
+        match &mut applied.event.body {
+            EventBody::EntriesAppended { entries } => {
+                for bytes in core::mem::take(entries) {
+                    let entry = self.next_entry(bytes)?;
+                    self.entries.append_leaf(&entry.leaf, &mut applied.entry_log).map_err(ApplyError::Full)?;
+                    applied.entries.push(entry);
+                }
             }
+            EventBody::SubtreesAppended { hashes } => {
+                applied.subtrees = self.next_subtrees(&applied.event.header, hashes)?;
+                for (position, root) in &applied.subtrees {
+                    let grown = &mut applied.entry_log;
+                    self.entries.append_subtree(position.level, root, grown).map_err(ApplyError::Full)?;
+                }
+            }
+            _ => {}
         }
         self.expect_head(&applied.event.header)?;
-        self.events.append_leaf(&applied.leaf, &mut applied.event_tiles).map_err(ApplyError::Full)?;
+        self.events.append_leaf(&applied.leaf, &mut applied.event_log).map_err(ApplyError::Full)?;
         Ok((self, applied))
     }
 
@@ -294,9 +307,8 @@ impl LedgerState {
         }
         let (entries, is_append) = match body {
             EventBody::EntriesAppended { entries } => (entries.len() as u64, true),
-            EventBody::SubtreesAppended { .. } => {
-                return Err(ApplyError::SubtreesNotIndexed { event_seq, count: header.count });
-            }
+            // As many as its hashes are roots of, which is compared where these are placed.
+            EventBody::SubtreesAppended { .. } => (header.count, true),
             _ => (0, false),
         };
         if header.count != entries || is_append == (entries == 0) {
@@ -310,8 +322,21 @@ impl LedgerState {
         if bytes.is_empty() || bytes.len() > MAX_ENTRY_BYTES {
             return Err(ApplyError::WrongEntryLength { index, bytes: bytes.len() });
         }
-        let full = |error| ApplyError::Full(EdgeError::Frontier(merkle_log::FrontierError::Full(error)));
         Ok(VerifiedEntry { index: LeafIndex::new(index).map_err(full)?, leaf: hash_leaf(&bytes), bytes })
+    }
+
+    /// Places the hashes: the levels follow from the size and the count of leaves, so that there is one way.
+    fn next_subtrees(&self, header: &EventHeader, hashes: &[Hash]) -> Result<Vec<(Position, Hash)>, ApplyError> {
+        let start = self.entries.frontier().size();
+        let end = TreeSize::new(start.get().saturating_add(header.count)).map_err(full)?;
+        let mut positions = subtrees(start, end, MAX_SUBTREE_LEVEL);
+        // The hashes first, so that where they end no position is taken.
+        let placed = hashes.iter().zip(positions.by_ref()).map(|(hash, position)| (position, *hash));
+        let placed: Vec<(Position, Hash)> = placed.collect();
+        if placed.len() != hashes.len() || positions.next().is_some() {
+            return Err(ApplyError::WrongSubtrees { hashes: hashes.len(), claimed: header.count });
+        }
+        Ok(placed)
     }
 
     fn expect_head(&self, header: &EventHeader) -> Result<(), ApplyError> {
@@ -324,6 +349,10 @@ impl LedgerState {
         }
         Ok(())
     }
+}
+
+fn full(error: OutOfRange) -> ApplyError {
+    ApplyError::Full(EdgeError::Frontier(FrontierError::Full(error)))
 }
 
 impl VerifiedAppend {
@@ -351,16 +380,28 @@ impl VerifiedAppend {
         &self.entries
     }
 
+    /// The subtrees that were appended by their hashes, in order: their entries are not on the chain.
+    #[must_use]
+    pub fn subtrees(&self) -> &[(Position, Hash)] {
+        &self.subtrees
+    }
+
     /// Tiles of the log that became full.
     #[must_use]
     pub fn entry_tiles(&self) -> &[FullTile] {
-        &self.entry_tiles
+        &self.entry_log.tiles
+    }
+
+    /// Roots of tiles of the log that became as wide and lack hashes, for these lie inside subtrees.
+    #[must_use]
+    pub fn holed_tiles(&self) -> &[(Position, Hash)] {
+        &self.entry_log.holed
     }
 
     /// Tiles of the event log that became full.
     #[must_use]
     pub fn event_tiles(&self) -> &[FullTile] {
-        &self.event_tiles
+        &self.event_log.tiles
     }
 }
 

@@ -17,8 +17,8 @@ use criterion::{BatchSize, Criterion, Throughput};
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
 use merkle_log::{
-    Edge, Frontier, Hash, LeafHash, LeafIndex, Plan, Tile, Tiles, TreeHead, TreeSize, consistency_plan, hash_leaf,
-    inclusion_plan, verify_consistency, verify_inclusion,
+    Edge, Frontier, Grown, Hash, LeafHash, LeafIndex, Plan, Tile, Tiles, TreeHead, TreeSize, consistency_plan,
+    hash_leaf, inclusion_plan, verify_consistency, verify_inclusion,
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -77,11 +77,11 @@ fn append(criterion: &mut Criterion) {
     });
     group.bench_function("edge", |bencher| {
         bencher.iter(|| {
-            let (mut edge, mut full) = (Edge::new(), Vec::new());
+            let (mut edge, mut grown) = (Edge::new(), Grown::default());
             for entry in &entries {
-                edge.append_leaf(&hash_leaf(black_box(entry)), &mut full).expect("room");
+                edge.append_leaf(&hash_leaf(black_box(entry)), &mut grown).expect("room");
             }
-            (edge.frontier().root(), full)
+            (edge.frontier().root(), grown)
         });
     });
     group.bench_function("peer", |bencher| {
@@ -164,15 +164,15 @@ fn verify(criterion: &mut Criterion) {
 
 /// A tree of `LEAVES`, and proofs at leaves all over it.
 fn cases() -> (TreeHead, Vec<Case>) {
-    let (mut edge, mut full) = (Edge::new(), Vec::new());
+    let (mut edge, mut grown) = (Edge::new(), Grown::default());
     // By tile level, all hashes.
     let mut levels: Vec<Vec<Hash>> = vec![Vec::new(); 4];
     let mut firsts = Vec::new();
     for index in 0..LEAVES {
         let leaf: LeafHash = hash_leaf(&entry(index));
-        edge.append_leaf(&leaf, &mut full).expect("room");
+        edge.append_leaf(&leaf, &mut grown).expect("room");
         levels[0].push(leaf.into());
-        for tile in full.drain(..) {
+        for tile in grown.tiles.drain(..) {
             levels[usize::from(tile.level) + 1].push(tile.root);
         }
         // A prime, so that the bits of the indexes differ.

@@ -15,7 +15,7 @@ pub mod proof;
 pub mod subtrees;
 pub mod tile;
 
-pub use edge::{Edge, EdgeError, FullTile};
+pub use edge::{Edge, EdgeError, FullTile, Grown};
 pub use frontier::{Frontier, FrontierError, LEVELS, Peaks};
 pub use hash::{Hash, LeafHash, Root, empty_root, hash_children, hash_leaf};
 pub use number::{LeafIndex, MAX_TREE_SIZE, OutOfRange, Position, TreeHead, TreeSize};

@@ -7,12 +7,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{Hash, Position, TreeSize, hash_children};
+use crate::{Hash, LEVELS, Position, TreeSize, hash_children};
 
 /// How many hashes a full tile holds.
 pub const TILE_WIDTH: u64 = 1 << TILE_HEIGHT;
 /// How many tree levels lie between two tile levels.
-const TILE_HEIGHT: u8 = 8;
+pub(crate) const TILE_HEIGHT: u8 = 8;
 
 /// Why tiles do not give a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,13 @@ pub enum TileError {
         /// How many hashes were given.
         given: usize,
     },
+    /// The node lies inside a subtree of which the root alone is known.
+    Unknown {
+        /// The node.
+        position: Position,
+        /// The subtree.
+        subtree: Position,
+    },
     /// A proof has no element without nodes.
     Empty,
 }
@@ -52,6 +59,11 @@ impl fmt::Display for TileError {
             Self::WrongWidth { tile, given } => {
                 write!(f, "tile {}/{} holds {} hashes, not {given}", tile.level, tile.index, tile.width)
             }
+            Self::Unknown { position, subtree } => write!(
+                f,
+                "node {}/{} is not known: of subtree {}/{} only the root is",
+                position.level, position.offset, subtree.level, subtree.offset
+            ),
             Self::Empty => f.write_str("an element of a proof needs at least one node"),
         }
     }
@@ -110,12 +122,27 @@ impl Tile {
     pub const fn first_offset(&self) -> u64 {
         self.index.saturating_mul(TILE_WIDTH)
     }
+
+    /// The node that is the tile's hash `slot`.
+    const fn position(&self, slot: u64) -> Position {
+        let offset = self.first_offset().saturating_add(slot);
+        Position { level: self.level.saturating_mul(TILE_HEIGHT), offset }
+    }
 }
 
 /// The hashes of tiles that were read, for one size of the log.
 #[derive(Clone, Debug, Default)]
 pub struct Tiles {
-    hashes: BTreeMap<(u8, u64), Vec<Hash>>,
+    hashes: BTreeMap<(u8, u64), Hashes>,
+    /// Roots of subtrees of which more need not be known.
+    subtrees: BTreeMap<Position, Hash>,
+}
+
+/// A tile's hashes.
+#[derive(Clone, Debug)]
+enum Hashes {
+    All(Vec<Hash>),
+    Some(Vec<Option<Hash>>),
 }
 
 impl Tiles {
@@ -124,37 +151,123 @@ impl Tiles {
     /// # Errors
     /// [`TileError::WrongWidth`] when the count of hashes is not the tile's width.
     pub fn insert(&mut self, tile: Tile, hashes: Vec<Hash>) -> Result<(), TileError> {
-        if hashes.len() != usize::from(tile.width) {
-            return Err(TileError::WrongWidth { tile, given: hashes.len() });
-        }
-        self.hashes.insert((tile.level, tile.index), hashes);
+        expect_width(tile, hashes.len())?;
+        self.hashes.insert((tile.level, tile.index), Hashes::All(hashes));
         Ok(())
+    }
+
+    /// Adds a tile of which some hashes may be unknown. What is known of these is told by [`Self::insert_subtree`]:
+    /// the roots over them within the tile, or that of the subtree in which the tile lies.
+    ///
+    /// # Errors
+    /// As [`Self::insert`].
+    pub fn insert_holed(&mut self, tile: Tile, hashes: Vec<Option<Hash>>) -> Result<(), TileError> {
+        expect_width(tile, hashes.len())?;
+        let all = hashes.iter().copied().collect::<Option<Vec<Hash>>>();
+        self.hashes.insert((tile.level, tile.index), all.map_or(Hashes::Some(hashes), Hashes::All));
+        Ok(())
+    }
+
+    /// Adds the root of a subtree whose leaves may be unknown.
+    pub fn insert_subtree(&mut self, position: Position, root: Hash) {
+        self.subtrees.insert(position, root);
     }
 
     /// The hashes of a tile.
     ///
     /// # Errors
-    /// [`TileError::Missing`] when it was not added, [`TileError::WrongWidth`] when it was added with another width.
+    /// [`TileError::Missing`] when it was not added or its first unknown hash lies in no subtree that was,
+    /// [`TileError::Unknown`] when it lies in one, [`TileError::WrongWidth`] when the tile was added with another
+    /// width.
     pub fn hashes(&self, tile: Tile) -> Result<&[Hash], TileError> {
-        let position = Position { level: tile.level.saturating_mul(TILE_HEIGHT), offset: tile.first_offset() };
-        let hashes = self.hashes.get(&(tile.level, tile.index)).ok_or(TileError::Missing { position })?;
-        if hashes.len() == usize::from(tile.width) {
-            Ok(hashes)
-        } else {
-            Err(TileError::WrongWidth { tile, given: hashes.len() })
+        match self.added(tile)? {
+            Hashes::All(hashes) => Ok(hashes),
+            Hashes::Some(hashes) => {
+                let unknown = hashes.iter().take_while(|hash| hash.is_some()).count() as u64;
+                Err(self.unknown(tile.position(unknown)))
+            }
         }
     }
 
     /// Computes the hash of a node.
     ///
     /// # Errors
-    /// [`TileError::Missing`] when its tile was not added or is too narrow.
+    /// [`TileError::Missing`] when its tile was not added or is too narrow, [`TileError::Unknown`] when it lies
+    /// inside a subtree of which the root alone is known.
     pub fn hash_at(&self, position: Position) -> Result<Hash, TileError> {
         let missing = TileError::Missing { position };
         let (level, index, slots) = Slots::of(position).ok_or(missing)?;
-        let hashes = self.hashes.get(&(level, index)).ok_or(missing)?;
-        perfect_root(hashes.get(slots.start..slots.end()).ok_or(missing)?).ok_or(missing)
+        match self.hashes.get(&(level, index)).ok_or(missing)? {
+            Hashes::All(hashes) => perfect_root(hashes.get(slots.start..slots.end()).ok_or(missing)?).ok_or(missing),
+            Hashes::Some(hashes) => {
+                let hashes = hashes.get(slots.start..slots.end()).ok_or(missing)?;
+                self.root_over(position, hashes).ok_or_else(|| self.unknown(position))
+            }
+        }
     }
+
+    /// The largest subtree known within a partial tile whose first hash is the tile's hash `at`: its height above
+    /// the tile level, 0 for the hash itself, and its root.
+    pub(crate) fn subtree_beginning_at(&self, at: Position, tile: Tile) -> Result<(u8, Hash), TileError> {
+        let missing = TileError::Missing { position: at };
+        let start = usize::try_from(at.offset.saturating_sub(tile.first_offset())).map_err(|_| missing)?;
+        let known = match self.added(tile)? {
+            Hashes::All(hashes) => hashes.get(start).copied(),
+            Hashes::Some(hashes) => hashes.get(start).copied().flatten(),
+        };
+        if let Some(hash) = known {
+            return Ok((0, hash));
+        }
+        let aligned = (1..TILE_HEIGHT).filter(|height| {
+            let len = 1usize << height;
+            start.is_multiple_of(len) && start.saturating_add(len) <= usize::from(tile.width)
+        });
+        let root = |height: u8| {
+            let position = Position { level: at.level.saturating_add(height), offset: at.offset >> height };
+            Some((height, *self.subtrees.get(&position)?))
+        };
+        aligned.rev().find_map(root).ok_or(missing)
+    }
+
+    fn added(&self, tile: Tile) -> Result<&Hashes, TileError> {
+        let missing = TileError::Missing { position: tile.position(0) };
+        let hashes = self.hashes.get(&(tile.level, tile.index)).ok_or(missing)?;
+        let len = match hashes {
+            Hashes::All(hashes) => hashes.len(),
+            Hashes::Some(hashes) => hashes.len(),
+        };
+        expect_width(tile, len)?;
+        Ok(hashes)
+    }
+
+    /// The root of a subtree from what is known at or below it, within one tile.
+    fn root_over(&self, position: Position, hashes: &[Option<Hash>]) -> Option<Hash> {
+        if let [hash] = hashes {
+            return *hash;
+        }
+        if let Some(root) = self.subtrees.get(&position) {
+            return Some(*root);
+        }
+        let (left, right) = hashes.split_at(hashes.len() >> 1);
+        let (level, offset) = (position.level.checked_sub(1)?, position.offset.checked_mul(2)?);
+        let left = self.root_over(Position { level, offset }, left)?;
+        let right = self.root_over(Position { level, offset: offset.checked_add(1)? }, right)?;
+        Some(hash_children(&left, &right))
+    }
+
+    /// Why a node has no hash: the subtree that it lies in, if any.
+    fn unknown(&self, position: Position) -> TileError {
+        let around = (1..LEVELS as u8).map_while(|height| {
+            let level = position.level.checked_add(height)?;
+            Some(Position { level, offset: position.offset.checked_shr(u32::from(height))? })
+        });
+        let subtree = around.into_iter().find(|around| self.subtrees.contains_key(around));
+        subtree.map_or(TileError::Missing { position }, |subtree| TileError::Unknown { position, subtree })
+    }
+}
+
+fn expect_width(tile: Tile, given: usize) -> Result<(), TileError> {
+    if given == usize::from(tile.width) { Ok(()) } else { Err(TileError::WrongWidth { tile, given }) }
 }
 
 /// The root over a power of two of neighbouring hashes; none for another count.

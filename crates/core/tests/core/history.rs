@@ -104,10 +104,22 @@ impl History {
     }
 
     pub fn push(&mut self, signer: Wallet, body: EventBody) {
+        let entries = if let EventBody::EntriesAppended { entries } = &body { entries.clone() } else { Vec::new() };
+        self.push_after(signer, body, entries);
+    }
+
+    /// Appends entries by the hashes of their subtrees.
+    pub fn push_subtrees(&mut self, signer: Wallet, entries: Vec<Vec<u8>>) {
+        let (first, end) = (self.entries.len(), self.entries.len() + entries.len());
+        let leaves: Vec<Bytes32> = entries.iter().map(|entry| leaf(entry)).collect();
+        let hashes = aligned(first, end).map(|(start, len)| Hash(root(&leaves[start - first..start - first + len])));
+        let body = EventBody::SubtreesAppended { hashes: hashes.collect() };
+        self.push_after(signer, body, entries);
+    }
+
+    fn push_after(&mut self, signer: Wallet, body: EventBody, entries: Vec<Vec<u8>>) {
         let first_index = self.entries.len();
-        if let EventBody::EntriesAppended { entries } = &body {
-            self.entries.extend(entries.iter().cloned());
-        }
+        self.entries.extend(entries);
         let size = |leaves: usize| TreeSize::new(leaves as u64).expect("in range");
         let header = EventHeader {
             ledger: self.ledger,
@@ -169,7 +181,9 @@ impl History {
         bytes.extend(created.header.signer.0);
         bytes.extend(authority.0);
         bytes.extend(pending.0);
-        for number in [size as u64, 0, events as u64, written, created.header.slot] {
+        let by_subtree = |event: &&Event| matches!(event.body, EventBody::SubtreesAppended { .. });
+        let by_subtree: u64 = self.events[..events].iter().filter(by_subtree).map(|event| event.header.count).sum();
+        for number in [size as u64, by_subtree, events as u64, written, created.header.slot] {
             bytes.extend(number.to_le_bytes());
         }
         bytes.extend(created.header.unix_time.to_le_bytes());
@@ -180,6 +194,17 @@ impl History {
         bytes.extend([0; 128]);
         bytes
     }
+}
+
+/// The largest aligned subtrees of a run of leaves, each by its start and length.
+pub fn aligned(start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut start = start;
+    std::iter::from_fn(move || {
+        let fits = |level: &u32| start.is_multiple_of(1 << level) && start + (1 << level) <= end;
+        let len = 1 << (0..25).filter(fits).max()?;
+        start += len;
+        Some((start - len, len))
+    })
 }
 
 fn concat<const N: usize>(parts: [&[u8]; 2]) -> [u8; N] {

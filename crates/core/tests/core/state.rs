@@ -1,16 +1,18 @@
 //! What becomes believed, and what does not.
 
 use std::mem::discriminant;
+use std::num::NonZeroUsize;
 
 use counterfoil_core::limits::MAX_ENTRY_BYTES;
 use counterfoil_core::{
-    ApplyError, CheckError, Event, EventBody, LedgerAccount, LedgerId, LedgerState, VerifiedAppend,
+    ApplyError, CheckError, Event, EventBody, LedgerAccount, LedgerId, LedgerState, VerifiedAppend, plan_subtrees,
 };
 use merkle_log::{
-    Edge, EdgeError, FrontierError, Hash, LeafIndex, MAX_TREE_SIZE, OutOfRange, Root, Tile, Tiles, TreeSize,
+    Edge, EdgeError, FrontierError, Grown, Hash, LeafIndex, MAX_TREE_SIZE, OutOfRange, Position, Root, Tile, Tiles,
+    TreeSize,
 };
 
-use super::history::{AUTHORITY, History, ID, LEDGER, WRITER, encode_leaf, leaf, root};
+use super::history::{AUTHORITY, History, ID, LEDGER, WRITER, aligned, encode_leaf, leaf, root};
 
 fn size(leaves: u64) -> TreeSize {
     TreeSize::new(leaves).expect("in range")
@@ -237,14 +239,120 @@ fn only_the_first_event_creates() {
     assert_eq!(refused, ApplyError::WrongKind { event_seq, name: "LedgerCreated" });
 }
 
+/// Positions and roots of the subtrees of a run of a history's leaves.
+fn subtrees_of(history: &History, start: usize, end: usize) -> Vec<(Position, Hash)> {
+    let leaves = history.leaves(end);
+    let place = |(start, len): (usize, usize)| {
+        let position = Position { level: len.trailing_zeros() as u8, offset: (start / len) as u64 };
+        (position, Hash(root(&leaves[start..start + len])))
+    };
+    aligned(start, end).map(place).collect()
+}
+
+/// Batches as they are planned for the program, over the borders of tiles, with appends between them.
 #[test]
-fn leaves_appended_by_subtree_are_refused_by_name() {
-    let mut history = History::sample();
-    history.push(AUTHORITY, EventBody::SubtreesAppended { hashes: vec![Hash([7; 32])] });
-    let event_seq = history.events.len() as u64 - 1;
-    history.events.last_mut().expect("it was pushed").header.count = 4;
-    let refused = apply_all(history.events).expect_err("no index of subtrees");
-    assert_eq!(refused, ApplyError::SubtreesNotIndexed { event_seq, count: 4 });
+fn planned_batches_of_subtrees_are_placed_and_checked() {
+    for (before, leaves, most) in [(0, 1, 1), (3, 700, 4), (255, 514, 128), (100, 1_000, 1), (256, 256, 7)] {
+        let mut history = History::new(LEDGER);
+        history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 4 });
+        let entries = |first: usize, count: u64| (first..first + count as usize).map(|at| at.to_le_bytes().to_vec());
+        if before > 0 {
+            history.push(AUTHORITY, EventBody::EntriesAppended { entries: entries(0, before).collect() });
+        }
+        let plan = plan_subtrees(size(before), leaves, NonZeroUsize::new(most).expect("some")).expect("room");
+        for batch in plan {
+            assert_eq!(batch.expected_size(), size(history.entries.len() as u64));
+            let entries = entries(history.entries.len(), batch.leaves()).collect();
+            history.push_subtrees(WRITER, entries);
+        }
+        history.push(AUTHORITY, EventBody::EntriesAppended { entries: entries(0, 300).collect() });
+
+        let mut state = LedgerState::new(LEDGER);
+        let (mut placed, mut tiles, mut holed) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, event) in history.events.iter().enumerate() {
+            let applied: VerifiedAppend;
+            (state, applied) = state.apply(event.clone()).expect("it follows");
+            assert_eq!(state.check(&account(&history, number + 1)).err(), None);
+            let (first, end) = (event.header.first_index.get() as usize, event.header.size.get() as usize);
+            if matches!(event.body, EventBody::SubtreesAppended { .. }) {
+                assert_eq!((applied.subtrees(), applied.entries()), (&*subtrees_of(&history, first, end), &[][..]));
+            } else {
+                assert_eq!(applied.subtrees(), []);
+            }
+            placed.extend(applied.subtrees().iter().map(|(position, _)| *position));
+            tiles.extend(applied.entry_tiles().iter().map(|tile| (tile.level, tile.index, tile.root)));
+            holed.extend(applied.holed_tiles().iter().copied());
+            assert_eq!(applied.event_tiles(), []);
+        }
+        // Each tile of leaves is stored, or its root alone is, or it is itself the subtree or lies in one.
+        let leaves = history.leaves(history.entries.len());
+        for tile in 0..history.entries.len() / 256 {
+            let position = Position { level: 8, offset: tile as u64 };
+            let known = Hash(root(&leaves[tile * 256..(tile + 1) * 256]));
+            let is_within =
+                |subtree: &Position| subtree.level >= 8 && position.offset >> (subtree.level - 8) == subtree.offset;
+            let lacks = |subtree: &Position| {
+                (1..8).contains(&subtree.level) && subtree.offset >> (8 - subtree.level) == position.offset
+            };
+            assert_eq!(holed.contains(&(position, known)), placed.iter().any(lacks), "tile {tile}");
+            let is_stored = tiles.contains(&(0, tile as u64, known));
+            assert_eq!(is_stored, !placed.iter().any(|subtree| is_within(subtree) || lacks(subtree)), "tile {tile}");
+        }
+    }
+}
+
+#[test]
+fn a_false_batch_of_subtrees_is_refused() {
+    let mut history = History::new(LEDGER);
+    history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 4 });
+    history.push(AUTHORITY, EventBody::EntriesAppended { entries: vec![vec![1]; 3] });
+    // Leaf 3, leaves 4 to 7, leaves 8 and 9, leaf 10.
+    history.push_subtrees(AUTHORITY, (0..8).map(|number| vec![number]).collect());
+    let true_event = history.events[2].clone();
+    let EventBody::SubtreesAppended { hashes } = true_event.body.clone() else { panic!("subtrees") };
+    assert_eq!(hashes.len(), 4);
+    before(&history, 2).apply(true_event.clone()).expect("it follows");
+
+    let refuse = |hashes: Vec<Hash>, count: u64, end: u64| {
+        let mut event = true_event.clone();
+        event.body = EventBody::SubtreesAppended { hashes };
+        (event.header.count, event.header.size) = (count, size(end));
+        before(&history, 2).apply(event).expect_err("false")
+    };
+    let with = |hash: Hash| [hashes.as_slice(), &[hash]].concat();
+    let wrong = |hashes, claimed| ApplyError::WrongSubtrees { hashes, claimed };
+    assert_eq!(refuse(hashes[..3].to_vec(), 8, 11), wrong(3, 8));
+    assert_eq!(refuse(vec![], 8, 11), wrong(0, 8));
+    assert_eq!(refuse(with(Hash([7; 32])), 8, 11), wrong(5, 8));
+    // Without end, were the positions of so many leaves made first.
+    assert_eq!(refuse(hashes.clone(), (1 << 47) - 1, 11), wrong(4, (1 << 47) - 1));
+    let full = |leaves| ApplyError::Full(EdgeError::Frontier(FrontierError::Full(OutOfRange(leaves))));
+    assert_eq!(refuse(hashes.clone(), MAX_TREE_SIZE, 11), full(MAX_TREE_SIZE + 3));
+    assert_eq!(refuse(hashes.clone(), u64::MAX, 11), full(u64::MAX));
+    assert_eq!(refuse(vec![], 0, 3), ApplyError::WrongCount { entries: 0, claimed: 0 });
+    assert_eq!(refuse(hashes.clone(), 8, 12), ApplyError::SizeMismatch { computed: size(11), claimed: size(12) });
+    for altered in 0..hashes.len() {
+        let mut hashes = hashes.clone();
+        hashes[altered].0[altered] ^= 1;
+        assert!(matches!(refuse(hashes, 8, 11), ApplyError::RootMismatch { .. }), "hash {altered}");
+    }
+}
+
+/// A root does not say of how many leaves it is: where the same hashes are placed higher, it may stay as it is.
+#[test]
+fn the_same_subtrees_of_more_leaves_are_seen_by_check() {
+    let mut history = History::new(LEDGER);
+    history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 4 });
+    history.push(AUTHORITY, EventBody::EntriesAppended { entries: vec![vec![1]; 3] });
+    history.push_subtrees(AUTHORITY, (0..8).map(|number| vec![number]).collect());
+    let account = account(&history, 3);
+    let mut event = history.events[2].clone();
+    // Not leaves 8 and 9, and leaf 10, but leaves 8 to 11, and leaves 12 and 13.
+    (event.header.count, event.header.size) = (11, size(14));
+    let (state, applied) = before(&history, 2).apply(event).expect("apply cannot know");
+    assert_eq!(applied.subtrees()[2].0, Position { level: 2, offset: 2 });
+    assert_eq!(state.head().entries.root, account.entries.root());
+    assert!(matches!(state.check(&account), Err(CheckError::Differs(_))));
 }
 
 #[test]
@@ -387,7 +495,7 @@ fn a_full_log_takes_nothing() {
     history.push(AUTHORITY, EventBody::EntriesAppended { entries: vec![vec![1]] });
     let one_event = |event: &Event| {
         let mut events = Edge::new();
-        events.append_leaf(&event.leaf_hash(), &mut Vec::new()).expect("room");
+        events.append_leaf(&event.leaf_hash(), &mut Grown::default()).expect("room");
         events
     };
     let mut event = history.events[1].clone();

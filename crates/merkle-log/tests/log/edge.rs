@@ -1,6 +1,6 @@
 //! The right edge, appended to and rebuilt.
 
-use merkle_log::{Edge, EdgeError, Frontier, FullTile, Hash, LeafHash, Tile, TileError, Tiles};
+use merkle_log::{Edge, EdgeError, Frontier, FullTile, Grown, Hash, LeafHash, Tile, TileError, Tiles};
 
 use super::{EVERY, head, leaf, log, oracle::Oracle, seed, size};
 
@@ -14,10 +14,10 @@ fn rebuilt(oracle: &Oracle, leaves: u64) -> Edge {
 fn an_edge_that_grew_equals_one_that_was_rebuilt() {
     let most = 65_536 + EVERY;
     let oracle = log(most);
-    let (mut edge, mut full) = (Edge::new(), Vec::new());
+    let (mut edge, mut grown) = (Edge::new(), Grown::default());
     assert_eq!(edge, rebuilt(&oracle, 0));
     for leaves in 1..=most {
-        edge.append_leaf(&leaf(leaves - 1), &mut full).expect("room");
+        edge.append_leaf(&leaf(leaves - 1), &mut grown).expect("room");
         if leaves <= 600 || leaves % 256 <= 1 && leaves % 1_024 < 258 || leaves >= 65_534 {
             assert_eq!(edge, rebuilt(&oracle, leaves), "{leaves} leaves");
             assert_eq!(edge.frontier().head(), head(&oracle, leaves));
@@ -26,8 +26,8 @@ fn an_edge_that_grew_equals_one_that_was_rebuilt() {
     // Each tile once, when its last hash came; a tile of hashes of tiles right after its last tile.
     let mut expected: Vec<(u8, u64)> = (0..256).map(|index| (0, index)).collect();
     expected.push((1, 0));
-    assert_eq!(full.iter().map(|tile| (tile.level, tile.index)).collect::<Vec<_>>(), expected);
-    for FullTile { level, index, hashes, root } in full {
+    assert_eq!(grown.tiles.iter().map(|tile| (tile.level, tile.index)).collect::<Vec<_>>(), expected);
+    for FullTile { level, index, hashes, root } in grown.tiles {
         assert_eq!(hashes, oracle.tile(Tile { level, index, width: 256 }), "tile {level}/{index}");
         let leaves = 256u64.pow(u32::from(level) + 1);
         assert_eq!(root, oracle.mth(index * leaves, leaves));
@@ -87,12 +87,12 @@ fn a_full_log_takes_no_leaf_and_stays_as_it_is() {
     let leaves = merkle_log::MAX_TREE_SIZE;
     let oracle = Oracle::sparse(Hash([3; 32]), []);
     let mut edge = rebuilt(&oracle, leaves);
-    let (before, mut full) = (edge.clone(), Vec::new());
+    let (before, mut grown) = (edge.clone(), Grown::default());
 
-    let error = edge.append_leaf(&LeafHash([1; 32]), &mut full).expect_err("full");
+    let error = edge.append_leaf(&LeafHash([1; 32]), &mut grown).expect_err("full");
 
     assert!(matches!(error, EdgeError::Frontier(merkle_log::FrontierError::Full(_))), "{error}");
-    assert_eq!((edge, full.len()), (before, 0));
+    assert_eq!((edge, grown), (before, Grown::default()));
 }
 
 proptest::proptest! {
@@ -103,10 +103,10 @@ proptest::proptest! {
         let leaves = leaves.min(merkle_log::MAX_TREE_SIZE - more);
         let later = leaves + more;
         let oracle = Oracle::sparse(Hash([3; 32]), (leaves..later).map(|index| (index, leaf(index))));
-        let (mut edge, mut full) = (rebuilt(&oracle, leaves), Vec::new());
+        let (mut edge, mut grown) = (rebuilt(&oracle, leaves), Grown::default());
         let mut frontier: Frontier = edge.frontier().clone();
         for index in leaves..later {
-            edge.append_leaf(&leaf(index), &mut full).expect("room");
+            edge.append_leaf(&leaf(index), &mut grown).expect("room");
             frontier.append_leaf(&leaf(index)).expect("room");
         }
         proptest::prop_assert_eq!(&edge, &rebuilt(&oracle, later));
@@ -114,8 +114,8 @@ proptest::proptest! {
         proptest::prop_assert_eq!(frontier.head(), head(&oracle, later));
         // Each tile that is full now and was not before.
         let expected: u64 = (1..=6).map(|level| (later >> (8 * level)) - (leaves >> (8 * level))).sum();
-        proptest::prop_assert_eq!(full.len() as u64, expected);
-        for FullTile { level, index, hashes, root } in full {
+        proptest::prop_assert_eq!(grown.tiles.len() as u64, expected);
+        for FullTile { level, index, hashes, root } in grown.tiles {
             proptest::prop_assert_eq!(&hashes, &oracle.tile(Tile { level, index, width: 256 }));
             let leaves = 256u64.pow(u32::from(level) + 1);
             proptest::prop_assert_eq!(root, oracle.mth(index * leaves, leaves));

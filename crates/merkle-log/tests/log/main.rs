@@ -2,6 +2,7 @@
 
 mod edge;
 mod exhaustive;
+mod holes;
 mod huge;
 mod no_panic;
 mod numbers;

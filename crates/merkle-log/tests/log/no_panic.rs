@@ -1,7 +1,7 @@
 //! Whatever is given: an answer, never a panic.
 
 use merkle_log::{
-    Edge, Frontier, Hash, LeafHash, LeafIndex, MAX_TREE_SIZE, Position, Root, Tile, Tiles, TreeHead, TreeSize,
+    Edge, Frontier, Grown, Hash, LeafHash, LeafIndex, MAX_TREE_SIZE, Position, Root, Tile, Tiles, TreeHead, TreeSize,
     consistency_plan, inclusion_plan, verify_consistency, verify_inclusion,
 };
 use proptest::prelude::*;
@@ -88,6 +88,29 @@ proptest! {
         let _ = (tiles.hash_at(position), tiles.hashes(tile), tile.first_offset(), tile.is_full());
         let _ = Tile::at(tile.level, tile.index, size(leaves));
         let _ = Edge::from_tiles(size(leaves), &tiles);
+    }
+
+    #[test]
+    fn holed_tiles_answer(
+        tile in any_tile(),
+        given in prop::collection::vec(any::<Option<[u8; 32]>>(), 0..300),
+        nodes in prop::collection::vec((any_position(), any::<[u8; 32]>()), 0..5),
+        position in any_position(),
+        leaves in number(MAX_TREE_SIZE),
+        level in any::<u8>(),
+    ) {
+        let tile = Tile { width: u16::try_from(given.len()).expect("below 300"), ..tile };
+        let mut tiles = Tiles::default();
+        let hashes: Vec<Option<Hash>> = given.into_iter().map(|hash| hash.map(Hash)).collect();
+        let is_whole = hashes.iter().all(Option::is_some);
+        prop_assert_eq!(tiles.insert_holed(tile, hashes), Ok(()));
+        nodes.into_iter().for_each(|(position, root)| tiles.insert_subtree(position, Hash(root)));
+        prop_assert_eq!(tiles.hashes(tile).is_ok(), is_whole);
+        let _ = tiles.hash_at(position);
+        if let Ok(mut edge) = Edge::from_tiles(size(leaves), &tiles) {
+            let _ = edge.append_subtree(level, &Hash([1; 32]), &mut Grown::default());
+        }
+        let _ = Edge::new().append_subtree(level, &Hash([1; 32]), &mut Grown::default());
     }
 
     #[test]
