@@ -1,6 +1,10 @@
 //! What can go wrong at the edge to Solana, by what the caller must do.
 
+use std::path::PathBuf;
+
 use counterfoil_core::{AccountError, EventError, LedgerId, ProgramId};
+
+use crate::RecordingError;
 
 /// Why the chain did not give an answer, or not a good one. Servers are named without path, query or user, for
 /// keys are carried there.
@@ -67,6 +71,25 @@ pub enum ClientError {
         server: String,
         /// The address.
         program: ProgramId,
+    },
+    /// A recording cannot be used from a line on.
+    #[error(
+        "{}: line {line} {source}; what is before it can be used: copy or record the file again to have the rest",
+        path.display()
+    )]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 on.
+        line: u64,
+        /// What is wrong with it.
+        source: RecordingError,
+    },
+    /// A recording was asked for transactions by their signatures: they come by its feed alone.
+    #[error("{server} delivers its transactions in its own order only")]
+    NotListed {
+        /// The recording.
+        server: String,
     },
     /// The program refused; the code is its own.
     #[error("the program refused: {message} (error {code})")]

@@ -2,24 +2,39 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+mod backoff;
+mod block_feed;
 mod decode;
 mod error;
+mod health;
 pub mod idl;
 pub mod instruction;
 mod keypair;
+mod line;
+mod log_feed;
 mod program;
+pub mod recording;
 mod rpc;
 mod send;
 mod source;
+mod url;
 mod watch;
+mod wire;
 
+pub use backoff::Backoff;
+pub use block_feed::block_feed;
 pub use decode::{InnerInstruction, TransactionRecord, decode};
 pub use error::ClientError;
+pub use health::{Failures, Health};
 pub use keypair::read_keypair;
+pub use line::Limits;
+pub use log_feed::log_feed;
 pub use program::{ProgramInfo, fetch_program, is_key};
-pub use rpc::{Rpc, parse_rpc_url};
+pub use recording::{Recording, RecordingError, RecordingWriter};
+pub use rpc::{Commitment, Rpc};
 pub use send::{Sent, entries_that_fit, send};
 pub use source::{AccountAt, Feed, ListedTransaction, Listing, MOST_LISTED, Source};
+pub use url::parse_rpc_url;
 pub use watch::watch_program;
 
 pub use solana_instruction::Instruction;

@@ -2,44 +2,69 @@
 
 use std::collections::VecDeque;
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
 
 use counterfoil_core::account::{LEDGER_BYTES, LEDGER_DISCRIMINATOR};
 use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId, Wallet};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use solana_account_decoder_client_types::{UiAccount, UiAccountEncoding, UiDataSliceConfig};
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
 use solana_rpc_client::nonblocking::rpc_client::RpcClient;
-use solana_rpc_client::rpc_client::GetConfirmedSignaturesForAddress2Config;
+use solana_rpc_client::rpc_client::{GetConfirmedSignaturesForAddress2Config, RpcClientConfig};
 use solana_rpc_client_api::client_error::Error as RpcError;
-use solana_rpc_client_api::config::{RpcAccountInfoConfig, RpcProgramAccountsConfig, RpcTransactionConfig};
+use solana_rpc_client_api::config::{RpcAccountInfoConfig, RpcProgramAccountsConfig};
 use solana_rpc_client_api::filter::{Memcmp, RpcFilterType};
 use solana_signature::Signature;
-use solana_transaction_status_client_types::option_serializer::OptionSerializer;
-use solana_transaction_status_client_types::{
-    EncodedConfirmedTransactionWithStatusMeta, UiInstruction, UiTransactionEncoding,
-};
 
 use crate::address::key;
-use crate::{
-    AccountAt, ClientError, InnerInstruction, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord,
-};
+use crate::line::{CallError, Limits, Line, SKIPPED_SLOT_CODES, Sender};
+use crate::url::hide_urls;
+use crate::wire::{WireBlock, WireTransaction};
+use crate::{AccountAt, ClientError, Health, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord};
 
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// How many signatures a page of getSignaturesForAddress holds: the most that servers give.
 const PAGE: usize = 1_000;
 /// How many accounts getMultipleAccounts gives at most.
 const ACCOUNTS_PER_CALL: usize = 100;
 /// Where a ledger's account names its authority: after the discriminator, version and flags, the id and the creator.
 const AUTHORITY_OFFSET: usize = 8 + 4 + 4 + 32 + 32;
-/// How many getTransaction calls are under way at once.
+/// How many transactions are asked for in one request.
+const TRANSACTIONS_PER_BATCH: usize = 32;
+/// How many such requests, or single calls where a server takes no batches, wait for the line at once.
+const CONCURRENT_BATCHES: usize = 8;
 const CONCURRENT_CALLS: usize = 16;
 
+/// An account's owner and data.
+type RawAccount = (Pubkey, Vec<u8>);
+
+/// What the cluster must have done with a transaction before it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commitment {
+    /// Most of the stake voted for its block; a fork can still take it back.
+    Confirmed,
+    /// The truth.
+    Finalized,
+}
+
+impl Commitment {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Finalized => "finalized",
+        }
+    }
+}
+
 /// One JSON-RPC server, asked for the ledgers of one program. Not trusted.
+///
+/// A server that answers "too many requests" or "unavailable" is left alone by all calls for as long as it asks; a call
+/// waits for it within its limit, and then fails as one that may be tried elsewhere.
 pub struct Rpc {
     client: RpcClient,
-    server: String,
+    line: Arc<Line>,
     program: ProgramId,
 }
 
@@ -47,8 +72,22 @@ impl Rpc {
     /// Prepares to ask the server at `url`; nothing is sent yet.
     #[must_use]
     pub fn new(url: &str, program: ProgramId) -> Self {
-        let client = RpcClient::new_with_timeout_and_commitment(url.to_owned(), TIMEOUT, CommitmentConfig::finalized());
-        Self { client, server: without_keys(url), program }
+        Self::with_limits(url, program, Limits::default())
+    }
+
+    /// As [`Self::new`], with limits of the caller's.
+    #[must_use]
+    pub fn with_limits(url: &str, program: ProgramId, limits: Limits) -> Self {
+        let line = Arc::new(Line::new(url, limits));
+        let config = RpcClientConfig::with_commitment(CommitmentConfig::finalized());
+        let client = RpcClient::new_sender(Sender(Arc::clone(&line)), config);
+        Self { client, line, program }
+    }
+
+    /// How the server has answered lately.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.line.health()
     }
 
     /// The program whose ledgers are asked for.
@@ -71,12 +110,25 @@ impl Rpc {
 
     /// Turns a call's error into ours.
     pub(crate) fn failed(&self, method: &'static str) -> impl FnOnce(RpcError) -> ClientError {
-        let server = self.server.clone();
+        let server = self.line.server().to_owned();
         move |error| ClientError::Rpc { reason: hide_urls(&error.to_string(), &server), server, method }
     }
 
     pub(crate) fn malformed(&self, method: &'static str, what: impl ToString) -> ClientError {
-        ClientError::Malformed { server: self.server.clone(), method, what: what.to_string() }
+        self.line.note_malformed();
+        ClientError::Malformed { server: self.line.server().to_owned(), method, what: what.to_string() }
+    }
+
+    fn call_failed(&self, method: &'static str) -> impl Fn(CallError) -> ClientError {
+        let server = self.line.server().to_owned();
+        move |error| match error {
+            CallError::Malformed(what) => ClientError::Malformed { server: server.clone(), method, what },
+            error => ClientError::Rpc { server: server.clone(), method, reason: error.reason() },
+        }
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, ClientError> {
+        self.line.call(method, params).await.map_err(self.call_failed(method))
     }
 
     /// An account's owner and data, and the slot of the answer.
@@ -84,7 +136,7 @@ impl Rpc {
         &self,
         address: Pubkey,
         commitment: CommitmentConfig,
-    ) -> Result<(u64, Option<(Pubkey, Vec<u8>)>), ClientError> {
+    ) -> Result<(u64, Option<RawAccount>), ClientError> {
         const METHOD: &str = "getAccountInfo";
         let config = RpcAccountInfoConfig {
             encoding: Some(UiAccountEncoding::Base64),
@@ -125,13 +177,9 @@ impl Rpc {
         self.read_ledger(ledger, slot, account)
     }
 
-    fn read_ledger(
-        &self,
-        ledger: LedgerId,
-        slot: u64,
-        account: Option<(Pubkey, Vec<u8>)>,
-    ) -> Result<AccountAt, ClientError> {
-        let (owner, data) = account.ok_or_else(|| ClientError::NoLedger { server: self.server.clone(), ledger })?;
+    fn read_ledger(&self, ledger: LedgerId, slot: u64, account: Option<RawAccount>) -> Result<AccountAt, ClientError> {
+        let (owner, data) =
+            account.ok_or_else(|| ClientError::NoLedger { server: self.line.server().to_owned(), ledger })?;
         if owner.to_bytes() != self.program.0 {
             let owner = ProgramId(owner.to_bytes());
             return Err(ClientError::WrongOwner { ledger, owner, program: self.program });
@@ -140,26 +188,168 @@ impl Rpc {
         Ok(AccountAt { slot, account })
     }
 
-    async fn fetch_transaction(&self, listed: &ListedTransaction) -> Result<TransactionRecord, ClientError> {
-        const METHOD: &str = "getTransaction";
-        let config = RpcTransactionConfig {
-            encoding: Some(UiTransactionEncoding::Base64),
-            commitment: Some(CommitmentConfig::finalized()),
-            max_supported_transaction_version: Some(0),
-        };
-        let signature = Signature::from(listed.signature);
-        let answer = self.client.get_transaction_with_config(&signature, config).await.map_err(self.failed(METHOD))?;
-        if answer.slot != listed.slot {
-            let what = format!("slot {} for a transaction listed in slot {}", answer.slot, listed.slot);
-            return Err(self.malformed(METHOD, what));
-        }
-        read_transaction(&answer, listed.signature).map_err(|what| self.malformed(METHOD, what))
+    /// The ledgers' accounts as bytes, finalized, each with the slot of the answer, in the order asked for; none for an
+    /// address that holds no account of the program's. For a recording, which keeps them as they are.
+    ///
+    /// # Errors
+    /// [`ClientError::Rpc`], [`ClientError::Malformed`].
+    pub async fn fetch_account_data(&self, ledgers: &[LedgerId]) -> Result<Vec<Option<(u64, Vec<u8>)>>, ClientError> {
+        let accounts = self.fetch_raw_accounts(ledgers).await?;
+        let data = accounts.into_iter().map(|(slot, account)| {
+            let (owner, data) = account?;
+            (owner.to_bytes() == self.program.0).then_some((slot, data))
+        });
+        Ok(data.collect())
     }
+
+    async fn fetch_raw_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<(u64, Option<RawAccount>)>, ClientError> {
+        const METHOD: &str = "getMultipleAccounts";
+        let mut accounts = Vec::with_capacity(ledgers.len());
+        for ledgers in ledgers.chunks(ACCOUNTS_PER_CALL) {
+            let config = RpcAccountInfoConfig {
+                encoding: Some(UiAccountEncoding::Base64),
+                commitment: Some(CommitmentConfig::finalized()),
+                ..Default::default()
+            };
+            let addresses: Vec<Pubkey> = ledgers.iter().map(|ledger| key(ledger.0)).collect();
+            let response = self.client.get_multiple_ui_accounts_with_config(&addresses, config).await;
+            let response = response.map_err(self.failed(METHOD))?;
+            if response.value.len() != ledgers.len() {
+                let what = format!("{} accounts where {} were asked for", response.value.len(), ledgers.len());
+                return Err(self.malformed(METHOD, what));
+            }
+            for account in response.value {
+                let account = account.map(|account| self.read_account(METHOD, &account)).transpose()?;
+                accounts.push((response.context.slot, account));
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// The newest slot at a commitment.
+    pub(crate) async fn fetch_slot(&self, commitment: Commitment) -> Result<u64, ClientError> {
+        self.call("getSlot", json!([{ "commitment": commitment.name() }])).await
+    }
+
+    /// The slots from `first` to `last` that have a block, as far as the server knows, ascending.
+    pub(crate) async fn fetch_block_slots(
+        &self,
+        first: u64,
+        last: u64,
+        commitment: Commitment,
+    ) -> Result<Vec<u64>, ClientError> {
+        const METHOD: &str = "getBlocks";
+        let params = json!([first, last, { "commitment": commitment.name() }]);
+        let mut slots: Vec<u64> = self.call(METHOD, params).await?;
+        slots.sort_unstable();
+        slots.dedup();
+        match slots.iter().find(|slot| !(first..=last).contains(slot)) {
+            Some(slot) => Err(self.malformed(METHOD, format!("slot {slot}, which was not asked for"))),
+            None => Ok(slots),
+        }
+    }
+
+    /// The successful transactions of a slot's block that name the program; none when the slot has no block, or the
+    /// server has dropped it.
+    pub(crate) async fn fetch_block(
+        &self,
+        slot: u64,
+        commitment: Commitment,
+    ) -> Result<Option<Vec<TransactionRecord>>, ClientError> {
+        const METHOD: &str = "getBlock";
+        let config = json!({
+            "encoding": "base64", "transactionDetails": "full", "rewards": false, "commitment": commitment.name(),
+            "maxSupportedTransactionVersion": 0,
+        });
+        let block: Option<WireBlock> = match self.line.call(METHOD, json!([slot, config])).await {
+            Err(CallError::Refused { code, .. }) if SKIPPED_SLOT_CODES.contains(&code) => None,
+            answer => answer.map_err(self.call_failed(METHOD))?,
+        };
+        let read = block.map(|block| block.read(slot, self.program)).transpose();
+        read.map_err(|what| self.malformed(METHOD, what))
+    }
+
+    /// One transaction at a commitment; none when the server does not have it.
+    ///
+    /// # Errors
+    /// [`ClientError::Rpc`], [`ClientError::Malformed`].
+    pub async fn fetch_transaction(
+        &self,
+        signature: [u8; 64],
+        commitment: Commitment,
+    ) -> Result<Option<TransactionRecord>, ClientError> {
+        let answer: Option<WireTransaction> =
+            self.call(TRANSACTION_METHOD, transaction_params(signature, commitment)).await?;
+        let read = answer.map(|answer| answer.read(signature)).transpose();
+        read.map_err(|what| self.malformed(TRANSACTION_METHOD, what))
+    }
+
+    /// Transactions that the server listed, in one request where it takes batches.
+    async fn fetch_chunk(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+        if listed.len() < 2 || !self.line.may_take_batches() {
+            return self.fetch_singly(listed).await;
+        }
+        let params: Vec<Value> =
+            listed.iter().map(|listed| transaction_params(listed.signature, Commitment::Finalized)).collect();
+        let answers = match self.line.batch::<Option<WireTransaction>>(TRANSACTION_METHOD, &params).await {
+            Ok(answers) => answers,
+            Err(CallError::NoBatches) => {
+                let transactions = self.fetch_singly(listed).await?;
+                // Singly it works, so it was the batch that it did not take.
+                self.line.stop_batches();
+                return Ok(transactions);
+            }
+            Err(error) => return Err(self.call_failed(TRANSACTION_METHOD)(error)),
+        };
+        let each = listed.iter().zip(answers).map(|(listed, answer)| {
+            let answer = answer.map_err(self.call_failed(TRANSACTION_METHOD))?;
+            let read = answer.map(|answer| answer.read(listed.signature)).transpose();
+            self.as_listed(listed, read.map_err(|what| self.malformed(TRANSACTION_METHOD, what))?)
+        });
+        each.collect()
+    }
+
+    async fn fetch_singly(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+        stream::iter(listed.to_vec())
+            .map(|listed| async move {
+                let transaction = self.fetch_transaction(listed.signature, Commitment::Finalized).await?;
+                self.as_listed(&listed, transaction)
+            })
+            .buffered(CONCURRENT_CALLS)
+            .try_collect()
+            .await
+    }
+
+    /// A listed transaction must be there, and in the slot that it was listed in.
+    fn as_listed(
+        &self,
+        listed: &ListedTransaction,
+        transaction: Option<TransactionRecord>,
+    ) -> Result<TransactionRecord, ClientError> {
+        match transaction {
+            Some(transaction) if transaction.slot == listed.slot => Ok(transaction),
+            Some(transaction) => {
+                let what = format!("slot {} for a transaction listed in slot {}", transaction.slot, listed.slot);
+                Err(self.malformed(TRANSACTION_METHOD, what))
+            }
+            None => {
+                let signature = Signature::from(listed.signature);
+                Err(self.malformed(TRANSACTION_METHOD, format!("nothing for transaction {signature}, which it lists")))
+            }
+        }
+    }
+}
+
+const TRANSACTION_METHOD: &str = "getTransaction";
+
+fn transaction_params(signature: [u8; 64], commitment: Commitment) -> Value {
+    let config = json!({ "encoding": "base64", "commitment": commitment.name(), "maxSupportedTransactionVersion": 0 });
+    json!([Signature::from(signature).to_string(), config])
 }
 
 impl Source for Rpc {
     fn name(&self) -> &str {
-        &self.server
+        self.line.server()
     }
 
     async fn fetch_ledgers(&self, authority: Option<Wallet>) -> Result<Vec<LedgerId>, ClientError> {
@@ -187,27 +377,9 @@ impl Source for Rpc {
     }
 
     async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {
-        const METHOD: &str = "getMultipleAccounts";
-        let mut accounts = Vec::with_capacity(ledgers.len());
-        for ledgers in ledgers.chunks(ACCOUNTS_PER_CALL) {
-            let config = RpcAccountInfoConfig {
-                encoding: Some(UiAccountEncoding::Base64),
-                commitment: Some(CommitmentConfig::finalized()),
-                ..Default::default()
-            };
-            let addresses: Vec<Pubkey> = ledgers.iter().map(|ledger| key(ledger.0)).collect();
-            let response = self.client.get_multiple_ui_accounts_with_config(&addresses, config).await;
-            let response = response.map_err(self.failed(METHOD))?;
-            if response.value.len() != ledgers.len() {
-                let what = format!("{} accounts where {} were asked for", response.value.len(), ledgers.len());
-                return Err(self.malformed(METHOD, what));
-            }
-            for (ledger, account) in ledgers.iter().zip(response.value) {
-                let account = account.map(|account| self.read_account(METHOD, &account)).transpose()?;
-                accounts.push(self.read_ledger(*ledger, response.context.slot, account));
-            }
-        }
-        Ok(accounts)
+        let accounts = self.fetch_raw_accounts(ledgers).await?;
+        let each = ledgers.iter().zip(accounts);
+        Ok(each.map(|(ledger, (slot, account))| self.read_ledger(*ledger, slot, account)).collect())
     }
 
     async fn list_transactions(&self, ledger: LedgerId, since: u64) -> Result<Listing, ClientError> {
@@ -260,105 +432,12 @@ impl Source for Rpc {
     }
 
     async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
-        stream::iter(listed.to_vec())
-            .map(|listed| async move { self.fetch_transaction(&listed).await })
-            .buffered(CONCURRENT_CALLS)
-            .try_collect()
+        let chunks: Vec<Vec<ListedTransaction>> =
+            listed.chunks(TRANSACTIONS_PER_BATCH).map(<[ListedTransaction]>::to_vec).collect();
+        stream::iter(chunks)
+            .map(|chunk| async move { self.fetch_chunk(&chunk).await })
+            .buffered(CONCURRENT_BATCHES)
+            .try_concat()
             .await
-    }
-}
-
-fn read_transaction(
-    answer: &EncodedConfirmedTransactionWithStatusMeta,
-    signature: [u8; 64],
-) -> Result<TransactionRecord, &'static str> {
-    let transaction = answer.transaction.transaction.decode().ok_or("a transaction that cannot be decoded")?;
-    if transaction.signatures.first().map(|first| <[u8; 64]>::from(*first)) != Some(signature) {
-        return Err("another transaction");
-    }
-    let meta = answer.transaction.meta.as_ref().ok_or("a transaction without its execution")?;
-    let mut accounts: Vec<[u8; 32]> = transaction.message.static_account_keys().iter().map(Pubkey::to_bytes).collect();
-    if let OptionSerializer::Some(loaded) = &meta.loaded_addresses {
-        for address in loaded.writable.iter().chain(&loaded.readonly) {
-            accounts.push(Pubkey::from_str(address).map_err(|_| "a loaded address that is not a key")?.to_bytes());
-        }
-    }
-    let OptionSerializer::Some(groups) = &meta.inner_instructions else {
-        return Err("a transaction without its inner instructions");
-    };
-    let mut inner_instructions = Vec::new();
-    for instruction in groups.iter().flat_map(|group| &group.instructions) {
-        let UiInstruction::Compiled(compiled) = instruction else {
-            return Err("inner instructions in a form that was not asked for");
-        };
-        inner_instructions.push(InnerInstruction {
-            program: compiled.program_id_index,
-            accounts: compiled.accounts.clone(),
-            data: bs58::decode(&compiled.data).into_vec().map_err(|_| "instruction data that is not base58")?,
-        });
-    }
-    Ok(TransactionRecord { signature, slot: answer.slot, is_ok: meta.err.is_none(), accounts, inner_instructions })
-}
-
-/// Reads the URL of an RPC server, for the command line.
-///
-/// # Errors
-/// Says what an RPC server's URL looks like; repeats nothing of the text, which may hold a key.
-pub fn parse_rpc_url(text: &str) -> Result<String, &'static str> {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let is_url =
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace));
-    if is_url {
-        Ok(text.to_owned())
-    } else {
-        Err("an RPC server's URL begins with http:// or https:// and has no spaces")
-    }
-}
-
-/// An error's text without URLs: a library repeats them, keys and all, in a form of its own.
-fn hide_urls(text: &str, server: &str) -> String {
-    let words = text.split(' ').map(|word| if word.contains("://") { server } else { word });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// A URL as far as it may be shown: scheme, host and port. Keys are carried in all other parts.
-fn without_keys(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "the server".to_owned() };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{hide_urls, parse_rpc_url, without_keys};
-
-    #[test]
-    fn shows_nothing_of_a_url_that_can_hold_a_key() {
-        let url = "https://user:secret@rpc.example.com:8899/secret?api-key=secret#secret";
-        assert_eq!(without_keys(url), "https://rpc.example.com:8899");
-        assert_eq!(without_keys("secret"), "the server");
-    }
-
-    #[test]
-    fn shows_no_url_of_a_librarys_error_in_whatever_form() {
-        for url in [
-            "http://127.0.0.1:1/?api-key=SECRET",
-            "http://u:SECRET@host/k-SECRET",
-            "HTTPS://host:443/SECRET",
-            "wss://host/SECRET",
-        ] {
-            let text = format!("error sending request for url ({url}): connection refused");
-            let shown = hide_urls(&text, "https://host");
-            assert_eq!(shown, "error sending request for url https://host connection refused");
-        }
-    }
-
-    #[test]
-    fn refuses_a_url_that_is_none_and_does_not_repeat_it() {
-        for text in ["SECRET", "ftp://SECRET", "http://", "http:///SECRET", "http://host/SECRET key"] {
-            assert!(!parse_rpc_url(text).unwrap_err().contains("SECRET"));
-        }
-        assert!(parse_rpc_url("https://rpc.example.com/?api-key=x").is_ok());
     }
 }

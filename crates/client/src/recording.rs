@@ -1,0 +1,270 @@
+//! Recordings: a program's transactions and its ledgers' accounts in one compressed file.
+//!
+//! Zstandard over lines of JSON. The first line says what was recorded:
+//! `{"recording":1,"genesis_hash":"…","program":"…"}`. Then one line a transaction, only those that succeeded, each
+//! ledger's in order of (slot, order within the slot):
+//! `{"slot":5,"signature":"…","accounts":["…"],"instructions":[{"program":3,"accounts":[0],"data":"base64"}]}`, where
+//! the instructions are the inner ones. Lines `{"account":"…","slot":9,"data":"base64"}`, anywhere, are ledgers'
+//! accounts; of several of one ledger the last counts. The last line is `{"end":N}` with the count of transactions; a
+//! file without it was cut.
+//!
+//! A file that [`RecordingWriter`] wrote has the accounts and the end in a Zstandard frame of their own, and after it a
+//! skippable frame with that frame's offset, so that [`Recording::open`] need not read the rest. Other writers need not
+//! do so.
+//!
+//! Not trusted: whoever made the file can have written anything.
+
+mod read;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64::DecodeError;
+use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId, Wallet};
+use futures_util::stream::{self, StreamExt};
+use tokio::sync::mpsc;
+
+pub use write::RecordingWriter;
+
+use crate::{AccountAt, ClientError, Feed, ListedTransaction, Listing, Source, TransactionRecord};
+use read::{Line, Lines};
+
+/// The version of the format that is written and read.
+const VERSION: u64 = 1;
+/// Zstandard's number for a frame to skip, and how many bytes ours has after number and length.
+const SKIPPABLE: u32 = 0x184D_2A5C;
+const TRAILER_BYTES: usize = 16;
+/// Marks the trailer as ours.
+const TRAILER_MARK: [u8; 8] = *b"counterf";
+/// How many transactions, or bytes of them, a list of the feed holds.
+const TRANSACTIONS_PER_CHUNK: usize = 512;
+const BYTES_PER_CHUNK: usize = 4 << 20;
+/// How many lists wait for the consumer.
+const CHUNKS_WAITING: usize = 4;
+
+/// Why a line of a recording cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The file cannot be read, or is damaged or cut in the middle of a block.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    /// The line is not of this format.
+    #[error("is not a line of a recording: {0}")]
+    NotALine(#[source] serde_json::Error),
+    /// A field is missing or is not what it should be.
+    #[error("has no good {field}")]
+    Field {
+        /// The field.
+        field: &'static str,
+    },
+    /// Data that is not base64.
+    #[error("has data that is not base64: {0}")]
+    Data(#[source] DecodeError),
+    /// The line is longer than any that is written.
+    #[error("is longer than {most} bytes")]
+    TooLong {
+        /// The longest.
+        most: u64,
+    },
+    /// The file ends before its end.
+    #[error("is missing: the file was cut")]
+    Cut,
+    /// The last line counts other transactions than there are.
+    #[error("counts {claimed} transactions where {found} are")]
+    WrongCount {
+        /// How many the line says.
+        claimed: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// A newer program wrote it.
+    #[error("is of version {version}, this program reads version {VERSION}")]
+    UnknownVersion {
+        /// The version.
+        version: u64,
+    },
+}
+
+/// A recording, opened: its header and accounts. The transactions stay in the file.
+#[derive(Debug)]
+pub struct Recording {
+    name: String,
+    path: PathBuf,
+    genesis_hash: GenesisHash,
+    program: ProgramId,
+    accounts: BTreeMap<LedgerId, RecordedAccount>,
+    /// Where the file ended before its end, when it did: accounts may be missing.
+    damaged_at: Option<u64>,
+}
+
+#[derive(Debug)]
+struct RecordedAccount {
+    slot: u64,
+    data: Vec<u8>,
+}
+
+impl Recording {
+    /// Opens a file and reads its header and accounts. Blocks.
+    ///
+    /// A file that is damaged after its header can be opened; asking for an account that it then lacks is an error that
+    /// says so, and the feed delivers what is before the damage.
+    ///
+    /// # Errors
+    /// [`ClientError::Recording`].
+    pub fn open(path: &Path) -> Result<Self, ClientError> {
+        let failed = |line, source| ClientError::Recording { path: path.to_owned(), line, source };
+        let mut lines = Lines::open(path).map_err(|error| failed(1, RecordingError::Unreadable(error)))?;
+        let (genesis_hash, program) = lines.read_header().map_err(|source| failed(1, source))?;
+        let mut accounts = BTreeMap::new();
+        let from_trailer = Lines::open_accounts(path).and_then(|mut lines| {
+            let read = lines.read_accounts(&mut accounts);
+            read.ok()
+        });
+        let mut damaged_at = None;
+        if from_trailer.is_none() {
+            accounts.clear();
+            if lines.read_accounts(&mut accounts).is_err() {
+                damaged_at = Some(lines.number());
+            }
+        }
+        let file_name = path.file_name().unwrap_or(path.as_os_str());
+        let name = format!("recording {}", file_name.to_string_lossy());
+        Ok(Self { name, path: path.to_owned(), genesis_hash, program, accounts, damaged_at })
+    }
+
+    /// The hash of the first block of the cluster that was recorded.
+    #[must_use]
+    pub const fn genesis_hash(&self) -> GenesisHash {
+        self.genesis_hash
+    }
+
+    /// The program whose transactions were recorded.
+    #[must_use]
+    pub const fn program(&self) -> ProgramId {
+        self.program
+    }
+
+    /// The transactions of the file at `path`, in its order, in lists of up to 512. Ends with the file. A file that is
+    /// cut or damaged gives all that is before the damage, then an error that names the line, then ends.
+    ///
+    /// Must be called within a Tokio runtime. Holds a few lists in memory and never the file.
+    #[must_use]
+    pub fn feed(path: &Path) -> Feed {
+        let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
+        let path = path.to_owned();
+        tokio::task::spawn_blocking(move || {
+            let result = deliver(&path, |chunk| sender.blocking_send(Ok(chunk)).is_ok());
+            if let Err((line, source)) = result {
+                // Nobody listens any more, or gets it.
+                let _ = sender.blocking_send(Err(ClientError::Recording { path, line, source }));
+            }
+        });
+        stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) }).boxed()
+    }
+
+    fn missing(&self, ledger: LedgerId) -> ClientError {
+        match self.damaged_at {
+            Some(line) => self.damaged(line),
+            None => ClientError::NoLedger { server: self.name.clone(), ledger },
+        }
+    }
+
+    fn damaged(&self, line: u64) -> ClientError {
+        ClientError::Recording { path: self.path.clone(), line, source: RecordingError::Cut }
+    }
+
+    fn read_account(&self, ledger: LedgerId) -> Result<AccountAt, ClientError> {
+        let recorded = self.accounts.get(&ledger).ok_or_else(|| self.missing(ledger))?;
+        let account =
+            LedgerAccount::decode(&recorded.data).map_err(|source| ClientError::Account { ledger, source })?;
+        Ok(AccountAt { slot: recorded.slot, account })
+    }
+}
+
+/// Hands over the transactions chunk by chunk as long as they are taken.
+fn deliver(path: &Path, mut take: impl FnMut(Vec<TransactionRecord>) -> bool) -> Result<(), (u64, RecordingError)> {
+    let mut lines = Lines::open(path).map_err(|error| (1, RecordingError::Unreadable(error)))?;
+    lines.read_header().map_err(|source| (1, source))?;
+    let mut chunk = Vec::with_capacity(TRANSACTIONS_PER_CHUNK);
+    let mut bytes = 0_usize;
+    let result = loop {
+        match lines.next() {
+            Ok(Line::Transaction(transaction)) => {
+                bytes = bytes.saturating_add(lines.line_bytes());
+                chunk.push(transaction);
+            }
+            Ok(Line::Account { .. }) => continue,
+            Ok(Line::End) => break Ok(()),
+            Err(source) => break Err((lines.number(), source)),
+        }
+        if chunk.len() == TRANSACTIONS_PER_CHUNK || bytes >= BYTES_PER_CHUNK {
+            let full = std::mem::replace(&mut chunk, Vec::with_capacity(TRANSACTIONS_PER_CHUNK));
+            bytes = 0;
+            if !take(full) {
+                return Ok(());
+            }
+        }
+    };
+    if !chunk.is_empty() {
+        take(chunk);
+    }
+    result
+}
+
+/// The accounts come from the file; its transactions come by [`Recording::feed`] and are not listed.
+impl Source for Recording {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn fetch_ledgers(&self, authority: Option<Wallet>) -> Result<Vec<LedgerId>, ClientError> {
+        if let Some(line) = self.damaged_at {
+            return Err(self.damaged(line));
+        }
+        let is_wanted = |ledger: &LedgerId| {
+            authority.is_none_or(|wanted| self.read_account(*ledger).is_ok_and(|at| at.account.authority == wanted))
+        };
+        Ok(self.accounts.keys().copied().filter(is_wanted).collect())
+    }
+
+    async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {
+        Ok(ledgers.iter().map(|ledger| self.read_account(*ledger)).collect())
+    }
+
+    async fn list_transactions(&self, _: LedgerId, _: u64) -> Result<Listing, ClientError> {
+        Ok(Listing { transactions: Vec::new(), is_whole: true })
+    }
+
+    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+        match listed.is_empty() {
+            true => Ok(Vec::new()),
+            false => Err(ClientError::NotListed { server: self.name.clone() }),
+        }
+    }
+}
+
+/// The file's length, and the bytes at its end that would be the trailer.
+fn read_trailer(file: &File) -> io::Result<Option<u64>> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = file;
+    let length = file.seek(SeekFrom::End(0))?;
+    let Some(start) = length.checked_sub(8 + TRAILER_BYTES as u64) else { return Ok(None) };
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = [0; 8 + TRAILER_BYTES];
+    file.read_exact(&mut bytes)?;
+    let (head, offset) = bytes.split_at(16);
+    let offset = u64::from_le_bytes(offset.try_into().unwrap_or_default());
+    Ok((head == trailer_head() && offset < start).then_some(offset))
+}
+
+/// Number, length and mark of the trailer; the offset follows.
+fn trailer_head() -> [u8; 16] {
+    let mut head = [0; 16];
+    head[..4].copy_from_slice(&SKIPPABLE.to_le_bytes());
+    head[4..8].copy_from_slice(&(TRAILER_BYTES as u32).to_le_bytes());
+    head[8..].copy_from_slice(&TRAILER_MARK);
+    head
+}

@@ -1,0 +1,64 @@
+//! Servers' URLs, of which only scheme, host and port may be shown: keys are carried in all other parts.
+
+/// Reads the URL of an RPC server, for the command line.
+///
+/// # Errors
+/// Says what an RPC server's URL looks like; repeats nothing of the text, which may hold a key.
+pub fn parse_rpc_url(text: &str) -> Result<String, &'static str> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_url =
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace));
+    if is_url {
+        Ok(text.to_owned())
+    } else {
+        Err("an RPC server's URL begins with http:// or https:// and has no spaces")
+    }
+}
+
+/// An error's text without URLs: a library repeats them, keys and all, in a form of its own.
+pub fn hide_urls(text: &str, server: &str) -> String {
+    let words = text.split(' ').map(|word| if word.contains("://") { server } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// A URL as far as it may be shown: scheme, host and port. Keys are carried in all other parts.
+pub fn without_keys(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "the server".to_owned() };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{hide_urls, parse_rpc_url, without_keys};
+
+    #[test]
+    fn shows_nothing_of_a_url_that_can_hold_a_key() {
+        let url = "https://user:secret@rpc.example.com:8899/secret?api-key=secret#secret";
+        assert_eq!(without_keys(url), "https://rpc.example.com:8899");
+        assert_eq!(without_keys("secret"), "the server");
+    }
+
+    #[test]
+    fn shows_no_url_of_a_librarys_error_in_whatever_form() {
+        for url in [
+            "http://127.0.0.1:1/?api-key=SECRET",
+            "http://u:SECRET@host/k-SECRET",
+            "HTTPS://host:443/SECRET",
+            "wss://host/SECRET",
+        ] {
+            let text = format!("error sending request for url ({url}): connection refused");
+            let shown = hide_urls(&text, "https://host");
+            assert_eq!(shown, "error sending request for url https://host connection refused");
+        }
+    }
+
+    #[test]
+    fn refuses_a_url_that_is_none_and_does_not_repeat_it() {
+        for text in ["SECRET", "ftp://SECRET", "http://", "http:///SECRET", "http://host/SECRET key"] {
+            assert!(!parse_rpc_url(text).unwrap_err().contains("SECRET"));
+        }
+        assert!(parse_rpc_url("https://rpc.example.com/?api-key=x").is_ok());
+    }
+}
