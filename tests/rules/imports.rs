@@ -12,6 +12,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("counterfoil", &["counterfoil-core", "counterfoil-sbf-builtins", "merkle-log"]),
     ("gate", &["counterfoil-sbf-builtins", "merkle-log"]),
     ("counterfoil-client", &["counterfoil-core", "merkle-log"]),
+    ("counterfoil-geyser", &["counterfoil-client", "counterfoil-core"]),
     ("counterfoil-store", &["counterfoil-core", "merkle-log"]),
     ("counterfoil-service", &[]),
     ("pgcluster", &[]),

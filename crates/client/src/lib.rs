@@ -34,7 +34,7 @@ pub use recording::{Recording, RecordingError, RecordingWriter};
 pub use rpc::{Commitment, Rpc};
 pub use send::{Sent, entries_that_fit, send};
 pub use source::{AccountAt, Feed, ListedTransaction, Listing, MOST_LISTED, Source};
-pub use url::parse_rpc_url;
+pub use url::{hide_urls, parse_rpc_url, without_keys};
 pub use watch::watch_program;
 
 pub use solana_instruction::Instruction;
