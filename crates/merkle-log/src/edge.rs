@@ -22,6 +22,15 @@ pub struct FullTile {
     pub root: Hash,
 }
 
+impl FullTile {
+    /// Computes the root; none unless there are 256 hashes.
+    #[must_use]
+    pub fn new(level: u8, index: u64, hashes: Vec<Hash>) -> Option<Self> {
+        let root = perfect_root(&hashes).filter(|_| hashes.len() as u64 == TILE_WIDTH)?;
+        Some(Self { level, index, hashes, root })
+    }
+}
+
 /// What is to be stored as the log grows, beside the leaf hashes and the subtrees that were appended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grown {

@@ -14,6 +14,9 @@ pub const TILE_WIDTH: u64 = 1 << TILE_HEIGHT;
 /// How many tree levels lie between two tile levels.
 pub(crate) const TILE_HEIGHT: u8 = 8;
 
+/// The highest tree level that a full tile's root has.
+const MAX_ROOT_LEVEL: u8 = 5 * TILE_HEIGHT;
+
 /// Why tiles do not give a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TileError {
@@ -92,6 +95,14 @@ impl Tile {
         let (level, index, slots) = Slots::of(position).ok_or(not_stored)?;
         let tile = Self::at(level, index, stored).ok_or(not_stored)?;
         if slots.end() > usize::from(tile.width) { Err(not_stored) } else { Ok(tile) }
+    }
+
+    /// The full tile whose root is `position`; none where no tile's root is.
+    #[must_use]
+    pub fn rooted_at(position: Position) -> Option<Self> {
+        let level = (position.level / TILE_HEIGHT).checked_sub(1)?;
+        let is_root = position.level.is_multiple_of(TILE_HEIGHT) && position.level <= MAX_ROOT_LEVEL;
+        is_root.then_some(Self { level, index: position.offset, width: TILE_WIDTH as u16 })
     }
 
     /// Tile `index` of `level` in a log of `stored` leaves, with its width there; none when it has no hashes.

@@ -1,12 +1,14 @@
 //! Writing: what was verified, and nothing else.
 
 use counterfoil_core::{CheckedHead, EventHeader, LedgerId, VerifiedAppend};
-use merkle_log::FullTile;
+use merkle_log::{FullTile, Tile};
 use sqlx::PgConnection;
 
 use crate::convert::to_bigint;
 use crate::copy::Rows;
-use crate::{Log, StoreError, load_ledger};
+use crate::holes::complete_tiles;
+use crate::subtree::insert_subtrees;
+use crate::{LedgerRow, Log, StoreError, load_ledger};
 
 /// The transaction that an event came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +49,9 @@ pub async fn commit(
     }
     insert_events(&mut *connection, row.key, batch).await?;
     insert_entries(&mut *connection, row.key, batch).await?;
-    insert_tiles(connection, row.key, batch).await
+    insert_subtrees(&mut *connection, row.key, batch).await?;
+    insert_new_tiles(&mut *connection, row.key, batch).await?;
+    complete_filled_tiles(connection, &row, batch).await
 }
 
 /// Moves the checked watermark.
@@ -60,7 +64,12 @@ pub async fn mark_checked(connection: &mut PgConnection, checked: &CheckedHead, 
     let row = load_ledger(&mut *connection, head.ledger).await?;
     let moved = sqlx::query!(
         "update cursor
-         set checked_event_seq = $2, checked_size = $3, checked_root = $4, checked_event_root = $5, checked_slot = $6
+         set checked_event_seq = $2, checked_size = $3, checked_root = $4, checked_event_root = $5, checked_slot = $6,
+             missing = missing + (
+                 select coalesce(sum(1::bigint << level), 0)::bigint from subtree
+                 where subtree.ledger = cursor.ledger and not is_tile
+                     and (index << level) >= cursor.checked_size and (index << level) < $3
+             )
          where ledger = $1 and event_seq >= $2 and (
              checked_event_seq < $2
              or (checked_event_seq = $2 and checked_size = $3 and checked_root = $4 and checked_event_root = $5)
@@ -132,7 +141,22 @@ async fn insert_entries(
     rows.copy(connection, "copy entry (ledger, index, event_seq, leaf_hash, payload) from stdin (format binary)").await
 }
 
-async fn insert_tiles(
+/// A hash that a tile lacks may have been filled in since the state was loaded that this batch was applied to: then
+/// the tile is whole, though the batch gives its root alone. Entries are filled in below the checked size only, so of
+/// each level one tile at most is concerned.
+async fn complete_filled_tiles(
+    connection: &mut PgConnection,
+    row: &LedgerRow,
+    batch: &[(CommittedIn, VerifiedAppend)],
+) -> Result<(), StoreError> {
+    let checked = row.checked.map_or(0, |(head, _)| head.entries.size.get());
+    let holed = batch.iter().flat_map(|(_, append)| append.holed_tiles());
+    let concerned = holed.filter(|(position, _)| position.offset << position.level < checked);
+    let tiles: Vec<Tile> = concerned.filter_map(|(position, _)| Tile::rooted_at(*position)).collect();
+    complete_tiles(connection, row, &tiles).await
+}
+
+async fn insert_new_tiles(
     connection: &mut PgConnection,
     ledger: i32,
     batch: &[(CommittedIn, VerifiedAppend)],
@@ -144,6 +168,14 @@ async fn insert_tiles(
             entries.chain(append.event_tiles().iter().map(|tile| (Log::Events, tile)))
         })
         .collect();
+    insert_tiles(connection, ledger, &tiles).await
+}
+
+pub(crate) async fn insert_tiles(
+    connection: &mut PgConnection,
+    ledger: i32,
+    tiles: &[(Log, &FullTile)],
+) -> Result<(), StoreError> {
     if tiles.is_empty() {
         return Ok(());
     }

@@ -43,6 +43,10 @@ impl Rows {
         self.value(&[&value.to_be_bytes()])
     }
 
+    pub(crate) fn boolean(&mut self, value: bool) -> &mut Self {
+        self.value(&[&[u8::from(value)]])
+    }
+
     pub(crate) fn bytea(&mut self, value: &[u8]) -> &mut Self {
         self.value(&[value])
     }

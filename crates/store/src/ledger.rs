@@ -21,6 +21,11 @@ pub struct LedgerRow {
     /// The newest heads that equalled the account's, and the slot at which the account was read; none yet when the
     /// ledger was never compared. Proofs end here.
     pub checked: Option<(LedgerHead, u64)>,
+    /// Of the leaves below the checked size, how many entries are not in the index: they were appended by the hashes of
+    /// subtrees, and nobody has filled them in.
+    pub missing: u64,
+    /// Whether anything was ever appended by the hash of a subtree.
+    pub(crate) has_subtrees: bool,
     /// Set when the ledger must not go on.
     pub halt: Option<Halt>,
 }
@@ -35,6 +40,8 @@ struct Row {
     checked_root: Option<Vec<u8>>,
     checked_event_root: Option<Vec<u8>>,
     checked_slot: Option<i64>,
+    missing: i64,
+    has_subtrees: bool,
     halt_since: Option<String>,
     halt_reason: Option<String>,
 }
@@ -62,6 +69,8 @@ impl TryFrom<Row> for LedgerRow {
             applied_size: tree_size("cursor", ledger, row.size)?,
             applied_event_seq: tree_size("cursor", ledger, row.event_seq)?,
             checked,
+            missing: from_bigint("cursor", ledger, row.missing)?,
+            has_subtrees: row.has_subtrees,
             halt,
         })
     }
@@ -94,7 +103,9 @@ pub async fn load_ledger(connection: &mut PgConnection, ledger: LedgerId) -> Res
     let row = sqlx::query_as!(
         Row,
         r#"select id, address, event_seq, size, checked_event_seq, checked_size, checked_root, checked_event_root,
-                  checked_slot, to_char(since at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as halt_since,
+                  checked_slot, missing,
+                  exists (select from subtree where subtree.ledger = ledger.id) as "has_subtrees!",
+                  to_char(since at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as halt_since,
                   reason as "halt_reason?"
            from ledger join cursor on cursor.ledger = ledger.id left join halt on halt.ledger = ledger.id
            where address = $1"#,
@@ -117,7 +128,9 @@ pub async fn load_ledgers(
     let rows = sqlx::query_as!(
         Row,
         r#"select id, address, event_seq, size, checked_event_seq, checked_size, checked_root, checked_event_root,
-                  checked_slot, to_char(since at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as halt_since,
+                  checked_slot, missing,
+                  exists (select from subtree where subtree.ledger = ledger.id) as "has_subtrees!",
+                  to_char(since at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as halt_since,
                   reason as "halt_reason?"
            from ledger join cursor on cursor.ledger = ledger.id left join halt on halt.ledger = ledger.id
            where $1::bytea is null or address > $1

@@ -6,23 +6,28 @@ mod commit;
 mod convert;
 mod copy;
 mod error;
+mod fill;
 mod halt;
+mod holes;
 mod ledger;
 mod read;
 mod retract;
 mod schema;
 mod state;
+mod subtree;
 mod tiles;
 
 pub use cluster::{Cluster, bind_cluster, load_cluster};
 pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
+pub use fill::{Fill, FillError};
 pub use halt::{Halt, clear_halt, halt};
 pub use ledger::{LedgerRow, add_ledger, load_ledger, load_ledgers};
 pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};
 pub use retract::drop_unchecked;
 pub use schema::{Snapshot, connect, is_only_indexer, migrate, snapshot};
 pub use state::load_state;
+pub use subtree::{MissingSubtree, load_missing, load_missing_at};
 pub use tiles::{Log, TileSet, load_tile_sets, load_tiles};
 
 pub use sqlx::pool::PoolConnection;

@@ -45,6 +45,9 @@ pub async fn drop_unchecked(connection: &mut PgConnection, ledger: LedgerId) -> 
     )
     .execute(&mut *connection)
     .await?;
+    sqlx::query!("delete from subtree where ledger = $1 and event_seq >= $2", row.key, event_seq)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query!("delete from entry where ledger = $1 and index >= $2", row.key, size)
         .execute(&mut *connection)
         .await?;

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use merkle_log::{Tile, Tiles};
+use merkle_log::{Hash, Tile, Tiles};
 use sqlx::PgConnection;
 
-use crate::convert::{hashes, to_bigint};
+use crate::convert::{bytes, hashes, to_bigint};
+use crate::holes::{load_holed_rows, slots};
+use crate::subtree::position;
 use crate::{LedgerRow, StoreError};
 
 /// Which of a ledger's two logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Log {
     /// The entries.
     Entries,
@@ -39,17 +41,21 @@ pub struct TileSet<'a> {
 
 /// The tiles wanted, as columns for `unnest`.
 #[derive(Default)]
-struct Wanted {
-    ledgers: Vec<i32>,
+pub(crate) struct Wanted {
+    pub(crate) ledgers: Vec<i32>,
     logs: Vec<i16>,
-    levels: Vec<i16>,
-    indexes: Vec<i64>,
-    firsts: Vec<i64>,
-    ends: Vec<i64>,
+    pub(crate) levels: Vec<i16>,
+    pub(crate) indexes: Vec<i64>,
+    pub(crate) firsts: Vec<i64>,
+    pub(crate) ends: Vec<i64>,
 }
 
 impl Wanted {
-    fn push(&mut self, set: &TileSet<'_>, tile: &Tile) -> Result<(), StoreError> {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.ledgers.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, set: &TileSet<'_>, tile: &Tile) -> Result<(), StoreError> {
         let first = tile.first_offset();
         self.ledgers.push(set.ledger.key);
         self.logs.push(set.log.number());
@@ -61,8 +67,35 @@ impl Wanted {
     }
 }
 
-/// A tile's hashes by ledger, log, level and index.
-type Found = BTreeMap<(i32, i16, i16, i64), Vec<u8>>;
+/// A tile's ledger, log, level and index.
+pub(crate) type Key = (i32, i16, i16, i64);
+
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// The hashes of tiles that lack none.
+    pub(crate) whole: BTreeMap<Key, Vec<u8>>,
+    /// Of tiles that may lack some, the hashes of leaves and of full tiles below: their offsets, and the hashes one
+    /// after the other.
+    pub(crate) slots: BTreeMap<Key, (Vec<i64>, Vec<u8>)>,
+    /// By ledger, level and index, the roots of subtrees in or around these tiles.
+    pub(crate) subtrees: BTreeMap<(i32, i16, i64), Vec<u8>>,
+}
+
+impl TileSet<'_> {
+    /// Whether a tile that is not a row may lack hashes.
+    pub(crate) fn may_have_holes(&self) -> bool {
+        self.log == Log::Entries && self.ledger.has_subtrees
+    }
+
+    pub(crate) fn key(&self, tile: &Tile) -> Result<Key, StoreError> {
+        Ok((self.ledger.key, self.log.number(), i16::from(tile.level), to_bigint("tile", tile.index)?))
+    }
+
+    pub(crate) fn name(&self, tile: &Tile) -> String {
+        format!("ledger {}, {:?}, tile {}/{}", self.ledger.ledger, self.log, tile.level, tile.index)
+    }
+}
 
 /// Reads tiles of one log, in one query.
 ///
@@ -78,18 +111,23 @@ pub async fn load_tiles(
     Ok(load_tile_sets(connection, &sets).await?.pop().unwrap_or_default())
 }
 
-/// Reads tiles of several logs, also of several ledgers, in one query. The answer has the order of `sets`.
+/// Reads tiles of several logs, also of several ledgers, in one query; those of ledgers that have subtrees in a second
+/// one, so that the others do not pay for it. The answer has the order of `sets`.
 ///
 /// # Errors
-/// [`StoreError::Database`]; [`StoreError::Corrupt`] when a tile is missing or has another width.
+/// [`StoreError::Database`]; [`StoreError::Corrupt`] when a tile is missing or has another width. A tile of a ledger that
+/// has subtrees may lack hashes: which of them, the tiles themselves say.
 pub async fn load_tile_sets(connection: &mut PgConnection, sets: &[TileSet<'_>]) -> Result<Vec<Tiles>, StoreError> {
-    let found = load_rows(connection, sets).await?;
+    let mut found = Found::default();
+    load_rows(&mut *connection, sets, &mut found).await?;
+    load_holed_rows(connection, sets, &mut found).await?;
     sets.iter().map(|set| take_tiles(set, &found)).collect()
 }
 
-async fn load_rows(connection: &mut PgConnection, sets: &[TileSet<'_>]) -> Result<Found, StoreError> {
+/// Reads what is derived by the size of the log alone.
+async fn load_rows(connection: &mut PgConnection, sets: &[TileSet<'_>], found: &mut Found) -> Result<(), StoreError> {
     let (mut full, mut roots, mut leaves) = (Wanted::default(), Wanted::default(), Wanted::default());
-    for set in sets {
+    for set in sets.iter().filter(|set| !set.may_have_holes()) {
         for tile in &set.tiles {
             match (tile.is_full(), tile.level) {
                 (true, _) => full.push(set, tile)?,
@@ -97,6 +135,9 @@ async fn load_rows(connection: &mut PgConnection, sets: &[TileSet<'_>]) -> Resul
                 (false, _) => roots.push(set, tile)?,
             }
         }
+    }
+    if full.is_empty() && roots.is_empty() && leaves.is_empty() {
+        return Ok(());
     }
     let rows = sqlx::query!(
         r#"select wanted.ledger as "ledger!", wanted.log as "log!", wanted.level as "level!",
@@ -149,17 +190,26 @@ async fn load_rows(connection: &mut PgConnection, sets: &[TileSet<'_>]) -> Resul
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| ((row.ledger, row.log, row.level, row.index), row.hashes)).collect())
+    let whole = rows.into_iter().map(|row| ((row.ledger, row.log, row.level, row.index), row.hashes));
+    found.whole.extend(whole);
+    Ok(())
 }
 
 fn take_tiles(set: &TileSet<'_>, found: &Found) -> Result<Tiles, StoreError> {
     let mut read = Tiles::default();
     for tile in &set.tiles {
-        let name = || format!("ledger {}, {:?}, tile {}/{}", set.ledger.ledger, set.log, tile.level, tile.index);
-        let key = (set.ledger.key, set.log.number(), i16::from(tile.level), to_bigint("tile", tile.index)?);
-        let bytes = found.get(&key).ok_or_else(|| StoreError::corrupt("tile", name(), "hashes are missing"))?;
-        let hashes = hashes("tile", name(), bytes)?;
-        read.insert(*tile, hashes).map_err(|error| StoreError::corrupt("tile", name(), error))?;
+        match found.whole.get(&set.key(tile)?) {
+            Some(bytes) => read.insert(*tile, hashes("tile", set.name(tile), bytes)?),
+            None if set.may_have_holes() => read.insert_holed(*tile, slots(set, tile, found)?),
+            None => return Err(StoreError::corrupt("tile", set.name(tile), "hashes are missing")),
+        }
+        .map_err(|error| StoreError::corrupt("tile", set.name(tile), error))?;
+    }
+    if set.may_have_holes() {
+        for ((_, level, index), root) in found.subtrees.range((set.ledger.key, 0, 0)..=(set.ledger.key, 47, i64::MAX)) {
+            let name = || format!("ledger {}, {level}/{index}", set.ledger.ledger);
+            read.insert_subtree(position(set.ledger.ledger, *level, *index)?, Hash(bytes("subtree", name(), root)?));
+        }
     }
     Ok(read)
 }

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use merkle_log::{
-    Hash, Plan, Position, TILE_WIDTH, Tile, TileError, Tiles, consistency_plan, inclusion_plan, verify_consistency,
-    verify_inclusion,
+    FullTile, Hash, Plan, Position, TILE_WIDTH, Tile, TileError, Tiles, consistency_plan, inclusion_plan,
+    verify_consistency, verify_inclusion,
 };
 
 use super::{EVERY, head, index, leaf, log, oracle::Oracle, size};
@@ -180,6 +180,23 @@ fn a_tile_holds_as_many_hashes_as_the_log_has() {
     assert_eq!(at(5, 0, merkle_log::MAX_TREE_SIZE), Some(255));
     for level in 6..=u8::MAX {
         assert_eq!(at(level, 0, merkle_log::MAX_TREE_SIZE), None);
+    }
+}
+
+#[test]
+fn a_full_tile_is_found_by_its_root() {
+    for level in 0..=u8::MAX {
+        let tile = Tile::rooted_at(Position { level, offset: 7 });
+        let expected =
+            [8, 16, 24, 32, 40].contains(&level).then(|| Tile { level: level / 8 - 1, index: 7, width: 256 });
+        assert_eq!(tile, expected, "level {level}");
+    }
+    let oracle = log(512);
+    let tile = Tile::rooted_at(Position { level: 8, offset: 1 }).expect("a tile's root");
+    let full = FullTile::new(tile.level, tile.index, oracle.tile(tile)).expect("256 hashes");
+    assert_eq!(full.root, oracle.mth(256, 256));
+    for count in [0, 1, 128, 255, 257, 512] {
+        assert_eq!(FullTile::new(0, 0, vec![Hash::default(); count]), None);
     }
 }
 

@@ -35,12 +35,17 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("tile_index_range", "insert into tile values (1, 0, 0, -1, bytes(32), bytes(8192))"),
     ("tile_root_length", "insert into tile values (1, 0, 0, 1, bytes(31), bytes(8192))"),
     ("tile_hashes_length", "insert into tile values (1, 0, 0, 1, bytes(32), bytes(8160))"),
-    ("subtree_key", "insert into subtree values (1, 0, 0, bytes(32))"),
-    ("subtree_ledger", "insert into subtree values (99, 0, 0, bytes(32))"),
-    ("subtree_level_range", "insert into subtree values (1, 48, 0, bytes(32))"),
-    ("subtree_level_range", "insert into subtree values (1, -1, 0, bytes(32))"),
-    ("subtree_index_range", "insert into subtree values (1, 0, -1, bytes(32))"),
-    ("subtree_root_length", "insert into subtree values (1, 0, 1, bytes(64))"),
+    ("subtree_key", "insert into subtree values (1, 0, 0, bytes(32), 0, false)"),
+    ("subtree_ledger", "insert into subtree values (99, 0, 0, bytes(32), 0, false)"),
+    ("subtree_level_range", "insert into subtree values (1, 48, 0, bytes(32), 0, false)"),
+    ("subtree_level_range", "insert into subtree values (1, -1, 0, bytes(32), 0, false)"),
+    ("subtree_index_range", "insert into subtree values (1, 0, -1, bytes(32), 0, false)"),
+    ("subtree_event_seq_range", "insert into subtree values (1, 0, 1, bytes(32), -1, false)"),
+    ("subtree_is_of_tile_level", "insert into subtree values (1, 7, 1, bytes(32), 0, true)"),
+    ("subtree_is_of_tile_level", "insert into subtree values (1, 48, 1, bytes(32), 0, true)"),
+    ("cursor_missing_range", "update cursor set missing = -1 where ledger = 1"),
+    ("cursor_missing_range", "update cursor set missing = checked_size + 1 where ledger = 1"),
+    ("subtree_root_length", "insert into subtree values (1, 0, 1, bytes(64), 0, false)"),
     ("cursor_key", "insert into cursor (ledger) values (1)"),
     ("cursor_ledger", "insert into cursor (ledger) values (99)"),
     ("cursor_checked_not_above_applied", "update cursor set event_seq = -1 where ledger = 2"),
@@ -102,7 +107,7 @@ async fn filled() -> Database {
     drop(connection);
     let rows = "
         insert into tile values (1, 0, 0, 0, bytes(32), bytes(8192));
-        insert into subtree values (1, 0, 0, bytes(32));
+        insert into subtree values (1, 0, 0, bytes(32), 0, false);
         insert into pending values (1, 2, bytes(64), 1, bytes(152), '{}');";
     sqlx::raw_sql(rows).execute(&database.pool).await.unwrap();
     database

@@ -2,11 +2,12 @@
 
 use std::mem;
 
+use counterfoil_core::limits::MAX_SUBTREE_LEVEL;
 use counterfoil_core::{
     CheckedHead, Event, EventBody, EventHeader, LedgerAccount, LedgerId, LedgerState, VerifiedAppend, Wallet,
 };
 use counterfoil_store::CommittedIn;
-use merkle_log::{Frontier, LeafIndex, hash_leaf};
+use merkle_log::{Frontier, Hash, LeafIndex, Position, TreeSize, hash_leaf, subtrees};
 
 const AUTHORITY: Wallet = Wallet([5; 32]);
 const FIRST_SLOT: u64 = 100;
@@ -22,6 +23,8 @@ pub struct History {
     entries: Frontier,
     events: Frontier,
     uncommitted: Batch,
+    /// How many leaves the next event appends by the hashes of their subtrees.
+    by_subtree: u64,
 }
 
 impl History {
@@ -33,6 +36,7 @@ impl History {
             entries: Frontier::new(),
             events: Frontier::new(),
             uncommitted: Vec::new(),
+            by_subtree: 0,
         };
         history.push(EventBody::LedgerCreated { id: [7; 32], flags: 0 });
         history
@@ -43,11 +47,30 @@ impl History {
         self.push(EventBody::WriterGranted { wallet: Wallet([6; 32]), permissions: 1, expires_at: i64::MAX });
     }
 
-    /// One event with `count` entries of one byte.
+    /// One event with `count` entries of four bytes.
     pub fn append(&mut self, count: u64) {
         let first = self.entries.size().get();
-        let entries = (first..first + count).map(|index| vec![index.to_le_bytes()[0]]).collect();
+        let entries = (first..first + count).map(entry).collect();
         self.push(EventBody::EntriesAppended { entries });
+    }
+
+    /// One event with the hashes of the subtrees that the next `count` entries make.
+    pub fn append_subtrees(&mut self, count: u64) {
+        let first = self.entries.size();
+        let end = TreeSize::new(first.get() + count).unwrap();
+        let hashes = subtrees(first, end, MAX_SUBTREE_LEVEL).map(|Position { level, offset }| {
+            let mut subtree = Frontier::new();
+            let leaves = offset << level..(offset + 1) << level;
+            leaves.for_each(|index| subtree.append_leaf(&hash_leaf(&entry(index))).unwrap());
+            Hash(subtree.root().0)
+        });
+        self.by_subtree = count;
+        self.push(EventBody::SubtreesAppended { hashes: hashes.collect() });
+    }
+
+    /// Goes on from a state as an indexer that was started anew.
+    pub fn resume(&mut self, state: LedgerState) {
+        self.state = state;
     }
 
     /// What was not taken yet.
@@ -85,6 +108,9 @@ impl History {
         if let EventBody::EntriesAppended { entries } = &body {
             entries.iter().for_each(|entry| self.entries.append_leaf(&hash_leaf(entry)).unwrap());
         }
+        for index in first_index.get()..first_index.get() + mem::take(&mut self.by_subtree) {
+            self.entries.append_leaf(&hash_leaf(&entry(index))).unwrap();
+        }
         let seq = self.events.size().get();
         let slot = FIRST_SLOT + seq / EVENTS_PER_TRANSACTION;
         let header = EventHeader {
@@ -105,6 +131,11 @@ impl History {
         self.state = state;
         self.uncommitted.push((CommittedIn { signature: signature(self.ledger, slot) }, append));
     }
+}
+
+/// Entry `index` of every ledger here.
+pub fn entry(index: u64) -> Vec<u8> {
+    u32::try_from(index).unwrap().to_le_bytes().to_vec()
 }
 
 /// One transaction a ledger and slot.

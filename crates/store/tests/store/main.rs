@@ -11,3 +11,4 @@ mod history;
 mod migration;
 mod retract;
 mod state;
+mod subtrees;
