@@ -1,7 +1,7 @@
 //! What the servers' accounts say of the state, at the events at which they stand.
 
 use counterfoil_client::AccountAt;
-use counterfoil_core::{CheckError, CheckedHead, HeadMismatch, LedgerState};
+use counterfoil_core::{CheckError, CheckedHead, HeadMismatch, LedgerHead, LedgerState};
 
 /// One reading of a ledger's account from each server, compared with the state as it passes by.
 #[derive(Debug)]
@@ -48,6 +48,26 @@ impl Agreement {
         let mut sizes: Vec<u64> = self.readings.iter().map(|reading| reading.at.account.events.size().get()).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         self.quorum.checked_sub(1).and_then(|index| sizes.get(index).copied()).unwrap_or(0)
+    }
+
+    /// Whether all servers that answered stand exactly at these heads.
+    #[must_use]
+    pub fn is_at(&self, heads: &LedgerHead) -> bool {
+        self.readings.iter().all(|reading| reading.at.account.head(heads.ledger) == *heads)
+    }
+
+    /// The numbers of events at which accounts stand: where the state has to be compared.
+    #[must_use]
+    pub fn moments(&self) -> Vec<u64> {
+        self.readings.iter().map(|reading| reading.at.account.events.size().get()).collect()
+    }
+
+    /// The highest slot that a quorum's readings have reached: what was confirmed before it and is not in them is dead.
+    #[must_use]
+    pub fn slot_of_quorum(&self) -> u64 {
+        let mut slots: Vec<u64> = self.readings.iter().map(|reading| reading.at.slot).collect();
+        slots.sort_unstable_by(|a, b| b.cmp(a));
+        self.quorum.checked_sub(1).and_then(|index| slots.get(index).copied()).unwrap_or(0)
     }
 
     /// The number of events that the account furthest ahead has.

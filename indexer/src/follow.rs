@@ -1,22 +1,23 @@
 //! Bringing one ledger up to date, once.
 
-use std::collections::BTreeMap;
-
-use counterfoil_client::{AccountAt, ClientError, ListedTransaction, Source, TransactionRecord, decode};
-use counterfoil_core::{ApplyError, Event, HeadMismatch, LedgerId, LedgerState, ProgramId, VerifiedAppend};
-use counterfoil_store::{
-    CommittedIn, PgPool, StoreError, commit, drop_unchecked, load_events, load_ledger, load_state, mark_checked,
-};
+use counterfoil_client::{AccountAt, ClientError, ListedTransaction, Listing, Source};
+use counterfoil_core::{ApplyError, HeadMismatch, LedgerId, LedgerState, ProgramId};
+use counterfoil_store::StoreError;
 use futures_util::future::join_all;
-use merkle_log::LeafIndex;
 use tracing::{debug, info, warn};
 
 use crate::Agreement;
+use crate::apply::Writer;
+use crate::database::Database;
+use crate::inbox::{Delivered, Inbox};
+use crate::standing::Standing;
 
 /// How many transactions are fetched, verified and written at a time.
 const TRANSACTIONS_PER_BATCH: usize = 256;
 /// After how many batches other ledgers get their turn.
 const BATCHES_PER_PASS: usize = 16;
+/// How many events of a feed are written of one ledger before others get their turn.
+const EVENTS_PER_PASS: usize = 65_536;
 /// How many events may wait for one that comes before them. Servers list by slot, and a slot holds far fewer of one
 /// ledger; so an event that is missing is found missing before the rest of the history fills the memory.
 const MOST_WAITING: usize = 2_048;
@@ -125,6 +126,28 @@ impl FollowError {
         matches!(self, Self::Refuted { .. } | Self::FalseEvent { .. } | Self::WrongSlot { .. })
     }
 
+    /// What a quorum holds against us, if it does.
+    pub(crate) fn refuted(agreement: &Agreement) -> Option<Self> {
+        let (heads, servers) = agreement.refuted()?;
+        Some(Self::Refuted { heads: Box::new(*heads), servers: servers.join(", ") })
+    }
+
+    /// The kind of error, for counting.
+    #[must_use]
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Client(ClientError::Event { .. }) => "unknown_event",
+            Self::Client(_) => "server",
+            Self::Store(StoreError::CursorMoved { .. }) => "another_writer",
+            Self::Store(StoreError::Corrupt { .. }) => "corrupt_index",
+            Self::Store(_) => "database",
+            Self::TooFewServers { .. } => "too_few_servers",
+            Self::Gap { .. } => "gap",
+            Self::FalseEvent { .. } | Self::WrongSlot { .. } => "false_event",
+            Self::Refuted { .. } => "refuted",
+        }
+    }
+
     /// Of all servers' errors the one that decides: one that does not halt, else both heads, else any.
     fn deciding(mut errors: Vec<Self>) -> Option<Self> {
         let transient = errors.iter().position(|error| !error.halts());
@@ -143,12 +166,25 @@ impl From<StoreError> for FollowError {
 pub struct Follower<'a, S> {
     /// The program whose events count.
     pub program: ProgramId,
-    /// The servers; the first is the one that delivers events, as long as it does.
+    /// The servers.
     pub sources: &'a [S],
+    /// What they have done so far.
+    pub standing: &'a Standing,
     /// How many servers must report the same account.
     pub quorum: usize,
     /// The index.
-    pub pool: &'a PgPool,
+    pub database: &'a Database,
+}
+
+/// What a feed has delivered for a ledger, and whether more of it can be expected.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// The events that wait for their turn.
+    pub inbox: Inbox,
+    /// Whether the feed may still deliver what is next, so that no server need be asked for it yet.
+    pub is_awaited: bool,
+    /// The feed's name.
+    pub feed: String,
 }
 
 /// What a pass leaves for the next one, so that it need not be read again.
@@ -169,11 +205,11 @@ impl Kept {
 /// What a server listed and was not fetched yet.
 struct Backlog {
     server: usize,
-    /// Whether the server listed all that it has.
-    is_whole: bool,
     listed: std::vec::IntoIter<ListedTransaction>,
+    /// Whether the server lists nothing newer, and else from which slot on it has to be asked again.
+    next_slot: Option<u64>,
     /// Events that came before the one that is next: servers list a slot's transactions in any order.
-    waiting: BTreeMap<u64, (CommittedIn, Event)>,
+    waiting: Inbox,
 }
 
 /// How far a ledger is after a pass.
@@ -188,60 +224,113 @@ pub struct Progress {
 }
 
 impl<S: Source> Follower<'_, S> {
-    /// Brings one ledger up to date, or as far as fits into one pass. `kept` is what the last pass left; none loads
-    /// it. It is given back only after a pass without error, so that an error always leads to loading it anew.
+    /// Reads the ledger's account from all servers.
+    ///
+    /// # Errors
+    /// [`FollowError::TooFewServers`].
+    pub async fn read_account(&self, ledger: LedgerId) -> Result<Agreement, FollowError> {
+        let readings = join_all(self.sources.iter().map(|source| source.fetch_accounts(std::slice::from_ref(&ledger))));
+        let named = self.sources.iter().zip(readings.await).map(|(source, reading)| {
+            let server = source.name().to_owned();
+            let nothing = || ClientError::NoLedger { server: server.clone(), ledger };
+            let at = reading.and_then(|mut accounts| accounts.pop().unwrap_or_else(|| Err(nothing())));
+            (server, at)
+        });
+        self.agreement(named.collect())
+    }
+
+    /// What the servers' answers amount to.
+    ///
+    /// # Errors
+    /// [`FollowError::TooFewServers`].
+    pub fn agreement(&self, readings: Vec<(String, Result<AccountAt, ClientError>)>) -> Result<Agreement, FollowError> {
+        let asked = readings.len();
+        let (mut answers, mut errors) = (Vec::new(), Vec::new());
+        for (server, reading) in readings {
+            match reading {
+                Ok(at) => answers.push((server, at)),
+                Err(error) => errors.push(error.to_string()),
+            }
+        }
+        if answers.len() < self.quorum {
+            let (answered, quorum) = (answers.len(), self.quorum);
+            return Err(FollowError::TooFewServers { answered, asked, quorum, errors: errors.join("; ") });
+        }
+        Ok(Agreement::new(self.quorum, answers))
+    }
+
+    /// Brings one ledger up to where `agreement` stands, or as far as fits into one pass. `kept` is what the last pass
+    /// left; none loads it. It is given back only after a pass without error, so that an error always leads to loading
+    /// it anew.
+    ///
+    /// The agreement was read before: whatever was appended since is the next pass's.
     ///
     /// # Errors
     /// [`FollowError`].
-    pub async fn follow(&self, ledger: LedgerId, kept: Option<Kept>) -> Result<(Kept, Progress), FollowError> {
-        // The accounts come first: whatever is appended after this reading is the next pass's.
-        let mut agreement = self.read_accounts(ledger).await?;
+    pub async fn follow(
+        &self,
+        ledger: LedgerId,
+        kept: Option<Kept>,
+        agreement: &mut Agreement,
+        delivery: &mut Delivery,
+    ) -> Result<(Kept, Progress), FollowError> {
         let mut kept = match kept {
             Some(kept) => kept,
             None => self.load(ledger).await?,
         };
         agreement.compare(&kept.state);
-        self.mark_if_new(&agreement, ledger).await?;
+        self.mark_if_new(agreement, ledger).await?;
         let target = agreement.event_seq_of_quorum();
         if kept.state.event_seq().get() < target || agreement.refuted().is_some() {
-            kept = self.catch_up(ledger, kept, &mut agreement).await?;
+            kept = self.catch_up(ledger, kept, agreement, delivery).await?;
         }
         if kept.state.event_seq().get() == target {
-            self.look_ahead(ledger, &kept.state, &mut agreement).await?;
+            self.look_ahead(ledger, &kept.state, agreement).await?;
         }
         for (server, heads) in agreement.disagreeing() {
             warn!(ledger.id = %ledger, %server, "a server disagrees: {heads}");
         }
-        let checked = self.mark_if_new(&agreement, ledger).await?;
+        let checked = self.mark_if_new(agreement, ledger).await?;
         let applied = kept.state.event_seq().get();
         Ok((kept, Progress { applied, account: target, checked }))
     }
 
     async fn load(&self, ledger: LedgerId) -> Result<Kept, FollowError> {
-        let state = load_state(&mut *self.connection().await?, ledger).await?;
-        Ok(Kept { state, backlog: None })
+        Ok(Kept { state: self.database.load_state(ledger).await?, backlog: None })
     }
 
     /// Moves the watermark when the agreement is above it; gives it back.
     async fn mark_if_new(&self, agreement: &Agreement, ledger: LedgerId) -> Result<u64, FollowError> {
-        let row = load_ledger(&mut *self.connection().await?, ledger).await?;
+        let row = self.database.load_ledger(ledger).await?;
         let known = row.checked.map_or(0, |(head, _)| head.events.size.get());
         let agreed = agreement.checked().map_or(0, |(head, _)| head.head().events.size.get());
         if agreed > known {
-            self.mark(agreement, &[], ledger).await?;
+            self.database.write(ledger, &[], agreement.checked()).await?;
         }
         Ok(agreed.max(known))
     }
 
-    /// Asks one server after the other for the missing events, until one has led to where a quorum stands.
+    /// Takes what the feed has delivered, then asks one server after the other for the missing events, until one has
+    /// led to where a quorum stands.
     ///
     /// What a quorum refutes is dropped at once. An event that does not follow accuses either its server or the rows
     /// that another one has led to: these are dropped when no server goes on from them, and the accusers asked again.
-    async fn catch_up(&self, ledger: LedgerId, kept: Kept, agreement: &mut Agreement) -> Result<Kept, FollowError> {
-        let servers = self.sources.len();
-        let first = kept.backlog.as_ref().map_or(0, |backlog| backlog.server);
-        let mut asked: Vec<usize> = (first..servers).chain(0..first).collect();
-        let mut kept = Some(kept);
+    async fn catch_up(
+        &self,
+        ledger: LedgerId,
+        kept: Kept,
+        agreement: &mut Agreement,
+        delivery: &mut Delivery,
+    ) -> Result<Kept, FollowError> {
+        let target = agreement.event_seq_of_quorum();
+        let mut kept = self.take_delivery(ledger, kept, agreement, delivery).await?;
+        if let Some(kept) = kept.take_if(|kept| kept.state.event_seq().get() >= target || delivery.is_awaited) {
+            return Ok(kept);
+        }
+        let mut asked = self.standing.order();
+        if let Some(first) = kept.as_ref().and_then(|kept| kept.backlog.as_ref()).map(|backlog| backlog.server) {
+            asked.sort_by_key(|server| *server != first);
+        }
         let mut errors = Vec::new();
         for is_asked_again in [false, true] {
             let mut accusers = Vec::new();
@@ -251,11 +340,19 @@ impl<S: Source> Follower<'_, S> {
                     None => self.load(ledger).await?,
                 };
                 let error = match self.catch_up_from(server, ledger, from, agreement).await {
-                    Err(error) if !error.is_of_database() => error,
-                    done => return done,
+                    Ok(kept) => {
+                        self.standing.succeeded(server);
+                        return Ok(kept);
+                    }
+                    Err(error) if error.is_of_database() => return Err(error),
+                    Err(error) => error,
                 };
-                warn!(ledger.id = %ledger, server = self.sources[server].name(), "no way on: {error}");
+                let name = self.sources[server].name();
+                warn!(ledger.id = %ledger, server = name, "no way on: {error}");
+                self.standing.failed(server);
                 if matches!(error, FollowError::Refuted { .. }) || (is_asked_again && error.is_falsehood()) {
+                    self.standing.lied(server);
+                    self.database.metrics.lied(name);
                     self.drop_unchecked(ledger, agreement).await?;
                 } else if error.is_falsehood() {
                     accusers.push(server);
@@ -271,15 +368,51 @@ impl<S: Source> Follower<'_, S> {
         Err(FollowError::deciding(errors).expect("each server has ended in an error"))
     }
 
+    /// Goes on with the events that a feed has delivered. None when they led astray: they are forgotten then, and what
+    /// they led to and was never checked is dropped.
+    async fn take_delivery(
+        &self,
+        ledger: LedgerId,
+        Kept { mut state, backlog }: Kept,
+        agreement: &mut Agreement,
+        delivery: &mut Delivery,
+    ) -> Result<Option<Kept>, FollowError> {
+        let target = agreement.event_seq_of_quorum();
+        if agreement.refuted().is_some() {
+            return Ok(Some(Kept { state, backlog }));
+        }
+        let run = delivery.inbox.take_run(state.event_seq().get(), target, EVENTS_PER_PASS);
+        if run.is_empty() {
+            return Ok(Some(Kept { state, backlog }));
+        }
+        match self.writer(ledger).apply(state, run, agreement, &delivery.feed).await {
+            Ok(applied) => state = applied,
+            Err(error) if error.is_falsehood() => {
+                warn!(ledger.id = %ledger, feed = delivery.feed, "the feed is not believed: {error}");
+                self.database.metrics.lied(&delivery.feed);
+                *delivery = Delivery::default();
+                if matches!(error, FollowError::Refuted { .. }) {
+                    self.drop_unchecked(ledger, agreement).await?;
+                }
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(Some(Kept { state, backlog: None }))
+    }
+
+    fn writer(&self, ledger: LedgerId) -> Writer<'_> {
+        Writer { database: self.database, ledger }
+    }
+
     async fn drop_unchecked(&self, ledger: LedgerId, agreement: &mut Agreement) -> Result<(), FollowError> {
-        let mut transaction = self.pool.begin().await.map_err(StoreError::from)?;
-        let dropped = drop_unchecked(&mut transaction, ledger).await?;
-        transaction.commit().await.map_err(StoreError::from)?;
+        let dropped = self.database.drop_unchecked(ledger).await?;
         if dropped > 0 {
             warn!(ledger.id = %ledger, "dropped {dropped} events that were applied and never checked");
-            // What was compared with them says nothing any more.
-            agreement.forget();
+            self.database.metrics.dropped(dropped);
         }
+        // What was compared with them says nothing any more.
+        agreement.forget();
         Ok(())
     }
 
@@ -296,12 +429,7 @@ impl<S: Source> Follower<'_, S> {
             Some(_) => Ok(kept),
             None => self.fetch_from(server, ledger, kept, agreement).await,
         };
-        match agreement.refuted() {
-            Some((heads, servers)) => {
-                Err(FollowError::Refuted { heads: Box::new(*heads), servers: servers.join(", ") })
-            }
-            None => result,
-        }
+        FollowError::refuted(agreement).map_or(result, Err)
     }
 
     async fn fetch_from(
@@ -315,58 +443,50 @@ impl<S: Source> Follower<'_, S> {
         let target = agreement.event_seq_of_quorum();
         let gap = |expected| FollowError::Gap { expected, server: source.name().to_owned(), account: target };
         let mut backlog = backlog.filter(|backlog| backlog.server == server);
-        let mut is_listed_now = false;
         let mut listed_at = None;
         let mut batches = 0;
         while state.event_seq().get() < target {
+            let event_seq = state.event_seq().get();
             let mut rest = match backlog.take() {
-                Some(rest) => rest,
-                None if is_listed_now => return Err(gap(state.event_seq().get())),
-                // A part of the list that led nowhere.
-                None if listed_at == Some(state.event_seq()) => return Err(gap(state.event_seq().get())),
-                None => {
-                    listed_at = Some(state.event_seq());
-                    let rest = self.list(server, ledger, &state).await?;
-                    is_listed_now = rest.is_whole;
-                    rest
+                Some(rest) if rest.listed.len() > 0 => rest,
+                // What is newer was left out of the listing; whatever has been listed so far may be anybody's.
+                Some(Backlog { next_slot: Some(slot), waiting, .. }) => {
+                    listed_at = Some(event_seq);
+                    self.list(server, ledger, slot, waiting).await?
+                }
+                _ if listed_at == Some(event_seq) => return Err(gap(event_seq)),
+                _ => {
+                    listed_at = Some(event_seq);
+                    let since = self.database.slot_before(ledger, event_seq).await?;
+                    self.list(server, ledger, since, Inbox::default()).await?
                 }
             };
             if batches == BATCHES_PER_PASS {
-                let (event_seq, left) = (state.event_seq(), rest.listed.len());
-                info!(ledger.id = %ledger, %event_seq, "{left} transactions are left for the next passes");
+                info!(ledger.id = %ledger, event_seq, "{} transactions are left for the next passes", rest.listed.len());
                 return Ok(Kept { state, backlog: Some(rest) });
             }
             batches += 1;
             let chunk: Vec<ListedTransaction> = rest.listed.by_ref().take(TRANSACTIONS_PER_BATCH).collect();
-            self.fetch_chunk(source, ledger, &chunk, &state, &mut rest.waiting).await?;
-            let mut batch = Vec::new();
-            while state.event_seq().get() < target {
-                let Some((within, event)) = rest.waiting.remove(&state.event_seq().get()) else { break };
-                let (next, append) = state
-                    .apply(event)
-                    .map_err(|error| FollowError::FalseEvent { server: source.name().to_owned(), source: error })?;
-                state = next;
-                batch.push((within, append));
-                agreement.compare(&state);
-            }
-            self.mark(agreement, &batch, ledger).await?;
+            self.fetch_chunk(source, ledger, &chunk, event_seq, &mut rest.waiting).await?;
+            let run = rest.waiting.take_run(event_seq, target, usize::MAX);
+            state = self.writer(ledger).apply(state, run, agreement, source.name()).await?;
             if rest.waiting.len() > MOST_WAITING && state.event_seq().get() < target {
                 return Err(gap(state.event_seq().get()));
             }
-            if rest.listed.len() > 0 {
-                backlog = Some(rest);
-            }
+            backlog = Some(rest);
         }
         Ok(Kept { state, backlog: None })
     }
 
-    async fn list(&self, server: usize, ledger: LedgerId, state: &LedgerState) -> Result<Backlog, FollowError> {
+    async fn list(&self, server: usize, ledger: LedgerId, since: u64, waiting: Inbox) -> Result<Backlog, FollowError> {
         let source = &self.sources[server];
-        let since = self.slot_of_last_event(ledger, state).await?;
-        let listing = source.list_transactions(ledger, since).await.map_err(FollowError::Client)?;
-        let (listed, is_whole) = (listing.transactions, listing.is_whole);
-        debug!(ledger.id = %ledger, server = source.name(), since, "{} transactions are listed", listed.len());
-        Ok(Backlog { server, is_whole, listed: listed.into_iter(), waiting: BTreeMap::new() })
+        let Listing { transactions, is_whole } =
+            source.list_transactions(ledger, since).await.map_err(FollowError::Client)?;
+        debug!(ledger.id = %ledger, server = source.name(), since, "{} transactions are listed", transactions.len());
+        let last = transactions.last().map(|listed| listed.slot);
+        // A slot that fills a listing alone cannot be listed further: the next one is.
+        let next_slot = last.filter(|_| !is_whole).map(|last| last.max(since.saturating_add(1)));
+        Ok(Backlog { server, listed: transactions.into_iter(), next_slot, waiting })
     }
 
     /// Lets servers that are ahead of the quorum agree to where it stands: their events are applied in memory, one
@@ -378,23 +498,25 @@ impl<S: Source> Follower<'_, S> {
         state: &LedgerState,
         agreement: &mut Agreement,
     ) -> Result<(), FollowError> {
+        let event_seq = state.event_seq().get();
         let mut checked = self.mark_if_new(agreement, ledger).await?;
         for (server, source) in self.sources.iter().enumerate() {
-            if checked >= agreement.event_seq_of_quorum() || agreement.newest_event_seq() <= state.event_seq().get() {
+            if checked >= agreement.event_seq_of_quorum() || agreement.newest_event_seq() <= event_seq {
                 break;
             }
             let ahead = async {
-                let listed = self.list(server, ledger, state).await?.listed;
+                let since = self.database.slot_before(ledger, event_seq).await?;
+                let listed = self.list(server, ledger, since, Inbox::default()).await?.listed;
                 let chunk: Vec<ListedTransaction> = listed.take(TRANSACTIONS_PER_BATCH).collect();
-                let mut waiting = BTreeMap::new();
-                self.fetch_chunk(source, ledger, &chunk, state, &mut waiting).await?;
-                Ok::<_, FollowError>(waiting)
+                let mut waiting = Inbox::default();
+                self.fetch_chunk(source, ledger, &chunk, event_seq, &mut waiting).await?;
+                Ok::<_, FollowError>(waiting.take_run(event_seq, u64::MAX, usize::MAX))
             };
             match ahead.await {
-                Ok(mut waiting) => {
+                Ok(run) => {
                     let mut ahead = state.clone();
-                    while let Some((_, event)) = waiting.remove(&ahead.event_seq().get()) {
-                        let Ok((next, _)) = ahead.apply(event) else { break };
+                    for delivered in run {
+                        let Ok((next, _)) = ahead.apply(delivered.event) else { break };
                         ahead = next;
                         agreement.compare(&ahead);
                     }
@@ -406,98 +528,23 @@ impl<S: Source> Follower<'_, S> {
         Ok(())
     }
 
-    /// Fetches transactions and sets their events of this ledger aside, by number.
+    /// Fetches transactions and sets their events of this ledger aside, from number `event_seq` on.
     async fn fetch_chunk(
         &self,
         source: &S,
         ledger: LedgerId,
         chunk: &[ListedTransaction],
-        state: &LedgerState,
-        waiting: &mut BTreeMap<u64, (CommittedIn, Event)>,
+        event_seq: u64,
+        waiting: &mut Inbox,
     ) -> Result<(), FollowError> {
-        let transactions: Vec<TransactionRecord> =
-            source.fetch_transactions(chunk).await.map_err(FollowError::Client)?;
+        let transactions = source.fetch_transactions(chunk).await.map_err(FollowError::Client)?;
         for transaction in &transactions {
-            let within = CommittedIn { signature: transaction.signature };
-            for event in decode(self.program, transaction).map_err(FollowError::Client)? {
-                let event_seq = event.header.event_seq.get();
-                if event.header.ledger == ledger && event_seq >= state.event_seq().get() {
-                    if event.header.slot != transaction.slot {
-                        let (server, event_slot) = (source.name().to_owned(), event.header.slot);
-                        return Err(FollowError::WrongSlot { server, event_seq, event_slot, slot: transaction.slot });
-                    }
-                    waiting.insert(event_seq, (within, event));
+            for delivered in Delivered::decode(self.program, transaction).map_err(FollowError::Client)? {
+                if delivered.ledger() == ledger && delivered.event.header.event_seq.get() >= event_seq {
+                    waiting.insert(delivered);
                 }
             }
         }
         Ok(())
     }
-
-    /// Writes a batch, and how far a quorum has confirmed it, in one SQL transaction.
-    async fn mark(
-        &self,
-        agreement: &Agreement,
-        batch: &[(CommittedIn, VerifiedAppend)],
-        ledger: LedgerId,
-    ) -> Result<(), FollowError> {
-        let checked = agreement.checked();
-        if batch.is_empty() && checked.is_none() {
-            return Ok(());
-        }
-        let mut transaction = self.pool.begin().await.map_err(StoreError::from)?;
-        commit(&mut transaction, ledger, batch).await?;
-        if let Some((head, slot)) = checked {
-            mark_checked(&mut transaction, &head, slot).await?;
-        }
-        transaction.commit().await.map_err(StoreError::from)?;
-        if let Some((_, append)) = batch.last() {
-            let header = &append.event().header;
-            let events = batch.len();
-            info!(ledger.id = %ledger, tree.size = %header.size, "verified {events} events, {} entries", header.size);
-        }
-        Ok(())
-    }
-
-    async fn read_accounts(&self, ledger: LedgerId) -> Result<Agreement, FollowError> {
-        let readings = join_all(self.sources.iter().map(|source| fetch_account(source, ledger))).await;
-        let (mut answers, mut errors) = (Vec::new(), Vec::new());
-        for (source, reading) in self.sources.iter().zip(readings) {
-            match reading {
-                Ok(at) => answers.push((source.name().to_owned(), at)),
-                Err(error) => errors.push(error.to_string()),
-            }
-        }
-        if answers.len() < self.quorum {
-            return Err(FollowError::TooFewServers {
-                answered: answers.len(),
-                asked: self.sources.len(),
-                quorum: self.quorum,
-                errors: errors.join("; "),
-            });
-        }
-        Ok(Agreement::new(self.quorum, answers))
-    }
-
-    /// From this slot on events may be missing: the slot of the last one applied, for others can share it.
-    async fn slot_of_last_event(&self, ledger: LedgerId, state: &LedgerState) -> Result<u64, FollowError> {
-        let Some(last) = state.event_seq().get().checked_sub(1) else { return Ok(0) };
-        let mut connection = self.connection().await?;
-        let row = load_ledger(&mut connection, ledger).await?;
-        let last = LeafIndex::new(last).expect("a log's last index is in range");
-        let events = load_events(&mut connection, &row, &[last]).await?;
-        Ok(events.first().map_or(0, |row| row.event.header.slot))
-    }
-
-    async fn connection(&self) -> Result<counterfoil_store::PgPoolConnection, FollowError> {
-        Ok(self.pool.acquire().await.map_err(StoreError::from)?)
-    }
-}
-
-/// One ledger's account, finalized.
-pub(crate) async fn fetch_account<S: Source>(source: &S, ledger: LedgerId) -> Result<AccountAt, ClientError> {
-    let accounts = source.fetch_accounts(&[ledger]).await?;
-    accounts
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| Err(ClientError::NoLedger { server: source.name().to_owned(), ledger }))
 }

@@ -9,10 +9,10 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use counterfoil_core::LedgerId;
-use prometheus::{Encoder, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use serde_json::json;
 
 use crate::follow::Progress;
+use crate::metrics::Metrics;
 
 /// How a ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,49 +50,26 @@ struct Shared {
     /// What keeps all ledgers from being looked at.
     problem: Mutex<Option<String>>,
     ledgers: Mutex<BTreeMap<LedgerId, LedgerHealth>>,
-    registry: Registry,
-    passes: IntGauge,
-    events: IntGaugeVec,
-    condition: IntGaugeVec,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self::new()
-    }
+    metrics: Metrics,
 }
 
 impl Health {
     /// Nothing known yet.
-    ///
-    /// # Panics
-    /// Never: the metrics' names are constants of the right form.
     #[must_use]
-    pub fn new() -> Self {
-        const VALID: &str = "names and labels are valid constants, each registered once";
-        let registry = Registry::new();
-        let passes = IntGauge::new("counterfoil_passes", "Passes over all ledgers since the start").expect(VALID);
-        let events = IntGaugeVec::new(
-            Opts::new("counterfoil_events", "Events of a ledger: in its account, applied, checked"),
-            &["ledger", "stage"],
-        )
-        .expect(VALID);
-        let condition = IntGaugeVec::new(
-            Opts::new("counterfoil_ledger_condition", "0 following, 1 retrying, 2 halted"),
-            &["ledger"],
-        )
-        .expect(VALID);
-        registry.register(Box::new(passes.clone())).expect(VALID);
-        registry.register(Box::new(events.clone())).expect(VALID);
-        registry.register(Box::new(condition.clone())).expect(VALID);
-        let ledgers = Mutex::default();
-        Self { shared: Arc::new(Shared { problem: Mutex::default(), ledgers, registry, passes, events, condition }) }
+    pub fn new(metrics: Metrics) -> Self {
+        Self { shared: Arc::new(Shared { problem: Mutex::default(), ledgers: Mutex::default(), metrics }) }
     }
 
     /// A pass over all ledgers has ended, but for the problem, if there was one.
     pub fn passed(&self, problem: Option<String>) {
-        self.shared.passes.inc();
+        self.shared.metrics.passed();
         *self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    /// What kept all ledgers from being looked at last.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// No ledger is looked at.
@@ -102,18 +79,16 @@ impl Health {
 
     /// Keeps how a ledger is.
     pub fn set(&self, ledger: LedgerId, mut health: LedgerHealth) {
-        let name = ledger.to_string();
         let condition = match health.condition {
             Condition::Following => 0,
             Condition::Retrying { .. } => 1,
             Condition::Halted { .. } => 2,
         };
-        self.shared.condition.with_label_values(&[name.as_str()]).set(condition);
+        self.shared.metrics.condition(ledger, condition);
         if let Some(progress) = health.progress {
             let stages = [("account", progress.account), ("applied", progress.applied), ("checked", progress.checked)];
             for (stage, events) in stages {
-                let events = i64::try_from(events).unwrap_or(i64::MAX);
-                self.shared.events.with_label_values(&[name.as_str(), stage]).set(events);
+                self.shared.metrics.ledger_events(ledger, stage, events);
             }
         }
         let mut ledgers = self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,7 +115,7 @@ impl Health {
         if let Some(problem) = &*self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) {
             problems.insert("indexer".to_owned(), problem.clone());
         }
-        (problems.is_empty() && self.shared.passes.get() > 0, problems)
+        (problems.is_empty() && self.shared.metrics.passes() > 0, problems)
     }
 
     /// The three routes.
@@ -161,9 +136,8 @@ async fn readyz(State(health): State<Health>) -> impl IntoResponse {
 }
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {
-    let mut text = Vec::new();
-    match TextEncoder::new().encode(&health.shared.registry.gather(), &mut text) {
-        Ok(()) => (StatusCode::OK, text),
+    match health.shared.metrics.text() {
+        Ok(text) => (StatusCode::OK, text),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),
     }
 }

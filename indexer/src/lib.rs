@@ -8,12 +8,24 @@
 #![forbid(unsafe_code)]
 
 mod agreement;
+mod apply;
+pub mod database;
+mod feeding;
+pub mod finality;
 mod follow;
+pub mod fsck;
 pub mod health;
+pub mod inbox;
+pub mod lane;
+pub mod metrics;
 mod pass;
 mod run;
+mod server;
+mod standing;
 
 pub use agreement::Agreement;
-pub use follow::{FollowError, Follower, Kept, Progress};
-pub use pass::{Indexer, Selection};
-pub use run::{Config, clear_halt, run};
+pub use follow::{Delivery, FollowError, Follower, Kept, Progress};
+pub use pass::{Feeding, Indexer, Look, Selection};
+pub use run::{Config, clear_halt, open, run};
+pub use server::Server;
+pub use standing::Standing;

@@ -1,51 +1,127 @@
 //! The process: be the only indexer, then pass after pass until told to stop.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use counterfoil_client::{Rpc, Source, watch_program};
+use counterfoil_client::{Commitment, Feed, Recording, Rpc, Source, block_feed, log_feed};
 use counterfoil_core::{LedgerId, ProgramId};
 use counterfoil_service::announce;
-use counterfoil_store::{Cluster, PgPool, StoreError, bind_cluster, connect, is_only_indexer, migrate};
+use counterfoil_store::{Cluster, PgConnection, PgPool, StoreError, bind_cluster, connect, is_only_indexer, migrate};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
-use tracing::{error, info, warn};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, sleep_until, timeout};
+use tracing::{debug, error, info, warn};
 
+use crate::database::Database;
+use crate::feeding::{Fed, pump};
 use crate::health::Health;
+use crate::lane::Lane;
+use crate::metrics::Metrics;
 use crate::pass::with_causes;
-use crate::{Indexer, Selection};
+use crate::{Feeding, Indexer, Look, Selection, Server};
 
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
 const START_INTERVAL: Duration = Duration::from_secs(1);
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often the indexer makes sure that it is still the only one.
+const LOCK_INTERVAL: Duration = Duration::from_secs(1);
+/// The least time between two looks at all ledgers, whatever calls for one.
+const LEAST_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const CONNECTIONS: u32 = 8;
+
+/// How much memory events may take that were delivered before their turn.
+const WAITING_BYTES: usize = 64 << 20;
+/// How much of what a feed delivered is taken in before it is written.
+const BYTES_PER_PASS: usize = 24 << 20;
+/// After how long a feed that has ended is read again, as long as something is missing.
+const FEED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How long connections may take to close at the end.
+const CLOSING_TIME: Duration = Duration::from_millis(1_500);
 
 /// How the indexer is run.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The index. Holds a password: keep it out of logs.
     pub database_url: String,
-    /// JSON-RPC servers; the first delivers events. Not trusted.
+    /// JSON-RPC servers. Not trusted. Hold keys: keep them out of logs.
     pub rpc_urls: Vec<String>,
-    /// A server's WebSocket URL, for hints. Not trusted.
+    /// A recording, which counts as one more server and delivers what it holds. Not trusted.
+    pub recording: Option<PathBuf>,
+    /// A server's WebSocket URL: tells of new transactions, both confirmed and finalized. Not trusted.
     pub ws_url: Option<String>,
+    /// Follow by whole blocks of the first server from this slot on, or from where the index stands if that is later.
+    pub blocks_from: Option<u64>,
     /// How many of the servers must report the same account, 1 to all.
     pub quorum: usize,
     /// The program.
     pub program: ProgramId,
-    /// The ledgers; none for all of the program's.
-    pub ledgers: BTreeSet<LedgerId>,
+    /// Which ledgers.
+    pub selection: Selection,
     /// Where /livez, /readyz and /metrics are served.
     pub listen: SocketAddr,
-    /// The longest time between two passes.
+    /// The longest time between two looks at all ledgers.
     pub poll_interval: Duration,
+    /// How long a step in the database may take before it is given up and tried again.
+    pub patience: Duration,
+}
+
+impl Config {
+    fn servers(&self) -> anyhow::Result<Vec<Server>> {
+        let mut servers: Vec<Server> = self.rpcs().into_iter().map(Server::Rpc).collect();
+        if let Some(path) = &self.recording {
+            let recording = Recording::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let (expected, found) = (self.program, recording.program());
+            ensure!(found == expected, "{} is of program {found}, not of {expected}", path.display());
+            servers.push(Server::Recording(recording));
+        }
+        Ok(servers)
+    }
+
+    fn rpcs(&self) -> Vec<Arc<Rpc>> {
+        self.rpc_urls.iter().map(|url| Arc::new(Rpc::new(url, self.program))).collect()
+    }
+
+    const fn has_finite_feed(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    /// The feed of finalized transactions, if there is one.
+    async fn open_feed(&self, indexer: &mut Indexer<Server>) -> anyhow::Result<Option<mpsc::Receiver<Fed>>> {
+        let (feed, feeding): (Feed, Feeding) = match (&self.recording, self.rpcs().first()) {
+            (Some(path), _) => (Recording::feed(path), Feeding::Finite(path.display().to_string())),
+            (None, Some(rpc)) if self.blocks_from.is_some() => {
+                let name = format!("blocks of {}", rpc.name());
+                let rows = indexer.database.load_ledgers().await?;
+                let stands = rows.iter().filter_map(|row| Some(row.checked?.1)).min().unwrap_or(0);
+                let from = stands.max(self.blocks_from.unwrap_or(0));
+                (block_feed(rpc.clone(), from, Commitment::Finalized, self.poll_interval), Feeding::Live(name))
+            }
+            (None, Some(rpc)) if let Some(url) = &self.ws_url => {
+                let name = format!("notifications of {}", rpc.name());
+                (log_feed(url, rpc.clone(), Commitment::Finalized), Feeding::Live(name))
+            }
+            _ => return Ok(None),
+        };
+        let name = match &feeding {
+            Feeding::Live(name) | Feeding::Finite(name) => name.clone(),
+            Feeding::Nothing => String::new(),
+        };
+        indexer.feeding = feeding;
+        Ok(Some(pump(feed, name, self.program)))
+    }
+
+    /// The feed of confirmed transactions, if there is one.
+    fn open_confirmed_feed(&self) -> Option<Feed> {
+        let rpc = self.rpcs().first()?.clone();
+        Some(log_feed(self.ws_url.as_ref()?, rpc, Commitment::Confirmed))
+    }
 }
 
 /// Runs until `stop` is ready.
@@ -54,32 +130,35 @@ pub struct Config {
 /// When the database cannot be reached or brought to this version at the start, the address cannot be listened on, or
 /// a server is of another cluster than the index or another server.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let servers = config.rpc_urls.len();
     let distinct: BTreeSet<&String> = config.rpc_urls.iter().collect();
-    ensure!(distinct.len() == servers, "one of the --rpc servers is given twice: it would count as two");
-    ensure!((1..=servers).contains(&config.quorum), "the quorum must be 1 to {servers}, the count of servers");
+    ensure!(distinct.len() == config.rpc_urls.len(), "one of the --rpc servers is given twice: it would count as two");
+    let servers = config.servers()?;
+    let count = servers.len();
+    ensure!((1..=count).contains(&config.quorum), "the quorum must be 1 to {count}, the count of servers");
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
-    let pool = open(&config.database_url).await?;
+    let pool = open_for(&config.database_url, config.patience).await?;
     migrate(&pool).await?;
-    let health = Health::new();
-    let wake = Arc::new(Notify::new());
+    let database = Database { pool, patience: config.patience, metrics: Metrics::new() };
+    let health = Health::new(database.metrics.clone());
     let work = async {
-        bind_to_cluster(&config, &pool).await?;
+        bind_to_cluster(&config, &servers, &database.pool).await?;
         announce(&json!({ "url": format!("http://{}", listener.local_addr()?) }))
             .context("standard output is closed")?;
         tokio::select! {
             result = axum::serve(listener, health.router()) => result.context("the health server ended"),
-            never = index(&config, &pool, &health, &wake) => never,
-            () = hints(&config, &wake) => Ok(()),
+            error = index(&config, &database, &health) => error.map(|never| match never {}),
         }
     };
     tokio::select! {
         result = work => result?,
         () = stop => info!("stopping"),
     }
-    pool.close().await;
+    // What is under way is rolled back: the cursor says where to go on.
+    if timeout(CLOSING_TIME, database.pool.close()).await.is_err() {
+        debug!("the database has not closed all connections in time");
+    }
     Ok(())
 }
 
@@ -94,17 +173,25 @@ pub async fn clear_halt(database_url: &str, ledger: LedgerId) -> anyhow::Result<
     Ok(was_halted)
 }
 
-async fn open(database_url: &str) -> anyhow::Result<PgPool> {
-    let pool = connect(database_url, CONNECTIONS, STATEMENT_TIMEOUT).await;
+/// Opens the index, for commands whose statements take as long as they take.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn open(database_url: &str) -> anyhow::Result<PgPool> {
+    open_for(database_url, Duration::ZERO).await
+}
+
+/// Opens the index for work whose steps may take so long; zero for any time.
+async fn open_for(database_url: &str, patience: Duration) -> anyhow::Result<PgPool> {
+    let pool = connect(database_url, CONNECTIONS, patience).await;
     pool.context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")
 }
 
 /// Makes sure that the servers are of the one cluster that the index is of. Waits until a quorum has said so.
-async fn bind_to_cluster(config: &Config, pool: &PgPool) -> anyhow::Result<()> {
-    let servers: Vec<Rpc> = config.rpc_urls.iter().map(|url| Rpc::new(url, config.program)).collect();
+async fn bind_to_cluster(config: &Config, servers: &[Server], pool: &PgPool) -> anyhow::Result<()> {
     loop {
         let (mut hashes, mut errors) = (Vec::new(), Vec::new());
-        for (server, answer) in servers.iter().zip(join_all(servers.iter().map(Rpc::fetch_genesis_hash)).await) {
+        for (server, answer) in servers.iter().zip(join_all(servers.iter().map(Server::fetch_genesis_hash)).await) {
             match answer {
                 Ok(hash) => hashes.push((server.name(), hash)),
                 Err(error) => errors.push(with_causes(&error)),
@@ -131,22 +218,16 @@ async fn bind_to_cluster(config: &Config, pool: &PgPool) -> anyhow::Result<()> {
     }
 }
 
-async fn hints(config: &Config, wake: &Notify) {
-    match &config.ws_url {
-        Some(url) => watch_program(url, config.program, wake).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Becomes the only indexer of the database, works as long as it is, and stands by again when it lost that.
-async fn index(config: &Config, pool: &PgPool, health: &Health, wake: &Notify) -> ! {
+async fn index(config: &Config, database: &Database, health: &Health) -> anyhow::Result<Infallible> {
     let mut is_told = false;
     loop {
         let attempt = async {
-            let mut lock = pool.acquire().await?;
+            let mut lock = database.pool.acquire().await?;
             Ok::<_, StoreError>((is_only_indexer(&mut lock).await?, lock))
         };
-        let mut lock = match attempt.await {
+        let attempt = timeout(config.patience, attempt).await.unwrap_or(Err(StoreError::TimedOut));
+        let mut lock = match attempt {
             Ok((true, lock)) => lock,
             Ok((false, _)) => {
                 if !is_told {
@@ -164,34 +245,97 @@ async fn index(config: &Config, pool: &PgPool, health: &Health, wake: &Notify) -
             }
         };
         is_told = false;
-        let mut indexer = Indexer {
-            program: config.program,
-            sources: config.rpc_urls.iter().map(|url| Rpc::new(url, config.program)).collect(),
-            quorum: config.quorum,
-            selection: match config.ledgers.is_empty() {
-                true => Selection::All,
-                false => Selection::These(config.ledgers.clone()),
-            },
-            pool: pool.clone(),
-            health: health.clone(),
-            memory: BTreeMap::new(),
-        };
-        // The lock lives as long as its connection: asking for it again on that connection shows that it does.
-        while matches!(is_only_indexer(&mut lock).await, Ok(true)) {
-            pass(&mut indexer).await;
-            if !indexer.has_backlog() {
-                let _ = timeout(config.poll_interval, wake.notified()).await;
+        let sources = config.servers()?;
+        let (program, selection) = (config.program, config.selection.clone());
+        let mut indexer = Indexer::new(program, sources, config.quorum, selection, database.clone());
+        indexer.health = health.clone();
+        let lane = Lane::new(program, database.clone(), indexer.finality.clone());
+        let lane = async {
+            if let Some(feed) = config.open_confirmed_feed()
+                && let Err(error) = lane.run(feed).await
+            {
+                warn!("nothing is shown as pending: {}", with_causes(&error));
             }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            result = work(config, &mut indexer, &mut lock) => result?,
+            () = lane => {}
         }
         health.stands_still("the connection to the database is gone; standing by".to_owned());
         warn!("the connection that held the lock is gone; standing by");
-        drop(lock.detach());
+        lock.close_on_drop();
     }
 }
 
-async fn pass<S: Source>(indexer: &mut Indexer<S>) {
-    if let Err(error) = indexer.pass(Instant::now()).await {
-        stands_still(&indexer.health, "the index cannot be read", &error);
+/// Passes, until the connection that holds the lock is gone.
+async fn work(config: &Config, indexer: &mut Indexer<Server>, lock: &mut PgConnection) -> anyhow::Result<()> {
+    let mut feed = config.open_feed(indexer).await?;
+    let mut feed_again = Instant::now();
+    let (mut next_look, mut next_lock) = (Instant::now(), Instant::now());
+    let mut last_look = next_look;
+    loop {
+        if Instant::now() >= next_lock {
+            // The lock lives as long as its connection: asking for it again on that connection shows that it does.
+            if !matches!(timeout(config.patience, is_only_indexer(lock)).await, Ok(Ok(true))) {
+                return Ok(());
+            }
+            next_lock = Instant::now() + LOCK_INTERVAL;
+        }
+        if !indexer.has_backlog() {
+            tokio::select! {
+                fed = next(&mut feed) => {
+                    if take_in(indexer, &mut feed, fed) {
+                        next_look = next_look.min(last_look + LEAST_LOOK_INTERVAL);
+                    }
+                }
+                () = sleep_until(next_look.into()) => {}
+            }
+        }
+        while indexer.waiting_bytes() < BYTES_PER_PASS
+            && let Some(Ok(fed)) = feed.as_mut().map(mpsc::Receiver::try_recv)
+        {
+            if take_in(indexer, &mut feed, Some(fed)) {
+                next_look = next_look.min(last_look + LEAST_LOOK_INTERVAL);
+            }
+        }
+        let now = Instant::now();
+        let is_due = now >= next_look;
+        if is_due {
+            (last_look, next_look) = (now, now + config.poll_interval);
+        }
+        if let Err(error) = indexer.pass(now, if is_due { Look::All } else { Look::New }).await {
+            stands_still(&indexer.health, "the index cannot be read", &error);
+            sleep(STANDBY_INTERVAL).await;
+        }
+        if indexer.waiting_bytes() > WAITING_BYTES {
+            debug!("too much is waiting for its turn; it will be asked for again");
+            indexer.forget_waiting();
+        }
+        if feed.is_none() && indexer.is_behind() && config.has_finite_feed() && now >= feed_again {
+            feed = config.open_feed(indexer).await?;
+            feed_again = Instant::now() + FEED_AGAIN_AFTER;
+        }
+    }
+}
+
+async fn next(feed: &mut Option<mpsc::Receiver<Fed>>) -> Option<Fed> {
+    match feed {
+        Some(feed) => feed.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether something calls for a look at all ledgers.
+fn take_in<S: Source>(indexer: &mut Indexer<S>, feed: &mut Option<mpsc::Receiver<Fed>>, fed: Option<Fed>) -> bool {
+    match fed {
+        Some(Fed::Events(events)) => indexer.deliver(events),
+        Some(Fed::Look) => true,
+        None => {
+            *feed = None;
+            indexer.feeding = Feeding::Nothing;
+            true
+        }
     }
 }
 

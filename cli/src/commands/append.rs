@@ -9,10 +9,10 @@ use clap::Args;
 use counterfoil_client::{ClientError, Keypair, Rpc, entries_that_fit, instruction, send};
 use counterfoil_core::limits::ledger_flag;
 use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
+use counterfoil_service::progress;
 use merkle_log::hash_leaf;
 
 use crate::context::{Options, wallet_of};
-use crate::output::progress;
 
 /// The program's error when somebody else appended first.
 const UNEXPECTED_SIZE: u32 = 6006;

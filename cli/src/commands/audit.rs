@@ -9,13 +9,14 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use counterfoil_core::limits::MAX_APPEND_BYTES;
 use counterfoil_core::{CheckError, Event, EventBody, LedgerHead, LedgerId, LedgerState};
+use counterfoil_service::progress;
 use indicatif::ProgressBar;
 use tokio::time::sleep;
 
 use crate::api::{Api, Problem};
 use crate::context::{Options, quorum};
 use crate::heads::{self, Reading};
-use crate::output::{printable, progress};
+use crate::output::printable;
 
 const PAGE: u64 = 1_000;
 /// How often an API that is behind the chain is asked again, and after how long.

@@ -1,4 +1,4 @@
-//! How Counterfoil's processes log, announce themselves and stop.
+//! How Counterfoil's processes log, announce themselves, show progress and stop.
 //!
 //! Each writes its log to standard error and, once it answers, one line of JSON with its addresses to standard
 //! output. Each stops on Ctrl-C and SIGTERM and, when asked, at the end of standard input, so that a parent that
@@ -7,6 +7,7 @@
 
 use std::io::{self, IsTerminal, Read, Write};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -28,6 +29,20 @@ pub fn announce<T: Serialize>(addresses: &T) -> io::Result<()> {
     serde_json::to_writer(&mut stdout, addresses)?;
     stdout.write_all(b"\n")?;
     stdout.flush()
+}
+
+/// A progress bar on standard error, of so many units; silent when that is no terminal.
+///
+/// # Panics
+/// When `unit` holds a brace.
+#[must_use]
+pub fn progress(total: u64, unit: &str) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    let style = ProgressStyle::with_template(&format!(
+        "{{bar:40}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{elapsed_precise}} (about {{eta}} left)"
+    ));
+    bar.set_style(style.expect("the template is a valid constant"));
+    bar
 }
 
 /// What tells the process to stop.

@@ -47,6 +47,14 @@ pub async fn commit(
     if moved.rows_affected() != 1 {
         return Err(StoreError::CursorMoved { ledger, expected });
     }
+    // What was shown as pending is final now, or was replaced by what is.
+    sqlx::query!(
+        "delete from pending where ledger = $1 and seq < $2",
+        row.key,
+        to_bigint("event", last.event().header.event_seq.smallest_size().get())?,
+    )
+    .execute(&mut *connection)
+    .await?;
     insert_events(&mut *connection, row.key, batch).await?;
     insert_entries(&mut *connection, row.key, batch).await?;
     insert_subtrees(&mut *connection, row.key, batch).await?;

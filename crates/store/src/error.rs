@@ -11,6 +11,9 @@ pub enum StoreError {
     /// Nothing was written.
     #[error("the database did not answer as it should")]
     Database(#[from] sqlx::Error),
+    /// The database did not answer in time. Whether anything was written is not known.
+    #[error("the database did not answer in time")]
+    TimedOut,
     /// The tables could not be brought to this version.
     #[error("the database's tables could not be brought to this version")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -79,6 +82,7 @@ impl StoreError {
                 error,
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
             ),
+            Self::TimedOut => true,
             _ => false,
         }
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod check;
 mod cluster;
 mod commit;
 mod convert;
@@ -10,6 +11,7 @@ mod fill;
 mod halt;
 mod holes;
 mod ledger;
+mod pending;
 mod read;
 mod retract;
 mod schema;
@@ -17,15 +19,17 @@ mod state;
 mod subtree;
 mod tiles;
 
+pub use check::{RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots};
 pub use cluster::{Cluster, bind_cluster, load_cluster};
 pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
 pub use fill::{Fill, FillError};
 pub use halt::{Halt, clear_halt, halt};
 pub use ledger::{LedgerRow, add_ledger, load_ledger, load_ledgers};
+pub use pending::{Pending, clear_pending, load_pending, replace_pending};
 pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};
 pub use retract::drop_unchecked;
-pub use schema::{Snapshot, connect, is_only_indexer, migrate, snapshot};
+pub use schema::{Snapshot, begin, connect, is_only_indexer, migrate, snapshot};
 pub use state::load_state;
 pub use subtree::{MissingSubtree, load_missing, load_missing_at};
 pub use tiles::{Log, TileSet, load_tile_sets, load_tiles};

@@ -43,6 +43,14 @@ pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, StoreError> {
     Ok(pool.begin_with("begin isolation level repeatable read read only").await?)
 }
 
+/// Begins a transaction; dropped without a commit it is rolled back.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn begin(connection: &mut PgConnection) -> Result<sqlx::Transaction<'_, sqlx::Postgres>, StoreError> {
+    Ok(sqlx::Connection::begin(connection).await?)
+}
+
 /// Tries to become the database's only indexer, for as long as the connection lives.
 ///
 /// # Errors

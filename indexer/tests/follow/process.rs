@@ -1,13 +1,12 @@
 //! The rules of the process: what it waits for, and what it tells meanwhile.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
 use axum::routing::post;
 use axum::{Json, Router};
-use counterfoil_indexer::{Config, run};
+use counterfoil_indexer::{Config, Selection, run};
 use counterfoil_store::{PgPool, halt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,12 +51,15 @@ impl Process {
         let config = Config {
             database_url: database_url(pool),
             rpc_urls,
+            recording: None,
             ws_url: None,
+            blocks_from: None,
             quorum,
             program: PROGRAM,
-            ledgers: BTreeSet::new(),
+            selection: Selection::default(),
             listen: health,
             poll_interval: Duration::from_millis(10),
+            patience: Duration::from_secs(60),
         };
         Self { health, ended: tokio::spawn(run(config, std::future::pending())) }
     }
@@ -156,7 +158,7 @@ async fn the_operator_lets_a_halted_ledger_be_tried_again() {
     halt(&mut pool.acquire().await.unwrap(), LEDGER, "two heads").await.unwrap();
     let clear = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil-indexer"));
-        command.args(["--clear-halt", &LEDGER.to_string()]).env("DATABASE_URL", database_url(&pool)).output().unwrap()
+        command.args(["clear-halt", &LEDGER.to_string()]).env("DATABASE_URL", database_url(&pool)).output().unwrap()
     };
     let output = clear();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,0 +1,43 @@
+//! Checking the index against itself.
+
+use std::time::Instant;
+
+use anyhow::bail;
+use clap::Args;
+use counterfoil_core::LedgerId;
+use counterfoil_indexer::fsck::{extent, fsck};
+use counterfoil_indexer::open;
+use counterfoil_service::progress;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// A ledger to check; give it several times for several. Default: all, and what belongs to none.
+    #[arg(long = "ledger")]
+    ledgers: Vec<LedgerId>,
+}
+
+pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()> {
+    let pool = open(database_url).await?;
+    let start = Instant::now();
+    let bar = progress(extent(&pool, &arguments.ledgers).await?, "events and entries");
+    let report = fsck(&pool, &arguments.ledgers, |derived| bar.inc(derived)).await?;
+    bar.finish_and_clear();
+    pool.close().await;
+    let (ledgers, events, entries) = (report.ledgers, report.events, report.entries);
+    let seconds = start.elapsed().as_secs_f64();
+    println!("derived anew: {ledgers} ledgers, {events} events, {entries} entries, in {seconds:.1} s");
+    for finding in &report.findings {
+        match finding.ledger {
+            Some(ledger) => println!("wrong: ledger {ledger}: {}", finding.problem),
+            None => println!("wrong: {}", finding.problem),
+        }
+    }
+    if !report.findings.is_empty() {
+        let wrong = report.findings.len();
+        bail!(
+            "{wrong} findings: the rows named were changed by another hand; `counterfoil-indexer rebuild` makes the index anew"
+        );
+    }
+    println!("every row is what follows from the events");
+    Ok(())
+}

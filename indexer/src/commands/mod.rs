@@ -1,0 +1,5 @@
+//! One file a command.
+
+pub mod clear_halt;
+pub mod fsck;
+pub mod run;
