@@ -57,6 +57,7 @@ export {
   parseReceipt,
   RECEIPT_FORMAT,
   verifyReceipt,
+  type AppendEvent,
   type Receipt,
   type VerifiedReceipt,
 } from './receipt.js';

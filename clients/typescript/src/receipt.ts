@@ -64,6 +64,9 @@ export interface Receipt {
   readonly eventHead: TreeHead;
 }
 
+/** An event that appends entries, by their bytes or by the hashes of their subtrees. */
+export type AppendEvent = Event & { readonly name: 'EntriesAppended' | 'SubtreesAppended' };
+
 const VERIFIED: unique symbol = Symbol('verified');
 
 /** A receipt whose parts belong together. Only {@link verifyReceipt} makes one. */
@@ -74,7 +77,7 @@ export interface VerifiedReceipt {
   /** The entry's leaf hash. */
   readonly leafHash: ReadonlyUint8Array;
   /** The event that committed the entry: `header` says who, in which slot, when. */
-  readonly event: Event & { readonly name: 'EntriesAppended' };
+  readonly event: AppendEvent;
 }
 
 /**
@@ -166,11 +169,11 @@ function expectIncluded(code: 'entry' | 'event', what: string, proof: InclusionP
   }
 }
 
-function readEvent({ ledger, entry, event: { seq, leaf }, head }: Receipt): Event & { name: 'EntriesAppended' } {
+function readEvent({ ledger, entry, event: { seq, leaf }, head }: Receipt): AppendEvent {
   const event = decodeLeaf(leaf);
   const refuse = (code: ReceiptErrorCode, problem: string) => new ReceiptError(code, problem);
   const { header } = event;
-  if (event.name !== 'EntriesAppended') {
+  if (event.name !== 'EntriesAppended' && event.name !== 'SubtreesAppended') {
     throw refuse('wrong_event', `the event is ${event.name}, which appends no entries`);
   }
   if (header.ledger !== ledger) throw refuse('wrong_ledger', `the event is ledger ${header.ledger}'s`);

@@ -124,7 +124,7 @@ pub enum ReceiptError {
     Entry(ProofError),
     /// The event cannot be read.
     UnreadableEvent(EventError),
-    /// The event is not one that appends entries.
+    /// The event is not one that appends entries, by their bytes or by the hashes of their subtrees.
     WrongEvent {
         /// Its name.
         name: &'static str,
@@ -204,7 +204,7 @@ impl Receipt {
 
     fn expect_event(&self, event: &Event, head: &TreeHead) -> Result<(), ReceiptError> {
         let header = &event.header;
-        if !matches!(event.body, EventBody::EntriesAppended { .. }) {
+        if !matches!(event.body, EventBody::EntriesAppended { .. } | EventBody::SubtreesAppended { .. }) {
             return Err(ReceiptError::WrongEvent { name: event.body.name() });
         }
         if header.ledger != self.ledger {

@@ -67,6 +67,32 @@ fn a_true_receipt_verifies_and_says_what_it_proves() {
     }
 }
 
+/// The event then proves who committed to the entry and when, not that the bytes were on the chain.
+#[test]
+fn an_entry_appended_by_the_hash_of_its_subtree_has_a_receipt() {
+    let history = by_subtrees();
+    for receipt in all(&history) {
+        let verified = receipt.verify().expect("a true receipt");
+        let is_by_subtree = (3..12).contains(&receipt.entry.index);
+        assert_eq!(matches!(verified.event().body, EventBody::SubtreesAppended { .. }), is_by_subtree);
+        for elsewhere in [2, 3, 11, 12].into_iter().filter(|index| *index != receipt.entry.index) {
+            let mut altered = receipt.clone();
+            altered.entry.index = elsewhere;
+            refuse(&altered, "another index");
+        }
+    }
+}
+
+/// Three entries, nine by the hashes of their subtrees, and two more.
+pub fn by_subtrees() -> History {
+    let mut history = History::new(LEDGER);
+    history.push(AUTHORITY, EventBody::LedgerCreated { id: ID, flags: 4 });
+    history.push(AUTHORITY, EventBody::EntriesAppended { entries: vec![vec![1], vec![2], vec![3]] });
+    history.push_subtrees(AUTHORITY, (0..9).map(|number| vec![number; 3]).collect());
+    history.push(AUTHORITY, EventBody::EntriesAppended { entries: vec![vec![4], vec![5]] });
+    history
+}
+
 fn refuse(receipt: &Receipt, what: &str) {
     assert!(receipt.verify().is_err(), "{what}: {receipt:#?}");
 }

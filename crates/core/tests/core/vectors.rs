@@ -14,7 +14,7 @@ use merkle_log::Root;
 use serde_json::{Value, json};
 
 use super::history::{History, encode_leaf, path, root};
-use super::receipt::{covering, head, long, read, receipt, with};
+use super::receipt::{by_subtrees, covering, head, long, read, receipt, with};
 
 /// What an alteration is refused for; `None` where only the chain can tell.
 type Expected = Option<&'static str>;
@@ -46,7 +46,13 @@ fn verdict(receipt: &Value) -> Expected {
 fn of_receipts() {
     let history = History::sample();
     let events = history.events.len();
-    let receipts = [receipt(&history, 0, 2), receipt(&history, 3, 5), receipt(&history, INDEX, events)];
+    // The last one's entry was appended by the hash of its subtree.
+    let receipts = [
+        receipt(&history, 0, 2),
+        receipt(&history, 3, 5),
+        receipt(&history, INDEX, events),
+        receipt(&by_subtrees(), 6, 4),
+    ];
     let altered = &receipts[2];
     let json: Vec<Value> = receipts.iter().map(|receipt| serde_json::to_value(receipt).expect("JSON")).collect();
     assert!(json.iter().all(|receipt| verdict(receipt).is_none()));
