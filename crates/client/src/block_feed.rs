@@ -88,9 +88,9 @@ impl State {
             self.wait = Some(self.poll_interval);
             return Ok(());
         }
-        let last = newest.min(first.saturating_add(SLOTS_PER_RANGE - 1));
+        let is_settled = newest - first >= SLOTS_PER_RANGE + SETTLED_AFTER;
+        let last = if is_settled { first.saturating_add(SLOTS_PER_RANGE - 1) } else { newest };
         let slots = self.rpc.fetch_block_slots(first, last, commitment).await?;
-        let is_settled = newest.saturating_sub(last) >= SETTLED_AFTER;
         let end = match slots.last() {
             _ if is_settled => last.saturating_add(1),
             Some(slot) => slot.saturating_add(1),

@@ -243,7 +243,8 @@ impl Line {
                 let Some(result) = id.and_then(|id| results.get_mut(id)) else { continue };
                 let read = self.result(answer);
                 wants_pause |= matches!(read, Err(CallError::Refused { code, .. }) if RATE_LIMIT_CODES.contains(&code));
-                *result = Some(read);
+                // A second answer to a call is none.
+                result.get_or_insert(read);
             }
             if wants_pause {
                 self.pause(None, Cause::RateLimited);

@@ -1,9 +1,14 @@
 //! Tests of the edge to Solana that need no chain.
 
 mod batch;
+mod batches;
+mod blocks;
 mod decode;
 mod interface;
 mod listing;
+mod pace;
+mod recordings;
+mod server;
 mod shared;
 
 use counterfoil_core::event::EVENT_TAG;
