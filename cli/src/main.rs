@@ -43,6 +43,8 @@ enum Command {
     Doctor,
     /// Downloads a whole ledger, recomputes it and compares it with the chain.
     Audit(commands::audit::Arguments),
+    /// Records all transactions of the program's ledgers, and their accounts, into one file.
+    Record(commands::record::Arguments),
 }
 
 #[tokio::main]
@@ -57,6 +59,7 @@ async fn main() -> ExitCode {
         Command::Verify(arguments) => commands::verify::run(&cli.options, arguments).await,
         Command::Doctor => commands::doctor::run(&cli.options).await,
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
+        Command::Record(arguments) => commands::record::run(&cli.options, arguments).await,
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {}", output::printable(&format!("{error:#}")));

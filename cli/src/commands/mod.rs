@@ -6,5 +6,6 @@ pub mod dev;
 pub mod doctor;
 pub mod ledger;
 pub mod receipt;
+pub mod record;
 pub mod verify;
 pub mod writer;

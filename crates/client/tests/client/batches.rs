@@ -110,7 +110,8 @@ async fn with_third(change: fn(&mut Value)) -> ClientError {
 
 #[tokio::test]
 async fn an_answer_that_is_not_the_listed_transaction_is_an_error_to_try_elsewhere() {
-    let cases: [(&str, fn(&mut Value)); 7] = [
+    type Change = fn(&mut Value);
+    let cases: [(&str, Change); 7] = [
         (&format!("nothing for transaction {}", bs58::encode([3; 64]).into_string()), |answer| {
             answer["result"] = Value::Null;
         }),

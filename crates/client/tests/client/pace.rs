@@ -37,7 +37,8 @@ async fn pausing(status: u16, retry_after: Option<String>) -> (String, Arc<Mutex
 async fn a_pause_that_one_call_is_told_holds_for_all() {
     let in_seconds = |_: SystemTime| "1".to_owned();
     let as_date = |now| httpdate::fmt_http_date(now + Duration::from_secs(3));
-    let cases: [(u16, fn(SystemTime) -> String); 3] = [(429, in_seconds), (503, in_seconds), (429, as_date)];
+    type RetryAfter = fn(SystemTime) -> String;
+    let cases: [(u16, RetryAfter); 3] = [(429, in_seconds), (503, in_seconds), (429, as_date)];
     for (status, retry_after) in cases {
         let retry_after = retry_after(SystemTime::now());
         let (url, moments) = pausing(status, Some(retry_after.clone())).await;

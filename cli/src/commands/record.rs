@@ -1,0 +1,271 @@
+//! `counterfoil record`: all transactions of the program's ledgers, and their accounts, into one file.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use counterfoil_client::{
+    Backoff, ClientError, ListedTransaction, RecordingWriter, Rpc, Source, TransactionRecord, decode,
+};
+use counterfoil_core::{LedgerAccount, LedgerId};
+use counterfoil_service::progress;
+use indicatif::ProgressBar;
+use tokio::time::sleep;
+
+use crate::context::Options;
+
+/// How many transactions are fetched before they are written.
+const TRANSACTIONS_PER_CHUNK: usize = 1_024;
+/// How often a call is tried again while the server fails.
+const ATTEMPTS: u32 = 8;
+
+/// What to record.
+#[derive(Args)]
+pub struct Arguments {
+    /// The file to write; it must not be there yet.
+    #[arg(long)]
+    out: PathBuf,
+    /// Only this ledger; may be given several times. Default: all ledgers of the program.
+    #[arg(long = "ledger")]
+    ledgers: Vec<LedgerId>,
+    /// Only transactions from this slot on. An index cannot be built from such a file alone.
+    #[arg(long, default_value_t = 0)]
+    since_slot: u64,
+}
+
+/// Runs it.
+pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let out = &arguments.out;
+    ensure!(!out.exists(), "{} is there already: give another --out", out.display());
+    let part = part_of(out);
+    let file = OpenOptions::new().write(true).create_new(true).open(&part).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => anyhow::anyhow!(
+            "{} is there: another record is writing it, or was ended; remove it when none is",
+            part.display()
+        ),
+        _ => anyhow::Error::new(error).context(format!("{} cannot be written", part.display())),
+    })?;
+    let recorded = record(options, &arguments, file).await.and_then(|recorded| {
+        // A link, for it refuses to replace a file that came meanwhile.
+        fs::hard_link(&part, out).with_context(|| format!("{} cannot be written", out.display()))?;
+        Ok(recorded)
+    });
+    // Whole or not, this name is done with.
+    let removed = fs::remove_file(&part);
+    let recorded = recorded?;
+    removed.with_context(|| format!("{} cannot be removed", part.display()))?;
+    println!(
+        "{}: {} transactions with {} events of {} ledgers",
+        out.display(),
+        recorded.transactions,
+        recorded.events,
+        recorded.ledgers
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn part_of(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+/// What the file holds.
+#[derive(Default)]
+struct Recorded {
+    ledgers: usize,
+    transactions: u64,
+    events: u64,
+}
+
+async fn record(options: &Options, arguments: &Arguments, file: File) -> anyhow::Result<Recorded> {
+    let rpc = options.rpc();
+    let genesis_hash = patiently(|| rpc.fetch_genesis_hash()).await?;
+    let ledgers = match arguments.ledgers.is_empty() {
+        true => patiently(|| rpc.fetch_ledgers(None)).await?,
+        false => arguments.ledgers.clone(),
+    };
+    let ledgers: Vec<LedgerId> = BTreeSet::from_iter(ledgers).into_iter().collect();
+    // The accounts come before the transactions: whatever an account has, the transactions listed later have too.
+    let accounts = patiently(|| rpc.fetch_account_data(&ledgers)).await?;
+    let writer = RecordingWriter::new(BufWriter::new(file), genesis_hash, rpc.program())?;
+    let mut recorder = Recorder {
+        rpc: &rpc,
+        ledgers: ledgers.iter().copied().collect(),
+        shared: HashSet::new(),
+        writer,
+        recorded: Recorded { ledgers: ledgers.len(), ..Recorded::default() },
+        bar: progress(0, "events"),
+    };
+    for (ledger, account) in ledgers.iter().zip(accounts) {
+        let (slot, data) = account.with_context(|| format!("the program has no ledger at {ledger}"))?;
+        let account = LedgerAccount::decode(&data).with_context(|| format!("{ledger}"))?;
+        recorder.writer.add_account(*ledger, slot, &data);
+        recorder.bar.inc_length(account.events.size().get());
+        recorder
+            .record_ledger(*ledger, arguments.since_slot, account.events.size().get())
+            .await
+            .with_context(|| format!("ledger {ledger}"))?;
+    }
+    recorder.bar.finish_and_clear();
+    let file = recorder.writer.finish()?.into_inner().map_err(|error| error.into_error())?;
+    file.sync_all()?;
+    Ok(recorder.recorded)
+}
+
+/// One ledger after the other, so that memory does not grow with their count.
+struct Recorder<'a> {
+    rpc: &'a Rpc,
+    ledgers: BTreeSet<LedgerId>,
+    /// Written transactions that name several of the ledgers, which must not be written again.
+    shared: HashSet<[u8; 64]>,
+    writer: RecordingWriter<BufWriter<File>>,
+    recorded: Recorded,
+    bar: ProgressBar,
+}
+
+impl Recorder<'_> {
+    /// Writes a ledger's transactions, and makes sure that all `needed` events of its account are among them.
+    async fn record_ledger(&mut self, ledger: LedgerId, since: u64, needed: u64) -> anyhow::Result<()> {
+        let mut seen = Seen::default();
+        let mut since_slot = since;
+        // What was written of the slot that the next listing begins with.
+        let mut written: HashSet<[u8; 64]> = HashSet::new();
+        loop {
+            let listing = patiently(|| self.rpc.list_transactions(ledger, since_slot)).await?;
+            let mut listed = listing.transactions;
+            let last_slot = listed.last().map_or(since_slot, |last| last.slot);
+            listed.retain(|transaction| !written.contains(&transaction.signature));
+            ensure!(
+                listing.is_whole || last_slot > since_slot,
+                "slot {last_slot} has more transactions than a listing takes"
+            );
+            if last_slot > since_slot {
+                written.clear();
+            }
+            written.extend(listed.iter().filter(|each| each.slot == last_slot).map(|each| each.signature));
+            self.write_listed(ledger, &listed, &mut seen).await?;
+            if listing.is_whole {
+                break;
+            }
+            since_slot = last_slot;
+        }
+        match seen.first_missing(needed, since > 0) {
+            None => Ok(()),
+            Some(event) => bail!(
+                "{} does not list event {event} of the {needed} that its account has: try again, or another --rpc",
+                self.rpc.name()
+            ),
+        }
+    }
+
+    async fn write_listed(
+        &mut self,
+        ledger: LedgerId,
+        listed: &[ListedTransaction],
+        seen: &mut Seen,
+    ) -> anyhow::Result<()> {
+        // Of the last slot more may follow in the next chunk.
+        let mut held: Vec<(u64, TransactionRecord)> = Vec::new();
+        for chunk in listed.chunks(TRANSACTIONS_PER_CHUNK) {
+            for transaction in patiently(|| self.rpc.fetch_transactions(chunk)).await? {
+                let events = decode(self.rpc.program(), &transaction)?;
+                let numbers = events.iter().filter(|event| event.header.ledger == ledger);
+                let numbers: Vec<u64> = numbers.map(|event| event.header.event_seq.get()).collect();
+                numbers.iter().for_each(|number| seen.add(*number));
+                self.recorded.events = self.recorded.events.saturating_add(numbers.len() as u64);
+                self.bar.inc(numbers.len() as u64);
+                held.push((numbers.first().copied().unwrap_or(u64::MAX), transaction));
+            }
+            held.sort_by_key(|(first_event, transaction)| (transaction.slot, *first_event));
+            let last_slot = held.last().map_or(0, |(_, transaction)| transaction.slot);
+            let rest = held.split_off(held.partition_point(|(_, transaction)| transaction.slot < last_slot));
+            self.write(std::mem::replace(&mut held, rest))?;
+        }
+        self.write(held)
+    }
+
+    fn write(&mut self, transactions: Vec<(u64, TransactionRecord)>) -> anyhow::Result<()> {
+        for (_, transaction) in transactions {
+            let named = transaction.accounts.iter().filter(|key| self.ledgers.contains(&LedgerId(**key)));
+            if named.count() > 1 && !self.shared.insert(transaction.signature) {
+                continue;
+            }
+            self.writer.write_transaction(&transaction)?;
+            self.recorded.transactions = self.recorded.transactions.saturating_add(1);
+        }
+        Ok(())
+    }
+}
+
+/// Which events were seen, a bit each.
+#[derive(Default)]
+struct Seen {
+    words: Vec<u64>,
+}
+
+impl Seen {
+    /// Events beyond what any account could need are a server's invention and not counted.
+    fn add(&mut self, event: u64) {
+        const MOST_EVENTS: u64 = 1 << 32;
+        if event >= MOST_EVENTS {
+            return;
+        }
+        let word = (event / 64) as usize;
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (event % 64);
+    }
+
+    fn has(&self, event: u64) -> bool {
+        self.words.get((event / 64) as usize).is_some_and(|word| word >> (event % 64) & 1 == 1)
+    }
+
+    /// The first of `needed` events that was not seen; of a part, the first after those that were.
+    fn first_missing(&self, needed: u64, is_part: bool) -> Option<u64> {
+        let first = if is_part { (0..needed).find(|event| self.has(*event)).unwrap_or(needed) } else { 0 };
+        (first..needed).find(|event| !self.has(*event))
+    }
+}
+
+/// Calls again while the server fails in a way that may pass.
+async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, ClientError>
+where
+    F: Future<Output = Result<T, ClientError>>,
+{
+    let mut backoff = Backoff::default();
+    for _ in 1..ATTEMPTS {
+        match call().await {
+            Err(error) if error.is_transient() => sleep(backoff.next_delay()).await,
+            answer => return answer,
+        }
+    }
+    call().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seen;
+
+    #[test]
+    fn names_the_first_event_that_is_missing() {
+        let mut seen = Seen::default();
+        [0, 1, 2, 63, 64, 200].into_iter().for_each(|event| seen.add(event));
+        assert_eq!([0, 3, 4].map(|needed| seen.first_missing(needed, false)), [None, None, Some(3)]);
+        assert_eq!(Seen::default().first_missing(1, false), Some(0));
+    }
+
+    #[test]
+    fn of_a_part_only_what_follows_its_first_event_can_be_missing() {
+        let mut seen = Seen::default();
+        (70..130).for_each(|event| seen.add(event));
+        assert_eq!([130, 131].map(|needed| seen.first_missing(needed, true)), [None, Some(130)]);
+        assert_eq!(seen.first_missing(130, false), Some(0));
+        assert_eq!(Seen::default().first_missing(9, true), None);
+    }
+}
