@@ -11,6 +11,7 @@ mod agreement;
 mod apply;
 pub mod database;
 mod feeding;
+pub mod fill;
 pub mod finality;
 mod follow;
 pub mod fsck;
@@ -22,6 +23,7 @@ mod pass;
 mod run;
 mod server;
 mod standing;
+mod tlog;
 
 pub use agreement::Agreement;
 pub use follow::{Delivery, FollowError, Follower, Kept, Progress};

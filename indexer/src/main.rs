@@ -5,7 +5,7 @@ mod commands;
 use clap::{Parser, Subcommand};
 use counterfoil_service::log_to_stderr;
 
-use crate::commands::{clear_halt, fsck, run};
+use crate::commands::{clear_halt, fill, fsck, run};
 
 /// Copies the events of Counterfoil ledgers into PostgreSQL and proves the copy against the chain.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ struct Cli {
 enum Command {
     /// Derives the index anew from its events and entries, and compares every row. Exit code 0 only when all are right.
     Fsck(fsck::Arguments),
+    /// Fills in entries that the ledger has by the hashes of their subtrees, from a file or from another log.
+    Fill(fill::Arguments),
     /// Lets a halted ledger be tried again.
     ClearHalt(clear_halt::Arguments),
 }
@@ -36,6 +38,7 @@ async fn main() -> anyhow::Result<()> {
     match cli.command {
         None => run::run(cli.database_url, cli.run).await,
         Some(Command::Fsck(arguments)) => fsck::run(&cli.database_url, &arguments).await,
+        Some(Command::Fill(arguments)) => fill::run(&cli.database_url, &arguments).await,
         Some(Command::ClearHalt(arguments)) => clear_halt::run(&cli.database_url, &arguments).await,
     }
 }

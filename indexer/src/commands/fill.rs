@@ -1,0 +1,53 @@
+//! Filling in entries that the ledger has by the hashes of their subtrees.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use counterfoil_core::LedgerId;
+use counterfoil_indexer::fill::{fill_from_file, fill_from_tiles};
+use counterfoil_indexer::open;
+use counterfoil_service::progress;
+use counterfoil_store::load_ledger;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// The ledger.
+    #[arg(long)]
+    ledger: LedgerId,
+    /// A file of neighbouring entries: each a length of two bytes, big-endian, and as many bytes. Those that the index
+    /// has are skipped.
+    #[arg(long, conflicts_with = "tiles_url", requires = "first_index", required_unless_present = "tiles_url")]
+    file: Option<PathBuf>,
+    /// Which leaf the file's first entry is.
+    #[arg(long, requires = "file")]
+    first_index: Option<u64>,
+    /// The address of a log that has the same leaves and serves C2SP tlog-tiles: all that is missing is read from it.
+    #[arg(long)]
+    tiles_url: Option<String>,
+}
+
+pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()> {
+    let pool = open(database_url).await?;
+    let ledger = arguments.ledger;
+    let missing = load_ledger(&mut *pool.acquire().await?, ledger).await?.missing;
+    let bar = progress(missing, "entries");
+    let mut advance = |entries| bar.inc(entries);
+    let filled = match (&arguments.file, &arguments.tiles_url) {
+        (Some(path), _) => {
+            let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
+            fill_from_file(&pool, ledger, &file, arguments.first_index.unwrap_or(0), &mut advance).await
+        }
+        (None, url) => fill_from_tiles(&pool, ledger, url.as_deref().unwrap_or_default(), &mut advance).await,
+    };
+    bar.finish_and_clear();
+    let filled = filled?;
+    let rest = load_ledger(&mut *pool.acquire().await?, ledger).await?.missing;
+    pool.close().await;
+    println!(
+        "filled in: {} entries of {} subtrees; {} offered entries were in the index; {rest} are missing still",
+        filled.entries, filled.subtrees, filled.skipped
+    );
+    Ok(())
+}
