@@ -4,6 +4,7 @@ mod batch;
 mod batches;
 mod blocks;
 mod decode;
+mod hints;
 mod interface;
 mod listing;
 mod pace;
