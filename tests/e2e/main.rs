@@ -10,6 +10,7 @@ mod dev;
 mod journey;
 mod naive;
 mod receipts;
+mod record;
 mod restart;
 mod stack;
 mod tamper;
