@@ -18,7 +18,6 @@ mod rpc;
 mod send;
 mod source;
 mod url;
-mod watch;
 mod wire;
 
 pub use backoff::Backoff;
@@ -35,7 +34,6 @@ pub use rpc::{Commitment, Rpc};
 pub use send::{Sent, entries_that_fit, send};
 pub use source::{AccountAt, Feed, ListedTransaction, Listing, MOST_LISTED, Source};
 pub use url::{hide_urls, parse_rpc_url, without_keys};
-pub use watch::watch_program;
 
 pub use solana_instruction::Instruction;
 pub use solana_keypair::Keypair;

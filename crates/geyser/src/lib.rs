@@ -26,6 +26,7 @@ use yellowstone_grpc_proto::tonic::{Code, Status};
 use crate::transaction::read_transaction;
 
 const METHOD: &str = "subscribe";
+const ENDED: &str = "the server ended the stream";
 const FILTER: &str = "counterfoil";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -47,6 +48,8 @@ struct State {
     connection: Option<Connection>,
     backoff: Backoff,
     wait: Option<Duration>,
+    /// What went wrong after the transactions that were delivered last.
+    error: Option<ClientError>,
 }
 
 struct Connection {
@@ -79,6 +82,7 @@ pub fn geyser_feed(
         connection: None,
         backoff: Backoff::default(),
         wait: None,
+        error: None,
     };
     stream::unfold(state, |mut state| async move {
         let item = state.next().await;
@@ -95,6 +99,9 @@ enum Failure {
 
 impl State {
     async fn next(&mut self) -> Result<Vec<TransactionRecord>, ClientError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
         loop {
             if let Some(wait) = self.wait.take() {
                 sleep(wait).await;
@@ -122,27 +129,37 @@ impl State {
             };
             connection.has_spoken = true;
             self.backoff.reset();
-            let transactions = self.take(first)?;
+            let transactions = self.take(first);
+            match self.error.take() {
+                Some(error) if transactions.is_empty() => return Err(error),
+                error => self.error = error,
+            }
             if !transactions.is_empty() {
                 return Ok(transactions);
             }
         }
     }
 
-    /// The transactions of an update and of those that are there already.
-    fn take(&mut self, first: SubscribeUpdate) -> Result<Vec<TransactionRecord>, ClientError> {
+    /// The transactions of an update and of those that are there already, up to the first error, which is kept.
+    fn take(&mut self, first: SubscribeUpdate) -> Vec<TransactionRecord> {
         let mut transactions = Vec::new();
         let mut next = Some(first);
         while let Some(update) = next.take() {
-            self.read(update, &mut transactions)?;
-            if transactions.len() < MOST_AT_ONCE
-                && let Some(connection) = &mut self.connection
-            {
-                // An error that is there already is met again by who asks next: the stream has ended then.
-                next = connection.updates.next().now_or_never().flatten().and_then(Result::ok);
+            if let Err(error) = self.read(update, &mut transactions) {
+                self.error = Some(error);
+                break;
+            }
+            let Some(connection) = self.connection.as_mut().filter(|_| transactions.len() < MOST_AT_ONCE) else {
+                break;
+            };
+            match connection.updates.next().now_or_never() {
+                None => break,
+                Some(Some(Ok(update))) => next = Some(update),
+                Some(Some(Err(status))) => self.error = Some(self.fail(Failure::Status(status), false)),
+                Some(None) => self.error = Some(self.fail(Failure::Other(ENDED.to_owned()), false)),
             }
         }
-        Ok(transactions)
+        transactions
     }
 
     fn read(&mut self, update: SubscribeUpdate, transactions: &mut Vec<TransactionRecord>) -> Result<(), ClientError> {
@@ -260,7 +277,7 @@ impl Connection {
         match timeout(LONGEST_SILENCE, self.updates.next()).await {
             Ok(Some(Ok(update))) => Ok(update),
             Ok(Some(Err(status))) => Err(Failure::Status(status)),
-            Ok(None) => Err(Failure::Other("the server ended the stream".to_owned())),
+            Ok(None) => Err(Failure::Other(ENDED.to_owned())),
             Err(_) => Err(Failure::Other("the server fell silent".to_owned())),
         }
     }
