@@ -31,6 +31,10 @@ pub enum Code {
     UnknownLedger,
     /// An entry or event beyond what was checked.
     IndexOutOfRange,
+    /// The index lacks the entry: it was appended by the hash of its subtree, and nobody has filled it in.
+    EntryMissing,
+    /// A proof needs hashes of leaves whose entries the index lacks.
+    ProofUnavailable,
     /// There is nothing at this path.
     NotFound,
     /// The path takes another method.
@@ -51,7 +55,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
@@ -60,6 +64,8 @@ impl Code {
         Self::SizeOutOfRange,
         Self::UnknownLedger,
         Self::IndexOutOfRange,
+        Self::EntryMissing,
+        Self::ProofUnavailable,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotCheckedYet,
@@ -82,6 +88,8 @@ impl Code {
             Self::SizeOutOfRange => "size_out_of_range",
             Self::UnknownLedger => "unknown_ledger",
             Self::IndexOutOfRange => "index_out_of_range",
+            Self::EntryMissing => "entry_missing",
+            Self::ProofUnavailable => "proof_unavailable",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotCheckedYet => "not_checked_yet",
@@ -103,7 +111,11 @@ impl Code {
             | Self::MalformedQuery
             | Self::PageTooLarge
             | Self::SizeOutOfRange => StatusCode::BAD_REQUEST,
-            Self::UnknownLedger | Self::IndexOutOfRange | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::UnknownLedger
+            | Self::IndexOutOfRange
+            | Self::EntryMissing
+            | Self::ProofUnavailable
+            | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotCheckedYet => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -126,6 +138,8 @@ impl Code {
             Self::SizeOutOfRange => "The size is out of range",
             Self::UnknownLedger => "The ledger is unknown",
             Self::IndexOutOfRange => "The index is out of range",
+            Self::EntryMissing => "The index lacks the entry",
+            Self::ProofUnavailable => "The index lacks hashes for the proof",
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "The path takes another method",
             Self::NotCheckedYet => "Nothing of the ledger is checked yet",
@@ -205,6 +219,15 @@ impl From<QueryError> for Problem {
             QueryError::SizeOutOfRange { .. } => {
                 (Code::SizeOutOfRange, "Proofs end at the checked size, which the ledger's own route tells.")
             }
+            QueryError::MissingEntry { .. } => (
+                Code::EntryMissing,
+                "Whoever has the entries can fill them in; the ledger's missing route lists what is.",
+            ),
+            QueryError::UnknownNode { .. } => (
+                Code::ProofUnavailable,
+                "Proofs for the checked size and between sizes that the ledger had do not need it, nor do other leaves'; \
+                 whoever has the entries can fill them in.",
+            ),
             QueryError::PageTooLarge { .. } => (Code::PageTooLarge, ""),
             QueryError::EmptyPage => (Code::MalformedParameter, ""),
             QueryError::Corrupt { place, .. } => {

@@ -2,6 +2,7 @@
 
 use async_graphql::SimpleObject;
 use counterfoil_core::LedgerHead;
+use counterfoil_store::MissingSubtree;
 use merkle_log::TreeHead;
 
 use crate::value::{Hash, U64};
@@ -26,8 +27,9 @@ pub(super) struct PageHeads {
     event_head: Head,
 }
 
-impl From<LedgerHead> for PageHeads {
-    fn from(head: LedgerHead) -> Self {
+/// Of a log that lacks nothing.
+impl From<(LedgerHead, Vec<MissingSubtree>)> for PageHeads {
+    fn from((head, _): (LedgerHead, Vec<MissingSubtree>)) -> Self {
         Self { head: head.entries.into(), event_head: head.events.into() }
     }
 }

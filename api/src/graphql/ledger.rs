@@ -7,7 +7,8 @@ use counterfoil_store::{Log, PgPool};
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
 use super::head::Head;
-use super::page::{Arguments, LeafConnection, complexity, connection};
+use super::missing::{EntryPageFields, Missing};
+use super::page::{Arguments, LeafConnection, complexity, connection, count};
 use super::refuse;
 use crate::query::{self, CheckedLedger, Window};
 use crate::value::{Hash, Key, Time, U64, hashes};
@@ -132,7 +133,21 @@ impl Ledger {
         Behind { entries: U64(behind.entries), events: U64(behind.events) }
     }
 
-    /// Its entries up to the checked size, at most 1,000 a page; 100 when nothing is said.
+    /// How many entries of the checked log the index lacks, for they were appended by the hashes of their subtrees.
+    async fn missing_leaves(&self) -> U64 {
+        U64(self.0.row.missing)
+    }
+
+    /// A page of the subtrees whose entries the index lacks, at most 1,000; 100 when nothing is said.
+    #[graphql(complexity = "complexity(first, None, child_complexity)")]
+    async fn missing(&self, context: &Context<'_>, first: Option<i32>, from: Option<U64>) -> Result<Missing> {
+        let (limit, from) = (first.map(count).transpose()?, from.map_or(0, |from| from.0));
+        let found = query::missing(context.data::<PgPool>()?, self.address(), from, limit).await;
+        Ok(found.map_err(refuse)?.into())
+    }
+
+    /// Its entries up to the checked size, at most 1,000 a page; 100 when nothing is said. Those that the index lacks are
+    /// left out and named; a page with nothing else is followed by the one after its last missing leaf.
     #[graphql(complexity = "complexity(first, last, child_complexity)")]
     async fn entries(
         &self,
@@ -141,10 +156,10 @@ impl Ledger {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-    ) -> Result<LeafConnection<Entry>> {
+    ) -> Result<LeafConnection<Entry, EntryPageFields>> {
         let window = Window::try_from(Arguments { first, after, last, before })?;
         let page = query::entries(context.data::<PgPool>()?, self.address(), window).await;
-        connection(page, |page| page.head.entries.size.get(), Entry::of_page)
+        connection(page, |entry| entry.index, Entry::of_page)
     }
 
     /// One entry, below the checked size.
@@ -165,7 +180,7 @@ impl Ledger {
     ) -> Result<LeafConnection<Event>> {
         let window = Window::try_from(Arguments { first, after, last, before })?;
         let page = query::events(context.data::<PgPool>()?, self.address(), window).await;
-        connection(page, |page| page.head.events.size.get(), Event::of_page)
+        connection(page, |event| event.seq, Event::of_page)
     }
 
     /// One event, below the checked size of the event log.

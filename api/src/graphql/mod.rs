@@ -8,6 +8,7 @@ mod event;
 mod head;
 mod http;
 mod ledger;
+mod missing;
 mod page;
 mod proofs;
 mod root;

@@ -1,8 +1,10 @@
 //! Relay's connections.
 
 use async_graphql::connection::{Connection, Edge};
-use async_graphql::{OutputType, Result};
+use async_graphql::{ObjectType, OutputType, Result};
 use counterfoil_core::LedgerHead;
+use counterfoil_store::MissingSubtree;
+use merkle_log::LeafIndex;
 
 use super::head::PageHeads;
 use super::refuse;
@@ -18,7 +20,7 @@ pub(super) struct Arguments {
 }
 
 /// A connection over the leaves of a log; a leaf's cursor is its index.
-pub(super) type LeafConnection<T> = Connection<String, T, PageHeads>;
+pub(super) type LeafConnection<T, F = PageHeads> = Connection<String, T, F>;
 
 impl TryFrom<Arguments> for Window {
     type Error = Problem;
@@ -33,18 +35,19 @@ impl TryFrom<Arguments> for Window {
     }
 }
 
-/// A page as a connection. `size` is that of the log, `nodes` makes its elements.
-pub(super) fn connection<S, T: OutputType>(
+/// A page as a connection. `index` is a leaf's, `nodes` makes its elements.
+pub(super) fn connection<S, T: OutputType, F: ObjectType + From<(LedgerHead, Vec<MissingSubtree>)>>(
     page: Result<Page<S>, QueryError>,
-    size: impl Fn(&Page<S>) -> u64,
+    index: impl Fn(&S) -> LeafIndex,
     nodes: impl FnOnce(LedgerHead, Vec<S>) -> Vec<T>,
-) -> Result<LeafConnection<T>> {
+) -> Result<LeafConnection<T, F>> {
     let page = page.map_err(refuse)?;
-    let end = page.first.saturating_add(page.items.len() as u64);
-    let (has_previous, has_next) = (page.first > 0, end < size(&page));
-    let mut connection = Connection::with_additional_fields(has_previous, has_next, page.head.into());
+    let (has_previous, has_next) = (page.range.start > 0, page.next.is_some());
+    let fields = F::from((page.head, page.missing));
+    let mut connection = Connection::with_additional_fields(has_previous, has_next, fields);
+    let indexes: Vec<LeafIndex> = page.items.iter().map(index).collect();
     let nodes = nodes(page.head, page.items);
-    connection.edges = (page.first..).zip(nodes).map(|(index, node)| Edge::new(index.to_string(), node)).collect();
+    connection.edges = indexes.iter().zip(nodes).map(|(index, node)| Edge::new(index.to_string(), node)).collect();
     Ok(connection)
 }
 

@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use counterfoil_core::{EventBody, LedgerId};
-use counterfoil_store::{EntryRow, Log, PgPool, load_entries};
+use counterfoil_store::{EntryRow, Log, MissingSubtree, PgPool, load_entries, load_page_end};
 use merkle_log::{LeafHash, LeafIndex, hash_leaf};
 
-use super::error::{Difference, Place, QueryError};
+use super::error::{Difference, MAX_PAGE, Place, QueryError};
 use super::events::{CheckedEvent, load_checked_events};
+use super::missing::{load_overlapping, missing_or_corrupt, verify_missing};
 use super::moment::Moment;
 use super::tree::verify_leaves;
 use super::{Page, Window};
@@ -34,10 +35,33 @@ pub struct Entry {
 pub async fn entries(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<Page<Entry>, QueryError> {
     let mut moment = Moment::open(pool, ledger).await?;
     let size = moment.head.entries.size;
-    let range = window.range(Log::Entries, size)?;
-    let entries = load_checked_entries(&mut moment, range.clone()).await?;
+    let (range, missing) = plan_page(&mut moment, window).await?;
+    let entries = load_checked_entries(&mut moment, range.clone(), &missing).await?;
     verify_entries(&mut moment, &entries).await?;
-    Ok(Page::new(moment.head, size, range, entries))
+    Ok(Page::new(moment.head, size, range, entries, missing))
+}
+
+/// Which indexes a page covers, and what is missing there. It is as long as its entries, and its missing subtrees, are
+/// not more than a page holds.
+async fn plan_page(moment: &mut Moment, window: Window) -> Result<(Range<u64>, Vec<MissingSubtree>), QueryError> {
+    let size = moment.head.entries.size;
+    let mut range = window.range(Log::Entries, size)?;
+    if moment.row.missing == 0 {
+        return Ok((range, Vec::new()));
+    }
+    if let Some(forward) = window.forward(size)? {
+        let place = Place::Log(moment.ledger(), Log::Entries);
+        let (connection, row) = moment.parts();
+        let most = range.start..forward.end.max(range.start);
+        range.end = load_page_end(connection, row, most, forward.limit).await.map_err(place.store_error())?;
+    }
+    let mut missing = load_overlapping(moment, range.clone(), MAX_PAGE.saturating_add(1), true).await?;
+    if let Some(next) = missing.get(MAX_PAGE as usize) {
+        range.end = next.first_index();
+        missing.truncate(MAX_PAGE as usize);
+    }
+    verify_missing(moment, &missing).await?;
+    Ok((range, missing))
 }
 
 /// Verifies that entries and their events are in the checked trees.
@@ -47,10 +71,14 @@ pub(crate) async fn verify_entries(moment: &mut Moment, entries: &[Entry]) -> Re
     verify_leaves(moment, &leaves, &Vec::from_iter(events)).await
 }
 
-/// Reads the entries of a range that lies below the checked size, with their events. They are not in the tree yet for
-/// all that is known: prove or verify them.
-pub(crate) async fn load_checked_entries(moment: &mut Moment, range: Range<u64>) -> Result<Vec<Entry>, QueryError> {
-    let found = load_hashed_rows(moment, range).await?;
+/// Reads the entries of a range that lies below the checked size, but for the missing ones, with their events. They are
+/// not in the tree yet for all that is known: prove or verify them.
+async fn load_checked_entries(
+    moment: &mut Moment,
+    range: Range<u64>,
+    missing: &[MissingSubtree],
+) -> Result<Vec<Entry>, QueryError> {
+    let found = load_hashed_rows(moment, range, missing).await?;
     let (ledger, size) = (moment.ledger(), moment.head.events.size);
     for (row, _) in &found {
         let seq = row.event_seq.get();
@@ -63,35 +91,59 @@ pub(crate) async fn load_checked_entries(moment: &mut Moment, range: Range<u64>)
     found.into_iter().map(|(row, leaf)| join(ledger, row, leaf, &events)).collect()
 }
 
-/// Reads the rows of a range, of which none may be missing, with the leaf hashes of their bytes.
-async fn load_hashed_rows(moment: &mut Moment, range: Range<u64>) -> Result<Vec<(EntryRow, LeafHash)>, QueryError> {
+/// Reads the rows of a range, of which none may be missing but those said to be, with the leaf hashes of their bytes.
+async fn load_hashed_rows(
+    moment: &mut Moment,
+    range: Range<u64>,
+    missing: &[MissingSubtree],
+) -> Result<Vec<(EntryRow, LeafHash)>, QueryError> {
     let ledger = moment.ledger();
-    let wanted = range.end.saturating_sub(range.start);
-    let limit = u32::try_from(wanted).map_err(|_| QueryError::PageTooLarge { asked: wanted })?;
+    let present = runs_between(range.clone(), missing);
+    let wanted: u64 = present.iter().map(|run| run.end.saturating_sub(run.start)).sum();
+    // A row that is missing where none may be is found at the first one.
+    let limit = u32::try_from(wanted).unwrap_or(MAX_PAGE).min(MAX_PAGE);
     let (connection, row) = moment.parts();
     let rows = load_entries(connection, row, range.start, limit);
     let mut rows = rows.await.map_err(Place::Log(ledger, Log::Entries).store_error())?.into_iter().peekable();
-    let hashed = range.map(|index| {
-        let place = Place::Leaf(ledger, Log::Entries, index);
-        let row = rows.next_if(|row| row.index.get() == index).ok_or_else(|| place.corrupt(Difference::Missing))?;
+    let mut hashed = Vec::new();
+    for index in present.into_iter().flatten() {
+        let Some(row) = rows.next_if(|row| row.index.get() == index) else {
+            return Err(missing_or_corrupt(moment, index).await);
+        };
         match hash_leaf(&row.payload) {
-            leaf if leaf == row.leaf => Ok((row, leaf)),
-            computed => Err(place.corrupt(Difference::LeafHash { computed, stored: row.leaf })),
+            leaf if leaf == row.leaf => hashed.push((row, leaf)),
+            computed => {
+                let place = Place::Leaf(ledger, Log::Entries, index);
+                return Err(place.corrupt(Difference::LeafHash { computed, stored: row.leaf }));
+            }
         }
-    });
-    hashed.collect()
+    }
+    Ok(hashed)
+}
+
+/// The parts of a range that lie in none of these subtrees, which are in order.
+fn runs_between(range: Range<u64>, missing: &[MissingSubtree]) -> Vec<Range<u64>> {
+    let mut runs = Vec::new();
+    let mut next = range.start;
+    for subtree in missing {
+        let start = subtree.first_index().min(range.end);
+        runs.push(next..start.max(next));
+        next = subtree.first_index().saturating_add(subtree.leaves()).clamp(next, range.end.max(next));
+    }
+    runs.push(next..range.end.max(next));
+    runs
 }
 
 /// Reads the leaf hash of one entry's bytes.
 pub(crate) async fn load_entry_leaf(moment: &mut Moment, index: LeafIndex) -> Result<LeafHash, QueryError> {
-    let found = load_hashed_rows(moment, index.get()..index.smallest_size().get()).await?.pop();
+    let found = load_hashed_rows(moment, index.get()..index.smallest_size().get(), &[]).await?.pop();
     let missing = || Place::Leaf(moment.ledger(), Log::Entries, index.get()).corrupt(Difference::Missing);
     found.map(|(_, leaf)| leaf).ok_or_else(missing)
 }
 
 /// Reads one entry that lies below the checked size.
 pub(crate) async fn load_checked_entry(moment: &mut Moment, index: LeafIndex) -> Result<Entry, QueryError> {
-    let found = load_checked_entries(moment, index.get()..index.smallest_size().get()).await?.pop();
+    let found = load_checked_entries(moment, index.get()..index.smallest_size().get(), &[]).await?.pop();
     found.ok_or_else(|| Place::Leaf(moment.ledger(), Log::Entries, index.get()).corrupt(Difference::Missing))
 }
 
@@ -106,7 +158,8 @@ fn join(
     let header = &event.event.header;
     let (first, count) = (header.first_index.get(), header.count);
     let is_covered = row.index.get().checked_sub(first).is_some_and(|offset| offset < count);
-    if !is_covered || !matches!(event.event.body, EventBody::EntriesAppended { .. }) {
+    let is_append = matches!(event.event.body, EventBody::EntriesAppended { .. } | EventBody::SubtreesAppended { .. });
+    if !is_covered || !is_append {
         let (seq, name) = (row.event_seq.get(), event.event.body.name());
         return Err(place.corrupt(Difference::NotCovered { seq, name, first, count }));
     }

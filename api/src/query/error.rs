@@ -4,8 +4,8 @@ use std::fmt;
 
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::ReceiptError;
-use counterfoil_store::{Log, StoreError};
-use merkle_log::{FrontierError, Hash, LeafHash, PlanError, ProofError, Root, TileError, TreeSize};
+use counterfoil_store::{Log, MissingSubtree, StoreError};
+use merkle_log::{FrontierError, Hash, LeafHash, PlanError, Position, ProofError, Root, TileError, TreeSize};
 
 /// The most entries, events or ledgers in one answer.
 pub const MAX_PAGE: u32 = 1_000;
@@ -48,6 +48,30 @@ pub enum QueryError {
     /// A page of nothing.
     #[error("a page holds 1 to {MAX_PAGE}")]
     EmptyPage,
+    /// The entry was appended by the hash of its subtree, and nobody has filled it in.
+    #[error(
+        "ledger {ledger}: the index lacks entry {index}. Event {} appended the {} entries from {} on by the hash of \
+         their subtree", subtree.event_seq, subtree.leaves(), subtree.first_index()
+    )]
+    MissingEntry {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The entry asked for.
+        index: u64,
+        /// The subtree in which it lies.
+        subtree: MissingSubtree,
+    },
+    /// A proof needs a node inside a subtree of which the index has only the root.
+    #[error(
+        "ledger {ledger}: the proof needs a hash within the {} entries from {} on, of which the index has only the \
+         root of their subtree", 1_u64 << subtree.level, subtree.offset << subtree.level
+    )]
+    UnknownNode {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The subtree; it is one that the index holds, so its leaves are in range.
+        subtree: Position,
+    },
     /// What is stored contradicts itself or the checked head, so it is not answered.
     #[error("{place}: {difference}")]
     Corrupt {
@@ -143,6 +167,12 @@ pub enum Difference {
         first: u64,
         /// How many.
         count: u64,
+    },
+    /// A subtree that is said to be missing was not appended by the event beside it.
+    #[error("event {seq}, which is stored as its event, did not append the subtree that begins there")]
+    NotAppended {
+        /// The event's number.
+        seq: u64,
     },
     /// The event is newer than what was checked.
     #[error("it names event {seq}, but {size} events are checked")]

@@ -60,7 +60,7 @@ pub async fn events(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<P
     let seqs = range.clone().map(|seq| reading.index(seq)).collect::<Result<Vec<_>, _>>()?;
     let events = load_checked_events(&mut moment, seqs).await?;
     verify_leaves(&mut moment, &[], &leaves_of(&events)).await?;
-    Ok(Page::new(moment.head, size, range, events.into_values().collect()))
+    Ok(Page::new(moment.head, size, range, events.into_values().collect(), Vec::new()))
 }
 
 /// Answers one event, with the checked heads at which it was read.
@@ -100,6 +100,6 @@ pub(crate) async fn load_checked_events(
     rows.map(|(seq, row)| Ok((*seq, Arc::new(CheckedEvent::check(ledger, *seq, row)?)))).collect()
 }
 
-fn leaves_of(events: &BTreeMap<LeafIndex, Arc<CheckedEvent>>) -> Vec<(LeafIndex, LeafHash)> {
+pub(crate) fn leaves_of(events: &BTreeMap<LeafIndex, Arc<CheckedEvent>>) -> Vec<(LeafIndex, LeafHash)> {
     events.iter().map(|(seq, event)| (*seq, event.leaf)).collect()
 }

@@ -92,8 +92,8 @@ async fn load_frontiers(
     let wanted = rows.iter().zip(&readings).filter_map(|(row, reading)| Some(reading.as_ref()?.tile_set(row)));
     let sets: Vec<TileSet<'_>> = wanted.collect();
     let mut tiles = load_tile_sets(connection, &sets).await.map_err(place.store_error())?.into_iter();
-    let frontiers = readings.into_iter().map(|reading| match reading {
-        Some(reading) => reading.with(tiles.next().unwrap_or_default()).frontier(),
+    let frontiers = rows.iter().zip(readings).map(|(row, reading)| match reading {
+        Some(reading) => reading.with(row, tiles.next().unwrap_or_default()).frontier(),
         None => Ok(Vec::new()),
     });
     let frontiers: Vec<_> = frontiers.collect::<Result<_, _>>()?;

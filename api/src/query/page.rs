@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use counterfoil_core::LedgerHead;
-use counterfoil_store::Log;
+use counterfoil_store::{Log, MissingSubtree};
 use merkle_log::TreeSize;
 
 use super::error::{MAX_PAGE, QueryError};
@@ -60,6 +60,28 @@ impl Window {
     }
 }
 
+/// How far a page may reach that passes over leaves that the index lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Forward {
+    /// The index at which it ends at the latest.
+    pub(crate) end: u64,
+    /// How many entries it holds at most.
+    pub(crate) limit: u32,
+}
+
+impl Window {
+    /// None for a page that is counted from its end: it passes over nothing.
+    pub(crate) fn forward(self, size: TreeSize) -> Result<Option<Forward>, QueryError> {
+        Ok(match self {
+            Self::From { limit, .. } => Some(Forward { end: size.get(), limit: page_limit(limit)? }),
+            Self::Between { before, first, last: None, .. } => {
+                Some(Forward { end: before.unwrap_or(u64::MAX).min(size.get()), limit: page_limit(first)? })
+            }
+            Self::Between { last: Some(_), .. } => None,
+        })
+    }
+}
+
 /// How many a page may hold.
 ///
 /// # Errors
@@ -73,21 +95,30 @@ pub fn page_limit(asked: Option<u64>) -> Result<u32, QueryError> {
     }
 }
 
-/// Neighbouring leaves of one log.
+/// Neighbouring leaves of one log, without those that the index lacks.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     /// The checked heads at which the page was read.
     pub head: LedgerHead,
-    /// The index of the first one.
-    pub first: u64,
-    /// The leaves, in order, without a gap.
+    /// Which indexes it covers.
+    pub range: Range<u64>,
+    /// The leaves, in order, without a gap but for those in `missing`.
     pub items: Vec<T>,
+    /// The subtrees that overlap the range and whose entries the index lacks, in order.
+    pub missing: Vec<MissingSubtree>,
     /// The index at which the next page begins; none when this one ends at the checked size.
     pub next: Option<u64>,
 }
 
 impl<T> Page<T> {
-    pub(crate) fn new(head: LedgerHead, size: TreeSize, range: Range<u64>, items: Vec<T>) -> Self {
-        Self { head, first: range.start, items, next: Some(range.end).filter(|end| *end < size.get()) }
+    pub(crate) fn new(
+        head: LedgerHead,
+        size: TreeSize,
+        range: Range<u64>,
+        items: Vec<T>,
+        missing: Vec<MissingSubtree>,
+    ) -> Self {
+        let next = Some(range.end).filter(|end| *end < size.get());
+        Self { head, range, items, missing, next }
     }
 }

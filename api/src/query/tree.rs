@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{LedgerRow, Log, PgConnection, TileSet, load_tile_sets};
 use merkle_log::{
-    Frontier, Hash, LeafHash, LeafIndex, Plan, Position, TILE_WIDTH, Tile, Tiles, TreeHead, TreeSize, consistency_plan,
-    inclusion_plan, verify_consistency, verify_inclusion,
+    Frontier, Hash, LeafHash, LeafIndex, Plan, Position, TILE_WIDTH, Tile, TileError, Tiles, TreeHead, TreeSize,
+    consistency_plan, inclusion_plan, verify_consistency, verify_inclusion,
 };
 
 use super::error::{Difference, Place, QueryError, plan_error};
@@ -37,6 +37,10 @@ impl CheckedLog {
 
     fn corrupt(&self, difference: impl Into<Difference>) -> QueryError {
         Place::Log(self.ledger, self.log).corrupt(difference)
+    }
+
+    const fn place(&self) -> Place {
+        Place::Log(self.ledger, self.log)
     }
 }
 
@@ -75,6 +79,7 @@ impl Reading {
     /// For [`CheckedTree::verify_leaves`].
     pub(crate) fn add_leaves(&mut self, leaves: &[(LeafIndex, LeafHash)]) -> Result<(), QueryError> {
         for run in tiles_of(leaves) {
+            // The proofs of all leaves of a tile need the same tiles.
             let Some((index, _)) = run.first() else { continue };
             self.add_position(leaf_position(*index))?;
             self.add_leaf(*index, self.log.head.size)?;
@@ -107,8 +112,8 @@ impl Reading {
     }
 
     /// Takes the tiles that were read.
-    pub(crate) fn with(self, tiles: Tiles) -> CheckedTree {
-        CheckedTree { log: self.log, tiles }
+    pub(crate) fn with(self, ledger: &LedgerRow, tiles: Tiles) -> CheckedTree {
+        CheckedTree { log: self.log, tiles, lacks_entries: ledger.missing > 0 }
     }
 
     fn add(&mut self, plan: &Plan) -> Result<(), QueryError> {
@@ -137,7 +142,7 @@ pub(crate) async fn load_trees<const N: usize>(
 ) -> Result<[CheckedTree; N], QueryError> {
     let sets: Vec<TileSet<'_>> = readings.iter().map(|reading| reading.tile_set(row)).collect();
     let mut tiles = load_tile_sets(connection, &sets).await.map_err(place.store_error())?.into_iter();
-    Ok(readings.map(|reading| reading.with(tiles.next().unwrap_or_default())))
+    Ok(readings.map(|reading| reading.with(row, tiles.next().unwrap_or_default())))
 }
 
 /// Verifies that leaves of both logs, in order, are in the checked trees; all tiles are read by one query.
@@ -165,6 +170,8 @@ pub(crate) async fn verify_leaves(
 pub(crate) struct CheckedTree {
     log: CheckedLog,
     tiles: Tiles,
+    /// Whether the index lacks entries of the ledger; else each hash that tiles do not give should be there.
+    lacks_entries: bool,
 }
 
 impl CheckedTree {
@@ -188,7 +195,7 @@ impl CheckedTree {
     ) -> Result<Vec<Hash>, QueryError> {
         let place = Place::Leaf(self.log.ledger, self.log.log, index.get());
         let plan = inclusion_plan(index, head.size).map_err(plan_error(self.log.log))?;
-        let proof = plan.proof(&self.tiles).map_err(|error| place.corrupt(error))?;
+        let proof = plan.proof(&self.tiles).map_err(|error| self.no_hash(error, place))?;
         verify_inclusion(head, index, leaf, &proof).map_err(|error| place.corrupt(error))?;
         Ok(proof)
     }
@@ -196,7 +203,8 @@ impl CheckedTree {
     /// Verifies that all these leaves, in order, are in the checked tree.
     ///
     /// A proof from a tile's hashes takes in every one of them, so one proof a tile and a comparison with its hashes
-    /// prove all leaves in it.
+    /// prove all leaves in it. A tile that lacks hashes may give the root over others in their place, so that each leaf
+    /// needs its own proof.
     pub(crate) fn verify_leaves(&self, leaves: &[(LeafIndex, LeafHash)]) -> Result<(), QueryError> {
         for run in tiles_of(leaves) {
             for (index, leaf) in run {
@@ -206,7 +214,8 @@ impl CheckedTree {
                     return Err(place.corrupt(Difference::NotInTree { leaf: *leaf, in_tree }));
                 }
             }
-            if let Some((index, leaf)) = run.first() {
+            let proven = if self.has_all_hashes_around(run) { 1 } else { run.len() };
+            for (index, leaf) in run.iter().take(proven) {
                 self.prove_leaf(&self.log.head, *index, leaf)?;
             }
         }
@@ -216,7 +225,7 @@ impl CheckedTree {
     /// The consistency proof between two heads, which [`Self::head_at`] gave, verified.
     pub(crate) fn prove_growth(&self, first: &TreeHead, second: &TreeHead) -> Result<Vec<Hash>, QueryError> {
         let plan = consistency_plan(first.size, second.size).map_err(plan_error(self.log.log))?;
-        let proof = plan.proof(&self.tiles).map_err(|error| self.log.corrupt(error))?;
+        let proof = plan.proof(&self.tiles).map_err(|error| self.no_hash(error, self.log.place()))?;
         verify_consistency(first, second, &proof).map_err(|error| self.log.corrupt(error))?;
         Ok(proof)
     }
@@ -240,8 +249,23 @@ impl CheckedTree {
         Ok(frontier)
     }
 
+    fn has_all_hashes_around(&self, run: &[(LeafIndex, LeafHash)]) -> bool {
+        let tile = run.first().and_then(|(index, _)| Tile::holding(leaf_position(*index), self.log.head.size).ok());
+        tile.is_some_and(|tile| self.tiles.hashes(tile).is_ok())
+    }
+
+    /// Why tiles give no hash: it is not known, or it should be there.
+    fn no_hash(&self, error: TileError, place: Place) -> QueryError {
+        match error {
+            TileError::Unknown { subtree, .. } if self.lacks_entries => {
+                QueryError::UnknownNode { ledger: self.log.ledger, subtree }
+            }
+            error => place.corrupt(error),
+        }
+    }
+
     fn hash_at(&self, position: Position) -> Result<Hash, QueryError> {
-        self.tiles.hash_at(position).map_err(|error| self.log.corrupt(error))
+        self.tiles.hash_at(position).map_err(|error| self.no_hash(error, self.log.place()))
     }
 }
 

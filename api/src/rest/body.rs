@@ -128,6 +128,8 @@ pub(crate) struct Ledger {
     #[schema(required)]
     checked: Option<Checked>,
     behind: Behind,
+    /// How many entries of the checked log the index lacks, for they were appended by the hashes of their subtrees.
+    missing_leaves: U64,
 }
 
 impl From<query::CheckedLedger> for Ledger {
@@ -136,6 +138,7 @@ impl From<query::CheckedLedger> for Ledger {
         let query::CheckedLedger { row, frontier } = ledger;
         Self {
             ledger: row.ledger.into(),
+            missing_leaves: U64(row.missing),
             status: if row.halt.is_some() { LedgerStatus::Halted } else { LedgerStatus::Following },
             halt: row.halt.map(|halt| Halt { since: Time(halt.since), reason: halt.reason }),
             applied: Applied { size: row.applied_size.into(), event_seq: row.applied_event_seq.into() },
@@ -223,13 +226,65 @@ impl From<query::Entry> for Entry {
     }
 }
 
+/// A subtree that was appended by its hash and whose entries the index lacks.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MissingSubtree {
+    /// Its first leaf.
+    first_index: U64,
+    /// How many leaves it has.
+    count: U64,
+    /// Its root, to which the entries must lead.
+    root: Hash,
+    /// The event that appended it.
+    event_seq: U64,
+}
+
+impl From<counterfoil_store::MissingSubtree> for MissingSubtree {
+    fn from(subtree: counterfoil_store::MissingSubtree) -> Self {
+        Self {
+            first_index: U64(subtree.first_index()),
+            count: U64(subtree.leaves()),
+            root: subtree.root.into(),
+            event_seq: subtree.event_seq.into(),
+        }
+    }
+}
+
+/// The entries that the index lacks.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Missing {
+    /// The checked head, where they end.
+    head: Head,
+    /// How many in all.
+    leaves: U64,
+    /// A page of the subtrees that they make, in the order of the log.
+    subtrees: Vec<MissingSubtree>,
+    /// For `first`; null when there are no more.
+    #[schema(required)]
+    next: Option<U64>,
+}
+
+impl From<query::Missing> for Missing {
+    fn from(missing: query::Missing) -> Self {
+        Self {
+            head: missing.head.entries.into(),
+            leaves: U64(missing.leaves),
+            subtrees: missing.subtrees.into_iter().map(MissingSubtree::from).collect(),
+            next: missing.next.map(U64),
+        }
+    }
+}
+
 /// A page of entries.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EntryPage {
     /// The checked head, where pages end.
     head: Head,
     event_head: Head,
+    /// In order, without a gap but for those in `missing`.
     entries: Vec<Entry>,
+    /// Subtrees in or around the page whose entries the index lacks: they are left out.
+    missing: Vec<MissingSubtree>,
     /// For `first`; null at the checked size.
     #[schema(required)]
     next: Option<U64>,
@@ -241,6 +296,7 @@ impl From<query::Page<query::Entry>> for EntryPage {
             head: page.head.entries.into(),
             event_head: page.head.events.into(),
             entries: page.items.into_iter().map(Entry::from).collect(),
+            missing: page.missing.into_iter().map(MissingSubtree::from).collect(),
             next: page.next.map(U64),
         }
     }

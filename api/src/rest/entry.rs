@@ -20,7 +20,7 @@ use crate::value::{Key, U64};
     responses(
         (status = 200, body = ProvenEntry),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+            entry_missing, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
             content_type = "application/problem+json"),
     ),

@@ -32,7 +32,8 @@ pub(crate) struct Which {
     responses(
         (status = 200, body = Inclusion),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            size_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+            entry_missing, proof_unavailable, size_out_of_range, not_checked_yet", body = ProblemBody,
+            content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
             content_type = "application/problem+json"),
     ),

@@ -10,6 +10,7 @@ mod health;
 mod inclusion;
 mod ledger;
 mod ledgers;
+mod missing;
 mod openapi;
 mod parameters;
 mod receipt;
@@ -31,6 +32,7 @@ pub(crate) fn router(pool: PgPool) -> Router {
         .route("/v1/ledgers/{ledger}/entries", get(entries::entries))
         .route("/v1/ledgers/{ledger}/entries/{index}", get(entry::entry))
         .route("/v1/ledgers/{ledger}/entries/{index}/receipt", get(receipt::receipt))
+        .route("/v1/ledgers/{ledger}/missing", get(missing::missing))
         .route("/v1/ledgers/{ledger}/events", get(events::events))
         .route("/v1/ledgers/{ledger}/inclusion", get(inclusion::inclusion))
         .route("/v1/ledgers/{ledger}/consistency", get(consistency::consistency))

@@ -4,7 +4,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::{consistency, entries, entry, events, health, inclusion, ledger, ledgers, receipt, status};
+use super::{consistency, entries, entry, events, health, inclusion, ledger, ledgers, missing, receipt, status};
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
 ///
@@ -23,6 +23,7 @@ use super::{consistency, entries, entry, events, health, inclusion, ledger, ledg
         entries::entries,
         entry::entry,
         receipt::receipt,
+        missing::missing,
         events::events,
         inclusion::inclusion,
         consistency::consistency,

@@ -29,7 +29,7 @@ fn camel(value: &Value) -> Value {
 }
 
 const LEDGER: &str = "ledger status halt { since reason } applied { size eventSeq }
-    checked { head { size root } eventHead { size root } slot frontier } behind { entries events }";
+    checked { head { size root } eventHead { size root } slot frontier } behind { entries events } missingLeaves";
 
 fn ledger(address: impl std::fmt::Display, fields: &str) -> String {
     format!("{{ ledger(address: \"{address}\") {{ {fields} }} }}")

@@ -1,9 +1,10 @@
 //! True histories: events as the program would emit them, accepted by `counterfoil-core`, and what tests compare with.
 
+use counterfoil_core::limits::MAX_SUBTREE_LEVEL;
 use counterfoil_core::{CheckedHead, Event, EventBody, EventHeader, LedgerAccount, LedgerId, LedgerState};
 use counterfoil_core::{VerifiedAppend, Wallet};
 use counterfoil_store::{CommittedIn, PgPool, add_ledger, commit, mark_checked};
-use merkle_log::{Frontier, LeafIndex};
+use merkle_log::{Frontier, Hash, LeafIndex, Position, TreeSize, hash_leaf, subtrees};
 
 pub const CREATOR: Wallet = Wallet([0xc0; 32]);
 pub const WRITER: Wallet = Wallet([0xa1; 32]);
@@ -49,6 +50,21 @@ impl History {
         let first = self.payloads.len();
         let entries = (first..first + count).map(payload).collect();
         self.emit(WRITER, EventBody::EntriesAppended { entries });
+    }
+
+    /// Appends entries by the hashes of their subtrees.
+    pub fn append_subtrees(&mut self, count: usize) {
+        let first = self.payloads.len();
+        self.payloads.extend((first..first + count).map(payload));
+        let size = |leaves: usize| TreeSize::new(leaves as u64).unwrap();
+        let root = |Position { level, offset }| {
+            let mut subtree = Frontier::new();
+            let leaves = (offset << level) as usize..((offset + 1) << level) as usize;
+            self.payloads[leaves].iter().for_each(|entry| subtree.append_leaf(&hash_leaf(entry)).unwrap());
+            Hash(subtree.root().0)
+        };
+        let hashes = subtrees(size(first), size(first + count), MAX_SUBTREE_LEVEL).map(root).collect();
+        self.emit(WRITER, EventBody::SubtreesAppended { hashes });
     }
 
     /// Writes what was not written yet.
@@ -105,8 +121,14 @@ impl History {
         let mut count = 0;
         if let EventBody::EntriesAppended { entries } = &body {
             for entry in entries {
-                self.entry_frontier.append_leaf(&merkle_log::hash_leaf(entry)).unwrap();
+                self.entry_frontier.append_leaf(&hash_leaf(entry)).unwrap();
                 self.payloads.push(entry.clone());
+                count += 1;
+            }
+        }
+        if let EventBody::SubtreesAppended { .. } = &body {
+            for entry in &self.payloads[first_index.get() as usize..] {
+                self.entry_frontier.append_leaf(&hash_leaf(entry)).unwrap();
                 count += 1;
             }
         }

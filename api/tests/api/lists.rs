@@ -43,7 +43,8 @@ pub fn entry(history: &History, index: u64) -> Value {
         let first = event.header.first_index.get();
         (first..first + event.header.count).contains(&index)
     };
-    let header = &history.events.iter().find(covers).unwrap().1.header;
+    let event = &history.events.iter().find(covers).unwrap().1;
+    let header = &event.header;
     let seq = header.event_seq.get();
     json!({
         "index": index.to_string(),
@@ -51,7 +52,7 @@ pub fn entry(history: &History, index: u64) -> Value {
         "leaf_hash": leaf_hash(payload),
         "event": {
             "seq": seq.to_string(),
-            "kind": "EntriesAppended",
+            "kind": event.body.name(),
             "slot": (FIRST_SLOT + seq).to_string(),
             "time": time(seq),
             "signer": header.signer.to_string(),
@@ -98,6 +99,7 @@ async fn ledger_tells_heads_frontier_and_how_far_behind() {
             "frontier": frontier,
         },
         "behind": { "entries": "3", "events": "2" },
+        "missing_leaves": "0",
     });
     assert_eq!(index.ok(&format!("/v1/ledgers/{BIG}")).await, expected);
 }
@@ -123,6 +125,7 @@ async fn ledgers_that_are_halted_empty_unchecked_and_new_say_so() {
             "applied": { "size": applied, "event_seq": events },
             "checked": null,
             "behind": { "entries": applied, "events": events },
+            "missing_leaves": "0",
         });
         assert_eq!(index.ok(&format!("/v1/ledgers/{ledger}")).await, expected);
     }
@@ -165,12 +168,13 @@ async fn entries_of_all_pages_are_the_history_up_to_the_checked_size() {
             "head": head,
             "event_head": event_head,
             "entries": (first..end).map(|index| entry(history, index)).collect::<Vec<_>>(),
+            "missing": [],
             "next": (end < BIG_SIZE).then(|| end.to_string()),
         });
         assert_eq!(page, expected, "{query}");
     }
     let end = index.ok(&format!("/v1/ledgers/{BIG}/entries?first={BIG_SIZE}")).await;
-    assert_eq!(end, json!({ "head": head, "event_head": event_head, "entries": [], "next": null }));
+    assert_eq!(end, json!({ "head": head, "event_head": event_head, "entries": [], "missing": [], "next": null }));
     let (_, event_head) = heads(&History::create(EMPTY), 0, 1);
     let none = index.ok(&format!("/v1/ledgers/{EMPTY}/entries")).await;
     assert_eq!((&none["entries"], &none["event_head"]), (&json!([]), &event_head));

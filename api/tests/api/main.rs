@@ -7,6 +7,7 @@ mod graphql;
 mod history;
 mod index;
 mod lists;
+mod missing;
 mod oracle;
 mod problems;
 mod process;

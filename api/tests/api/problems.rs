@@ -13,6 +13,7 @@ async fn every_route_of_a_ledger_refuses_malformed_unknown_and_unchecked_ones() 
     let index = Index::open().await;
     let routes = [
         "/entries",
+        "/missing",
         "/entries/0",
         "/entries/0/receipt",
         "/events",
@@ -47,6 +48,7 @@ async fn what_lies_above_the_checked_watermark_is_refused_although_it_is_stored(
         format!("/v1/ledgers/{BIG}/entries/{}", u64::MAX),
         format!("/v1/ledgers/{BIG}/entries/{BIG_SIZE}/receipt"),
         format!("/v1/ledgers/{BIG}/entries?first={}", BIG_SIZE + 1),
+        format!("/v1/ledgers/{BIG}/missing?first={}", BIG_SIZE + 1),
         format!("/v1/ledgers/{BIG}/events?first={}", BIG_EVENTS + 1),
         format!("/v1/ledgers/{BIG}/inclusion?log=entries&index={BIG_SIZE}"),
         format!("/v1/ledgers/{BIG}/inclusion?log=events&index={BIG_EVENTS}"),

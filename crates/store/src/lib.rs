@@ -31,7 +31,7 @@ pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};
 pub use retract::drop_unchecked;
 pub use schema::{Snapshot, begin, connect, is_only_indexer, migrate, snapshot};
 pub use state::load_state;
-pub use subtree::{MissingSubtree, load_missing, load_missing_at};
+pub use subtree::{MissingSubtree, load_missing, load_missing_at, load_page_end};
 pub use tiles::{Log, TileSet, load_tile_sets, load_tiles};
 
 pub use sqlx::pool::PoolConnection;

@@ -1,5 +1,7 @@
 //! Table `subtree`: leaves that were appended by the hashes of their subtrees, and which of their entries are missing.
 
+use std::ops::Range;
+
 use counterfoil_core::{LedgerId, VerifiedAppend};
 use merkle_log::{Hash, LeafIndex, Position};
 use sqlx::PgConnection;
@@ -129,6 +131,34 @@ async fn load_first_index_at_or_before(
     .fetch_optional(connection)
     .await?;
     first.map(|first| from_bigint("subtree", ledger.ledger, first)).transpose()
+}
+
+/// The index at which a page of at most `limit` entries ends that begins with `range`: after its last entry, or at the
+/// end of the range when there are fewer.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_page_end(
+    connection: &mut PgConnection,
+    ledger: &LedgerRow,
+    range: Range<u64>,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let page = sqlx::query!(
+        r#"select count(*) as "entries!", max(index) as last from (
+               select index from entry where ledger = $1 and index >= $2 and index < $3 order by index limit $4
+           ) as page"#,
+        ledger.key,
+        to_bigint("index", range.start)?,
+        to_bigint("index", range.end)?,
+        i64::from(limit),
+    )
+    .fetch_one(connection)
+    .await?;
+    match page.last.filter(|_| page.entries == i64::from(limit)) {
+        Some(last) => Ok(leaf_index("entry", ledger.ledger, last)?.smallest_size().get()),
+        None => Ok(range.end),
+    }
 }
 
 /// Writes a batch's subtrees: those appended by their hashes, and tiles that became as wide and lack hashes.

@@ -1,0 +1,45 @@
+//! GET /v1/ledgers/{ledger}/missing.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::body::Missing;
+use super::parameters::{LedgerPath, Parameters};
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+use crate::value::{Key, U64};
+
+/// Which subtrees.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// Only subtrees that begin at this leaf or after it; 0 when absent.
+    first: Option<U64>,
+    /// At most how many, 1 to 1,000; 100 when absent.
+    limit: Option<U64>,
+}
+
+/// The subtrees whose entries the index lacks: they were appended by their hashes, and nobody has filled them in.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/missing", tag = "Entries",
+    params(("ledger" = Key, Path, description = "The ledger's address."), Which),
+    responses(
+        (status = 200, body = Missing),
+        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
+            index_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn missing(
+    State(pool): State<PgPool>,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(which): Parameters<Which>,
+) -> Result<Json<Missing>, Problem> {
+    let (first, limit) = (which.first.map_or(0, |first| first.0), which.limit.map(|limit| limit.0));
+    Ok(Json(query::missing(&pool, ledger, first, limit).await?.into()))
+}
