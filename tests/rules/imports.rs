@@ -24,6 +24,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("counterfoil-cli", &["counterfoil-client", "counterfoil-core", "counterfoil-service", "merkle-log", "pgcluster"]),
     ("counterfoil-localnet", &["counterfoil-localnet-base", "counterfoil-service"]),
     ("counterfoil-localnet-base", &["counterfoil-service"]),
+    ("counterfoil-history", &["counterfoil-client", "counterfoil-core", "merkle-log"]),
     ("counterfoil-idl", &[]),
     ("counterfoil-tests", &[]),
 ];
