@@ -13,5 +13,6 @@ mod receipts;
 mod record;
 mod restart;
 mod stack;
+mod subtrees;
 mod tamper;
 mod writers;
