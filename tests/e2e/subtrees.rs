@@ -81,6 +81,13 @@ fn entries_appended_by_hash_are_filled_in_and_get_their_receipts() {
     }
     expect_refusal(&receipt(500).1, "500");
 
+    let audit = |said: &str| {
+        let output = stack.cli(&["--api", api, "audit", &ledger]);
+        expect_success(&output);
+        assert!(text(&output.stdout).contains(said), "{}", text(&output.stdout));
+    };
+    audit("5 entries and");
+
     // What is false is refused as a whole, what is true fills in.
     let file = stack.folder.path().join("subtrees.bundles");
     let path = file.to_str().unwrap();
@@ -103,6 +110,8 @@ fn entries_appended_by_hash_are_filled_in_and_get_their_receipts() {
         assert_eq!(shown["entry"]["index"], at.to_string());
         expect_success(&stack.cli(&["--api", api, "verify", path.to_str().unwrap()]));
     }
+
+    audit("1000 entries are not on the chain");
 
     // The indexer goes on from the state that it has in memory, through the tile that was filled in meanwhile.
     let more: Vec<String> = (size..size + 30).map(entry).collect();

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ async fn audit(options: &Options, arguments: &Arguments) -> anyhow::Result<()> {
     let api = options.api()?;
     let served = wait_for_index(&api, arguments.ledger, needed).await?;
     let bar = progress(entries, "entries");
-    let mut confirmed = recompute(&api, arguments.ledger, &readings, served, &bar).await?;
+    let (mut confirmed, by_hash) = recompute(&api, arguments.ledger, &readings, served, &bar).await?;
     bar.finish_and_clear();
     // A server further on than a quorum of them confirms the others' head, not its own.
     confirmed.sort_by_key(|head| Reverse(head.events.size));
@@ -63,7 +64,16 @@ async fn audit(options: &Options, arguments: &Arguments) -> anyhow::Result<()> {
         format!("{} of {} servers have what the API serves, {quorum} are needed", confirmed.len(), rpcs.len())
     })?;
     println!("AUDIT PASSED: ledger {}", arguments.ledger);
-    println!("  {} entries and {} events were downloaded and recomputed", head.entries.size, head.events.size);
+    // What was appended beyond the head is not among its entries.
+    let by_hash: u64 =
+        by_hash.iter().filter(|run| run.end <= head.entries.size.get()).map(|run| run.end - run.start).sum();
+    let entries = head.entries.size.get() - by_hash;
+    println!("  {entries} entries and {} events were downloaded and recomputed", head.events.size);
+    if by_hash > 0 {
+        println!(
+            "  {by_hash} entries are not on the chain: the hashes of their subtrees were recomputed from, not they"
+        );
+    }
     println!("  root {} is what {quorum} of {} servers have, finalized", head.entries.root, rpcs.len());
     Ok(())
 }
@@ -89,19 +99,19 @@ async fn wait_for_index(api: &Api, ledger: LedgerId, events: u64) -> anyhow::Res
 }
 
 /// Applies every event with its entries, as far as any server's account goes and the API serves; returns the heads at
-/// which servers' accounts were equal, one for each such server.
+/// which servers' accounts were equal, one for each such server, and the leaves that were appended by hash.
 async fn recompute(
     api: &Api,
     ledger: LedgerId,
     readings: &[Reading],
     served: u64,
     bar: &ProgressBar,
-) -> anyhow::Result<Vec<LedgerHead>> {
+) -> anyhow::Result<(Vec<LedgerHead>, Vec<Range<u64>>)> {
     let newest = readings.first().map_or(0, |reading| reading.at.account.events.size().get());
     let target = newest.min(served);
     let mut state = LedgerState::new(ledger);
-    let mut entries = Entries { api, ledger, next: 0, buffer: VecDeque::new() };
-    let mut confirmed = Vec::new();
+    let mut entries = Entries { api, ledger, buffer: VecDeque::new() };
+    let (mut confirmed, mut by_hash) = (Vec::new(), Vec::new());
     while state.event_seq().get() < target {
         let page = api.fetch_events(ledger, state.event_seq().get(), PAGE).await?.events;
         ensure!(!page.is_empty(), "the API does not serve event {} and what follows", state.event_seq());
@@ -110,10 +120,13 @@ async fn recompute(
                 break;
             }
             let mut event = Event::decode_leaf(&row.leaf).with_context(|| format!("event {}", row.seq))?;
-            let count = event.header.count;
+            let (first, count) = (event.header.first_index.get(), event.header.count);
+            if matches!(event.body, EventBody::SubtreesAppended { .. }) {
+                by_hash.push(first..event.header.size.get());
+            }
             if let EventBody::EntriesAppended { entries: carried } = &mut event.body {
                 ensure!(count <= MAX_APPEND_BYTES as u64, "event {} cannot have appended {count} entries", row.seq);
-                *carried = entries.take(count).await?;
+                *carried = entries.take(first, count).await?;
             }
             let (next, _) = state
                 .apply(event)
@@ -125,7 +138,7 @@ async fn recompute(
             }
         }
     }
-    Ok(confirmed)
+    Ok((confirmed, by_hash))
 }
 
 /// Compares with an account that stands here; one that differs fails the audit.
@@ -141,30 +154,30 @@ fn compare(state: &LedgerState, reading: &Reading) -> anyhow::Result<Option<Ledg
 struct Entries<'a> {
     api: &'a Api,
     ledger: LedgerId,
-    next: u64,
-    buffer: VecDeque<Vec<u8>>,
+    /// In order, with gaps where entries are missing that were appended by hash.
+    buffer: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl Entries<'_> {
-    async fn take(&mut self, count: u64) -> anyhow::Result<Vec<Vec<u8>>> {
+    /// Takes neighbouring entries; those before them are passed over.
+    async fn take(&mut self, first: u64, count: u64) -> anyhow::Result<Vec<Vec<u8>>> {
         let mut taken = Vec::new();
-        while (taken.len() as u64) < count {
+        for index in first..first.saturating_add(count) {
+            while self.buffer.pop_front_if(|(buffered, _)| *buffered < index).is_some() {}
             if self.buffer.is_empty() {
-                self.fetch().await?;
+                self.fetch(index).await?;
             }
-            taken.extend(self.buffer.pop_front());
+            let (found, payload) = self.buffer.pop_front().context("a page that is fetched holds an entry")?;
+            ensure!(found == index, "the API serves entry {found} where entry {index} belongs");
+            taken.push(payload);
         }
         Ok(taken)
     }
 
-    async fn fetch(&mut self) -> anyhow::Result<()> {
-        let page = self.api.fetch_entries(self.ledger, self.next, PAGE).await?.entries;
-        ensure!(!page.is_empty(), "the API does not serve entry {} and what follows", self.next);
-        for entry in page {
-            ensure!(entry.index == self.next, "the API serves entry {} where entry {} belongs", entry.index, self.next);
-            self.buffer.push_back(entry.payload);
-            self.next += 1;
-        }
+    async fn fetch(&mut self, first: u64) -> anyhow::Result<()> {
+        let page = self.api.fetch_entries(self.ledger, first, PAGE).await?.entries;
+        ensure!(!page.is_empty(), "the API does not serve entry {first} and what follows");
+        self.buffer.extend(page.into_iter().map(|entry| (entry.index, entry.payload)));
         Ok(())
     }
 }
