@@ -61,10 +61,10 @@ alter table tile alter column hashes set storage external;
 
 do $$
 begin
-    for number in 0..15 loop
-        execute format('create table event_%s partition of event for values with (modulus 16, remainder %s)', number, number);
-        execute format('create table entry_%s partition of entry for values with (modulus 16, remainder %s)', number, number);
-        execute format('create table tile_%s partition of tile for values with (modulus 16, remainder %s)', number, number);
+    for number in 0..7 loop
+        execute format('create table event_%s partition of event for values with (modulus 8, remainder %s)', number, number);
+        execute format('create table entry_%s partition of entry for values with (modulus 8, remainder %s)', number, number);
+        execute format('create table tile_%s partition of tile for values with (modulus 8, remainder %s)', number, number);
     end loop;
 end
 $$;

@@ -28,6 +28,6 @@ mod tlog;
 pub use agreement::Agreement;
 pub use follow::{Delivery, FollowError, Follower, Kept, Progress};
 pub use pass::{Feeding, Indexer, Look, Selection};
-pub use run::{Config, clear_halt, open, run};
+pub use run::{Config, Geyser, clear_halt, open, run};
 pub use server::Server;
 pub use standing::Standing;

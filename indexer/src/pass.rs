@@ -89,6 +89,8 @@ pub struct Indexer<S> {
     pub finality: Finality,
     /// Whether there is a feed.
     pub feeding: Feeding,
+    /// How many ledgers are followed at once.
+    pub concurrency: usize,
     memory: BTreeMap<LedgerId, Memory>,
 }
 
@@ -127,6 +129,7 @@ impl<S: Source> Indexer<S> {
             database,
             finality: Finality::default(),
             feeding: Feeding::Nothing,
+            concurrency: CONCURRENT_LEDGERS,
             memory: BTreeMap::new(),
         }
     }
@@ -186,7 +189,7 @@ impl<S: Source> Indexer<S> {
                     .map(|(ledger, memory, readings)| async move {
                         (ledger, this.look_at(ledger, memory, readings, now).await)
                     })
-                    .buffer_unordered(CONCURRENT_LEDGERS)
+                    .buffer_unordered(self.concurrency)
                     .collect()
                     .await;
             self.memory.extend(done);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use counterfoil_client::{Commitment, Feed, Recording, Rpc, Source, block_feed, log_feed};
 use counterfoil_core::{LedgerId, ProgramId};
+use counterfoil_geyser::geyser_feed;
 use counterfoil_service::announce;
 use counterfoil_store::{Cluster, PgConnection, PgPool, StoreError, bind_cluster, connect, is_only_indexer, migrate};
 use futures_util::future::join_all;
@@ -45,8 +46,17 @@ const FEED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long connections may take to close at the end.
 const CLOSING_TIME: Duration = Duration::from_millis(1_500);
 
+/// A Yellowstone gRPC server.
+#[derive(Clone)]
+pub struct Geyser {
+    /// Its URL.
+    pub endpoint: String,
+    /// The token that it asks for.
+    pub token: Option<String>,
+}
+
 /// How the indexer is run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// The index. Holds a password: keep it out of logs.
     pub database_url: String,
@@ -56,6 +66,8 @@ pub struct Config {
     pub recording: Option<PathBuf>,
     /// A server's WebSocket URL: tells of new transactions, both confirmed and finalized. Not trusted.
     pub ws_url: Option<String>,
+    /// A Yellowstone gRPC server, which streams transactions, both confirmed and finalized. Not trusted.
+    pub geyser: Option<Geyser>,
     /// Follow by whole blocks of the first server from this slot on, or from where the index stands if that is later.
     pub blocks_from: Option<u64>,
     /// How many of the servers must report the same account, 1 to all.
@@ -96,6 +108,10 @@ impl Config {
     async fn open_feed(&self, indexer: &mut Indexer<Server>) -> anyhow::Result<Option<mpsc::Receiver<Fed>>> {
         let (feed, feeding): (Feed, Feeding) = match (&self.recording, self.rpcs().first()) {
             (Some(path), _) => (Recording::feed(path), Feeding::Finite(path.display().to_string())),
+            (None, _) if let Some(Geyser { endpoint, token }) = &self.geyser => {
+                let feed = geyser_feed(endpoint, token.as_deref(), self.program, Commitment::Finalized, None);
+                (feed, Feeding::Live("Yellowstone".to_owned()))
+            }
             (None, Some(rpc)) if self.blocks_from.is_some() => {
                 let name = format!("blocks of {}", rpc.name());
                 let rows = indexer.database.load_ledgers().await?;
@@ -119,6 +135,9 @@ impl Config {
 
     /// The feed of confirmed transactions, if there is one.
     fn open_confirmed_feed(&self) -> Option<Feed> {
+        if let Some(Geyser { endpoint, token }) = &self.geyser {
+            return Some(geyser_feed(endpoint, token.as_deref(), self.program, Commitment::Confirmed, None));
+        }
         let rpc = self.rpcs().first()?.clone();
         Some(log_feed(self.ws_url.as_ref()?, rpc, Commitment::Confirmed))
     }

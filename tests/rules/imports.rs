@@ -18,7 +18,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("pgcluster", &[]),
     (
         "counterfoil-indexer",
-        &["counterfoil-client", "counterfoil-core", "counterfoil-service", "counterfoil-store", "merkle-log"],
+        &[
+            "counterfoil-client",
+            "counterfoil-core",
+            "counterfoil-geyser",
+            "counterfoil-service",
+            "counterfoil-store",
+            "merkle-log",
+        ],
     ),
     ("counterfoil-api", &["counterfoil-core", "counterfoil-service", "counterfoil-store", "merkle-log"]),
     ("counterfoil-cli", &["counterfoil-client", "counterfoil-core", "counterfoil-service", "merkle-log", "pgcluster"]),

@@ -19,7 +19,14 @@ const INDEXER_LOCK: i64 = 0x6366_696e_6465_7872;
 pub async fn connect(url: &str, connections: u32, statement_timeout: Duration) -> Result<PgPool, StoreError> {
     let options: sqlx::postgres::PgConnectOptions = url.parse()?;
     let timeout_ms = statement_timeout.as_millis().to_string();
-    let options = options.application_name("counterfoil").options([("statement_timeout", timeout_ms.as_str())]);
+    // A client that is gone without a word holds its locks no longer than this.
+    let options = options.application_name("counterfoil").options([
+        ("statement_timeout", timeout_ms.as_str()),
+        ("idle_in_transaction_session_timeout", timeout_ms.as_str()),
+        ("tcp_keepalives_idle", "5"),
+        ("tcp_keepalives_interval", "2"),
+        ("tcp_keepalives_count", "3"),
+    ]);
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_TIMEOUT);
     Ok(pool.connect_with(options).await?)
 }

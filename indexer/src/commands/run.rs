@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use counterfoil_client::{idl, parse_rpc_url};
 use counterfoil_core::{LedgerId, ProgramId, Wallet};
-use counterfoil_indexer::{Config, Selection};
+use counterfoil_indexer::{Config, Geyser, Selection};
 use counterfoil_service::StopSignals;
 
 #[derive(Args)]
@@ -24,6 +24,12 @@ pub struct Arguments {
     /// A server's WebSocket URL, to hear of news sooner and to show what is confirmed before it is final.
     #[arg(long = "ws", env = "COUNTERFOIL_WS", hide_env_values = true)]
     ws_url: Option<String>,
+    /// A Yellowstone gRPC server's URL: streams transactions, sooner than a WebSocket.
+    #[arg(long = "geyser", env = "COUNTERFOIL_GEYSER", hide_env_values = true)]
+    geyser_url: Option<String>,
+    /// The token that the Yellowstone server asks for. Better given in the environment than here.
+    #[arg(long, env = "COUNTERFOIL_GEYSER_TOKEN", hide_env_values = true, requires = "geyser_url")]
+    geyser_token: Option<String>,
     /// Follow by whole blocks of the first server from this slot on, or from where the index stands if that is later:
     /// for a program with much traffic.
     #[arg(long, env = "COUNTERFOIL_BLOCKS_FROM", value_name = "SLOT")]
@@ -63,6 +69,7 @@ pub async fn run(database_url: String, arguments: Arguments) -> anyhow::Result<(
         rpc_urls: arguments.rpc_urls,
         recording: arguments.recording,
         ws_url: arguments.ws_url,
+        geyser: arguments.geyser_url.map(|endpoint| Geyser { endpoint, token: arguments.geyser_token }),
         blocks_from: arguments.blocks_from,
         quorum: arguments.quorum.unwrap_or(majority),
         program: arguments.program,

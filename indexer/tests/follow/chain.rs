@@ -16,6 +16,7 @@ const AUTHORITY: Wallet = Wallet([5; 32]);
 /// A ledger's true history: the transactions, and the account after each.
 #[derive(Clone)]
 pub struct Chain {
+    pub ledger: LedgerId,
     pub transactions: Vec<TransactionRecord>,
     accounts: Vec<LedgerAccount>,
     entries: Frontier,
@@ -25,8 +26,13 @@ pub struct Chain {
 impl Chain {
     /// A ledger that was just created.
     pub fn new() -> Self {
-        let mut chain =
-            Self { transactions: vec![], accounts: vec![], entries: Frontier::new(), events: Frontier::new() };
+        Self::of(LEDGER)
+    }
+
+    /// The ledger at an address.
+    pub fn of(ledger: LedgerId) -> Self {
+        let (entries, events) = (Frontier::new(), Frontier::new());
+        let mut chain = Self { ledger, transactions: vec![], accounts: vec![], entries, events };
         chain.push(EventBody::LedgerCreated { id: [1; 32], flags: 0 });
         chain
     }
@@ -34,6 +40,34 @@ impl Chain {
     pub fn append(&mut self, entries: &[&str]) {
         let entries = entries.iter().map(|entry| entry.as_bytes().to_vec()).collect();
         self.push(EventBody::EntriesAppended { entries });
+    }
+
+    /// An event without entries.
+    pub fn grant(&mut self) {
+        self.push(EventBody::WriterGranted { wallet: AUTHORITY, permissions: 1, expires_at: i64::MAX });
+    }
+
+    /// Whether the log ends where a subtree of four leaves can follow.
+    pub fn can_take_a_subtree(&self) -> bool {
+        self.entries.size().get().is_multiple_of(4)
+    }
+
+    /// The chain as it was after so many events.
+    pub fn until(&self, events: u64) -> Self {
+        let count = usize::try_from(events).unwrap();
+        let account = self.account_at(events);
+        Self {
+            ledger: self.ledger,
+            transactions: self.transactions[..count].to_vec(),
+            accounts: self.accounts[..count].to_vec(),
+            entries: *account.entries,
+            events: *account.events,
+        }
+    }
+
+    /// The slot of the newest event.
+    pub fn slot(&self) -> u64 {
+        self.transactions.last().unwrap().slot
     }
 
     /// Appends four leaves by the hash of their subtree, at a size that is a multiple of four.
@@ -56,7 +90,7 @@ impl Chain {
 
     /// The state by the events' own word, for comparing.
     pub fn state(&self) -> LedgerState {
-        self.transactions.iter().fold(LedgerState::new(LEDGER), |state, transaction| {
+        self.transactions.iter().fold(LedgerState::new(self.ledger), |state, transaction| {
             let events = counterfoil_client::decode(PROGRAM, transaction).unwrap();
             events.into_iter().fold(state, |state, event| state.apply(event).unwrap().0)
         })
@@ -74,7 +108,7 @@ impl Chain {
         // Two transactions a slot, so that their order within one matters.
         let slot = 100 + seq / 2;
         let header = EventHeader {
-            ledger: LEDGER,
+            ledger: self.ledger,
             event_seq: LeafIndex::new(seq).unwrap(),
             slot,
             unix_time: 1_700_000_000,
@@ -139,6 +173,10 @@ pub struct Script {
     pub ledgers: Option<Vec<LedgerId>>,
     /// How often it listed transactions, and how many it delivered.
     pub served: (usize, usize),
+    /// How often it was asked anything.
+    pub calls: usize,
+    /// The call that fails; or is never answered, if so.
+    pub fail_at: Option<(usize, bool)>,
 }
 
 /// A server that says what it is told to.
@@ -154,12 +192,29 @@ impl Server {
             account: Some(chain.account()),
             ledgers: Some(vec![LEDGER]),
             served: (0, 0),
+            calls: 0,
+            fail_at: None,
         };
         Self { name: name.to_owned(), script: Mutex::new(script) }
     }
 
     fn silence(&self, method: &'static str) -> ClientError {
         ClientError::Rpc { server: self.name.clone(), method, reason: "it is scripted not to answer".to_owned() }
+    }
+
+    /// Counts a call, and fails if it is its turn.
+    async fn called(&self, method: &'static str) -> Result<(), ClientError> {
+        let fault = {
+            let mut script = self.script.lock().unwrap();
+            script.calls += 1;
+            let call = script.calls - 1;
+            script.fail_at.take_if(|(at, _)| *at == call)
+        };
+        match fault {
+            None => Ok(()),
+            Some((_, false)) => Err(self.silence(method)),
+            Some((_, true)) => std::future::pending().await,
+        }
     }
 
     pub fn change(&self, change: impl FnOnce(&mut Script)) {
@@ -173,11 +228,13 @@ impl Source for Server {
     }
 
     async fn fetch_ledgers(&self, _: Option<Wallet>) -> Result<Vec<LedgerId>, ClientError> {
+        self.called("getProgramAccounts").await?;
         let ledgers = self.script.lock().unwrap().ledgers.clone();
         ledgers.ok_or_else(|| self.silence("getProgramAccounts"))
     }
 
     async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {
+        self.called("getMultipleAccounts").await?;
         let account = self.script.lock().unwrap().account.clone().ok_or_else(|| self.silence("getMultipleAccounts"))?;
         let report = |ledger: &LedgerId| match *ledger {
             LEDGER => Ok(AccountAt { slot: 1_000, account: account.clone() }),
@@ -187,6 +244,7 @@ impl Source for Server {
     }
 
     async fn list_transactions(&self, _: LedgerId, since: u64) -> Result<Listing, ClientError> {
+        self.called("getSignaturesForAddress").await?;
         let mut script = self.script.lock().unwrap();
         script.served.0 += 1;
         let listed = script.transactions.iter().filter(|transaction| transaction.slot >= since);
@@ -197,6 +255,7 @@ impl Source for Server {
     }
 
     async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+        self.called("getTransaction").await?;
         let mut script = self.script.lock().unwrap();
         script.served.1 += listed.len();
         let find = |listed: &ListedTransaction| {

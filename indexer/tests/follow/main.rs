@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
 
 mod chain;
+mod faults;
 mod process;
 mod rows;
 mod rules;
+mod simulation;
+mod wire;

@@ -53,6 +53,7 @@ impl Process {
             rpc_urls,
             recording: None,
             ws_url: None,
+            geyser: None,
             blocks_from: None,
             quorum,
             program: PROGRAM,

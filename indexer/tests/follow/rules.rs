@@ -37,6 +37,11 @@ pub async fn follow(pool: &PgPool, servers: &[Server], quorum: usize) -> Result<
     followed.map(|(kept, _)| kept.state)
 }
 
+/// Where the database server listens.
+pub fn port() -> u16 {
+    CLUSTER.get().unwrap().port()
+}
+
 pub fn database_url(pool: &PgPool) -> String {
     CLUSTER.get().unwrap().url(pool.connect_options().get_database().unwrap())
 }
