@@ -33,8 +33,10 @@ test-agave: build ## The node's tests and the end-to-end tests on Agave's valida
 anchor-test: setup ## The Anchor CLI builds the program and its IDL and runs the end-to-end tests on Agave's validator.
 	tools/anchor/test
 
-soak: build ## 10,000 random sequences of instructions against the model; minutes. CASES= and SEED= change it.
+soak: build ## Hours: random sequences of instructions, simulated histories, real kills. CASES=, SEEDS=, KILLS= change it.
 	CASES=$(or $(CASES),10000) cargo test --locked --workspace --test program sequences -- --nocapture
+	SEEDS=$(or $(SEEDS),100000) cargo test --locked --workspace --test follow simulation -- --nocapture
+	KILLS=$(or $(KILLS),200) CRASHES=20 RECORDS=200000 cargo test --locked --workspace --test kills -- --nocapture
 
 fuzz: setup ## Fuzzes each target for SECONDS=60.
 	tools/fuzz $(or $(SECONDS),60)

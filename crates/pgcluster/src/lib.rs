@@ -98,6 +98,37 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`].
     pub fn start(folder: &Path, durability: Durability) -> Result<Self, ClusterError> {
+        let port = free_port().map_err(at("finding a free port for", folder))?;
+        Self::start_on(folder, durability, port)
+    }
+
+    /// Ends all of the server's processes as a crash of the machine would, and starts it anew on the same port.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub fn crash(mut self, folder: &Path, durability: Durability) -> Result<Self, ClusterError> {
+        let data = folder.join("data");
+        let pid_file = data.join("postmaster.pid");
+        let pids = fs::read_to_string(&pid_file).map_err(at("reading", &pid_file))?;
+        let server = pids.lines().next().unwrap_or_default().trim();
+        let children = Command::new("pgrep").args(["-P", server]).output().map_err(at("running pgrep for", &data))?;
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        // The server first: it would start anew by itself when it sees a child die.
+        let all = std::iter::once(server).chain(children.split_whitespace());
+        Command::new("kill").arg("-KILL").args(all).status().map_err(at("killing the server of", &data))?;
+        self.server.wait().map_err(at("waiting for the server of", &data))?;
+        let port = self.port;
+        let started = Instant::now();
+        loop {
+            // Until the last of its processes is gone, the memory that they shared keeps a new server out.
+            match Self::start_on(folder, durability, port) {
+                Err(ClusterError::NotReady { .. }) if started.elapsed() < START_TIMEOUT => thread::sleep(POLL_INTERVAL),
+                result => return result,
+            }
+        }
+    }
+
+    fn start_on(folder: &Path, durability: Durability, port: u16) -> Result<Self, ClusterError> {
         let binaries = Binaries::find().ok_or(ClusterError::NotInstalled)?;
         let owner = Owner::for_this_process().ok_or(ClusterError::NoUnprivilegedUser)?;
         fs::create_dir_all(folder).map_err(at("making", folder))?;
@@ -108,7 +139,6 @@ impl Cluster {
             initialise(&binaries, &owner, folder, &data)?;
         }
         stop_leftover(&binaries, &owner, &data);
-        let port = free_port().map_err(at("finding a free port for", folder))?;
         let server = spawn(&binaries, &owner, folder, &data, port, durability)?;
         let mut cluster = Self { server, port, password, createdb: binaries.createdb.clone() };
         cluster.wait_until_ready(&binaries, folder)?;
