@@ -194,7 +194,7 @@ impl<S: Source> Indexer<S> {
                     .await;
             self.memory.extend(done);
         }
-        self.tidy(now);
+        self.tidy(now, look);
         self.health.passed(problem);
         Ok(())
     }
@@ -428,8 +428,11 @@ impl<S: Source> Indexer<S> {
     }
 
     /// Keeps the memory bounded, and tells how far behind the ledgers are.
-    fn tidy(&mut self, now: Instant) {
-        self.memory.retain(|_, memory| memory.is_followed || !memory.delivery.inbox.is_empty());
+    fn tidy(&mut self, now: Instant, look: Look) {
+        // What is not followed after a look is no ledger, or is not chosen.
+        if look == Look::All {
+            self.memory.retain(|_, memory| memory.is_followed);
+        }
         let mut resting = self.memory.values_mut().filter(|memory| memory.rest.is_some() && memory.kept.is_some());
         let surplus = resting.by_ref().count().saturating_sub(STATES_KEPT);
         let resting = self.memory.values_mut().filter(|memory| memory.rest.is_some() && memory.kept.is_some());

@@ -17,6 +17,8 @@ const AUTHORITY: Wallet = Wallet([5; 32]);
 #[derive(Clone)]
 pub struct Chain {
     pub ledger: LedgerId,
+    /// How many slots later than usual events come.
+    pub delay: u64,
     pub transactions: Vec<TransactionRecord>,
     accounts: Vec<LedgerAccount>,
     entries: Frontier,
@@ -32,7 +34,7 @@ impl Chain {
     /// The ledger at an address.
     pub fn of(ledger: LedgerId) -> Self {
         let (entries, events) = (Frontier::new(), Frontier::new());
-        let mut chain = Self { ledger, transactions: vec![], accounts: vec![], entries, events };
+        let mut chain = Self { ledger, delay: 0, transactions: vec![], accounts: vec![], entries, events };
         chain.push(EventBody::LedgerCreated { id: [1; 32], flags: 0 });
         chain
     }
@@ -58,6 +60,7 @@ impl Chain {
         let account = self.account_at(events);
         Self {
             ledger: self.ledger,
+            delay: self.delay,
             transactions: self.transactions[..count].to_vec(),
             accounts: self.accounts[..count].to_vec(),
             entries: *account.entries,
@@ -106,7 +109,7 @@ impl Chain {
         }
         let seq = self.event_count();
         // Two transactions a slot, so that their order within one matters.
-        let slot = 100 + seq / 2;
+        let slot = 100 + self.delay + seq / 2;
         let header = EventHeader {
             ledger: self.ledger,
             event_seq: LeafIndex::new(seq).unwrap(),
@@ -173,6 +176,8 @@ pub struct Script {
     pub ledgers: Option<Vec<LedgerId>>,
     /// How often it listed transactions, and how many it delivered.
     pub served: (usize, usize),
+    /// The authorities whose ledgers it was asked for.
+    pub asked_for: Vec<Option<Wallet>>,
     /// How often it was asked anything.
     pub calls: usize,
     /// The call that fails; or is never answered, if so.
@@ -192,6 +197,7 @@ impl Server {
             account: Some(chain.account()),
             ledgers: Some(vec![LEDGER]),
             served: (0, 0),
+            asked_for: vec![],
             calls: 0,
             fail_at: None,
         };
@@ -227,8 +233,9 @@ impl Source for Server {
         &self.name
     }
 
-    async fn fetch_ledgers(&self, _: Option<Wallet>) -> Result<Vec<LedgerId>, ClientError> {
+    async fn fetch_ledgers(&self, authority: Option<Wallet>) -> Result<Vec<LedgerId>, ClientError> {
         self.called("getProgramAccounts").await?;
+        self.change(|script| script.asked_for.push(authority));
         let ledgers = self.script.lock().unwrap().ledgers.clone();
         ledgers.ok_or_else(|| self.silence("getProgramAccounts"))
     }

@@ -3,6 +3,8 @@
 
 mod chain;
 mod faults;
+mod feeds;
+mod lane;
 mod process;
 mod rows;
 mod rules;
