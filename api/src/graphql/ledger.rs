@@ -9,6 +9,7 @@ use super::event::{Event, one_event};
 use super::head::Head;
 use super::missing::{EntryPageFields, Missing};
 use super::page::{Arguments, LeafConnection, complexity, connection, count};
+use super::pending::PendingEvent;
 use super::refuse;
 use crate::query::{self, CheckedLedger, Window};
 use crate::value::{Hash, Key, Time, U64, hashes};
@@ -144,6 +145,15 @@ impl Ledger {
         let (limit, from) = (first.map(count).transpose()?, from.map_or(0, |from| from.0));
         let found = query::missing(context.data::<PgPool>()?, self.address(), from, limit).await;
         Ok(found.map_err(refuse)?.into())
+    }
+
+    /// What the cluster has confirmed and not finalized, at most 1,000; 100 when nothing is said. A fork can still take
+    /// it back: nothing here is proven.
+    #[graphql(complexity = "complexity(first, None, child_complexity)")]
+    async fn pending(&self, context: &Context<'_>, first: Option<i32>) -> Result<Vec<PendingEvent>> {
+        let limit = first.map(count).transpose()?;
+        let found = query::pending(context.data::<PgPool>()?, self.address(), limit).await;
+        Ok(found.map_err(refuse)?.into_iter().map(PendingEvent::from).collect())
     }
 
     /// Its entries up to the checked size, at most 1,000 a page; 100 when nothing is said. Those that the index lacks are

@@ -10,6 +10,7 @@ mod http;
 mod ledger;
 mod missing;
 mod page;
+mod pending;
 mod proofs;
 mod root;
 

@@ -1,5 +1,6 @@
 //! The JSON bodies, and what they are made from.
 
+use counterfoil_core::EventBody;
 use counterfoil_store::{Cluster, Log};
 use merkle_log::TreeHead;
 use serde::{Deserialize, Serialize};
@@ -271,6 +272,62 @@ impl From<query::Missing> for Missing {
             leaves: U64(missing.leaves),
             subtrees: missing.subtrees.into_iter().map(MissingSubtree::from).collect(),
             next: missing.next.map(U64),
+        }
+    }
+}
+
+/// An event that the cluster has confirmed and not finalized.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PendingEvent {
+    /// The number that it will have in the ledger's event log.
+    seq: U64,
+    #[schema(example = "EntriesAppended")]
+    kind: &'static str,
+    slot: U64,
+    /// The chain's clock in that slot.
+    time: Time,
+    /// The wallet whose signature allowed it.
+    signer: Key,
+    /// The first entry that it appends.
+    first_index: U64,
+    /// How many it appends.
+    count: U64,
+    /// The entries of an append, in order.
+    entries: Vec<Bytes>,
+    /// The transaction.
+    transaction: Signature,
+}
+
+/// What follows what is final. A fork can still take it back: nothing here is proven.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Pending {
+    /// In order.
+    events: Vec<PendingEvent>,
+}
+
+impl From<Vec<query::PendingEvent>> for Pending {
+    fn from(events: Vec<query::PendingEvent>) -> Self {
+        Self { events: events.into_iter().map(PendingEvent::from).collect() }
+    }
+}
+
+impl From<query::PendingEvent> for PendingEvent {
+    fn from(pending: query::PendingEvent) -> Self {
+        let (header, kind) = (pending.event.header, pending.event.body.name());
+        let entries = match pending.event.body {
+            EventBody::EntriesAppended { entries } => entries.into_iter().map(Bytes).collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            seq: header.event_seq.into(),
+            kind,
+            slot: U64(header.slot),
+            time: pending.time.into(),
+            signer: header.signer.into(),
+            first_index: header.first_index.into(),
+            count: U64(header.count),
+            entries,
+            transaction: pending.signature.into(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod ledgers;
 mod missing;
 mod openapi;
 mod parameters;
+mod pending;
 mod receipt;
 mod status;
 
@@ -33,6 +34,7 @@ pub(crate) fn router(pool: PgPool) -> Router {
         .route("/v1/ledgers/{ledger}/entries/{index}", get(entry::entry))
         .route("/v1/ledgers/{ledger}/entries/{index}/receipt", get(receipt::receipt))
         .route("/v1/ledgers/{ledger}/missing", get(missing::missing))
+        .route("/v1/ledgers/{ledger}/pending", get(pending::pending))
         .route("/v1/ledgers/{ledger}/events", get(events::events))
         .route("/v1/ledgers/{ledger}/inclusion", get(inclusion::inclusion))
         .route("/v1/ledgers/{ledger}/consistency", get(consistency::consistency))

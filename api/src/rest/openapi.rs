@@ -4,7 +4,9 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::{consistency, entries, entry, events, health, inclusion, ledger, ledgers, missing, receipt, status};
+use super::{
+    consistency, entries, entry, events, health, inclusion, ledger, ledgers, missing, pending, receipt, status,
+};
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
 ///
@@ -24,6 +26,7 @@ use super::{consistency, entries, entry, events, health, inclusion, ledger, ledg
         entry::entry,
         receipt::receipt,
         missing::missing,
+        pending::pending,
         events::events,
         inclusion::inclusion,
         consistency::consistency,

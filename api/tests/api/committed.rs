@@ -31,7 +31,7 @@ async fn every_described_route_answers_with_the_described_fields() {
     let description = index.ok("/v1/openapi.json").await;
     assert_eq!(description["openapi"], "3.1.0");
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 12);
+    assert_eq!(paths.len(), 13);
     for (path, operations) in paths {
         let mut real = path.replace("{ledger}", &BIG.to_string()).replace("{index}", "5");
         match path.rsplit('/').next() {

@@ -3,7 +3,7 @@
 use counterfoil_core::limits::MAX_SUBTREE_LEVEL;
 use counterfoil_core::{CheckedHead, Event, EventBody, EventHeader, LedgerAccount, LedgerId, LedgerState};
 use counterfoil_core::{VerifiedAppend, Wallet};
-use counterfoil_store::{CommittedIn, PgPool, add_ledger, commit, mark_checked};
+use counterfoil_store::{CommittedIn, Pending, PgPool, add_ledger, commit, mark_checked};
 use merkle_log::{Frontier, Hash, LeafIndex, Position, TreeSize, hash_leaf, subtrees};
 
 pub const CREATOR: Wallet = Wallet([0xc0; 32]);
@@ -65,6 +65,18 @@ impl History {
         };
         let hashes = subtrees(size(first), size(first + count), MAX_SUBTREE_LEVEL).map(root).collect();
         self.emit(WRITER, EventBody::SubtreesAppended { hashes });
+    }
+
+    /// What was not written yet, as the cluster confirms it.
+    pub fn pending(&self) -> Vec<Pending> {
+        let pending = |(within, append): &(CommittedIn, VerifiedAppend)| {
+            let mut event = append.event().clone();
+            if let EventBody::EntriesAppended { entries } = &mut event.body {
+                *entries = append.entries().iter().map(|entry| entry.bytes.clone()).collect();
+            }
+            Pending { within: *within, event }
+        };
+        self.uncommitted.iter().map(pending).collect()
     }
 
     /// Writes what was not written yet.

@@ -9,6 +9,7 @@ mod index;
 mod lists;
 mod missing;
 mod oracle;
+mod pending;
 mod problems;
 mod process;
 mod proofs;

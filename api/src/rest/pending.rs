@@ -1,0 +1,42 @@
+//! GET /v1/ledgers/{ledger}/pending.
+
+use axum::Json;
+use axum::extract::State;
+use counterfoil_store::PgPool;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::body::Pending;
+use super::parameters::{LedgerPath, Parameters};
+use crate::problem::{Problem, ProblemBody};
+use crate::query;
+use crate::value::{Key, U64};
+
+/// How many.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HowMany {
+    /// At most how many, 1 to 1,000; 100 when absent.
+    limit: Option<U64>,
+}
+
+/// What the cluster has confirmed and not finalized. A fork can still take it back: nothing here is proven.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/pending", tag = "Events",
+    params(("ledger" = Key, Path, description = "The ledger's address."), HowMany),
+    responses(
+        (status = 200, body = Pending),
+        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn pending(
+    State(pool): State<PgPool>,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(how_many): Parameters<HowMany>,
+) -> Result<Json<Pending>, Problem> {
+    Ok(Json(query::pending(&pool, ledger, how_many.limit.map(|limit| limit.0)).await?.into()))
+}
