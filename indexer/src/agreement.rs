@@ -70,6 +70,12 @@ impl Agreement {
         self.quorum.checked_sub(1).and_then(|index| slots.get(index).copied()).unwrap_or(0)
     }
 
+    /// The slot of the newest append that an account tells of.
+    #[must_use]
+    pub fn slot_of_last_append(&self) -> u64 {
+        self.readings.iter().map(|reading| reading.at.account.appended_slot).max().unwrap_or(0)
+    }
+
     /// The number of events that the account furthest ahead has.
     #[must_use]
     pub fn newest_event_seq(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! Bringing one ledger up to date, once.
 
-use counterfoil_client::{AccountAt, ClientError, ListedTransaction, Listing, Source};
+use counterfoil_client::{AccountAt, ClientError, ListedTransaction, Listing, Source, TransactionRecord};
 use counterfoil_core::{ApplyError, HeadMismatch, LedgerId, LedgerState, ProgramId};
 use counterfoil_store::StoreError;
 use futures_util::future::join_all;
@@ -21,6 +21,8 @@ const EVENTS_PER_PASS: usize = 65_536;
 /// How many events may wait for one that comes before them. Servers list by slot, and a slot holds far fewer of one
 /// ledger; so an event that is missing is found missing before the rest of the history fills the memory.
 const MOST_WAITING: usize = 2_048;
+/// Over how many slots an event that is not listed is looked for in blocks: some three minutes.
+const MOST_SLOTS_SEARCHED: u64 = 432;
 
 /// Why a ledger could not be brought up to date, by what must be done.
 #[derive(Debug, thiserror::Error)]
@@ -176,13 +178,25 @@ pub struct Follower<'a, S> {
     pub database: &'a Database,
 }
 
+/// Whether the feed may still deliver what is next, so that no server need be asked for it yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Awaited {
+    /// It will not.
+    #[default]
+    Not,
+    /// It may.
+    InAnyOrder,
+    /// It may unless something later is there already.
+    InOrder,
+}
+
 /// What a feed has delivered for a ledger, and whether more of it can be expected.
 #[derive(Debug, Default)]
 pub struct Delivery {
     /// The events that wait for their turn.
     pub inbox: Inbox,
-    /// Whether the feed may still deliver what is next, so that no server need be asked for it yet.
-    pub is_awaited: bool,
+    /// Whether more of it can be expected.
+    pub awaited: Awaited,
     /// The feed's name.
     pub feed: String,
 }
@@ -324,7 +338,16 @@ impl<S: Source> Follower<'_, S> {
     ) -> Result<Kept, FollowError> {
         let target = agreement.event_seq_of_quorum();
         let mut kept = self.take_delivery(ledger, kept, agreement, delivery).await?;
-        if let Some(kept) = kept.take_if(|kept| kept.state.event_seq().get() >= target || delivery.is_awaited) {
+        let is_enough = |kept: &mut Kept| {
+            let next = kept.state.event_seq().get();
+            let is_awaited = match delivery.awaited {
+                Awaited::Not => false,
+                Awaited::InAnyOrder => true,
+                Awaited::InOrder => delivery.inbox.is_empty(),
+            };
+            next >= target || is_awaited || delivery.inbox.holds(next)
+        };
+        if let Some(kept) = kept.take_if(is_enough) {
             return Ok(kept);
         }
         let mut asked = self.standing.order();
@@ -443,20 +466,26 @@ impl<S: Source> Follower<'_, S> {
         let target = agreement.event_seq_of_quorum();
         let gap = |expected| FollowError::Gap { expected, server: source.name().to_owned(), account: target };
         let mut backlog = backlog.filter(|backlog| backlog.server == server);
-        let mut listed_at = None;
+        let mut is_listed_now = false;
         let mut batches = 0;
         while state.event_seq().get() < target {
             let event_seq = state.event_seq().get();
             let mut rest = match backlog.take() {
-                Some(rest) if rest.listed.len() > 0 => rest,
+                Some(rest) if rest.listed.len() > 0 || rest.waiting.holds(event_seq) => rest,
                 // What is newer was left out of the listing; whatever has been listed so far may be anybody's.
                 Some(Backlog { next_slot: Some(slot), waiting, .. }) => {
-                    listed_at = Some(event_seq);
                     self.list(server, ledger, slot, waiting).await?
                 }
-                _ if listed_at == Some(event_seq) => return Err(gap(event_seq)),
+                // All that is listed was looked through: the event is not among it.
+                Some(mut rest) if is_listed_now => {
+                    self.search_blocks(source, ledger, event_seq, agreement, &mut rest.waiting).await?;
+                    if !rest.waiting.holds(event_seq) {
+                        return Err(gap(event_seq));
+                    }
+                    rest
+                }
                 _ => {
-                    listed_at = Some(event_seq);
+                    is_listed_now = true;
                     let since = self.database.slot_before(ledger, event_seq).await?;
                     self.list(server, ledger, since, Inbox::default()).await?
                 }
@@ -470,12 +499,37 @@ impl<S: Source> Follower<'_, S> {
             self.fetch_chunk(source, ledger, &chunk, event_seq, &mut rest.waiting).await?;
             let run = rest.waiting.take_run(event_seq, target, usize::MAX);
             state = self.writer(ledger).apply(state, run, agreement, source.name()).await?;
-            if rest.waiting.len() > MOST_WAITING && state.event_seq().get() < target {
-                return Err(gap(state.event_seq().get()));
+            let event_seq = state.event_seq().get();
+            if rest.waiting.len() > MOST_WAITING && event_seq < target {
+                self.search_blocks(source, ledger, event_seq, agreement, &mut rest.waiting).await?;
+                if !rest.waiting.holds(event_seq) {
+                    return Err(gap(event_seq));
+                }
             }
             backlog = Some(rest);
         }
         Ok(Kept { state, backlog: None })
+    }
+
+    /// Looks for an event that the server does not list in the blocks where it must be: after the event before it,
+    /// and before the next one that is there.
+    async fn search_blocks(
+        &self,
+        source: &S,
+        ledger: LedgerId,
+        event_seq: u64,
+        agreement: &Agreement,
+        waiting: &mut Inbox,
+    ) -> Result<(), FollowError> {
+        let first = self.database.slot_before(ledger, event_seq).await?;
+        let last = waiting.first_slot().unwrap_or_else(|| agreement.slot_of_last_append());
+        if event_seq == 0 || last.saturating_sub(first) > MOST_SLOTS_SEARCHED {
+            return Ok(());
+        }
+        let server = source.name();
+        warn!(ledger.id = %ledger, server, "event {event_seq} is not listed: reading blocks {first} to {last}");
+        let found = source.fetch_slots(first, last).await.map_err(FollowError::Client)?;
+        self.take_events(ledger, &found, event_seq, waiting)
     }
 
     async fn list(&self, server: usize, ledger: LedgerId, since: u64, waiting: Inbox) -> Result<Backlog, FollowError> {
@@ -538,7 +592,17 @@ impl<S: Source> Follower<'_, S> {
         waiting: &mut Inbox,
     ) -> Result<(), FollowError> {
         let transactions = source.fetch_transactions(chunk).await.map_err(FollowError::Client)?;
-        for transaction in &transactions {
+        self.take_events(ledger, &transactions, event_seq, waiting)
+    }
+
+    fn take_events(
+        &self,
+        ledger: LedgerId,
+        transactions: &[TransactionRecord],
+        event_seq: u64,
+        waiting: &mut Inbox,
+    ) -> Result<(), FollowError> {
+        for transaction in transactions {
             for delivered in Delivered::decode(self.program, transaction).map_err(FollowError::Client)? {
                 if delivered.ledger() == ledger && delivered.event.header.event_seq.get() >= event_seq {
                     waiting.insert(delivered);

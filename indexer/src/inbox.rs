@@ -84,6 +84,18 @@ impl Inbox {
         self.events.last_key_value().map(|(number, _)| *number)
     }
 
+    /// The slot of the first that waits.
+    #[must_use]
+    pub fn first_slot(&self) -> Option<u64> {
+        self.events.first_key_value().map(|(_, delivered)| delivered.slot)
+    }
+
+    /// Whether this number is there.
+    #[must_use]
+    pub fn holds(&self, event_seq: u64) -> bool {
+        self.events.contains_key(&event_seq)
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 
 use crate::database::Database;
 use crate::finality::Finality;
-use crate::follow::{Delivery, Kept};
+use crate::follow::{Awaited, Delivery, Kept};
 use crate::health::{Condition, Health, LedgerHealth};
 use crate::inbox::Delivered;
 use crate::standing::Standing;
@@ -360,7 +360,7 @@ impl<S: Source> Indexer<S> {
             memory.delivery.inbox.take_run(rest.events.size.get(), u64::MAX, 0);
             return memory;
         }
-        memory.delivery.is_awaited = self.is_awaited(&memory, now);
+        memory.delivery.awaited = self.awaited(&memory, now);
         if let Feeding::Live(name) | Feeding::Finite(name) = &self.feeding {
             memory.delivery.feed.clone_from(name);
         }
@@ -386,14 +386,14 @@ impl<S: Source> Indexer<S> {
         }
     }
 
-    fn is_awaited(&self, memory: &Memory, now: Instant) -> bool {
+    fn awaited(&self, memory: &Memory, now: Instant) -> Awaited {
         match &self.feeding {
-            Feeding::Nothing => false,
+            Feeding::Nothing => Awaited::Not,
             Feeding::Live(_) => {
-                memory.behind_since.is_none_or(|since| now.saturating_duration_since(since) < FEED_PATIENCE)
+                let is_late = |since| now.saturating_duration_since(since) >= FEED_PATIENCE;
+                if memory.behind_since.is_some_and(is_late) { Awaited::Not } else { Awaited::InAnyOrder }
             }
-            // It delivers in order: what is there and is not next has overtaken what is missing.
-            Feeding::Finite(_) => memory.delivery.inbox.is_empty(),
+            Feeding::Finite(_) => Awaited::InOrder,
         }
     }
 

@@ -16,6 +16,14 @@ pub enum Server {
 }
 
 impl Server {
+    /// The JSON-RPC server, if it is one.
+    pub(crate) const fn rpc(&self) -> Option<&Arc<Rpc>> {
+        match self {
+            Self::Rpc(rpc) => Some(rpc),
+            Self::Recording(_) => None,
+        }
+    }
+
     /// The hash of the cluster's first block.
     ///
     /// # Errors
@@ -61,6 +69,13 @@ impl Source for Server {
         match self {
             Self::Rpc(rpc) => rpc.fetch_transactions(listed).await,
             Self::Recording(recording) => recording.fetch_transactions(listed).await,
+        }
+    }
+
+    async fn fetch_slots(&self, first: u64, last: u64) -> Result<Vec<TransactionRecord>, ClientError> {
+        match self {
+            Self::Rpc(rpc) => rpc.fetch_slots(first, last).await,
+            Self::Recording(recording) => recording.fetch_slots(first, last).await,
         }
     }
 }

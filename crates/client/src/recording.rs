@@ -238,6 +238,10 @@ impl Source for Recording {
         Ok(Listing { transactions: Vec::new(), is_whole: true })
     }
 
+    async fn fetch_slots(&self, _: u64, _: u64) -> Result<Vec<TransactionRecord>, ClientError> {
+        Ok(Vec::new())
+    }
+
     async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
         match listed.is_empty() {
             true => Ok(Vec::new()),

@@ -431,6 +431,14 @@ impl Source for Rpc {
         Ok(Listing { transactions, is_whole })
     }
 
+    async fn fetch_slots(&self, first: u64, last: u64) -> Result<Vec<TransactionRecord>, ClientError> {
+        let mut found = Vec::new();
+        for slot in self.fetch_block_slots(first, last, Commitment::Finalized).await? {
+            found.extend(self.fetch_block(slot, Commitment::Finalized).await?.unwrap_or_default());
+        }
+        Ok(found)
+    }
+
     async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
         let chunks: Vec<Vec<ListedTransaction>> =
             listed.chunks(TRANSACTIONS_PER_BATCH).map(<[ListedTransaction]>::to_vec).collect();

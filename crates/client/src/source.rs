@@ -75,4 +75,12 @@ pub trait Source: Send + Sync {
         &self,
         listed: &[ListedTransaction],
     ) -> impl Future<Output = Result<Vec<TransactionRecord>, ClientError>> + Send;
+
+    /// The program's successful finalized transactions in the blocks of slots `first` to `last`, by which an event can
+    /// be found that a server does not list. A caller asks for few slots at a time: a block can be many megabytes.
+    fn fetch_slots(
+        &self,
+        first: u64,
+        last: u64,
+    ) -> impl Future<Output = Result<Vec<TransactionRecord>, ClientError>> + Send;
 }

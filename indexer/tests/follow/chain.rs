@@ -134,7 +134,7 @@ impl Chain {
             heads_written: 0,
             created_slot: 100,
             created_time: 0,
-            appended_slot: 0,
+            appended_slot: slot,
             appended_time: 0,
             entries: Box::new(self.entries.clone()),
             events: Box::new(self.events.clone()),
@@ -176,6 +176,8 @@ pub struct Script {
     pub ledgers: Option<Vec<LedgerId>>,
     /// How often it listed transactions, and how many it delivered.
     pub served: (usize, usize),
+    /// The transactions in its blocks.
+    pub blocks: Vec<TransactionRecord>,
     /// The authorities whose ledgers it was asked for.
     pub asked_for: Vec<Option<Wallet>>,
     /// How often it was asked anything.
@@ -197,6 +199,7 @@ impl Server {
             account: Some(chain.account()),
             ledgers: Some(vec![LEDGER]),
             served: (0, 0),
+            blocks: vec![],
             asked_for: vec![],
             calls: 0,
             fail_at: None,
@@ -269,5 +272,11 @@ impl Source for Server {
             script.transactions.iter().find(|transaction| transaction.signature == listed.signature).unwrap().clone()
         };
         Ok(listed.iter().map(find).collect())
+    }
+
+    async fn fetch_slots(&self, first: u64, last: u64) -> Result<Vec<TransactionRecord>, ClientError> {
+        self.called("getBlocks").await?;
+        let blocks = self.script.lock().unwrap().blocks.clone();
+        Ok(blocks.into_iter().filter(|transaction| (first..=last).contains(&transaction.slot)).collect())
     }
 }

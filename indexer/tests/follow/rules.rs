@@ -130,6 +130,20 @@ async fn another_server_fills_what_the_first_one_lacks() {
 }
 
 #[tokio::test]
+async fn an_event_that_no_server_lists_is_found_in_its_block() {
+    for missing in [1, 4, 10] {
+        let (pool, chain) = (database().await, history(10));
+        let server = Server::honest("lacking", &chain);
+        server.change(|script| {
+            script.blocks.clone_from(&script.transactions);
+            script.transactions.remove(missing);
+        });
+        follow(&pool, &[server], 1).await.unwrap();
+        assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
+    }
+}
+
+#[tokio::test]
 async fn a_false_event_is_not_stored_and_a_true_server_is_asked() {
     let (pool, chain) = (database().await, history(10));
     let (liar, honest) = (Server::honest("liar", &chain), Server::honest("honest", &chain));

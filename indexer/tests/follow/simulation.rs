@@ -164,6 +164,13 @@ impl Source for SimulatedServer<'_> {
         }
         Ok(records)
     }
+
+    async fn fetch_slots(&self, first: u64, last: u64) -> Result<Vec<TransactionRecord>, ClientError> {
+        self.fails("getBlocks")?;
+        let world = self.world.lock().unwrap();
+        let records = world.chains.values().flat_map(|chain| chain.transactions.clone());
+        Ok(records.filter(|transaction| (first..=last).contains(&transaction.slot)).collect())
+    }
 }
 
 impl SimulatedServer<'_> {
