@@ -9,6 +9,7 @@ mod authority;
 mod dev;
 mod journey;
 mod naive;
+mod pending;
 mod receipts;
 mod record;
 mod restart;

@@ -21,6 +21,8 @@ const SLOT_MS: &str = "100";
 pub struct Stack {
     pub folder: TempDir,
     pub rpc: String,
+    /// The chain's WebSocket URL, where it is known.
+    ws: Option<String>,
     _chain: Option<Service>,
     postgres: Cluster,
     wallets: Wallets,
@@ -92,8 +94,8 @@ impl Stack {
             authority: env::var_os("ANCHOR_WALLET").map_or_else(|| path("authority.json"), PathBuf::from),
             others: folder.path().to_owned(),
         };
-        let (chain, rpc) = match env::var("ANCHOR_PROVIDER_URL") {
-            Ok(url) => (None, url),
+        let (chain, rpc, ws) = match env::var("ANCHOR_PROVIDER_URL") {
+            Ok(url) => (None, url, None),
             Err(_) => {
                 let idl = include_str!("../../idls/counterfoil.json");
                 let idl: Value = serde_json::from_str(idl).unwrap();
@@ -108,13 +110,14 @@ impl Stack {
                 command.arg("--wallet").arg(&wallets.authority);
                 let chain = Service::start(command);
                 let rpc = chain.ready["rpc_url"].as_str().unwrap().to_owned();
-                (Some(chain), rpc)
+                let ws = chain.ready["ws_url"].as_str().unwrap().to_owned();
+                (Some(chain), rpc, Some(ws))
             }
         };
         // PostgreSQL may run as another user, which must be able to come here.
         let postgres_folder = tempfile::tempdir().unwrap().keep();
         let postgres = Cluster::start(&postgres_folder, Durability::None).unwrap();
-        Self { folder, rpc, _chain: chain, postgres, wallets }
+        Self { folder, rpc, ws, _chain: chain, postgres, wallets }
     }
 
     /// The wallet that creates the tests' ledgers.
@@ -200,6 +203,9 @@ impl Index {
     pub fn start_indexer(stack: &Stack, database_url: &str) -> Service {
         let mut command = Command::new(program("counterfoil-indexer"));
         command.args(["--rpc", &stack.rpc, "--listen", "127.0.0.1:0", "--poll-ms", "100"]);
+        if let Some(ws) = &stack.ws {
+            command.args(["--ws", ws]);
+        }
         command.env("DATABASE_URL", database_url);
         Service::start(command)
     }
