@@ -8,8 +8,9 @@ use tracing::{debug, warn};
 
 use crate::inbox::Delivered;
 
-/// How many lists wait to be taken.
-const LISTS_WAITING: usize = 4;
+/// How many lists wait to be taken. What comes in while a pass writes is what the next one writes, in batches that are
+/// as large: fewer commits, and each of them waits for a disk. A recording's list is 512 transactions, some 2 MB at most.
+const LISTS_WAITING: usize = 32;
 
 /// What a feed has delivered.
 pub(crate) enum Fed {

@@ -1,9 +1,15 @@
 //! Which events a transaction really carries.
 
+use std::sync::OnceLock;
+
 use counterfoil_core::event::EVENT_TAG;
 use counterfoil_core::{Event, ProgramId};
 
 use crate::{ClientError, address};
+
+/// The program that was decoded first, which is the only one as a rule, with its event authority: finding that address
+/// takes longer than all the rest of decoding.
+static FIRST: OnceLock<(ProgramId, [u8; 32])> = OnceLock::new();
 
 /// A transaction as far as events need it: executed, with its inner instructions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +48,7 @@ pub fn decode(program: ProgramId, transaction: &TransactionRecord) -> Result<Vec
     if !transaction.is_ok {
         return Ok(Vec::new());
     }
-    let authority = address::event_authority(program).to_bytes();
+    let authority = event_authority(program);
     let account = |index: u8| transaction.accounts.get(usize::from(index));
     let mut events = Vec::new();
     for inner in &transaction.inner_instructions {
@@ -55,4 +61,10 @@ pub fn decode(program: ProgramId, transaction: &TransactionRecord) -> Result<Vec
         }
     }
     Ok(events)
+}
+
+fn event_authority(program: ProgramId) -> [u8; 32] {
+    let find = || address::event_authority(program).to_bytes();
+    let (first, authority) = FIRST.get_or_init(|| (program, find()));
+    if *first == program { *authority } else { find() }
 }
