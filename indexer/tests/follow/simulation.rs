@@ -29,7 +29,7 @@ const SEEDS: u64 = 1_000;
 /// How many are played at once, each lane with a database and a thread of its own.
 const LANES: u64 = 2;
 /// How many rounds of events and faults a seed has.
-const ROUNDS: u64 = 5;
+const ROUNDS: u64 = 4;
 /// How many passes without a broken wire or a new event are enough to catch up with everything, come what may from
 /// the servers.
 const LAST_PASSES: u64 = 60;
@@ -196,7 +196,7 @@ impl SimulatedServer<'_> {
 }
 
 fn grow(chain: &mut Chain, rng: &mut Rng) {
-    for _ in 0..rng.usize(0..8) {
+    for _ in 0..rng.usize(0..6) {
         match rng.u8(0..10) {
             0 => chain.grant(),
             1 if chain.can_take_a_subtree() => chain.append_subtree(),
