@@ -13,10 +13,12 @@ mod holes;
 mod ledger;
 mod pending;
 mod read;
+mod rebuild;
 mod retract;
 mod schema;
 mod state;
 mod subtree;
+mod survey;
 mod tiles;
 
 pub use check::{RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots};
@@ -28,10 +30,15 @@ pub use halt::{Halt, clear_halt, halt};
 pub use ledger::{LedgerRow, add_ledger, load_ledger, load_ledgers};
 pub use pending::{Pending, clear_pending, load_pending, replace_pending};
 pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};
+pub use rebuild::{
+    BEFORE_SCHEMA, Difference, REBUILD_SCHEMA, Swap, analyze, begin_rebuild, connect_to_rebuild, find_differences,
+    find_obstacles,
+};
 pub use retract::drop_unchecked;
 pub use schema::{Snapshot, begin, connect, is_only_indexer, migrate, snapshot};
 pub use state::load_state;
 pub use subtree::{MissingSubtree, load_missing, load_missing_at, load_page_end};
+pub use survey::{LockHolder, Migrations, TableSize, load_lock_holder, load_migrations, load_table_sizes};
 pub use tiles::{Log, TileSet, load_tile_sets, load_tiles};
 
 pub use sqlx::pool::PoolConnection;

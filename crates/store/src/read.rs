@@ -54,11 +54,11 @@ pub async fn load_entries(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let name = || format!("ledger {}, index {}", ledger.ledger, row.index);
+            let name = format_args!("ledger {}, index {}", ledger.ledger, row.index);
             Ok(EntryRow {
-                index: leaf_index("entry", name(), row.index)?,
-                event_seq: leaf_index("entry", name(), row.event_seq)?,
-                leaf: LeafHash(bytes("entry", name(), &row.leaf_hash)?),
+                index: leaf_index("entry", name, row.index)?,
+                event_seq: leaf_index("entry", name, row.event_seq)?,
+                leaf: LeafHash(bytes("entry", name, &row.leaf_hash)?),
                 payload: row.payload,
             })
         })
@@ -105,13 +105,13 @@ pub async fn load_events(
     }
     rows.into_iter()
         .map(|row| {
-            let name = || format!("ledger {}, event {}", ledger.ledger, row.seq);
-            let event = Event::decode_leaf(&row.leaf).map_err(|error| StoreError::corrupt("event", name(), error))?;
+            let name = format_args!("ledger {}, event {}", ledger.ledger, row.seq);
+            let event = Event::decode_leaf(&row.leaf).map_err(|error| StoreError::corrupt("event", name, error))?;
             Ok(EventRow {
                 event,
-                leaf: LeafHash(bytes("event", name(), &row.leaf_hash)?),
+                leaf: LeafHash(bytes("event", name, &row.leaf_hash)?),
                 leaf_bytes: row.leaf,
-                signature: bytes("event", name(), &row.signature)?,
+                signature: bytes("event", name, &row.signature)?,
             })
         })
         .collect()

@@ -9,14 +9,27 @@ use crate::StoreError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// All changes of the tables.
+pub(crate) static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+
 /// The advisory lock that an indexer holds: "cfindexr" in ASCII.
-const INDEXER_LOCK: i64 = 0x6366_696e_6465_7872;
+pub(crate) const INDEXER_LOCK: i64 = 0x6366_696e_6465_7872;
 
 /// Opens a pool of at most `connections` connections. Statements run at most `statement_timeout`.
 ///
 /// # Errors
 /// [`StoreError::Database`] when the database cannot be reached within ten seconds.
 pub async fn connect(url: &str, connections: u32, statement_timeout: Duration) -> Result<PgPool, StoreError> {
+    connect_in(url, connections, statement_timeout, None).await
+}
+
+/// As [`connect`], with the tables in a schema of that name.
+pub(crate) async fn connect_in(
+    url: &str,
+    connections: u32,
+    statement_timeout: Duration,
+    schema: Option<&str>,
+) -> Result<PgPool, StoreError> {
     let options: sqlx::postgres::PgConnectOptions = url.parse()?;
     let timeout_ms = statement_timeout.as_millis().to_string();
     // A client that is gone without a word holds its locks no longer than this.
@@ -27,6 +40,7 @@ pub async fn connect(url: &str, connections: u32, statement_timeout: Duration) -
         ("tcp_keepalives_interval", "2"),
         ("tcp_keepalives_count", "3"),
     ]);
+    let options = options.options(schema.map(|schema| ("search_path", schema)));
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_TIMEOUT);
     Ok(pool.connect_with(options).await?)
 }
@@ -36,7 +50,7 @@ pub async fn connect(url: &str, connections: u32, statement_timeout: Duration) -
 /// # Errors
 /// [`StoreError::Migrate`].
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    Ok(sqlx::migrate!("../../migrations").run(pool).await?)
+    Ok(MIGRATOR.run(pool).await?)
 }
 
 /// A read-only transaction that sees one moment of the database, whatever is written meanwhile.
