@@ -5,20 +5,17 @@
 //! dies leaves nothing behind.
 #![forbid(unsafe_code)]
 
-use std::io::{self, IsTerminal, Read, Write};
+mod log;
+mod progress;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{self, Read, Write};
+
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tracing_subscriber::EnvFilter;
 
-/// Logs to standard error what `RUST_LOG` says, or else `filter`.
-pub fn log_to_stderr(filter: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
-    log.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
-}
+pub use log::{LogFormat, log_in_format, log_to_stderr};
+pub use progress::{Progress, progress};
 
 /// Writes one line of JSON to standard output.
 ///
@@ -29,20 +26,6 @@ pub fn announce<T: Serialize>(addresses: &T) -> io::Result<()> {
     serde_json::to_writer(&mut stdout, addresses)?;
     stdout.write_all(b"\n")?;
     stdout.flush()
-}
-
-/// A progress bar on standard error, of so many units; silent when that is no terminal.
-///
-/// # Panics
-/// When `unit` holds a brace.
-#[must_use]
-pub fn progress(total: u64, unit: &str) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    let style = ProgressStyle::with_template(&format!(
-        "{{bar:40}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{elapsed_precise}} (about {{eta}} left)"
-    ));
-    bar.set_style(style.expect("the template is a valid constant"));
-    bar
 }
 
 /// What tells the process to stop.
