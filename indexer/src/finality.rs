@@ -35,6 +35,13 @@ impl Finality {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).get(&ledger).copied().unwrap_or_default()
     }
 
+    /// The newest slot that a quorum's readings of any ledger have reached.
+    #[must_use]
+    pub fn newest_slot(&self) -> u64 {
+        let known = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.values().map(|reached| reached.slot).max().unwrap_or(0)
+    }
+
     /// Waits until something was reached.
     pub async fn changed(&self) {
         self.shared.1.notified().await;

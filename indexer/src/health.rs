@@ -40,6 +40,17 @@ pub struct LedgerHealth {
     pub progress: Option<Progress>,
 }
 
+/// How far all ledgers together are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// How many ledgers there are.
+    pub ledgers: usize,
+    /// Events applied.
+    pub applied: u64,
+    /// Events that a quorum's accounts have.
+    pub account: u64,
+}
+
 /// What the indexer tells. Clones share it.
 #[derive(Clone)]
 pub struct Health {
@@ -64,6 +75,24 @@ impl Health {
     pub fn passed(&self, problem: Option<String>) {
         self.shared.metrics.passed();
         *self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    /// How far all ledgers together are, as far as it is known.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        let ledgers = self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut extent = Extent { ledgers: ledgers.len(), ..Extent::default() };
+        for progress in ledgers.values().filter_map(|health| health.progress) {
+            extent.applied = extent.applied.saturating_add(progress.applied);
+            extent.account = extent.account.saturating_add(progress.account.max(progress.applied));
+        }
+        extent
+    }
+
+    /// Each ledger's condition and progress.
+    #[must_use]
+    pub fn ledgers(&self) -> BTreeMap<LedgerId, LedgerHealth> {
+        self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What kept all ledgers from being looked at last.

@@ -9,7 +9,9 @@
 
 mod agreement;
 mod apply;
+mod backfill;
 pub mod database;
+pub mod doctor;
 mod feeding;
 pub mod fill;
 pub mod finality;
@@ -20,13 +22,14 @@ pub mod inbox;
 pub mod lane;
 pub mod metrics;
 mod pass;
+pub mod rebuild;
 mod run;
 mod server;
 mod standing;
 mod tlog;
 
 pub use agreement::Agreement;
-pub use follow::{Delivery, FollowError, Follower, Kept, Progress};
+pub use follow::{Awaited, Delivery, FollowError, Follower, Kept, Progress};
 pub use pass::{Feeding, Indexer, Look, Selection};
 pub use run::{Config, Geyser, clear_halt, open, run};
 pub use server::Server;

@@ -1,21 +1,41 @@
 //! `counterfoil-indexer`: follows ledgers, verifies every event, keeps the index. One file a command.
 
 mod commands;
+mod config;
 
-use clap::{Parser, Subcommand};
-use counterfoil_service::log_to_stderr;
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-use crate::commands::{clear_halt, fill, fsck, run};
+use anyhow::Context;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use counterfoil_service::{LogFormat, log_in_format};
+
+use crate::commands::{clear_halt, doctor, fill, fsck, rebuild, run};
 
 /// Copies the events of Counterfoil ledgers into PostgreSQL and proves the copy against the chain.
+///
+/// Each setting comes from its flag, else from its environment variable, else from the file that --config names, else it
+/// is the one built in.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, default_value = "")]
-    database_url: String,
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    database_url: Option<String>,
+    /// A TOML file of settings: the keys are the flags' names.
+    #[arg(long, env = "COUNTERFOIL_CONFIG", global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the settings in effect as such a file, with where each comes from and without secrets, and end.
+    #[arg(long)]
+    print_config: bool,
+    /// How the log looks: text or json.
+    #[arg(long, env = "COUNTERFOIL_LOG_FORMAT", global = true, default_value_t)]
+    log_format: LogFormat,
     #[command(flatten)]
     run: run::Arguments,
 }
@@ -24,6 +44,10 @@ struct Cli {
 enum Command {
     /// Derives the index anew from its events and entries, and compares every row. Exit code 0 only when all are right.
     Fsck(fsck::Arguments),
+    /// Makes the index anew beside the one in use, proves it, and swaps the two.
+    Rebuild(Box<rebuild::Arguments>),
+    /// Says in words how the index is and what to do about it. Exit code 0 only when all is well.
+    Doctor(doctor::Arguments),
     /// Fills in entries that the ledger has by the hashes of their subtrees, from a file or from another log.
     Fill(fill::Arguments),
     /// Lets a halted ledger be tried again.
@@ -31,14 +55,27 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
-    log_to_stderr("info,sqlx=warn");
-    anyhow::ensure!(!cli.database_url.is_empty(), "give the index by --database-url or DATABASE_URL");
-    match cli.command {
-        None => run::run(cli.database_url, cli.run).await,
-        Some(Command::Fsck(arguments)) => fsck::run(&cli.database_url, &arguments).await,
-        Some(Command::Fill(arguments)) => fill::run(&cli.database_url, &arguments).await,
-        Some(Command::ClearHalt(arguments)) => clear_halt::run(&cli.database_url, &arguments).await,
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let (mut command, mut in_file) = (Cli::command(), BTreeSet::new());
+    if let Some(path) = config::find_file(&arguments, env::var_os("COUNTERFOIL_CONFIG")) {
+        (command, in_file) = config::with_file(command, &path)?;
     }
+    let matches = command.clone().get_matches_from(arguments);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if cli.print_config {
+        print!("{}", config::print(&command, &matches, &in_file));
+        return Ok(ExitCode::SUCCESS);
+    }
+    log_in_format("info,sqlx=warn", cli.log_format, None);
+    let database_url = cli.database_url.context("give the index by --database-url or DATABASE_URL")?;
+    match cli.command {
+        None => run::run(database_url, cli.run).await?,
+        Some(Command::Fsck(arguments)) => fsck::run(&database_url, &arguments).await?,
+        Some(Command::Rebuild(arguments)) => rebuild::run(database_url, *arguments).await?,
+        Some(Command::Doctor(arguments)) => return doctor::run(&database_url, &arguments).await,
+        Some(Command::Fill(arguments)) => fill::run(&database_url, &arguments).await?,
+        Some(Command::ClearHalt(arguments)) => clear_halt::run(&database_url, &arguments).await?,
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,13 +1,16 @@
 //! What is counted and measured, in Prometheus' terms.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use counterfoil_client::Health;
 use counterfoil_core::{LedgerId, VerifiedAppend};
 use counterfoil_store::CommittedIn;
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 /// The indexer's metrics. Clones share them.
@@ -31,6 +34,13 @@ struct Shared {
     pending: IntCounter,
     feed: IntCounterVec,
     lag_seconds: IntGauge,
+    lag_slots: IntGauge,
+    server_answers: IntCounterVec,
+    server_failures: IntCounterVec,
+    server_score: GaugeVec,
+    server_latency: GaugeVec,
+    /// The slots of the last events written, by ledger.
+    last_slots: Mutex<BTreeMap<LedgerId, u64>>,
     ledger_events: IntGaugeVec,
     ledger_condition: IntGaugeVec,
 }
@@ -62,6 +72,8 @@ impl Metrics {
             |name, help, labels: &[&str]| register(&registry, IntCounterVec::new(Opts::new(name, help), labels));
         let gauge = |name: &str, help: &str| register(&registry, IntGauge::new(name, help));
         let gauges = |name, help, labels: &[&str]| register(&registry, IntGaugeVec::new(Opts::new(name, help), labels));
+        let float_gauges =
+            |name, help, labels: &[&str]| register(&registry, GaugeVec::new(Opts::new(name, help), labels));
         let histogram = |name, help, buckets: prometheus::Result<Vec<f64>>| {
             register(&registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.expect(VALID))))
         };
@@ -87,6 +99,31 @@ impl Metrics {
             pending: counter("counterfoil_pending_events_total", "Confirmed events shown before they were finalized"),
             feed: counters("counterfoil_feed_events_total", "Events that a feed delivered", &["feed"]),
             lag_seconds: gauge("counterfoil_lag_seconds", "How long ledgers have been behind, most of all"),
+            lag_slots: gauge(
+                "counterfoil_lag_slots",
+                "Slots between the last event applied and what the servers have finalized, of the ledger furthest behind",
+            ),
+            server_answers: counters(
+                "counterfoil_server_answers_total",
+                "Requests that a server answered",
+                &["server"],
+            ),
+            server_failures: counters(
+                "counterfoil_server_failures_total",
+                "Requests that a server did not answer as it should",
+                &["server", "cause"],
+            ),
+            server_score: float_gauges(
+                "counterfoil_server_score",
+                "How well a server has answered lately: 0 failing, 1 at once",
+                &["server"],
+            ),
+            server_latency: float_gauges(
+                "counterfoil_server_latency_seconds",
+                "How long a server's recent answers took",
+                &["server"],
+            ),
+            last_slots: Mutex::default(),
             ledger_events: gauges(
                 "counterfoil_ledger_events",
                 "Events of a ledger: in its account, applied, checked",
@@ -107,6 +144,44 @@ impl Metrics {
         shared.entry_bytes.inc_by(entries().map(|entry| entry.bytes.len() as u64).sum());
         shared.batch_events.observe(batch.len() as f64);
         shared.commit_seconds.observe(elapsed.as_secs_f64());
+        if let Some((_, append)) = batch.last() {
+            let header = &append.event().header;
+            shared.last_slots.lock().unwrap_or_else(PoisonError::into_inner).insert(header.ledger, header.slot);
+        }
+    }
+
+    /// The slot of the last event of a ledger that was written since the start.
+    #[must_use]
+    pub fn last_slot(&self, ledger: LedgerId) -> Option<u64> {
+        self.shared.last_slots.lock().unwrap_or_else(PoisonError::into_inner).get(&ledger).copied()
+    }
+
+    /// How many slots the ledger that is furthest behind is; 0 when all are level.
+    pub fn lag_slots(&self, slots: u64) {
+        self.shared.lag_slots.set(i64::try_from(slots).unwrap_or(i64::MAX));
+    }
+
+    /// How a server does.
+    pub fn server(&self, name: &str, health: &Health) {
+        let shared = &*self.shared;
+        shared.server_score.with_label_values(&[name]).set(health.score);
+        shared.server_latency.with_label_values(&[name]).set(health.latency.as_secs_f64());
+        // The client counts from its start, as these do.
+        let answers = shared.server_answers.with_label_values(&[name]);
+        answers.inc_by(health.answered.saturating_sub(answers.get()));
+        let failures = &health.failures;
+        let causes = [
+            ("rate_limited", failures.rate_limited),
+            ("timeout", failures.timeout),
+            ("connection", failures.connection),
+            ("http", failures.http),
+            ("rpc", failures.rpc),
+            ("malformed", failures.malformed),
+        ];
+        for (cause, count) in causes {
+            let failures = shared.server_failures.with_label_values(&[name, cause]);
+            failures.inc_by(count.saturating_sub(failures.get()));
+        }
     }
 
     /// A pass has ended.

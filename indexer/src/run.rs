@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
+use crate::backfill::Backfill;
 use crate::database::Database;
 use crate::feeding::{Fed, pump};
 use crate::health::Health;
@@ -35,7 +36,7 @@ const START_INTERVAL: Duration = Duration::from_secs(1);
 const LOCK_INTERVAL: Duration = Duration::from_secs(1);
 /// The least time between two looks at all ledgers, whatever calls for one.
 const LEAST_LOOK_INTERVAL: Duration = Duration::from_millis(50);
-const CONNECTIONS: u32 = 8;
+pub(crate) const CONNECTIONS: u32 = 8;
 
 /// How much memory events may take that were delivered before their turn.
 const WAITING_BYTES: usize = 64 << 20;
@@ -85,8 +86,18 @@ pub struct Config {
 }
 
 impl Config {
-    fn servers(&self) -> anyhow::Result<Vec<Server>> {
-        let mut servers: Vec<Server> = self.rpcs().into_iter().map(Server::Rpc).collect();
+    /// Checks what can be checked without asking anybody, and opens the servers.
+    pub(crate) fn servers(&self) -> anyhow::Result<Vec<Server>> {
+        let distinct: BTreeSet<&String> = self.rpc_urls.iter().collect();
+        ensure!(
+            distinct.len() == self.rpc_urls.len(),
+            "one of the --rpc servers is given twice: it would count as two"
+        );
+        let count = self.rpc_urls.len() + usize::from(self.recording.is_some());
+        ensure!(count > 0, "give servers by --rpc, or a recording by --recording");
+        ensure!((1..=count).contains(&self.quorum), "the quorum must be 1 to {count}, the count of servers");
+        let rpcs = self.rpc_urls.iter().map(|url| Server::Rpc(Arc::new(Rpc::new(url, self.program))));
+        let mut servers: Vec<Server> = rpcs.collect();
         if let Some(path) = &self.recording {
             let recording = Recording::open(path).with_context(|| format!("cannot read {}", path.display()))?;
             let (expected, found) = (self.program, recording.program());
@@ -96,17 +107,13 @@ impl Config {
         Ok(servers)
     }
 
-    fn rpcs(&self) -> Vec<Arc<Rpc>> {
-        self.rpc_urls.iter().map(|url| Arc::new(Rpc::new(url, self.program))).collect()
-    }
-
     const fn has_finite_feed(&self) -> bool {
         self.recording.is_some()
     }
 
     /// The feed of finalized transactions, if there is one.
     async fn open_feed(&self, indexer: &mut Indexer<Server>) -> anyhow::Result<Option<mpsc::Receiver<Fed>>> {
-        let (feed, feeding): (Feed, Feeding) = match (&self.recording, self.rpcs().first()) {
+        let (feed, feeding): (Feed, Feeding) = match (&self.recording, indexer.sources.iter().find_map(Server::rpc)) {
             (Some(path), _) => (Recording::feed(path), Feeding::Finite(path.display().to_string())),
             (None, _) if let Some(Geyser { endpoint, token }) = &self.geyser => {
                 let feed = geyser_feed(endpoint, token.as_deref(), self.program, Commitment::Finalized, None);
@@ -134,12 +141,12 @@ impl Config {
     }
 
     /// The feed of confirmed transactions, if there is one.
-    fn open_confirmed_feed(&self) -> Option<Feed> {
+    fn open_confirmed_feed(&self, servers: &[Server]) -> Option<Feed> {
         if let Some(Geyser { endpoint, token }) = &self.geyser {
             return Some(geyser_feed(endpoint, token.as_deref(), self.program, Commitment::Confirmed, None));
         }
-        let rpc = self.rpcs().first()?.clone();
-        Some(log_feed(self.ws_url.as_ref()?, rpc, Commitment::Confirmed))
+        let rpc = servers.iter().find_map(Server::rpc)?;
+        Some(log_feed(self.ws_url.as_ref()?, rpc.clone(), Commitment::Confirmed))
     }
 }
 
@@ -149,11 +156,7 @@ impl Config {
 /// When the database cannot be reached or brought to this version at the start, the address cannot be listened on, or
 /// a server is of another cluster than the index or another server.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let distinct: BTreeSet<&String> = config.rpc_urls.iter().collect();
-    ensure!(distinct.len() == config.rpc_urls.len(), "one of the --rpc servers is given twice: it would count as two");
     let servers = config.servers()?;
-    let count = servers.len();
-    ensure!((1..=count).contains(&config.quorum), "the quorum must be 1 to {count}, the count of servers");
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
@@ -207,7 +210,7 @@ async fn open_for(database_url: &str, patience: Duration) -> anyhow::Result<PgPo
 }
 
 /// Makes sure that the servers are of the one cluster that the index is of. Waits until a quorum has said so.
-async fn bind_to_cluster(config: &Config, servers: &[Server], pool: &PgPool) -> anyhow::Result<()> {
+pub(crate) async fn bind_to_cluster(config: &Config, servers: &[Server], pool: &PgPool) -> anyhow::Result<()> {
     loop {
         let (mut hashes, mut errors) = (Vec::new(), Vec::new());
         for (server, answer) in servers.iter().zip(join_all(servers.iter().map(Server::fetch_genesis_hash)).await) {
@@ -268,9 +271,10 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
         let (program, selection) = (config.program, config.selection.clone());
         let mut indexer = Indexer::new(program, sources, config.quorum, selection, database.clone());
         indexer.health = health.clone();
+        let confirmed = config.open_confirmed_feed(&indexer.sources);
         let lane = Lane::new(program, database.clone(), indexer.finality.clone());
         let lane = async {
-            if let Some(feed) = config.open_confirmed_feed()
+            if let Some(feed) = confirmed
                 && let Err(error) = lane.run(feed).await
             {
                 warn!("nothing is shown as pending: {}", with_causes(&error));
@@ -278,7 +282,7 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            result = work(config, &mut indexer, &mut lock) => result?,
+            result = work(config, indexer, &mut lock) => result?,
             () = lane => {}
         }
         health.stands_still("the connection to the database is gone; standing by".to_owned());
@@ -288,11 +292,10 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
 }
 
 /// Passes, until the connection that holds the lock is gone.
-async fn work(config: &Config, indexer: &mut Indexer<Server>, lock: &mut PgConnection) -> anyhow::Result<()> {
-    let mut feed = config.open_feed(indexer).await?;
-    let mut feed_again = Instant::now();
-    let (mut next_look, mut next_lock) = (Instant::now(), Instant::now());
-    let mut last_look = next_look;
+async fn work(config: &Config, indexer: Indexer<Server>, lock: &mut PgConnection) -> anyhow::Result<()> {
+    let mut work = Work::begin(config, indexer).await?;
+    let mut next_lock = Instant::now();
+    let mut backfill = Backfill::default();
     loop {
         if Instant::now() >= next_lock {
             // The lock lives as long as its connection: asking for it again on that connection shows that it does.
@@ -301,39 +304,107 @@ async fn work(config: &Config, indexer: &mut Indexer<Server>, lock: &mut PgConne
             }
             next_lock = Instant::now() + LOCK_INTERVAL;
         }
-        if !indexer.has_backlog() {
+        work.round().await?;
+        backfill.show(&work.indexer.health);
+    }
+}
+
+/// The work of an indexer: what feeds deliver and what the servers are asked for, taken in and written round by round.
+pub(crate) struct Work<'a> {
+    config: &'a Config,
+    pub(crate) indexer: Indexer<Server>,
+    feed: Option<mpsc::Receiver<Fed>>,
+    /// How often a feed has come to its end.
+    pub(crate) feeds_ended: u64,
+    feed_again: Instant,
+    last_look: Instant,
+    next_look: Instant,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) async fn begin(config: &'a Config, mut indexer: Indexer<Server>) -> anyhow::Result<Self> {
+        let feed = config.open_feed(&mut indexer).await?;
+        let now = Instant::now();
+        Ok(Self { config, indexer, feed, feeds_ended: 0, feed_again: now, last_look: now, next_look: now })
+    }
+
+    /// Waits until there is something to do, and makes a pass: over all ledgers when that is due, which is answered.
+    pub(crate) async fn round(&mut self) -> anyhow::Result<Look> {
+        if !self.indexer.has_backlog() {
             tokio::select! {
-                fed = next(&mut feed) => {
-                    if take_in(indexer, &mut feed, fed) {
-                        next_look = next_look.min(last_look + LEAST_LOOK_INTERVAL);
-                    }
-                }
-                () = sleep_until(next_look.into()) => {}
+                fed = next(&mut self.feed) => self.take_in(fed),
+                () = sleep_until(self.next_look.into()) => {}
             }
         }
-        while indexer.waiting_bytes() < BYTES_PER_PASS
-            && let Some(Ok(fed)) = feed.as_mut().map(mpsc::Receiver::try_recv)
+        while self.indexer.waiting_bytes() < BYTES_PER_PASS
+            && let Some(Ok(fed)) = self.feed.as_mut().map(mpsc::Receiver::try_recv)
         {
-            if take_in(indexer, &mut feed, Some(fed)) {
-                next_look = next_look.min(last_look + LEAST_LOOK_INTERVAL);
-            }
+            self.take_in(Some(fed));
         }
         let now = Instant::now();
-        let is_due = now >= next_look;
-        if is_due {
-            (last_look, next_look) = (now, now + config.poll_interval);
+        let look = if now >= self.next_look { Look::All } else { Look::New };
+        if look == Look::All {
+            (self.last_look, self.next_look) = (now, now + self.config.poll_interval);
         }
-        if let Err(error) = indexer.pass(now, if is_due { Look::All } else { Look::New }).await {
-            stands_still(&indexer.health, "the index cannot be read", &error);
+        if let Err(error) = self.indexer.pass(now, look).await {
+            stands_still(&self.indexer.health, "the index cannot be read", &error);
             sleep(STANDBY_INTERVAL).await;
         }
-        if indexer.waiting_bytes() > WAITING_BYTES {
-            debug!("too much is waiting for its turn; it will be asked for again");
-            indexer.forget_waiting();
+        if look == Look::All {
+            self.measure().await;
         }
-        if feed.is_none() && indexer.is_behind() && config.has_finite_feed() && now >= feed_again {
-            feed = config.open_feed(indexer).await?;
-            feed_again = Instant::now() + FEED_AGAIN_AFTER;
+        if self.indexer.waiting_bytes() > WAITING_BYTES {
+            debug!("too much is waiting for its turn; it will be asked for again");
+            self.indexer.forget_waiting();
+        }
+        if self.feed.is_none() && self.indexer.is_behind() && self.config.has_finite_feed() && now >= self.feed_again {
+            self.feed = self.config.open_feed(&mut self.indexer).await?;
+            self.feed_again = Instant::now() + FEED_AGAIN_AFTER;
+        }
+        Ok(look)
+    }
+
+    /// Tells how the servers do, and how many slots ledgers are behind.
+    async fn measure(&self) {
+        let Indexer { sources, database, finality, health, .. } = &self.indexer;
+        for rpc in sources.iter().filter_map(Server::rpc) {
+            database.metrics.server(rpc.name(), &rpc.health());
+        }
+        let newest = finality.newest_slot();
+        let mut most = 0;
+        for (ledger, health) in health.ledgers() {
+            let Some(progress) = health.progress.filter(|progress| progress.applied < progress.account) else {
+                continue;
+            };
+            let last = match database.metrics.last_slot(ledger) {
+                Some(slot) => slot,
+                // Nothing was written since the start. What cannot be read now is measured the next time.
+                None => database.slot_before(ledger, progress.applied).await.unwrap_or(newest),
+            };
+            most = newest.saturating_sub(last).max(most);
+        }
+        database.metrics.lag_slots(most);
+    }
+
+    /// Looks at all ledgers soon when something calls for it.
+    fn take_in(&mut self, fed: Option<Fed>) {
+        let calls_for_look = match fed {
+            Some(Fed::Events(events)) => {
+                if let Feeding::Live(name) | Feeding::Finite(name) = &self.indexer.feeding {
+                    self.indexer.database.metrics.fed(name, events.len() as u64);
+                }
+                self.indexer.deliver(events)
+            }
+            Some(Fed::Look) => true,
+            None => {
+                self.feed = None;
+                self.feeds_ended = self.feeds_ended.saturating_add(1);
+                self.indexer.feeding = Feeding::Nothing;
+                true
+            }
+        };
+        if calls_for_look {
+            self.next_look = self.next_look.min(self.last_look + LEAST_LOOK_INTERVAL);
         }
     }
 }
@@ -342,19 +413,6 @@ async fn next(feed: &mut Option<mpsc::Receiver<Fed>>) -> Option<Fed> {
     match feed {
         Some(feed) => feed.recv().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Whether something calls for a look at all ledgers.
-fn take_in<S: Source>(indexer: &mut Indexer<S>, feed: &mut Option<mpsc::Receiver<Fed>>, fed: Option<Fed>) -> bool {
-    match fed {
-        Some(Fed::Events(events)) => indexer.deliver(events),
-        Some(Fed::Look) => true,
-        None => {
-            *feed = None;
-            indexer.feeding = Feeding::Nothing;
-            true
-        }
     }
 }
 

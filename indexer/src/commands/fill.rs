@@ -8,7 +8,7 @@ use clap::Args;
 use counterfoil_core::LedgerId;
 use counterfoil_indexer::fill::{fill_from_file, fill_from_tiles};
 use counterfoil_indexer::open;
-use counterfoil_service::progress;
+use counterfoil_service::Progress;
 use counterfoil_store::load_ledger;
 
 #[derive(Args)]
@@ -32,8 +32,8 @@ pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()
     let pool = open(database_url).await?;
     let ledger = arguments.ledger;
     let missing = load_ledger(&mut *pool.acquire().await?, ledger).await?.missing;
-    let bar = progress(missing, "entries");
-    let mut advance = |entries| bar.inc(entries);
+    let progress = Progress::begin("filled in", "missing entries", 0, missing);
+    let mut advance = |entries| progress.add(entries);
     let filled = match (&arguments.file, &arguments.tiles_url) {
         (Some(path), _) => {
             let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
@@ -41,7 +41,7 @@ pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()
         }
         (None, url) => fill_from_tiles(&pool, ledger, url.as_deref().unwrap_or_default(), &mut advance).await,
     };
-    bar.finish_and_clear();
+    drop(progress);
     let filled = filled?;
     let rest = load_ledger(&mut *pool.acquire().await?, ledger).await?.missing;
     pool.close().await;

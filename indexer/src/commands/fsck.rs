@@ -7,7 +7,7 @@ use clap::Args;
 use counterfoil_core::LedgerId;
 use counterfoil_indexer::fsck::{extent, fsck};
 use counterfoil_indexer::open;
-use counterfoil_service::progress;
+use counterfoil_service::Progress;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -19,9 +19,10 @@ pub struct Arguments {
 pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()> {
     let pool = open(database_url).await?;
     let start = Instant::now();
-    let bar = progress(extent(&pool, &arguments.ledgers).await?, "events and entries");
-    let report = fsck(&pool, &arguments.ledgers, |derived| bar.inc(derived)).await?;
-    bar.finish_and_clear();
+    let extent = extent(&pool, &arguments.ledgers).await?;
+    let progress = Progress::begin("derived anew", "events and entries", 0, extent);
+    let report = fsck(&pool, &arguments.ledgers, |derived| progress.add(derived)).await?;
+    drop(progress);
     pool.close().await;
     let (ledgers, events, entries) = (report.ledgers, report.events, report.entries);
     let seconds = start.elapsed().as_secs_f64();

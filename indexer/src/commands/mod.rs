@@ -1,6 +1,9 @@
 //! One file a command.
 
 pub mod clear_halt;
+pub mod doctor;
 pub mod fill;
 pub mod fsck;
+pub mod rebuild;
 pub mod run;
+pub mod sources;

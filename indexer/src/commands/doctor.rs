@@ -1,0 +1,35 @@
+//! Saying how the index is.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use counterfoil_client::parse_rpc_url;
+use counterfoil_indexer::doctor::{Finding, examine};
+use counterfoil_indexer::open;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// A JSON-RPC server to compare the index with; give it several times for several. Default: none is asked.
+    #[arg(long = "rpc", env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true, value_parser = parse_rpc_url)]
+    rpc_urls: Vec<String>,
+}
+
+pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let pool = open(database_url).await?;
+    let findings = examine(&pool, &arguments.rpc_urls).await?;
+    pool.close().await;
+    for Finding { subject, state, advice } in &findings {
+        let mark = if advice.is_empty() { "ok" } else { "!!" };
+        println!("{mark} {subject}: {state}");
+        for line in advice {
+            println!("     {line}");
+        }
+    }
+    let ill = findings.iter().filter(|finding| !finding.is_well()).count();
+    if ill > 0 {
+        println!("{ill} of {} things need somebody", findings.len());
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("all is well");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,10 @@
+//! What an operator does with the program, by the program itself on a real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
+
+mod doctor;
+mod history;
+mod metrics;
+mod rebuild;
+mod settings;
+mod stop;
+mod support;
