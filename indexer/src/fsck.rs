@@ -45,7 +45,8 @@ pub async fn fsck(pool: &PgPool, only: &[LedgerId], mut progress: impl FnMut(u64
     for ledger in selected(pool, only).await? {
         let mut connection = snapshot(pool).await?;
         let row = load_ledger(&mut connection, ledger).await?;
-        let mut check = Check { row: &row, state: LedgerState::new(ledger), counts: Counts::default() };
+        let state = LedgerState::new(ledger);
+        let mut check = Check { row: &row, state, ahead: Vec::new(), counts: Counts::default() };
         let outcome = check.run(&mut connection, &mut progress).await;
         report.ledgers += 1;
         report.events += check.counts.events;
@@ -130,6 +131,8 @@ struct Derived {
 struct Check<'a> {
     row: &'a LedgerRow,
     state: LedgerState,
+    /// Events that were read and whose entries did not fit into the page before.
+    ahead: Vec<EventRow>,
     counts: Counts,
 }
 
@@ -178,7 +181,7 @@ impl Check<'_> {
 
     /// The next events with their entries; none at the end. An event of subtrees ends a page.
     async fn read(
-        &self,
+        &mut self,
         connection: &mut PgConnection,
         first: u64,
     ) -> Result<Option<(Vec<EventRow>, Vec<EntryRow>)>, Fault> {
@@ -186,7 +189,8 @@ impl Check<'_> {
         if first >= end {
             return Ok(None);
         }
-        let mut events = load_event_range(connection, self.row, first, end).await?;
+        let mut events = std::mem::take(&mut self.ahead);
+        events.extend(load_event_range(connection, self.row, first + events.len() as u64, end).await?);
         let (mut taken, mut leaves) = (0, 0_u64);
         for event in &events {
             if !matches!(event.event.body, EventBody::SubtreesAppended { .. }) {
@@ -197,7 +201,7 @@ impl Check<'_> {
                 break;
             }
         }
-        events.truncate(taken);
+        self.ahead = events.split_off(taken);
         let mut entries = Vec::new();
         if let Some(first) = events.first().filter(|_| leaves > 0) {
             let limit = u32::try_from(leaves)
