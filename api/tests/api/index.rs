@@ -68,6 +68,11 @@ impl Index {
         Self { shared, url, pool, app }
     }
 
+    /// A streaming replica of the server with this and all other copies.
+    pub fn start_replica(&self, folder: &std::path::Path, durability: Durability) -> pgcluster::Cluster {
+        self.shared.cluster.start_replica(folder, durability).unwrap()
+    }
+
     /// Changes the database as whoever holds it could.
     pub async fn tamper(&self, sql: &str) {
         let changed = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap().rows_affected();

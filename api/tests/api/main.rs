@@ -13,4 +13,5 @@ mod pending;
 mod problems;
 mod process;
 mod proofs;
+mod replica;
 mod tampering;

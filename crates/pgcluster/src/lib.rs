@@ -145,6 +145,34 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Starts a streaming replica of this cluster in `folder`, which must not hold one: it serves reads of whatever has
+    /// reached it, and nothing can be written there.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub fn start_replica(&self, folder: &Path, durability: Durability) -> Result<Self, ClusterError> {
+        let owner = Owner::for_this_process().ok_or(ClusterError::NoUnprivilegedUser)?;
+        fs::create_dir_all(folder).map_err(at("making", folder))?;
+        owner.take(folder)?;
+        // The replica's users are this cluster's.
+        write_password(folder, &owner, &self.password)?;
+        let program = self.createdb.with_file_name("pg_basebackup");
+        let output = owner
+            .command(&program)
+            .current_dir(folder)
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", SUPERUSER, "--no-password"])
+            .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync", "--pgdata"])
+            .arg(folder.join("data"))
+            .env("PGPASSWORD", &self.password)
+            .output()
+            .map_err(at("running", &program))?;
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(ClusterError::Failed { program, message });
+        }
+        Self::start(folder, durability)
+    }
+
     /// The URL of a database, with the superuser's password. Keep it out of logs.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
@@ -287,9 +315,6 @@ fn password_file(folder: &Path) -> PathBuf {
 }
 
 fn read_or_make_password(folder: &Path, owner: &Owner) -> Result<String, ClusterError> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-
     let path = password_file(folder);
     match fs::read_to_string(&path) {
         Ok(password) => return Ok(password),
@@ -299,6 +324,15 @@ fn read_or_make_password(folder: &Path, owner: &Owner) -> Result<String, Cluster
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).map_err(|error| at("drawing randomness for", &path)(error.into()))?;
     let password: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    write_password(folder, owner, &password)?;
+    Ok(password)
+}
+
+fn write_password(folder: &Path, owner: &Owner, password: &str) -> Result<(), ClusterError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let path = password_file(folder);
     // Whole or absent: a part of a password would be taken for it.
     let new = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
@@ -306,8 +340,7 @@ fn read_or_make_password(folder: &Path, owner: &Owner) -> Result<String, Cluster
         options.write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(at("making", &new))?;
     file.write_all(password.as_bytes()).map_err(at("writing", &new))?;
     owner.take(&new)?;
-    fs::rename(&new, &path).map_err(at("moving into place", &new))?;
-    Ok(password)
+    fs::rename(&new, &path).map_err(at("moving into place", &new))
 }
 
 fn free_port() -> io::Result<u16> {
