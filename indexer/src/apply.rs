@@ -2,7 +2,7 @@
 
 use counterfoil_core::{ApplyError, CheckedHead, LedgerId, LedgerState, VerifiedAppend};
 use counterfoil_store::{CommittedIn, StoreError};
-use tracing::debug;
+use tracing::{Instrument, debug, debug_span};
 
 use crate::database::Database;
 use crate::inbox::Delivered;
@@ -67,7 +67,8 @@ impl Writer<'_> {
         batch: &[(CommittedIn, VerifiedAppend)],
         checked: Option<(CheckedHead, u64)>,
     ) -> Result<(), StoreError> {
-        self.database.write(self.ledger, batch, checked).await?;
+        let span = debug_span!("write", ledger.id = %self.ledger, events = batch.len());
+        self.database.write(self.ledger, batch, checked).instrument(span).await?;
         if let Some((_, append)) = batch.last() {
             let (ledger, size, events) = (self.ledger, append.event().header.size, batch.len());
             debug!(ledger.id = %ledger, tree.size = %size, "verified {events} events of ledger {ledger}");

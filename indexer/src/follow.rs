@@ -4,7 +4,7 @@ use counterfoil_client::{AccountAt, ClientError, ListedTransaction, Listing, Sou
 use counterfoil_core::{ApplyError, HeadMismatch, LedgerId, LedgerState, ProgramId};
 use counterfoil_store::StoreError;
 use futures_util::future::join_all;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, debug_span, info, warn};
 
 use crate::Agreement;
 use crate::apply::Writer;
@@ -591,7 +591,8 @@ impl<S: Source> Follower<'_, S> {
         event_seq: u64,
         waiting: &mut Inbox,
     ) -> Result<(), FollowError> {
-        let transactions = source.fetch_transactions(chunk).await.map_err(FollowError::Client)?;
+        let span = debug_span!("fetch", ledger.id = %ledger, server = source.name(), transactions = chunk.len());
+        let transactions = source.fetch_transactions(chunk).instrument(span).await.map_err(FollowError::Client)?;
         self.take_events(ledger, &transactions, event_seq, waiting)
     }
 

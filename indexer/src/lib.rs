@@ -26,6 +26,7 @@ pub mod rebuild;
 mod run;
 mod server;
 mod standing;
+pub mod telemetry;
 mod tlog;
 
 pub use agreement::Agreement;

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use counterfoil_indexer::telemetry::Telemetry;
 use counterfoil_service::{LogFormat, log_in_format};
 
 use crate::commands::{clear_halt, doctor, fill, fsck, rebuild, run};
@@ -36,6 +37,9 @@ struct Cli {
     /// How the log looks: text or json.
     #[arg(long, env = "COUNTERFOIL_LOG_FORMAT", global = true, default_value_t)]
     log_format: LogFormat,
+    /// Where traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. Default: nowhere.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true, value_name = "URL")]
+    otlp: Option<String>,
     #[command(flatten)]
     run: run::Arguments,
 }
@@ -67,7 +71,16 @@ async fn main() -> anyhow::Result<ExitCode> {
         print!("{}", config::print(&command, &matches, &in_file));
         return Ok(ExitCode::SUCCESS);
     }
-    log_in_format("info,sqlx=warn", cli.log_format, None);
+    let (telemetry, more) = cli.otlp.as_deref().map(Telemetry::start).transpose()?.unzip();
+    log_in_format("info,sqlx=warn", cli.log_format, more);
+    let outcome = work(cli).await;
+    if let Some(telemetry) = telemetry {
+        tokio::task::spawn_blocking(|| telemetry.stop()).await?;
+    }
+    outcome
+}
+
+async fn work(cli: Cli) -> anyhow::Result<ExitCode> {
     let database_url = cli.database_url.context("give the index by --database-url or DATABASE_URL")?;
     match cli.command {
         None => run::run(database_url, cli.run).await?,

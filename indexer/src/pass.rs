@@ -10,7 +10,7 @@ use counterfoil_core::{LedgerHead, LedgerId, ProgramId, Wallet};
 use counterfoil_store::{LedgerRow, StoreError};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
-use tracing::{error, info, warn};
+use tracing::{Instrument, debug_span, error, info, warn};
 
 use crate::database::Database;
 use crate::finality::Finality;
@@ -184,14 +184,14 @@ impl<S: Source> Indexer<S> {
         for chunk in due.chunks(LEDGERS_PER_READING) {
             let work = self.read(chunk, look).await;
             let this = &*self;
-            let done: Vec<(LedgerId, Memory)> =
-                stream::iter(work)
-                    .map(|(ledger, memory, readings)| async move {
-                        (ledger, this.look_at(ledger, memory, readings, now).await)
-                    })
-                    .buffer_unordered(self.concurrency)
-                    .collect()
-                    .await;
+            let done: Vec<(LedgerId, Memory)> = stream::iter(work)
+                .map(|(ledger, memory, readings)| async move {
+                    let span = debug_span!("follow", ledger.id = %ledger);
+                    (ledger, this.look_at(ledger, memory, readings, now).instrument(span).await)
+                })
+                .buffer_unordered(self.concurrency)
+                .collect()
+                .await;
             self.memory.extend(done);
         }
         self.tidy(now, look);

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until, timeout};
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, debug_span, error, info, warn};
 
 use crate::backfill::Backfill;
 use crate::database::Database;
@@ -346,7 +346,7 @@ impl<'a> Work<'a> {
         if look == Look::All {
             (self.last_look, self.next_look) = (now, now + self.config.poll_interval);
         }
-        if let Err(error) = self.indexer.pass(now, look).await {
+        if let Err(error) = self.indexer.pass(now, look).instrument(debug_span!("pass", ?look)).await {
             stands_still(&self.indexer.health, "the index cannot be read", &error);
             sleep(STANDBY_INTERVAL).await;
         }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-pub use log::{LogFormat, log_in_format, log_to_stderr};
+pub use log::{LogFormat, MoreLog, log_in_format, log_to_stderr};
 pub use progress::{Progress, progress};
 
 /// Writes one line of JSON to standard output.

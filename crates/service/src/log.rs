@@ -61,8 +61,11 @@ pub fn log_to_stderr(filter: &str) {
     log_in_format(filter, LogFormat::Text, None);
 }
 
-/// Logs to standard error what `RUST_LOG` says, or else `filter`; and to one more layer, if there is one.
-pub fn log_in_format(filter: &str, format: LogFormat, more: Option<Box<dyn Layer<Registry> + Send + Sync>>) {
+/// Somewhere else that spans and events go.
+pub type MoreLog = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Logs to standard error what `RUST_LOG` says, or else `filter`; and to one more place, if there is one.
+pub fn log_in_format(filter: &str, format: LogFormat, more: Option<MoreLog>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
     tracing_subscriber::registry().with(more).with(lines(format).with_filter(filter)).init();
 }

@@ -8,3 +8,4 @@ mod rebuild;
 mod settings;
 mod stop;
 mod support;
+mod telemetry;

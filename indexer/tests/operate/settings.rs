@@ -97,7 +97,7 @@ fn what_is_printed_is_a_file_that_sets_the_same_and_shows_no_secret() {
 fn an_error_in_the_file_names_file_key_and_what_is_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let table = [
-        ("pol-ms = 30", "unknown key `pol-ms`; allowed are database-url, log-format, rpc, recording"),
+        ("pol-ms = 30", "unknown key `pol-ms`; allowed are database-url, log-format, otlp, rpc, recording"),
         ("config = 'x'", "unknown key `config`"),
         ("poll-ms = 'SECRET'", "key `poll-ms`: it must be a whole number, not string"),
         ("poll-ms = [30]", "key `poll-ms`: it must be a whole number, not array"),
