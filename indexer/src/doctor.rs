@@ -105,7 +105,9 @@ pub async fn examine(pool: &PgPool, rpc_urls: &[String]) -> Result<Vec<Finding>,
         rows.clone()
     };
     let later: BTreeMap<LedgerId, &LedgerRow> = rows_later.iter().map(|row| (row.ledger, row)).collect();
-    findings.extend(rows.iter().map(|row| of_ledger(row, later.get(&row.ledger).copied().unwrap_or(row), &told)));
+    let is_followed = holder.is_some();
+    let of_row = |row: &LedgerRow| of_ledger(row, later.get(&row.ledger).copied().unwrap_or(row), &told, is_followed);
+    findings.extend(rows.iter().map(of_row));
     for size in load_table_sizes(&mut connection).await? {
         let megabytes = |bytes: i64| bytes as f64 / 1e6;
         let (rows, data, indexes) = (size.rows, megabytes(size.row_bytes), megabytes(size.index_bytes));
@@ -161,7 +163,7 @@ fn is_behind(row: &LedgerRow, told: &[Told]) -> bool {
     row.halt.is_none() && checked_event_seq(row) < newest(row, told)
 }
 
-fn of_ledger(row: &LedgerRow, later: &LedgerRow, told: &[Told]) -> Finding {
+fn of_ledger(row: &LedgerRow, later: &LedgerRow, told: &[Told], is_followed: bool) -> Finding {
     let ledger = row.ledger;
     let subject = format!("ledger {ledger}");
     let (checked, wanted) = (checked_event_seq(later), newest(row, told));
@@ -206,6 +208,9 @@ fn of_ledger(row: &LedgerRow, later: &LedgerRow, told: &[Told]) -> Finding {
     let behind = format!("{heads}; {} of {wanted} events are still to come", wanted - checked);
     if checked > checked_event_seq(row) {
         return Finding::well(subject, format!("{behind}, it is on its way"));
+    }
+    if !is_followed {
+        return Finding::ill(subject, format!("waits for an indexer: {behind}"), &["start counterfoil-indexer"]);
     }
     Finding::ill(
         subject,

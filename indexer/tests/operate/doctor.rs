@@ -49,7 +49,7 @@ fn a_healthy_index_is_well_and_a_halted_ledger_comes_with_what_to_do() {
 }
 
 #[test]
-fn nobody_at_work_a_held_ledger_and_a_dead_server_are_named() {
+fn nobody_at_work_a_waiting_ledger_and_a_dead_server_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let recording = folder.path().join("recording");
     record(&recording, SHAPE);
@@ -65,7 +65,7 @@ fn nobody_at_work_a_held_ledger_and_a_dead_server_are_named() {
     for part in [
         "!! indexer: none is at work",
         "!! server http://127.0.0.1:1: ",
-        "is HELD: never checked; 21 of 21 events are still to come",
+        "waits for an indexer: never checked; 21 of 21 events are still to come",
         "3 of ",
     ] {
         assert!(said.contains(part), "{part}: {said}");
