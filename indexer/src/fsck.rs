@@ -7,11 +7,15 @@ use counterfoil_store::{
     EntryRow, EventRow, LedgerRow, Log, PgConnection, PgPool, StoreError, TileKey, count_rows, find_strays,
     load_entries, load_event_range, load_full_tiles, load_ledger, load_ledgers, load_subtree_roots, snapshot,
 };
+use futures_util::{StreamExt, stream};
 use merkle_log::{Edge, Frontier, FullTile, Grown, Hash, LeafHash, LeafIndex, Position, hash_leaf};
 
 /// How many events are read at a time, and how many entries.
 const EVENTS_PER_PAGE: u64 = 4_096;
 const ENTRIES_PER_PAGE: u64 = 16_384;
+
+/// How many ledgers are derived at once.
+const CONCURRENT_LEDGERS: usize = 2;
 
 /// A row that does not follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,31 +44,44 @@ pub struct Report {
 ///
 /// # Errors
 /// [`StoreError`] when the database cannot be read. What is wrong with rows is in the report.
-pub async fn fsck(pool: &PgPool, only: &[LedgerId], mut progress: impl FnMut(u64)) -> Result<Report, StoreError> {
+pub async fn fsck(pool: &PgPool, only: &[LedgerId], progress: impl Fn(u64)) -> Result<Report, StoreError> {
     let mut report = Report::default();
-    for ledger in selected(pool, only).await? {
-        let mut connection = snapshot(pool).await?;
-        let row = load_ledger(&mut connection, ledger).await?;
-        let state = LedgerState::new(ledger);
-        let mut check = Check { row: &row, state, ahead: Vec::new(), counts: Counts::default() };
-        let outcome = check.run(&mut connection, &mut progress).await;
+    let ledgers = selected(pool, only).await?;
+    let progress = &progress;
+    let mut checks = stream::iter(ledgers)
+        .map(|ledger| async move { (ledger, check(pool, ledger, progress).await) })
+        .buffered(CONCURRENT_LEDGERS);
+    while let Some((ledger, outcome)) = checks.next().await {
+        let (counts, wrong) = outcome?;
         report.ledgers += 1;
-        report.events += check.counts.events;
-        report.entries += check.counts.entries;
-        match outcome {
-            Ok(()) => {}
-            Err(Fault::Wrong(problem)) => report.findings.push(Finding { ledger: Some(ledger), problem }),
-            Err(Fault::Store(error @ StoreError::Corrupt { .. })) => {
-                report.findings.push(Finding { ledger: Some(ledger), problem: error.to_string() });
-            }
-            Err(Fault::Store(error)) => return Err(error),
-        }
+        report.events += counts.events;
+        report.entries += counts.entries;
+        report.findings.extend(wrong.map(|problem| Finding { ledger: Some(ledger), problem }));
     }
     if only.is_empty() {
         let strays = find_strays(&mut *pool.acquire().await?).await?;
         report.findings.extend(strays.into_iter().map(|problem| Finding { ledger: None, problem }));
     }
     Ok(report)
+}
+
+/// Derives one ledger anew. What is wrong, if anything.
+async fn check(
+    pool: &PgPool,
+    ledger: LedgerId,
+    progress: &impl Fn(u64),
+) -> Result<(Counts, Option<String>), StoreError> {
+    let mut connection = snapshot(pool).await?;
+    let row = load_ledger(&mut connection, ledger).await?;
+    let state = LedgerState::new(ledger);
+    let mut check = Check { row: &row, state, ahead: Vec::new(), counts: Counts::default() };
+    let wrong = match check.run(&mut connection, progress).await {
+        Ok(()) => None,
+        Err(Fault::Wrong(problem)) => Some(problem),
+        Err(Fault::Store(error @ StoreError::Corrupt { .. })) => Some(error.to_string()),
+        Err(Fault::Store(error)) => return Err(error),
+    };
+    Ok((check.counts, wrong))
 }
 
 /// How many events and entries [`fsck`] will look at.
@@ -137,7 +154,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    async fn run(&mut self, connection: &mut PgConnection, progress: &mut impl FnMut(u64)) -> Result<(), Fault> {
+    async fn run(&mut self, connection: &mut PgConnection, progress: &impl Fn(u64)) -> Result<(), Fault> {
         let end = self.row.applied_event_seq.get();
         let mut read = self.read(connection, 0).await?;
         while let Some((events, entries)) = read.take() {
@@ -216,7 +233,7 @@ impl Check<'_> {
         &mut self,
         connection: &mut PgConnection,
         derived: &Derived,
-        progress: &mut impl FnMut(u64),
+        progress: &impl Fn(u64),
     ) -> Result<(), Fault> {
         self.compare_tiles(connection, &derived.tiles).await?;
         let wanted: Vec<(Position, Hash)> = derived
@@ -288,7 +305,7 @@ impl Check<'_> {
         event_seq: LeafIndex,
         position: Position,
         root: Hash,
-        progress: &mut impl FnMut(u64),
+        progress: &impl Fn(u64),
     ) -> Result<(), Fault> {
         let first = position.offset << position.level;
         let end = first + (1 << position.level);

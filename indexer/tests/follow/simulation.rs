@@ -411,7 +411,7 @@ fn whatever_fails_lags_lies_breaks_and_is_killed_the_index_becomes_the_chain() {
                         if seed >= first + count {
                             break;
                         }
-                        if seed % 10_000 == 0 && seed > first {
+                        if seed.is_multiple_of(10_000) && seed > first {
                             println!("{seed} of {} seeds", first + count);
                         }
                         let play = std::panic::AssertUnwindSafe(lane.play(seed));
