@@ -347,7 +347,10 @@ impl<S: Source> Follower<'_, S> {
             };
             next >= target || is_awaited || delivery.inbox.holds(next)
         };
-        if let Some(kept) = kept.take_if(is_enough) {
+        // What a quorum refutes is not enough, however far it reaches.
+        if agreement.refuted().is_none()
+            && let Some(kept) = kept.take_if(is_enough)
+        {
             return Ok(kept);
         }
         let mut asked = self.standing.order();

@@ -190,6 +190,24 @@ async fn a_false_beginning_is_dropped_when_nobody_goes_on_from_it() {
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
 }
 
+/// The rows were led astray up to where a quorum stands by now, by a server that was alone then.
+#[tokio::test]
+async fn a_false_history_that_is_stored_already_is_dropped_when_a_quorum_refutes_it() {
+    let (pool, chain, forged) = (database().await, history(4), forged_history(4));
+    let liar = Server::honest("liar", &forged);
+    liar.change(|script| script.account = Some(forged.account_at(3)));
+    follow(&pool, std::slice::from_ref(&liar), 1).await.unwrap();
+    psql(
+        &pool,
+        "update cursor set checked_event_seq = 0, checked_size = 0, checked_root = null,
+        checked_event_root = null, checked_slot = null",
+    );
+    let behind = [Server::honest("b", &chain), Server::honest("c", &chain)];
+    behind.iter().for_each(|server| server.change(|script| script.account = Some(chain.account_at(3))));
+    follow(&pool, &behind, 2).await.unwrap();
+    assert_eq!(stored(&pool).await, (chain.until(3).state(), Some(chain.until(3).state().head())));
+}
+
 #[tokio::test]
 async fn a_false_history_that_all_servers_deliver_halts_with_both_heads_and_no_server_named() {
     let (pool, chain, forged) = (database().await, history(4), forged_history(4));
