@@ -30,10 +30,10 @@ impl Drop for Dev {
 }
 
 fn start_and_end_by(signal: Signal) {
-    let folder = tempfile::tempdir().unwrap().keep();
+    let folder = tempfile::tempdir().unwrap();
     // PostgreSQL runs as another user when this is root, and must be able to come here.
-    let _ = Command::new("chmod").arg("755").arg(&folder).status().unwrap();
-    let (data, ready) = (folder.join("data"), folder.join("ready.json"));
+    let _ = Command::new("chmod").arg("755").arg(folder.path()).status().unwrap();
+    let (data, ready) = (folder.path().join("data"), folder.path().join("ready.json"));
     let dev = Command::new(program("counterfoil"))
         .args([
             "dev",
@@ -91,7 +91,7 @@ fn start_and_end_by(signal: Signal) {
     }
     let pid_file = data.join("postgres/data/postmaster.pid");
     wait_until("PostgreSQL has stopped", || (!pid_file.exists()).then_some(()));
-    fs::remove_dir_all(folder).unwrap();
+    folder.close().unwrap();
 }
 
 #[test]

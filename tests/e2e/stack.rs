@@ -114,9 +114,7 @@ impl Stack {
                 (Some(chain), rpc, Some(ws))
             }
         };
-        // PostgreSQL may run as another user, which must be able to come here.
-        let postgres_folder = tempfile::tempdir().unwrap().keep();
-        let postgres = Cluster::start(&postgres_folder, Durability::None).unwrap();
+        let postgres = Cluster::start_temporary(Durability::None).unwrap();
         Self { folder, rpc, ws, _chain: chain, postgres, wallets }
     }
 

@@ -42,7 +42,6 @@ pub struct Shared {
     copies: AtomicU32,
     pub big: History,
     pub small: History,
-    _folder: tempfile::TempDir,
 }
 
 /// One test's copy of the index, and the API over it.
@@ -142,10 +141,9 @@ fn shared() -> Arc<Shared> {
         return shared;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let cluster = pgcluster::Cluster::start(folder.path(), Durability::None).unwrap();
+    let cluster = pgcluster::Cluster::start_temporary(Durability::None).unwrap();
     let (big, small) = runtime.block_on(fill(&cluster));
-    let filled = Arc::new(Shared { cluster, copies: AtomicU32::new(0), big, small, _folder: folder });
+    let filled = Arc::new(Shared { cluster, copies: AtomicU32::new(0), big, small });
     *shared = Arc::downgrade(&filled);
     filled
 }

@@ -18,8 +18,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let result = (|| -> Result<ExitCode, Box<dyn std::error::Error>> {
-        let folder = tempfile::Builder::new().prefix("counterfoil-postgres").tempdir()?;
-        let cluster = Cluster::start(folder.path(), durability)?;
+        let cluster = Cluster::start_temporary(durability)?;
         let status = Command::new(program).args(arguments).env("DATABASE_URL", cluster.url("postgres")).status()?;
         Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1))?))
     })();

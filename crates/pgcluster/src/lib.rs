@@ -8,6 +8,7 @@
 mod binaries;
 mod owner;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -72,17 +73,27 @@ pub enum Durability {
     None,
 }
 
+/// What becomes of a cluster's folder when its server ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AtEnd {
+    Kept,
+    Removed,
+}
+
 /// Runs the server, and stops it (SIGINT: PostgreSQL's fast shutdown) when standard input ends: at our drop, or with
-/// this process, however that ends. `wait` returns early when the server ends by itself.
+/// this process, however that ends. `wait` returns early when the server ends by itself. REMOVED names what is removed
+/// after that.
 const SUPERVISOR: &str = r#"
     exec 3<&0
     "$@" </dev/null 3<&- &
     server=$!
     { cat <&3 >/dev/null; kill -INT "$server"; } 2>/dev/null &
     wait "$server"
+    [ -z "$REMOVED" ] || { cd / && rm -rf "$REMOVED"; }
 "#;
 
-/// A running cluster. Dropping it stops the server and keeps the data; so does the end of this process.
+/// A running cluster. Dropping it stops the server and keeps the data, unless the cluster is temporary; so does the end
+/// of this process.
 pub struct Cluster {
     server: Child,
     port: u16,
@@ -98,8 +109,22 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`].
     pub fn start(folder: &Path, durability: Durability) -> Result<Self, ClusterError> {
-        let port = free_port().map_err(at("finding a free port for", folder))?;
-        Self::start_on(folder, durability, port)
+        Self::start_on(folder, durability, free_port(folder)?, AtEnd::Kept)
+    }
+
+    /// Starts a cluster that is thrown away: in a temporary folder, which is gone when the server is, also when this
+    /// process is killed.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub fn start_temporary(durability: Durability) -> Result<Self, ClusterError> {
+        let temporary = std::env::temp_dir();
+        let folder = tempfile::Builder::new().prefix("counterfoil-postgres").tempdir_in(&temporary);
+        let folder = folder.map_err(at("making a folder in", &temporary))?;
+        let cluster = Self::start_on(folder.path(), durability, free_port(folder.path())?, AtEnd::Removed)?;
+        // From here on it is the supervisor that removes it.
+        let _ = folder.keep();
+        Ok(cluster)
     }
 
     /// Ends all of the server's processes as a crash of the machine would, and starts it anew on the same port.
@@ -121,14 +146,14 @@ impl Cluster {
         let started = Instant::now();
         loop {
             // Until the last of its processes is gone, the memory that they shared keeps a new server out.
-            match Self::start_on(folder, durability, port) {
+            match Self::start_on(folder, durability, port, AtEnd::Kept) {
                 Err(ClusterError::NotReady { .. }) if started.elapsed() < START_TIMEOUT => thread::sleep(POLL_INTERVAL),
                 result => return result,
             }
         }
     }
 
-    fn start_on(folder: &Path, durability: Durability, port: u16) -> Result<Self, ClusterError> {
+    fn start_on(folder: &Path, durability: Durability, port: u16, at_end: AtEnd) -> Result<Self, ClusterError> {
         let binaries = Binaries::find().ok_or(ClusterError::NotInstalled)?;
         let owner = Owner::for_this_process().ok_or(ClusterError::NoUnprivilegedUser)?;
         fs::create_dir_all(folder).map_err(at("making", folder))?;
@@ -139,7 +164,7 @@ impl Cluster {
             initialise(&binaries, &owner, folder, &data)?;
         }
         stop_leftover(&binaries, &owner, &data);
-        let server = spawn(&binaries, &owner, folder, &data, port, durability)?;
+        let server = spawn(&binaries, &owner, folder, port, durability, at_end)?;
         let mut cluster = Self { server, port, password, createdb: binaries.createdb.clone() };
         cluster.wait_until_ready(&binaries, folder)?;
         Ok(cluster)
@@ -289,9 +314,9 @@ fn spawn(
     binaries: &Binaries,
     owner: &Owner,
     folder: &Path,
-    data: &Path,
     port: u16,
     durability: Durability,
+    at_end: AtEnd,
 ) -> Result<Child, ClusterError> {
     let log_path = folder.join("server.log");
     let log = fs::File::create(&log_path).map_err(at("making", &log_path))?;
@@ -301,8 +326,9 @@ fn spawn(
         .args(["-c", SUPERVISOR, "postgres"])
         .arg(&binaries.postgres)
         .arg("-D")
-        .arg(data)
-        .args(["-p", &port.to_string()]);
+        .arg(folder.join("data"))
+        .args(["-p", &port.to_string()])
+        .env("REMOVED", if at_end == AtEnd::Removed { folder.as_os_str() } else { OsStr::new("") });
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
     if durability == Durability::None {
         command.args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]);
@@ -343,8 +369,10 @@ fn write_password(folder: &Path, owner: &Owner, password: &str) -> Result<(), Cl
     fs::rename(&new, &path).map_err(at("moving into place", &new))
 }
 
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?.local_addr()?.port())
+fn free_port(folder: &Path) -> Result<u16, ClusterError> {
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let address = listener.and_then(|listener| listener.local_addr());
+    Ok(address.map_err(at("finding a free port for", folder))?.port())
 }
 
 /// The last lines of a log.

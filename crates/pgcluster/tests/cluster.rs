@@ -30,9 +30,17 @@ fn keeps_its_data_over_a_restart_and_ends_when_dropped() {
 }
 
 #[test]
+fn a_temporary_cluster_leaves_nothing() {
+    let cluster = Cluster::start_temporary(Durability::None).unwrap();
+    let data = psql(&cluster, "show data_directory");
+    assert!(Path::new(&data).exists());
+    drop(cluster);
+    assert!(!Path::new(&data).parent().unwrap().exists());
+}
+
+#[test]
 fn refuses_a_wrong_password() {
-    let folder = tempfile::tempdir().unwrap();
-    let cluster = start(folder.path());
+    let cluster = Cluster::start_temporary(Durability::None).unwrap();
     let url = format!("postgres://counterfoil:wrong@127.0.0.1:{}/postgres", cluster.port());
     let output = Command::new("psql").args(["-XAtq", &url, "-c", "select 1"]).output().unwrap();
     assert!(!output.status.success());

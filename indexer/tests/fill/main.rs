@@ -31,7 +31,6 @@ const BY_SUBTREE: [Range<u64>; 3] = [100..700, 704..720, 900..1_499];
 struct Index {
     pool: PgPool,
     _cluster: Cluster,
-    _folder: tempfile::TempDir,
 }
 
 /// Of different lengths, so that bundles cannot be cut by count.
@@ -48,8 +47,7 @@ fn missing() -> u64 {
 impl Index {
     /// A ledger of which the subtrees' entries are missing.
     async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let cluster = Cluster::start(folder.path(), Durability::None).unwrap();
+        let cluster = Cluster::start_temporary(Durability::None).unwrap();
         cluster.create_database("fill").unwrap();
         let pool = connect(&cluster.url("fill"), 4, Duration::from_secs(30)).await.unwrap();
         migrate(&pool).await.unwrap();
@@ -108,7 +106,7 @@ impl Index {
         commit(&mut transaction, LEDGER, &batch).await.unwrap();
         mark_checked(&mut transaction, &state.check(&account).unwrap(), 200).await.unwrap();
         transaction.commit().await.unwrap();
-        let index = Self { pool, _cluster: cluster, _folder: folder };
+        let index = Self { pool, _cluster: cluster };
         assert_eq!(index.row().await.missing, missing());
         index
     }

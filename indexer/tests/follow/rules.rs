@@ -19,8 +19,7 @@ static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 /// One server for all tests, a database for each.
 pub async fn database() -> PgPool {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let cluster =
-        CLUSTER.get_or_init(|| Cluster::start(&tempfile::tempdir().unwrap().keep(), Durability::None).unwrap());
+    let cluster = CLUSTER.get_or_init(|| Cluster::start_temporary(Durability::None).unwrap());
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     cluster.create_database(&name).unwrap();
     let pool = connect(&cluster.url(&name), 4, Duration::from_secs(30)).await.unwrap();

@@ -23,8 +23,7 @@ impl Database {
     pub fn new() -> Self {
         static CLUSTER: OnceLock<Cluster> = OnceLock::new();
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let start = || Cluster::start(&tempfile::tempdir().unwrap().keep(), Durability::None).unwrap();
-        let cluster = CLUSTER.get_or_init(start);
+        let cluster = CLUSTER.get_or_init(|| Cluster::start_temporary(Durability::None).unwrap());
         let name = format!("operate_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         cluster.create_database(&name).unwrap();
         Self { url: cluster.url(&name) }

@@ -24,7 +24,6 @@ const BYTES: &str = "create function bytes(length integer) returns bytea languag
 struct Server {
     cluster: Cluster,
     databases: AtomicU32,
-    _folder: tempfile::TempDir,
 }
 
 /// A migrated database in which both ledgers are known, the first as 1, the other as 2.
@@ -109,9 +108,8 @@ fn server() -> Arc<Server> {
     if let Some(server) = shared.upgrade() {
         return server;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let cluster = Cluster::start(folder.path(), Durability::None).unwrap();
-    let server = Arc::new(Server { cluster, databases: AtomicU32::new(0), _folder: folder });
+    let cluster = Cluster::start_temporary(Durability::None).unwrap();
+    let server = Arc::new(Server { cluster, databases: AtomicU32::new(0) });
     *shared = Arc::downgrade(&server);
     server
 }
