@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use counterfoil_client::{AccountAt, ClientError, Rpc, Source};
+use counterfoil_client::{AccountAt, ClientError, Rpc, Source, with_causes};
 use counterfoil_core::LedgerId;
 use counterfoil_store::{
     Cluster, LedgerRow, PgPool, StoreError, load_cluster, load_lock_holder, load_migrations, load_table_sizes,
@@ -11,7 +11,6 @@ use counterfoil_store::{
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use crate::pass::with_causes;
 use crate::rebuild::all_ledgers;
 
 /// How long a ledger that is behind is given to move before it counts as held.

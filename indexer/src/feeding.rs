@@ -1,21 +1,25 @@
 //! From a feed to events: read and decoded in a task of its own, so that it goes on while what it delivered is written.
 
+use std::sync::Arc;
+
 use counterfoil_client::Feed;
 use counterfoil_core::ProgramId;
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{debug, warn};
 
 use crate::inbox::Delivered;
 
-/// How many lists wait to be taken. What comes in while a pass writes is what the next one writes, in batches that are
-/// as large: fewer commits, and each of them waits for a disk. A recording's list is 512 transactions, some 2 MB at most.
-const LISTS_WAITING: usize = 32;
+/// How many KiB of events wait to be taken. What comes in while a pass writes is what the next one writes: the more of
+/// it, the fewer commits, each of which waits for a disk, and the more of them while the next events are verified.
+const KIB_WAITING: u32 = 48 << 10;
+/// How many lists wait. Those of few events are bounded by this, all others by their size.
+const LISTS_WAITING: usize = 1_024;
 
 /// What a feed has delivered.
 pub(crate) enum Fed {
-    /// Events of any ledgers, in its order.
-    Events(Vec<Delivered>),
+    /// Events of any ledgers, in its order, and the room that they take while they wait.
+    Events(Vec<Delivered>, OwnedSemaphorePermit),
     /// Something may have been missed.
     Look,
 }
@@ -23,6 +27,7 @@ pub(crate) enum Fed {
 /// Reads the feed until it ends or nobody takes what it delivers.
 pub(crate) fn pump(mut feed: Feed, name: String, program: ProgramId) -> mpsc::Receiver<Fed> {
     let (sender, receiver) = mpsc::channel(LISTS_WAITING);
+    let room = Arc::new(Semaphore::new(KIB_WAITING as usize));
     tokio::spawn(async move {
         loop {
             // Dropping the receiver ends the feed although it may have nothing to say for long.
@@ -43,7 +48,13 @@ pub(crate) fn pump(mut feed: Feed, name: String, program: ProgramId) -> mpsc::Re
                             Err(error) => warn!(feed = name, "{error}"),
                         }
                     }
-                    Fed::Events(events)
+                    let bytes: usize = events.iter().map(Delivered::bytes).sum();
+                    let kib = u32::try_from(bytes / 1_024).unwrap_or(KIB_WAITING).min(KIB_WAITING);
+                    let room = tokio::select! {
+                        room = room.clone().acquire_many_owned(kib) => room,
+                        () = sender.closed() => return,
+                    };
+                    Fed::Events(events, room.expect("it is never closed"))
                 }
                 Some(Err(error)) => {
                     debug!(feed = name, "{error}");

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use counterfoil_client::{AccountAt, ClientError, Source};
+use counterfoil_client::{AccountAt, ClientError, Source, with_causes};
 use counterfoil_core::{LedgerHead, LedgerId, ProgramId, Wallet};
 use counterfoil_store::{LedgerRow, StoreError};
 use futures_util::future::join_all;
@@ -446,15 +446,4 @@ impl<S: Source> Indexer<S> {
 fn retry_delay(failures: u32) -> Duration {
     let longest = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_RETRY);
     longest.mul_f64(0.5 + fastrand::f64() / 2.0)
-}
-
-/// An error with what lies under it, for the operator.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

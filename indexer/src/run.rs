@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use counterfoil_client::{Commitment, Feed, Recording, Rpc, Source, block_feed, log_feed};
+use counterfoil_client::{Commitment, Feed, Recording, Rpc, Source, block_feed, log_feed, with_causes};
 use counterfoil_core::{LedgerId, ProgramId};
 use counterfoil_geyser::geyser_feed;
 use counterfoil_service::announce;
@@ -27,7 +27,6 @@ use crate::feeding::{Fed, pump};
 use crate::health::Health;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
-use crate::pass::with_causes;
 use crate::{Feeding, Indexer, Look, Selection, Server};
 
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
@@ -389,7 +388,8 @@ impl<'a> Work<'a> {
     /// Looks at all ledgers soon when something calls for it.
     fn take_in(&mut self, fed: Option<Fed>) {
         let calls_for_look = match fed {
-            Some(Fed::Events(events)) => {
+            Some(Fed::Events(events, room)) => {
+                drop(room);
                 if let Feeding::Live(name) | Feeding::Finite(name) = &self.indexer.feeding {
                     self.indexer.database.metrics.fed(name, events.len() as u64);
                 }

@@ -132,3 +132,15 @@ impl ClientError {
         matches!(self, Self::Rpc { .. } | Self::Malformed { .. } | Self::Expired { .. })
     }
 }
+
+/// An error with what lies under it, for an operator: the texts of all of them, outermost first.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

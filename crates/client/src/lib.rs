@@ -23,7 +23,7 @@ mod wire;
 pub use backoff::Backoff;
 pub use block_feed::block_feed;
 pub use decode::{InnerInstruction, TransactionRecord, decode};
-pub use error::ClientError;
+pub use error::{ClientError, with_causes};
 pub use health::{Failures, Health};
 pub use keypair::read_keypair;
 pub use line::Limits;

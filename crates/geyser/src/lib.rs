@@ -4,10 +4,11 @@
 mod transaction;
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::time::Duration;
 
-use counterfoil_client::{Backoff, ClientError, Commitment, Feed, TransactionRecord, hide_urls, without_keys};
+use counterfoil_client::{
+    Backoff, ClientError, Commitment, Feed, TransactionRecord, hide_urls, with_causes, without_keys,
+};
 use counterfoil_core::ProgramId;
 use futures_util::stream::{self, StreamExt};
 use futures_util::{FutureExt, SinkExt};
@@ -281,14 +282,4 @@ impl Connection {
             Err(_) => Err(Failure::Other("the server fell silent".to_owned())),
         }
     }
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

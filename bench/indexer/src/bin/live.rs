@@ -1,9 +1,10 @@
 //! How soon a confirmed record can be read: `live RPC_URL WALLET_FILE LEDGER APPENDS`, the index in DATABASE_URL.
 //!
-//! One append after the other; the chain and the index are both asked again and again, a few milliseconds apart. The
-//! clock starts when the server first shows the append in the ledger's confirmed account. "Seen": its event is a row of
-//! `pending` or of `event`. "Checked": the watermark is beyond it.
+//! One append after the other, each as soon as the last one is seen; the chain and the index are asked again and again, a
+//! few milliseconds apart. The clock starts when the server first shows the append in the ledger's confirmed account.
+//! "Seen": its event is a row of `pending` or of `event`. "Checked": the watermark is beyond it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,10 +15,24 @@ use sqlx::PgPool;
 use tokio::time::sleep;
 
 const INTERVAL: Duration = Duration::from_millis(2);
-const QUERY: &str = "select exists (select from pending where pending.ledger = ledger.id and seq = $2)
-        or exists (select from event where event.ledger = ledger.id and seq = $2),
-        coalesce(checked_event_seq, 0) > $2
-    from ledger join cursor on cursor.ledger = ledger.id where address = $1";
+const SEEN: &str = "select exists (select from pending where pending.ledger = ledger.id and seq = $2)
+        or exists (select from event where event.ledger = ledger.id and seq = $2)
+    from ledger where address = $1";
+const CHECKED: &str = "select coalesce(checked_event_seq, 0) from ledger join cursor on cursor.ledger = ledger.id
+    where address = $1";
+
+/// When the watermark came to each event, up to number `last`.
+async fn watch_checked(pool: PgPool, ledger: LedgerId, last: u64) -> anyhow::Result<Vec<(u64, Instant)>> {
+    let (mut moments, mut known) = (Vec::new(), 0);
+    while known <= last {
+        let checked: Option<i64> = sqlx::query_scalar(CHECKED).bind(ledger.0).fetch_optional(&pool).await?;
+        let checked = u64::try_from(checked.unwrap_or_default())?;
+        moments.extend((known..checked).map(|seq| (seq, Instant::now())));
+        known = checked.max(known);
+        sleep(INTERVAL).await;
+    }
+    Ok(moments)
+}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -29,7 +44,12 @@ async fn main() -> anyhow::Result<()> {
     let ledger: LedgerId = next()?.parse()?;
     let appends: u64 = next()?.parse()?;
     let pool = PgPool::connect(&std::env::var("DATABASE_URL")?).await?;
-    let (mut seen, mut checked) = (Vec::new(), Vec::new());
+    let first = rpc.fetch_confirmed_account(ledger).await?.account.events.size().get();
+    let last = first.checked_add(appends).and_then(|end| end.checked_sub(1)).context("no appends")?;
+    let watch = tokio::spawn(watch_checked(pool.clone(), ledger, last));
+    // What the index shows before the same server's account does is there at once.
+    let after = |time: Instant, confirmed| time.saturating_duration_since(confirmed).as_secs_f64() * 1e3;
+    let (mut seen, mut confirmations) = (Vec::new(), BTreeMap::new());
     for number in 0..appends {
         let events = rpc.fetch_confirmed_account(ledger).await?.account.events.size().get();
         let entry = format!("a record, number {number}").into_bytes();
@@ -42,25 +62,21 @@ async fn main() -> anyhow::Result<()> {
             anyhow::Ok(Instant::now())
         };
         let index = async {
-            let mut seen = None;
-            loop {
-                let query = sqlx::query_as(QUERY).bind(ledger.0).bind(i64::try_from(events)?);
-                let (is_seen, is_checked): (bool, bool) = query.fetch_optional(&pool).await?.unwrap_or_default();
-                let now = Instant::now();
-                seen = seen.or(is_seen.then_some(now));
-                if let Some(seen) = seen.filter(|_| is_checked) {
-                    return anyhow::Ok((seen, now));
-                }
+            while sqlx::query_scalar(SEEN).bind(ledger.0).bind(i64::try_from(events)?).fetch_optional(&pool).await?
+                != Some(true)
+            {
                 sleep(INTERVAL).await;
             }
+            anyhow::Ok(Instant::now())
         };
         let sent = async { Ok(send(&rpc, &wallet, append).await?) };
-        let (_, confirmed, times) = tokio::try_join!(sent, chain, index)?;
-        // What the index shows before the same server's account does is there at once.
-        let after = |time: Instant| time.saturating_duration_since(confirmed).as_secs_f64() * 1e3;
-        seen.push(after(times.0));
-        checked.push(after(times.1));
+        let (_, confirmed, shown) = tokio::try_join!(sent, chain, index)?;
+        seen.push(after(shown, confirmed));
+        confirmations.insert(events, confirmed);
     }
+    let moments = watch.await??.into_iter();
+    let checked: Vec<f64> =
+        moments.filter_map(|(seq, time)| confirmations.get(&seq).map(|confirmed| after(time, *confirmed))).collect();
     println!(r#"{{"seen":{seen:?},"checked":{checked:?}}}"#);
     Ok(())
 }

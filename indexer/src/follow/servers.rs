@@ -1,0 +1,205 @@
+//! What servers list and deliver of one ledger: fetched, looked for where it is missing, and written.
+
+use counterfoil_client::{ListedTransaction, Listing, Source, TransactionRecord};
+use counterfoil_core::{LedgerId, LedgerState};
+use tracing::{Instrument, debug, debug_span, info, warn};
+
+use super::{FollowError, Follower, Kept};
+use crate::Agreement;
+use crate::inbox::{Delivered, Inbox};
+
+/// How many transactions are fetched, verified and written at a time.
+const TRANSACTIONS_PER_BATCH: usize = 256;
+/// After how many batches other ledgers get their turn.
+const BATCHES_PER_PASS: usize = 16;
+/// How many events may wait for one that comes before them. Servers list by slot, and a slot holds far fewer of one
+/// ledger; so an event that is missing is found missing before the rest of the history fills the memory.
+const MOST_WAITING: usize = 2_048;
+/// Over how many slots an event that is not listed is looked for in blocks: some three minutes.
+const MOST_SLOTS_SEARCHED: u64 = 432;
+
+/// What a server listed and was not fetched yet.
+pub(super) struct Backlog {
+    pub(super) server: usize,
+    listed: std::vec::IntoIter<ListedTransaction>,
+    /// Whether the server lists nothing newer, and else from which slot on it has to be asked again.
+    next_slot: Option<u64>,
+    /// Events that came before the one that is next: servers list a slot's transactions in any order.
+    waiting: Inbox,
+}
+
+impl<S: Source> Follower<'_, S> {
+    /// Goes on with one server's transactions. What a quorum says against the result comes before any other error.
+    pub(super) async fn catch_up_from(
+        &self,
+        server: usize,
+        ledger: LedgerId,
+        kept: Kept,
+        agreement: &mut Agreement,
+    ) -> Result<Kept, FollowError> {
+        agreement.compare(&kept.state);
+        let result = match agreement.refuted() {
+            Some(_) => Ok(kept),
+            None => self.fetch_from(server, ledger, kept, agreement).await,
+        };
+        FollowError::refuted(agreement).map_or(result, Err)
+    }
+
+    async fn fetch_from(
+        &self,
+        server: usize,
+        ledger: LedgerId,
+        Kept { mut state, backlog }: Kept,
+        agreement: &mut Agreement,
+    ) -> Result<Kept, FollowError> {
+        let source = &self.sources[server];
+        let target = agreement.event_seq_of_quorum();
+        let gap = |expected| FollowError::Gap { expected, server: source.name().to_owned(), account: target };
+        let mut backlog = backlog.filter(|backlog| backlog.server == server);
+        let mut is_listed_now = false;
+        let mut batches = 0;
+        while state.event_seq().get() < target {
+            let event_seq = state.event_seq().get();
+            let mut rest = match backlog.take() {
+                Some(rest) if rest.listed.len() > 0 || rest.waiting.holds(event_seq) => rest,
+                // What is newer was left out of the listing; whatever has been listed so far may be anybody's.
+                Some(Backlog { next_slot: Some(slot), waiting, .. }) => {
+                    self.list(server, ledger, slot, waiting).await?
+                }
+                // All that is listed was looked through: the event is not among it.
+                Some(mut rest) if is_listed_now => {
+                    self.search_blocks(source, ledger, event_seq, agreement, &mut rest.waiting).await?;
+                    if !rest.waiting.holds(event_seq) {
+                        return Err(gap(event_seq));
+                    }
+                    rest
+                }
+                _ => {
+                    is_listed_now = true;
+                    let since = self.database.slot_before(ledger, event_seq).await?;
+                    self.list(server, ledger, since, Inbox::default()).await?
+                }
+            };
+            if batches == BATCHES_PER_PASS {
+                info!(ledger.id = %ledger, event_seq, "{} transactions are left for the next passes", rest.listed.len());
+                return Ok(Kept { state, backlog: Some(rest) });
+            }
+            batches += 1;
+            let chunk: Vec<ListedTransaction> = rest.listed.by_ref().take(TRANSACTIONS_PER_BATCH).collect();
+            self.fetch_chunk(source, ledger, &chunk, event_seq, &mut rest.waiting).await?;
+            let run = rest.waiting.take_run(event_seq, target, usize::MAX);
+            state = self.writer(ledger).apply(state, run, agreement, source.name()).await?;
+            let event_seq = state.event_seq().get();
+            if rest.waiting.len() > MOST_WAITING && event_seq < target {
+                self.search_blocks(source, ledger, event_seq, agreement, &mut rest.waiting).await?;
+                if !rest.waiting.holds(event_seq) {
+                    return Err(gap(event_seq));
+                }
+            }
+            backlog = Some(rest);
+        }
+        Ok(Kept { state, backlog: None })
+    }
+
+    /// Looks for an event that the server does not list in the blocks where it must be: after the event before it,
+    /// and before the next one that is there.
+    async fn search_blocks(
+        &self,
+        source: &S,
+        ledger: LedgerId,
+        event_seq: u64,
+        agreement: &Agreement,
+        waiting: &mut Inbox,
+    ) -> Result<(), FollowError> {
+        let first = self.database.slot_before(ledger, event_seq).await?;
+        let last = waiting.first_slot().unwrap_or_else(|| agreement.slot_of_last_append());
+        if event_seq == 0 || last.saturating_sub(first) > MOST_SLOTS_SEARCHED {
+            return Ok(());
+        }
+        let server = source.name();
+        warn!(ledger.id = %ledger, server, "event {event_seq} is not listed: reading blocks {first} to {last}");
+        let found = source.fetch_slots(first, last).await.map_err(FollowError::Client)?;
+        self.take_events(ledger, &found, event_seq, waiting)
+    }
+
+    async fn list(&self, server: usize, ledger: LedgerId, since: u64, waiting: Inbox) -> Result<Backlog, FollowError> {
+        let source = &self.sources[server];
+        let Listing { transactions, is_whole } =
+            source.list_transactions(ledger, since).await.map_err(FollowError::Client)?;
+        debug!(ledger.id = %ledger, server = source.name(), since, "{} transactions are listed", transactions.len());
+        let last = transactions.last().map(|listed| listed.slot);
+        // A slot that fills a listing alone cannot be listed further: the next one is.
+        let next_slot = last.filter(|_| !is_whole).map(|last| last.max(since.saturating_add(1)));
+        Ok(Backlog { server, listed: transactions.into_iter(), next_slot, waiting })
+    }
+
+    /// Lets servers that are ahead of the quorum agree to where it stands: their events are applied in memory, one
+    /// batch, and kept nowhere, for one server alone must not lead the index. What fails here leads to fewer that
+    /// agree and to nothing else.
+    pub(super) async fn look_ahead(
+        &self,
+        ledger: LedgerId,
+        state: &LedgerState,
+        agreement: &mut Agreement,
+    ) -> Result<(), FollowError> {
+        let event_seq = state.event_seq().get();
+        let mut checked = self.mark_if_new(agreement, ledger).await?;
+        for (server, source) in self.sources.iter().enumerate() {
+            if checked >= agreement.event_seq_of_quorum() || agreement.newest_event_seq() <= event_seq {
+                break;
+            }
+            let ahead = async {
+                let since = self.database.slot_before(ledger, event_seq).await?;
+                let listed = self.list(server, ledger, since, Inbox::default()).await?.listed;
+                let chunk: Vec<ListedTransaction> = listed.take(TRANSACTIONS_PER_BATCH).collect();
+                let mut waiting = Inbox::default();
+                self.fetch_chunk(source, ledger, &chunk, event_seq, &mut waiting).await?;
+                Ok::<_, FollowError>(waiting.take_run(event_seq, u64::MAX, usize::MAX))
+            };
+            match ahead.await {
+                Ok(run) => {
+                    let mut ahead = state.clone();
+                    for delivered in run {
+                        let Ok((next, _)) = ahead.apply(delivered.event) else { break };
+                        ahead = next;
+                        agreement.compare(&ahead);
+                    }
+                }
+                Err(error) => debug!(ledger.id = %ledger, server = source.name(), "not looked ahead: {error}"),
+            }
+            checked = self.mark_if_new(agreement, ledger).await?;
+        }
+        Ok(())
+    }
+
+    /// Fetches transactions and sets their events of this ledger aside, from number `event_seq` on.
+    async fn fetch_chunk(
+        &self,
+        source: &S,
+        ledger: LedgerId,
+        chunk: &[ListedTransaction],
+        event_seq: u64,
+        waiting: &mut Inbox,
+    ) -> Result<(), FollowError> {
+        let span = debug_span!("fetch", ledger.id = %ledger, server = source.name(), transactions = chunk.len());
+        let transactions = source.fetch_transactions(chunk).instrument(span).await.map_err(FollowError::Client)?;
+        self.take_events(ledger, &transactions, event_seq, waiting)
+    }
+
+    fn take_events(
+        &self,
+        ledger: LedgerId,
+        transactions: &[TransactionRecord],
+        event_seq: u64,
+        waiting: &mut Inbox,
+    ) -> Result<(), FollowError> {
+        for transaction in transactions {
+            for delivered in Delivered::decode(self.program, transaction).map_err(FollowError::Client)? {
+                if delivered.ledger() == ledger && delivered.event.header.event_seq.get() >= event_seq {
+                    waiting.insert(delivered);
+                }
+            }
+        }
+        Ok(())
+    }
+}
