@@ -8,6 +8,8 @@ extern crate alloc;
 pub mod account;
 mod batch;
 pub mod bytes;
+#[cfg(feature = "receipt")]
+pub mod certificate;
 pub mod event;
 #[cfg(feature = "receipt")]
 pub mod json;

@@ -266,7 +266,8 @@ pub enum Relation {
 }
 
 /// Which of a ledger's two logs a head is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogKind {
     /// The entries.
     Entries,

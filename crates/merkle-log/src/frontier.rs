@@ -191,6 +191,12 @@ impl Frontier {
         root(&self.peaks, self.size)
     }
 
+    /// The root over all leaves and what lies to their right, fewer than the last peak has, of which `rest` is the root.
+    pub(crate) fn root_beside(&self, rest: Hash) -> Root {
+        let present = (0..).zip(&self.peaks).filter(|(level, _)| self.size.get() >> level & 1 == 1);
+        Root(present.fold(rest, |root, (_, peak): (u32, _)| hash_children(&Hash(*peak), &root)).0)
+    }
+
     /// Size and root.
     #[must_use]
     pub fn head(&self) -> TreeHead {

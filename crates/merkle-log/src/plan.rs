@@ -8,7 +8,7 @@ use crate::number::highest_one;
 use crate::{Hash, LEVELS, LeafIndex, Position, Subtrees, Tile, TileError, Tiles, TreeSize, hash_children};
 
 /// The highest level of a stored node.
-const MAX_LEVEL: u8 = LEVELS as u8 - 1;
+pub(crate) const MAX_LEVEL: u8 = LEVELS as u8 - 1;
 
 /// Why no proof can be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,15 @@ pub enum PlanError {
     IndexOutOfRange {
         /// The index asked for.
         index: LeafIndex,
+        /// The size asked for.
+        size: TreeSize,
+    },
+    /// There is no such run of leaves in the tree.
+    NoRange {
+        /// The first leaf asked for.
+        first: LeafIndex,
+        /// Where the run was to end.
+        end: TreeSize,
         /// The size asked for.
         size: TreeSize,
     },
@@ -33,6 +42,9 @@ impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::IndexOutOfRange { index, size } => write!(f, "leaf {index} is not in a tree of {size} leaves"),
+            Self::NoRange { first, end, size } => {
+                write!(f, "leaves {first} up to {end} are no range of a tree of {size} leaves")
+            }
             Self::Shrinks { first, second } => write!(f, "a tree of {first} leaves cannot become one of {second}"),
         }
     }
@@ -69,6 +81,28 @@ pub fn inclusion_plan(index: LeafIndex, size: TreeSize) -> Result<Plan, PlanErro
         tree = inside;
     }
     elements.reverse();
+    Ok(Plan { elements })
+}
+
+/// Plans the proof that the leaves from `first` up to, not including, `end` are just these in the tree of `size` leaves.
+///
+/// The proof is the roots of the largest subtrees beside the range, from left to right: the fewest hashes that lead from
+/// its leaves to the root. Those to its left are the peaks of the tree of `first` leaves, the largest first.
+///
+/// # Errors
+/// [`PlanError::NoRange`] unless `first < end <= size`.
+pub fn range_plan(first: LeafIndex, end: TreeSize, size: TreeSize) -> Result<Plan, PlanError> {
+    if first.get() >= end.get() || end > size {
+        return Err(PlanError::NoRange { first, end, size });
+    }
+    let mut elements: Vec<Vec<Position>> =
+        Subtrees::over(0, first.get(), MAX_LEVEL).map(|peak| Vec::from([peak])).collect();
+    let mut reached = end.get();
+    while reached < size.get() {
+        let sibling = Run::after(reached, size);
+        elements.push(sibling.positions());
+        reached = sibling.end();
+    }
     Ok(Plan { elements })
 }
 
@@ -147,6 +181,13 @@ struct Run {
 impl Run {
     const fn end(self) -> u64 {
         self.start.saturating_add(self.len)
+    }
+
+    /// The subtree of the tree of `size` leaves beside the last peak of the tree of `reached` leaves, which is above 0
+    /// and below `size`: as large as that peak, or what is left.
+    fn after(reached: u64, size: TreeSize) -> Self {
+        let beside = 1 << reached.trailing_zeros();
+        Self { start: reached, len: size.get().saturating_sub(reached).min(beside) }
     }
 
     /// Splits at the largest power of two below `len`, which must be at least 2.

@@ -3,10 +3,14 @@
 
 use core::fmt;
 
-use crate::{Hash, LeafHash, LeafIndex, Root, TreeHead, TreeSize, empty_root, hash_children};
+use crate::plan::MAX_LEVEL;
+use crate::{Frontier, Hash, LeafHash, LeafIndex, Root, Subtrees, TreeHead, TreeSize, empty_root, hash_children};
 
 /// The longest proof, in hashes: a consistency proof in a tree of more than 2^47 leaves.
 pub const MAX_PROOF_LEN: usize = 49;
+
+/// The longest range proof, in hashes: of the two leaves in the middle of the largest tree.
+pub const MAX_RANGE_PROOF_LEN: usize = 94;
 
 /// Why a proof does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +19,15 @@ pub enum ProofError {
     IndexOutOfRange {
         /// The index asked about.
         index: LeafIndex,
+        /// The size of the tree.
+        size: TreeSize,
+    },
+    /// A range without leaves, or with more than the tree has from its first on.
+    NoRange {
+        /// The first leaf.
+        first: LeafIndex,
+        /// How many leaves were given at least.
+        leaves: u64,
         /// The size of the tree.
         size: TreeSize,
     },
@@ -49,6 +62,9 @@ impl fmt::Display for ProofError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::IndexOutOfRange { index, size } => write!(f, "leaf {index} is not in a tree of {size} leaves"),
+            Self::NoRange { first, leaves, size } => {
+                write!(f, "{leaves} leaves from {first} on are no range of a tree of {size} leaves")
+            }
             Self::Shrinks { first, second } => write!(f, "a tree of {first} leaves cannot become one of {second}"),
             Self::TooShort => f.write_str("the proof has too few hashes"),
             Self::TooLong => f.write_str("the proof has too many hashes"),
@@ -165,6 +181,60 @@ pub fn verify_consistency(first: &TreeHead, second: &TreeHead, proof: &[Hash]) -
         computed if computed == second.root => Ok(()),
         computed => Err(ProofError::SecondRootMismatch { computed, expected: second.root }),
     }
+}
+
+/// Verifies that `leaves` are all leaves of the tree with this head from `first` on up to where they end, in order.
+///
+/// `proof` is ordered from left to right, at most [`MAX_RANGE_PROOF_LEN`] hashes; [`crate::range_plan`] says which.
+///
+/// # Errors
+/// A [`ProofError`] unless the proof leads, with exactly its hashes, to the head's root. Leaves that are changed, left out,
+/// added or in another order lead to another one.
+pub fn verify_range(
+    head: &TreeHead,
+    first: LeafIndex,
+    leaves: impl IntoIterator<Item = LeafHash>,
+    proof: &[Hash],
+) -> Result<(), ProofError> {
+    let mut proof = proof.iter();
+    let mut next = || proof.next().ok_or(ProofError::TooShort);
+    let mut count = 0_u64;
+    let no_range = |leaves| ProofError::NoRange { first, leaves, size: head.size };
+    if first.get() >= head.size.get() {
+        return Err(no_range(0));
+    }
+    let mut tree = Frontier::new();
+    for peak in Subtrees::over(0, first.get(), MAX_LEVEL) {
+        tree.append_subtree(peak.level, next()?).map_err(|_| no_range(0))?;
+    }
+    for leaf in leaves {
+        count = count.saturating_add(1);
+        if tree.size() == head.size {
+            return Err(no_range(count));
+        }
+        tree.append_leaf(&leaf).map_err(|_| no_range(count))?;
+    }
+    if count == 0 {
+        return Err(no_range(count));
+    }
+    // To the right of the range: subtrees as large as the tree's last peak, which merge with it, and at last what is
+    // smaller, which folds into the root as the tree's other peaks do.
+    let mut rest = None;
+    while rest.is_none() && tree.size() < head.size {
+        let level = tree.size().get().trailing_zeros();
+        let left = head.size.get().saturating_sub(tree.size().get());
+        let sibling = next()?;
+        if left >> level == 0 {
+            rest = Some(*sibling);
+        } else {
+            tree.append_subtree(level as u8, sibling).map_err(|_| no_range(count))?;
+        }
+    }
+    if proof.next().is_some() {
+        return Err(ProofError::TooLong);
+    }
+    let root = rest.map_or_else(|| tree.root(), |rest| tree.root_beside(rest));
+    expect_root(Hash(root.0), head.root)
 }
 
 fn expect_root(computed: Hash, expected: Root) -> Result<(), ProofError> {

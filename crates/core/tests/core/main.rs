@@ -1,6 +1,7 @@
 //! Tests of the events, the state that they build, the account and the receipts.
 
 mod account;
+mod certificate;
 mod event;
 mod history;
 mod no_panic;

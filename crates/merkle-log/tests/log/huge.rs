@@ -1,10 +1,12 @@
 //! Random trees of up to 2^48 - 1 leaves, all alike but for a few.
 
 use merkle_log::{
-    Frontier, FrontierError, Hash, LEVELS, MAX_PROOF_LEN, MAX_TREE_SIZE, Peaks, verify_consistency, verify_inclusion,
+    Frontier, FrontierError, Hash, LEVELS, LeafHash, MAX_PROOF_LEN, MAX_RANGE_PROOF_LEN, MAX_TREE_SIZE, Peaks,
+    verify_consistency, verify_inclusion, verify_range,
 };
 use proptest::prelude::*;
 
+use super::range::prove_range;
 use super::{Refusal, broken, head, index, leaf, oracle::Oracle, prove_consistency, prove_inclusion, seed, size};
 
 /// A size of any magnitude, often next to a power of two.
@@ -69,6 +71,26 @@ proptest! {
         let other = if at == 0 { leaves - 1 } else { at - 1 };
         prop_assert!(leaves == 1 || verify_inclusion(&head, index(other), &leaf(at), &proof).is_err());
         prop_assert!(verify_inclusion(&head, index(at), &leaf(at + 1), &proof).is_err());
+    }
+
+    #[test]
+    fn range_proofs_hold_at_any_size(
+        (up_to_leaf, leaves, stored) in three_sizes(),
+        count in 1u64..20,
+        random in prop::collection::vec(0..MAX_TREE_SIZE, 0..6),
+    ) {
+        let (first, end) = (up_to_leaf - 1, (up_to_leaf - 1 + count).min(leaves));
+        let oracle = sparse(&[first, end, leaves], &random);
+        let proof = prove_range(&oracle, first, end, leaves, stored);
+        let mut run: Vec<LeafHash> = (first..end).map(|at| LeafHash(oracle.mth(at, 1).0)).collect();
+        prop_assert_eq!(verify_range(&head(&oracle, leaves), index(first), run.clone(), &proof), Ok(()));
+        for (refusal, changed) in broken(&proof).into_iter().filter(|(refusal, _)| *refusal != Refusal::Mismatch) {
+            let error = verify_range(&head(&oracle, leaves), index(first), run.clone(), &changed);
+            prop_assert_eq!(error.err().and_then(Refusal::of), Some(refusal));
+        }
+        let last = run.len() - 1;
+        run[last].0[0] ^= 1;
+        prop_assert!(verify_range(&head(&oracle, leaves), index(first), run, &proof).is_err());
     }
 
     #[test]
@@ -152,4 +174,6 @@ fn the_longest_proofs_are_as_long_as_documented() {
     assert_eq!(inclusion.len(), LEVELS);
     let consistency = prove_consistency(&oracle, (1 << 47) - 1, MAX_TREE_SIZE, MAX_TREE_SIZE);
     assert_eq!(consistency.len(), MAX_PROOF_LEN);
+    let range = prove_range(&oracle, (1 << 47) - 1, (1 << 47) + 1, MAX_TREE_SIZE, MAX_TREE_SIZE);
+    assert_eq!(range.len(), MAX_RANGE_PROOF_LEN);
 }

@@ -7,6 +7,7 @@ mod huge;
 mod no_panic;
 mod numbers;
 mod oracle;
+mod range;
 mod seed;
 mod shared;
 mod subtrees;
@@ -75,7 +76,7 @@ impl Refusal {
             ProofError::TooShort => Some(Self::TooShort),
             ProofError::TooLong => Some(Self::TooLong),
             ProofError::RootMismatch { .. } | ProofError::SecondRootMismatch { .. } => Some(Self::Mismatch),
-            ProofError::IndexOutOfRange { .. } | ProofError::Shrinks { .. } => None,
+            ProofError::IndexOutOfRange { .. } | ProofError::NoRange { .. } | ProofError::Shrinks { .. } => None,
         }
     }
 }

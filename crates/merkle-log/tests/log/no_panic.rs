@@ -2,7 +2,7 @@
 
 use merkle_log::{
     Edge, Frontier, Grown, Hash, LeafHash, LeafIndex, MAX_TREE_SIZE, Position, Root, Tile, Tiles, TreeHead, TreeSize,
-    consistency_plan, inclusion_plan, verify_consistency, verify_inclusion,
+    consistency_plan, inclusion_plan, range_plan, verify_consistency, verify_inclusion, verify_range,
 };
 use proptest::prelude::*;
 
@@ -50,6 +50,14 @@ proptest! {
     }
 
     #[test]
+    fn random_range_proofs_are_refused(
+        head in any_head(), at in number(MAX_TREE_SIZE - 1), leaves in 0usize..300, proof in any_proof(),
+    ) {
+        let leaves = vec![LeafHash([7; 32]); leaves];
+        prop_assert!(verify_range(&head, index(at), leaves, &proof).is_err());
+    }
+
+    #[test]
     fn sizes_and_indexes_are_in_range_or_refused(number in number(u64::MAX)) {
         prop_assert_eq!(TreeSize::new(number).is_ok(), number <= MAX_TREE_SIZE);
         prop_assert_eq!(LeafIndex::new(number).is_ok(), number < MAX_TREE_SIZE);
@@ -66,7 +74,9 @@ proptest! {
         prop_assert_eq!(inclusion.is_ok(), at < leaves);
         let consistency = consistency_plan(size(leaves), size(other));
         prop_assert_eq!(consistency.is_ok(), leaves <= other);
-        for plan in [inclusion, consistency].into_iter().flatten() {
+        let range = range_plan(index(at), size(leaves), size(other));
+        prop_assert_eq!(range.is_ok(), at < leaves && leaves <= other);
+        for plan in [inclusion, consistency, range].into_iter().flatten() {
             let is_stored = plan.positions().all(|at| (at.offset + 1) << at.level <= stored);
             prop_assert_eq!(plan.tiles(size(stored)).is_ok(), is_stored);
             let is_empty = plan.positions().next().is_none();
