@@ -1,10 +1,10 @@
 //! Heads.
 
-use async_graphql::SimpleObject;
-use counterfoil_core::LedgerHead;
-use counterfoil_store::MissingSubtree;
+use async_graphql::{Json, SimpleObject};
+use counterfoil_core::certificate::Certificate;
 use merkle_log::TreeHead;
 
+use super::page::PageParts;
 use crate::value::{Hash, U64};
 
 /// The size of a log, and the root over that many leaves.
@@ -25,11 +25,13 @@ impl From<TreeHead> for Head {
 pub(super) struct PageHeads {
     head: Head,
     event_head: Head,
+    /// That the page is whole, as `counterfoil certificate v1`; null where it is empty.
+    certificate: Option<Json<Certificate>>,
 }
 
 /// Of a log that lacks nothing.
-impl From<(LedgerHead, Vec<MissingSubtree>)> for PageHeads {
-    fn from((head, _): (LedgerHead, Vec<MissingSubtree>)) -> Self {
-        Self { head: head.entries.into(), event_head: head.events.into() }
+impl From<PageParts> for PageHeads {
+    fn from(PageParts { head, certificate, .. }: PageParts) -> Self {
+        Self { head: head.entries.into(), event_head: head.events.into(), certificate: certificate.map(Json) }
     }
 }

@@ -1,9 +1,10 @@
 //! What the index lacks.
 
-use async_graphql::SimpleObject;
-use counterfoil_core::LedgerHead;
+use async_graphql::{Json, SimpleObject};
+use counterfoil_core::certificate::Certificate;
 
 use super::head::Head;
+use super::page::PageParts;
 use crate::query;
 use crate::value::{Hash, U64};
 
@@ -62,11 +63,15 @@ pub(super) struct EntryPageFields {
     event_head: Head,
     /// Subtrees in or around the page whose entries the index lacks: they are left out.
     missing: Vec<MissingSubtree>,
+    /// That the page is whole, as `counterfoil certificate v1`; null where the index lacks some of its entries, and where
+    /// it is empty.
+    certificate: Option<Json<Certificate>>,
 }
 
-impl From<(LedgerHead, Vec<counterfoil_store::MissingSubtree>)> for EntryPageFields {
-    fn from((head, missing): (LedgerHead, Vec<counterfoil_store::MissingSubtree>)) -> Self {
+impl From<PageParts> for EntryPageFields {
+    fn from(PageParts { head, missing, certificate }: PageParts) -> Self {
         let missing = missing.into_iter().map(MissingSubtree::from).collect();
-        Self { head: head.entries.into(), event_head: head.events.into(), missing }
+        let certificate = certificate.map(Json);
+        Self { head: head.entries.into(), event_head: head.events.into(), missing, certificate }
     }
 }

@@ -3,6 +3,7 @@
 use async_graphql::connection::{Connection, Edge};
 use async_graphql::{ObjectType, OutputType, Result};
 use counterfoil_core::LedgerHead;
+use counterfoil_core::certificate::Certificate;
 use counterfoil_store::MissingSubtree;
 use merkle_log::LeafIndex;
 
@@ -22,6 +23,13 @@ pub(super) struct Arguments {
 /// A connection over the leaves of a log; a leaf's cursor is its index.
 pub(super) type LeafConnection<T, F = PageHeads> = Connection<String, T, F>;
 
+/// What a page says beside its leaves.
+pub(super) struct PageParts {
+    pub(super) head: LedgerHead,
+    pub(super) missing: Vec<MissingSubtree>,
+    pub(super) certificate: Option<Certificate>,
+}
+
 impl TryFrom<Arguments> for Window {
     type Error = Problem;
 
@@ -36,14 +44,14 @@ impl TryFrom<Arguments> for Window {
 }
 
 /// A page as a connection. `index` is a leaf's, `nodes` makes its elements.
-pub(super) fn connection<S, T: OutputType, F: ObjectType + From<(LedgerHead, Vec<MissingSubtree>)>>(
+pub(super) fn connection<S, T: OutputType, F: ObjectType + From<PageParts>>(
     page: Result<Page<S>, QueryError>,
     index: impl Fn(&S) -> LeafIndex,
     nodes: impl FnOnce(LedgerHead, Vec<S>) -> Vec<T>,
 ) -> Result<LeafConnection<T, F>> {
     let page = page.map_err(refuse)?;
     let (has_previous, has_next) = (page.range.start > 0, page.next.is_some());
-    let fields = F::from((page.head, page.missing));
+    let fields = F::from(PageParts { head: page.head, missing: page.missing, certificate: page.certificate });
     let mut connection = Connection::with_additional_fields(has_previous, has_next, fields);
     let indexes: Vec<LeafIndex> = page.items.iter().map(index).collect();
     let nodes = nodes(page.head, page.items);

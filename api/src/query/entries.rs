@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use counterfoil_core::{EventBody, LedgerId};
 use counterfoil_store::{EntryRow, Log, MissingSubtree, PgPool, load_entries, load_page_end};
-use merkle_log::{LeafHash, LeafIndex, hash_leaf};
+use merkle_log::{Hash, LeafHash, LeafIndex, hash_leaf};
 
+use super::certificate::certify;
 use super::error::{Difference, MAX_PAGE, Place, QueryError};
 use super::events::{CheckedEvent, load_checked_events};
 use super::missing::{load_overlapping, missing_or_corrupt, verify_missing};
@@ -37,8 +38,10 @@ pub async fn entries(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<
     let size = moment.head.entries.size;
     let (range, missing) = plan_page(&mut moment, window).await?;
     let entries = load_checked_entries(&mut moment, range.clone(), &missing).await?;
-    verify_entries(&mut moment, &entries).await?;
-    Ok(Page::new(moment.head, size, range, entries, missing))
+    let whole = Some(&range).filter(|_| missing.is_empty());
+    let proof = verify_entries(&mut moment, &entries, whole).await?;
+    let certificate = certify(&mut moment, Log::Entries, &range, proof).await?;
+    Ok(Page::new(moment.head, size, range, entries, missing, certificate))
 }
 
 /// Which indexes a page covers, and what is missing there. It is as long as its entries, and its missing subtrees, are
@@ -64,11 +67,16 @@ async fn plan_page(moment: &mut Moment, window: Window) -> Result<(Range<u64>, V
     Ok((range, missing))
 }
 
-/// Verifies that entries and their events are in the checked trees.
-pub(crate) async fn verify_entries(moment: &mut Moment, entries: &[Entry]) -> Result<(), QueryError> {
+/// Verifies that entries and their events are in the checked trees; and that they are all of a range, of which the proof is
+/// given back.
+pub(crate) async fn verify_entries(
+    moment: &mut Moment,
+    entries: &[Entry],
+    whole: Option<&Range<u64>>,
+) -> Result<Option<Vec<Hash>>, QueryError> {
     let leaves: Vec<_> = entries.iter().map(|entry| (entry.index, entry.leaf)).collect();
     let events: BTreeMap<_, _> = entries.iter().map(|entry| (entry.event.seq, entry.event.leaf)).collect();
-    verify_leaves(moment, &leaves, &Vec::from_iter(events)).await
+    verify_leaves(moment, &leaves, &Vec::from_iter(events), whole.map(|range| (Log::Entries, range))).await
 }
 
 /// Reads the entries of a range that lies below the checked size, but for the missing ones, with their events. They are

@@ -33,7 +33,7 @@ pub async fn entry(pool: &PgPool, ledger: LedgerId, index: u64) -> Result<(Ledge
     let mut moment = Moment::open(pool, ledger).await?;
     let index = Reading::new(&moment.head, Log::Entries).index(index)?;
     let entry = load_checked_entry(&mut moment, index).await?;
-    verify_entries(&mut moment, slice::from_ref(&entry)).await?;
+    verify_entries(&mut moment, slice::from_ref(&entry), None).await?;
     Ok((moment.head, entry))
 }
 

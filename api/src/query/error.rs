@@ -228,6 +228,10 @@ pub enum Difference {
 pub(crate) fn plan_error(log: Log) -> impl Fn(PlanError) -> QueryError {
     move |error| match error {
         PlanError::IndexOutOfRange { index, size } => QueryError::IndexOutOfRange { log, index: index.get(), size },
+        PlanError::NoRange { first, end, size } => {
+            let index = if end > size { end.get().saturating_sub(1) } else { first.get() };
+            QueryError::IndexOutOfRange { log, index, size }
+        }
         PlanError::Shrinks { first, second } => {
             QueryError::SizeOutOfRange { size: first.get(), least: 0, most: second.get() }
         }

@@ -8,6 +8,7 @@ use counterfoil_store::{EventRow, Log, PgPool, load_events};
 use jiff::Timestamp;
 use merkle_log::{LeafHash, LeafIndex, hash_leaf};
 
+use super::certificate::certify;
 use super::error::{Difference, Place, QueryError};
 use super::moment::Moment;
 use super::tree::{Reading, verify_leaves};
@@ -59,8 +60,9 @@ pub async fn events(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<P
     let reading = Reading::new(&moment.head, Log::Events);
     let seqs = range.clone().map(|seq| reading.index(seq)).collect::<Result<Vec<_>, _>>()?;
     let events = load_checked_events(&mut moment, seqs).await?;
-    verify_leaves(&mut moment, &[], &leaves_of(&events)).await?;
-    Ok(Page::new(moment.head, size, range, events.into_values().collect(), Vec::new()))
+    let proof = verify_leaves(&mut moment, &[], &leaves_of(&events), Some((Log::Events, &range))).await?;
+    let certificate = certify(&mut moment, Log::Events, &range, proof).await?;
+    Ok(Page::new(moment.head, size, range, events.into_values().collect(), Vec::new(), certificate))
 }
 
 /// Answers one event, with the checked heads at which it was read.
@@ -71,7 +73,7 @@ pub async fn event(pool: &PgPool, ledger: LedgerId, seq: u64) -> Result<(LedgerH
     let mut moment = Moment::open(pool, ledger).await?;
     let seq = Reading::new(&moment.head, Log::Events).index(seq)?;
     let event = load_checked_event(&mut moment, seq).await?;
-    verify_leaves(&mut moment, &[], &[(seq, event.leaf)]).await?;
+    verify_leaves(&mut moment, &[], &[(seq, event.leaf)], None).await?;
     Ok((moment.head, event))
 }
 

@@ -78,7 +78,7 @@ pub(crate) async fn verify_missing(moment: &mut Moment, subtrees: &[MissingSubtr
         return Err(place.corrupt(Difference::UncheckedEvent { seq: subtree.event_seq.get(), size }));
     }
     let events = load_checked_events(moment, subtrees.iter().map(|subtree| subtree.event_seq)).await?;
-    verify_leaves(moment, &[], &leaves_of(&events)).await?;
+    verify_leaves(moment, &[], &leaves_of(&events), None).await?;
     for subtree in subtrees {
         let appended = events.get(&subtree.event_seq).and_then(|event| root_appended(event, subtree.position));
         if appended != Some(subtree.root) {

@@ -6,6 +6,7 @@
 //! Trusted: the checked head, which the indexer compared with the chain, and nothing else that is stored. Whoever can
 //! write to the database can write a head too: that the head is the chain's is for the reader to check.
 
+mod certificate;
 mod consistency;
 mod entries;
 mod entry;

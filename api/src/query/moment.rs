@@ -14,6 +14,8 @@ pub(crate) struct Moment {
     pub(crate) row: LedgerRow,
     /// The checked heads: where every answer ends.
     pub(crate) head: LedgerHead,
+    /// The slot at which they were compared with the chain.
+    pub(crate) slot: u64,
 }
 
 impl Moment {
@@ -21,8 +23,8 @@ impl Moment {
         let place = Place::Ledger(ledger);
         let mut snapshot = snapshot(pool).await.map_err(place.store_error())?;
         let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
-        let Some((head, _)) = row.checked else { return Err(QueryError::NotCheckedYet(ledger)) };
-        Ok(Self { snapshot, row, head })
+        let Some((head, slot)) = row.checked else { return Err(QueryError::NotCheckedYet(ledger)) };
+        Ok(Self { snapshot, row, head, slot })
     }
 
     /// The connection and the row to read by.

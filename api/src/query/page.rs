@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use counterfoil_core::LedgerHead;
+use counterfoil_core::certificate::Certificate;
 use counterfoil_store::{Log, MissingSubtree};
 use merkle_log::TreeSize;
 
@@ -108,6 +109,8 @@ pub struct Page<T> {
     pub missing: Vec<MissingSubtree>,
     /// The index at which the next page begins; none when this one ends at the checked size.
     pub next: Option<u64>,
+    /// That the leaves are all of the range; none where some are missing, and where there are none.
+    pub certificate: Option<Certificate>,
 }
 
 impl<T> Page<T> {
@@ -117,8 +120,9 @@ impl<T> Page<T> {
         range: Range<u64>,
         items: Vec<T>,
         missing: Vec<MissingSubtree>,
+        certificate: Option<Certificate>,
     ) -> Self {
         let next = Some(range.end).filter(|end| *end < size.get());
-        Self { head, range, items, missing, next }
+        Self { head, range, items, missing, next, certificate }
     }
 }

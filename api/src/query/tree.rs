@@ -4,12 +4,13 @@
 //! computed and verified without reading more ([`CheckedTree`]).
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{LedgerRow, Log, PgConnection, TileSet, load_tile_sets};
 use merkle_log::{
     Frontier, Hash, LeafHash, LeafIndex, Plan, Position, TILE_WIDTH, Tile, TileError, Tiles, TreeHead, TreeSize,
-    consistency_plan, inclusion_plan, verify_consistency, verify_inclusion,
+    consistency_plan, inclusion_plan, range_plan, verify_consistency, verify_inclusion, verify_range,
 };
 
 use super::error::{Difference, Place, QueryError, plan_error};
@@ -33,6 +34,12 @@ impl CheckedLog {
     fn index(&self, index: u64) -> Result<LeafIndex, QueryError> {
         let error = QueryError::IndexOutOfRange { log: self.log, index, size: self.head.size };
         if index >= self.head.size.get() { Err(error) } else { LeafIndex::new(index).map_err(|_| error) }
+    }
+
+    fn plan_range(&self, range: &Range<u64>) -> Result<Plan, QueryError> {
+        let first = self.index(range.start)?;
+        let end = self.size(range.end, first.smallest_size())?;
+        range_plan(first, end, self.head.size).map_err(plan_error(self.log))
     }
 
     fn corrupt(&self, difference: impl Into<Difference>) -> QueryError {
@@ -85,6 +92,11 @@ impl Reading {
             self.add_leaf(*index, self.log.head.size)?;
         }
         Ok(())
+    }
+
+    /// For [`CheckedTree::prove_range`].
+    fn add_range(&mut self, range: &Range<u64>) -> Result<(), QueryError> {
+        self.add(&self.log.plan_range(range)?)
     }
 
     /// For [`CheckedTree::prove_growth`].
@@ -146,23 +158,36 @@ pub(crate) async fn load_trees<const N: usize>(
 }
 
 /// Verifies that leaves of both logs, in order, are in the checked trees; all tiles are read by one query.
+///
+/// Gives back the proof that the leaves of one of the logs are all of a range, where that is wanted.
 pub(crate) async fn verify_leaves(
     moment: &mut Moment,
     entries: &[(LeafIndex, LeafHash)],
     events: &[(LeafIndex, LeafHash)],
-) -> Result<(), QueryError> {
+    whole: Option<(Log, &Range<u64>)>,
+) -> Result<Option<Vec<Hash>>, QueryError> {
     if entries.is_empty() && events.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let mut entry_reading = Reading::new(&moment.head, Log::Entries);
     let mut event_reading = Reading::new(&moment.head, Log::Events);
     entry_reading.add_leaves(entries)?;
     event_reading.add_leaves(events)?;
+    match whole {
+        Some((Log::Entries, range)) => entry_reading.add_range(range)?,
+        Some((Log::Events, range)) => event_reading.add_range(range)?,
+        None => {}
+    }
     let place = Place::Ledger(moment.ledger());
     let (connection, row) = moment.parts();
     let [entry_tree, event_tree] = load_trees(connection, row, place, [entry_reading, event_reading]).await?;
     entry_tree.verify_leaves(entries)?;
-    event_tree.verify_leaves(events)
+    event_tree.verify_leaves(events)?;
+    let prove = |(log, range)| match log {
+        Log::Entries => entry_tree.prove_range(range, entries),
+        Log::Events => event_tree.prove_range(range, events),
+    };
+    whole.map(prove).transpose()
 }
 
 /// Hashes of one log, and the checked head that everything computed from them must lead to.
@@ -220,6 +245,16 @@ impl CheckedTree {
             }
         }
         Ok(())
+    }
+
+    /// The proof that the leaves of a range are these, verified against the checked head.
+    fn prove_range(&self, range: &Range<u64>, leaves: &[(LeafIndex, LeafHash)]) -> Result<Vec<Hash>, QueryError> {
+        let proof = self.log.plan_range(range)?.proof(&self.tiles);
+        let proof = proof.map_err(|error| self.no_hash(error, self.log.place()))?;
+        let leaves = leaves.iter().map(|(_, leaf)| *leaf);
+        verify_range(&self.log.head, self.log.index(range.start)?, leaves, &proof)
+            .map_err(|error| self.log.corrupt(error))?;
+        Ok(proof)
     }
 
     /// The consistency proof between two heads, which [`Self::head_at`] gave, verified.

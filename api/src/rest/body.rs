@@ -1,6 +1,7 @@
 //! The JSON bodies, and what they are made from.
 
 use counterfoil_core::EventBody;
+use counterfoil_core::receipt::LogKind;
 use counterfoil_store::{Cluster, Log};
 use merkle_log::TreeHead;
 use serde::{Deserialize, Serialize};
@@ -332,6 +333,49 @@ impl From<query::PendingEvent> for PendingEvent {
     }
 }
 
+/// That a list is all of a log's leaves from one index up to another: with it a reader finds every row that is missing,
+/// extra, altered or out of place. That the head is the chain's is for the reader to check.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Certificate {
+    /// `counterfoil certificate v1`
+    format: String,
+    /// The hash of the cluster's first block.
+    genesis_hash: Key,
+    program: Key,
+    ledger: Key,
+    log: LogName,
+    /// The first leaf of the list.
+    from: U64,
+    /// The leaf that follows the list's last.
+    to: U64,
+    /// The checked head, which the proof leads to.
+    head: Head,
+    /// The slot at which that head was read from the chain: a hint, which nothing proves.
+    slot: U64,
+    /// The roots of the largest subtrees beside the list, from left to right.
+    proof: Vec<Hash>,
+}
+
+impl From<counterfoil_core::certificate::Certificate> for Certificate {
+    fn from(certificate: counterfoil_core::certificate::Certificate) -> Self {
+        Self {
+            format: certificate.format,
+            genesis_hash: certificate.genesis_hash.into(),
+            program: certificate.program.into(),
+            ledger: certificate.ledger.into(),
+            log: match certificate.log {
+                LogKind::Entries => LogName::Entries,
+                LogKind::Events => LogName::Events,
+            },
+            from: U64(certificate.from),
+            to: U64(certificate.to),
+            head: Head { size: U64(certificate.head.size), root: certificate.head.root.into() },
+            slot: U64(certificate.slot),
+            proof: hashes(certificate.proof),
+        }
+    }
+}
+
 /// A page of entries.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EntryPage {
@@ -345,6 +389,9 @@ pub(crate) struct EntryPage {
     /// For `first`; null at the checked size.
     #[schema(required)]
     next: Option<U64>,
+    /// That the page is whole; null where the index lacks some of its entries, and where it has none.
+    #[schema(required)]
+    certificate: Option<Certificate>,
 }
 
 impl From<query::Page<query::Entry>> for EntryPage {
@@ -355,6 +402,7 @@ impl From<query::Page<query::Entry>> for EntryPage {
             entries: page.items.into_iter().map(Entry::from).collect(),
             missing: page.missing.into_iter().map(MissingSubtree::from).collect(),
             next: page.next.map(U64),
+            certificate: page.certificate.map(Certificate::from),
         }
     }
 }
@@ -449,6 +497,9 @@ pub(crate) struct EventPage {
     /// For `first`; null at the checked size.
     #[schema(required)]
     next: Option<U64>,
+    /// That the page is whole; null where it has no events.
+    #[schema(required)]
+    certificate: Option<Certificate>,
 }
 
 impl From<query::Page<std::sync::Arc<CheckedEvent>>> for EventPage {
@@ -458,6 +509,7 @@ impl From<query::Page<std::sync::Arc<CheckedEvent>>> for EventPage {
             event_head: page.head.events.into(),
             events: page.items.iter().map(|event| Event::from(&**event)).collect(),
             next: page.next.map(U64),
+            certificate: page.certificate.map(Certificate::from),
         }
     }
 }

@@ -136,6 +136,17 @@ async fn events_have_their_proofs() {
 }
 
 #[tokio::test]
+async fn pages_have_the_certificates_of_rest() {
+    let index = Index::open().await;
+    for (list, first) in [("entries", 250), ("events", 7)] {
+        let query = format!("{list}(after: \"{}\", first: 30) {{ certificate }}", first - 1);
+        let found = index.graphql(&ledger(BIG, &query)).await["ledger"][list]["certificate"].take();
+        let page = index.ok(&format!("/v1/ledgers/{BIG}/{list}?first={first}&limit=30")).await;
+        assert_eq!(found, page["certificate"]);
+    }
+}
+
+#[tokio::test]
 async fn one_entry_is_that_of_rest_with_receipt_and_by_id() {
     let index = Index::open().await;
     let mut rest = camel(&index.ok(&format!("/v1/ledgers/{BIG}/entries/300")).await);
@@ -248,8 +259,8 @@ async fn a_page_of_proofs_takes_as_many_statements_as_one_proof() {
     };
     let one = count_statements(index.graphql(&query(1))).await;
     let fifty = count_statements(index.graphql(&query(50))).await;
-    // The ledger and its frontier; the page; the proofs of its entries; the proofs of their events.
-    assert_eq!((one, fifty), (2 + 4 + 2 + 2, 2 + 4 + 2 + 2));
+    // The ledger and its frontier; the page and its certificate; the proofs of its entries; the proofs of their events.
+    assert_eq!((one, fifty), (2 + 5 + 2 + 2, 2 + 5 + 2 + 2));
 }
 
 thread_local! {

@@ -13,6 +13,20 @@ pub fn heads(history: &History, entries: u64, events: u64) -> (Value, Value) {
     (oracle::head(&oracle::tree(&history.payloads, entries)), oracle::head(&oracle::tree(leaves, events)))
 }
 
+/// The certificate of a page of a log's first so many leaves.
+fn certificate(log: &str, leaves: &[Vec<u8>], from: u64, to: u64) -> Value {
+    let mut certificate = oracle::certified(log, leaves, from, to);
+    certificate["genesis_hash"] = json!(CLUSTER.genesis_hash.to_string());
+    certificate["program"] = json!(CLUSTER.program.to_string());
+    certificate["ledger"] = json!(BIG.to_string());
+    certificate["slot"] = json!((FIRST_SLOT + BIG_EVENTS).to_string());
+    certificate
+}
+
+fn event_leaves(history: &History) -> Vec<Vec<u8>> {
+    history.events.iter().take(BIG_EVENTS as usize).map(|(leaf, _)| leaf.clone()).collect()
+}
+
 fn time(seq: u64) -> String {
     jiff::Timestamp::from_second(FIRST_TIME + i64::try_from(seq).unwrap()).unwrap().to_string()
 }
@@ -170,11 +184,14 @@ async fn entries_of_all_pages_are_the_history_up_to_the_checked_size() {
             "entries": (first..end).map(|index| entry(history, index)).collect::<Vec<_>>(),
             "missing": [],
             "next": (end < BIG_SIZE).then(|| end.to_string()),
+            "certificate": certificate("entries", &history.payloads[..BIG_SIZE as usize], first, end),
         });
         assert_eq!(page, expected, "{query}");
     }
     let end = index.ok(&format!("/v1/ledgers/{BIG}/entries?first={BIG_SIZE}")).await;
-    assert_eq!(end, json!({ "head": head, "event_head": event_head, "entries": [], "missing": [], "next": null }));
+    let nothing = json!({ "head": head, "event_head": event_head, "entries": [], "missing": [], "next": null,
+                          "certificate": null });
+    assert_eq!(end, nothing);
     let (_, event_head) = heads(&History::create(EMPTY), 0, 1);
     let none = index.ok(&format!("/v1/ledgers/{EMPTY}/entries")).await;
     assert_eq!((&none["entries"], &none["event_head"]), (&json!([]), &event_head));
@@ -192,6 +209,7 @@ async fn events_of_all_pages_are_the_history_up_to_the_checked_size() {
             "event_head": event_head,
             "events": (first..end).map(|seq| event(history, seq)).collect::<Vec<_>>(),
             "next": (end < BIG_EVENTS).then(|| end.to_string()),
+            "certificate": certificate("events", &event_leaves(history), first, end),
         });
         assert_eq!(index.ok(&format!("/v1/ledgers/{BIG}/events?first={first}&limit={limit}")).await, expected);
     }

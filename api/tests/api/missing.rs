@@ -163,6 +163,11 @@ async fn lists_leave_out_what_is_missing_and_say_so() {
         assert!(found == expected, "{limit}: {} entries", found.len());
         assert_eq!(missing, all, "{limit}");
     }
+    // Only a page without a hole is certified to be whole.
+    for (first, is_whole) in [(0, true), (600, false)] {
+        let page = index.ok(&format!("/v1/ledgers/{HOLED}/entries?first={first}&limit=2")).await;
+        assert_eq!((page["certificate"] != Value::Null, page["missing"] == json!([])), (is_whole, is_whole), "{page}");
+    }
     // A page within a hole names it, and goes on behind it.
     let page = index.ok(&format!("/v1/ledgers/{HOLED}/entries?first=600&limit=2")).await;
     assert_eq!(page["entries"], json!([entry(&history, 1_000), entry(&history, 1_001)]));

@@ -1,0 +1,41 @@
+//! Certificates of pages.
+
+use std::ops::Range;
+
+use counterfoil_core::certificate::{Certificate, FORMAT};
+use counterfoil_core::receipt::LogKind;
+use counterfoil_store::{Log, load_cluster};
+use merkle_log::Hash;
+
+use super::error::{Place, QueryError};
+use super::moment::Moment;
+
+/// The certificate of a range with this proof, which was verified. None without a proof, and when the index is bound to no
+/// cluster.
+pub(crate) async fn certify(
+    moment: &mut Moment,
+    log: Log,
+    range: &Range<u64>,
+    proof: Option<Vec<Hash>>,
+) -> Result<Option<Certificate>, QueryError> {
+    let Some(proof) = proof else { return Ok(None) };
+    let place = Place::Log(moment.ledger(), log);
+    let (connection, _) = moment.parts();
+    let cluster = load_cluster(connection).await.map_err(place.store_error())?;
+    let (head, kind) = match log {
+        Log::Entries => (moment.head.entries, LogKind::Entries),
+        Log::Events => (moment.head.events, LogKind::Events),
+    };
+    Ok(cluster.map(|cluster| Certificate {
+        format: FORMAT.to_owned(),
+        genesis_hash: cluster.genesis_hash,
+        program: cluster.program,
+        ledger: moment.ledger(),
+        log: kind,
+        from: range.start,
+        to: range.end,
+        head: head.into(),
+        slot: moment.slot,
+        proof,
+    }))
+}
