@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use counterfoil_core::certificate::Certificate;
 use counterfoil_core::receipt::{Head, Receipt};
 use counterfoil_core::{LedgerId, json};
 use merkle_log::Hash;
 use reqwest::{Client, Response, StatusCode};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A page of 1,000 of the largest entries, in base64, and then some.
@@ -56,6 +58,24 @@ pub struct Checked {
 pub struct EntryPage {
     /// In order of index.
     pub entries: Vec<Entry>,
+    /// Runs of leaves whose entries the API lacks.
+    pub missing: Vec<Missing>,
+    /// For the next page.
+    #[serde(default, deserialize_with = "number_or_none")]
+    pub next: Option<u64>,
+    /// That the page is whole.
+    pub certificate: Option<Certificate>,
+}
+
+/// A subtree whose entries the API lacks.
+#[derive(Deserialize)]
+pub struct Missing {
+    /// Its first leaf.
+    #[serde(with = "json::text")]
+    pub first_index: u64,
+    /// How many leaves it has.
+    #[serde(with = "json::text")]
+    pub count: u64,
 }
 
 /// An entry.
@@ -67,6 +87,8 @@ pub struct Entry {
     /// Its bytes.
     #[serde(with = "json::bytes")]
     pub payload: Vec<u8>,
+    /// The event that appended it, as the API tells it.
+    pub event: Value,
 }
 
 /// A page of events.
@@ -153,6 +175,12 @@ impl Api {
             Err(_) => bail!("{path} was answered with {status}: is --api a Counterfoil API?"),
         }
     }
+}
+
+/// Reads a number that may be null.
+fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
 }
 
 /// An answer's bytes, as far as an API of ours would go.

@@ -35,6 +35,8 @@ enum Command {
     Writer(commands::writer::Command),
     /// Appends entries: an argument, a file, or JSON lines on standard input.
     Append(commands::append::Arguments),
+    /// Lists entries as JSON lines; with --verify only what is shown to be whole and the chain's.
+    Entries(commands::entries::Arguments),
     /// Fetches an entry with all that proves it, as one file.
     Receipt(commands::receipt::Arguments),
     /// Verifies a receipt against the chain. Exit code 0 only when verified.
@@ -55,6 +57,7 @@ async fn main() -> ExitCode {
         Command::Ledger(command) => commands::ledger::run(&cli.options, command).await,
         Command::Writer(command) => commands::writer::run(&cli.options, command).await,
         Command::Append(arguments) => commands::append::run(&cli.options, arguments).await,
+        Command::Entries(arguments) => commands::entries::run(&cli.options, arguments).await,
         Command::Receipt(arguments) => commands::receipt::run(&cli.options, arguments).await,
         Command::Verify(arguments) => commands::verify::run(&cli.options, arguments).await,
         Command::Doctor => commands::doctor::run(&cli.options).await,

@@ -15,7 +15,7 @@ fn ledger_of_ten() -> String {
 }
 
 /// The ledger's number, as an SQL expression.
-fn key(ledger: &str) -> String {
+pub fn key(ledger: &str) -> String {
     let bytes = bs58::decode(ledger).into_vec().unwrap();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("(select id from ledger where address = '\\x{hex}')")

@@ -4,6 +4,7 @@ pub mod append;
 pub mod audit;
 pub mod dev;
 pub mod doctor;
+pub mod entries;
 pub mod ledger;
 pub mod receipt;
 pub mod record;

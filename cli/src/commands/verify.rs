@@ -2,29 +2,20 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 use counterfoil_client::{ProgramInfo, Rpc};
-use counterfoil_core::LedgerAccount;
-use counterfoil_core::receipt::{LogKind, Receipt, Relation, VerifiedReceipt, relate};
-use merkle_log::{Root, TreeHead, TreeSize, verify_consistency};
+use counterfoil_core::LedgerHead;
+use counterfoil_core::receipt::{LogKind, Receipt, VerifiedReceipt};
+use merkle_log::{Root, TreeHead, TreeSize};
 use serde_json::json;
-use tokio::time::sleep;
 
-use crate::api::Problem;
 use crate::commands::receipt;
 use crate::context::{Options, quorum};
-use crate::heads::{self, Reading};
+use crate::heads;
 use crate::output::{printable, time};
 use crate::program;
-
-/// How often a server that is behind, or an API that is, is asked again, and after how long.
-const ATTEMPTS: u32 = 30;
-const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
-/// The API's codes for what its index will have later.
-const INDEX_IS_BEHIND: [&str; 3] = ["size_out_of_range", "not_checked_yet", "unknown_ledger"];
 
 /// What to verify, against what.
 #[derive(Args)]
@@ -171,31 +162,10 @@ async fn online(
 ) -> anyhow::Result<()> {
     let rpcs = options.rpcs();
     let quorum = quorum(arguments.quorum, rpcs.len())?;
-    let genesis_hash = heads::genesis_hash(&rpcs).await?;
-    ensure!(
-        receipt.genesis_hash == genesis_hash,
-        "the receipt is of cluster {}, the servers are of cluster {genesis_hash}: give servers of the receipt's \
-         cluster with --rpc",
-        receipt.genesis_hash
-    );
-    let mut confirmed = Vec::new();
-    for rpc in &rpcs {
-        match confirm(options, rpc, verified).await {
-            Ok(reading) => confirmed.push(reading),
-            // A server that says otherwise is not outvoted: one of the two lines is false.
-            Err(Refusal::Contradiction(error)) => return Err(error),
-            Err(Refusal::NoAnswer(error) | Refusal::Stale(error) | Refusal::IndexBehind(error)) => {
-                report.warnings.push(format!("{error:#}"))
-            }
-        }
-    }
-    ensure!(
-        confirmed.len() >= quorum,
-        "{} of {} servers confirmed it, {quorum} are needed: {}",
-        confirmed.len(),
-        rpcs.len(),
-        report.warnings.join("; ")
-    );
+    heads::expect_cluster(&rpcs, receipt.genesis_hash).await.context("the receipt cannot be confirmed")?;
+    let LedgerHead { ledger, entries, events } = *verified.head();
+    let heads = [(LogKind::Entries, entries), (LogKind::Events, events)];
+    let confirmed = heads::confirm(options, &rpcs, quorum, ledger, &heads, &mut report.warnings).await?;
     report.checked.push(format!("{}, of ledger {}", describe_entry(receipt, verified), receipt.ledger));
     report.checked.push(describe_event(verified));
     for reading in &confirmed {
@@ -229,114 +199,6 @@ async fn check_program(rpcs: &[Rpc], relied_on: u64, report: &mut Report) -> any
         describe_program(program, &servers.join(", "), relied_on, report);
     }
     Ok(())
-}
-
-/// Why a server does not confirm.
-enum Refusal {
-    /// It says something that cannot be true beside the receipt.
-    Contradiction(anyhow::Error),
-    /// It is behind the receipt: ask it again.
-    Stale(anyhow::Error),
-    /// The API is behind the server: ask it again.
-    IndexBehind(anyhow::Error),
-    /// It did not answer, or what lies between cannot be bridged.
-    NoAnswer(anyhow::Error),
-}
-
-/// Asks one server until its finalized heads are the receipt's or are shown to extend them. It is asked again only
-/// when it is stale: a ledger that grows all the time would otherwise never be caught up with.
-async fn confirm(options: &Options, rpc: &Rpc, verified: &VerifiedReceipt) -> Result<Reading, Refusal> {
-    let ledger = verified.head().ledger;
-    let mut kept: Option<Reading> = None;
-    let mut last = None;
-    for attempt in 0..ATTEMPTS {
-        if attempt > 0 {
-            sleep(ATTEMPT_INTERVAL).await;
-        }
-        let reading = match kept.take() {
-            Some(reading) => reading,
-            None => {
-                let readings = heads::read(std::slice::from_ref(rpc), ledger, 1).await.map_err(Refusal::NoAnswer)?;
-                let Some(reading) = readings.into_iter().next() else { continue };
-                reading
-            }
-        };
-        let both = match extends(options, LogKind::Entries, verified, &reading).await {
-            Ok(()) => extends(options, LogKind::Events, verified, &reading).await,
-            refused => refused,
-        };
-        match both {
-            Ok(()) => return Ok(reading),
-            Err(Refusal::Stale(error)) => last = Some(error),
-            Err(Refusal::IndexBehind(error)) => {
-                last = Some(error);
-                kept = Some(reading);
-            }
-            Err(final_refusal) => return Err(final_refusal),
-        }
-    }
-    Err(Refusal::NoAnswer(last.unwrap_or_else(|| anyhow::anyhow!("no answer"))))
-}
-
-async fn extends(
-    options: &Options,
-    log: LogKind,
-    verified: &VerifiedReceipt,
-    reading: &Reading,
-) -> Result<(), Refusal> {
-    let (name, earlier) = match log {
-        LogKind::Entries => ("entries", verified.head().entries),
-        LogKind::Events => ("events", verified.head().events),
-    };
-    let account: &LedgerAccount = &reading.at.account;
-    let server = &reading.server;
-    match relate(log, &earlier, account) {
-        Relation::Same | Relation::InRing => Ok(()),
-        Relation::Stale(current) => Err(Refusal::Stale(anyhow::anyhow!(
-            "{server} is stale: it has {} {name}, the receipt {}",
-            current.size,
-            earlier.size
-        ))),
-        Relation::Contradiction(current) => Err(Refusal::Contradiction(anyhow::anyhow!(
-            "{server} says that the root of the first {} {name} is {}, the receipt says {}: one of the two is false",
-            earlier.size,
-            current.root,
-            earlier.root
-        ))),
-        Relation::Grown(current) => bridge(options, name, verified, &earlier, &current).await,
-    }
-}
-
-/// Shows with the API's help, which is not trusted, that the account extends the receipt's head.
-async fn bridge(
-    options: &Options,
-    log: &str,
-    verified: &VerifiedReceipt,
-    earlier: &TreeHead,
-    current: &TreeHead,
-) -> Result<(), Refusal> {
-    let ledger = verified.head().ledger;
-    let fetched = async { options.api()?.fetch_consistency(ledger, log, earlier.size.get(), current.size.get()).await };
-    let proof = match fetched.await {
-        Ok(consistency) => consistency.proof,
-        Err(error) => {
-            let is_behind =
-                error.downcast_ref::<Problem>().is_some_and(|problem| INDEX_IS_BEHIND.contains(&problem.code.as_str()));
-            let error = error.context(format!(
-                "the ledger has grown from {} to {} {log} since the receipt; a proof of consistency is needed from an \
-                 API (--api), or a refreshed receipt",
-                earlier.size, current.size
-            ));
-            return Err(if is_behind { Refusal::IndexBehind(error) } else { Refusal::NoAnswer(error) });
-        }
-    };
-    verify_consistency(earlier, current, &proof).map_err(|error| {
-        let what = format!(
-            "no proof shows that the chain's {} {log} extend the receipt's {}; the API's does not hold",
-            current.size, earlier.size
-        );
-        Refusal::Contradiction(anyhow::Error::new(error).context(what))
-    })
 }
 
 fn describe_program(program: &ProgramInfo, servers: &str, relied_on: u64, report: &mut Report) {

@@ -25,6 +25,7 @@ export class MalformedError extends Error {
 /** Why a proof does not hold; see {@link ProofError}. */
 export type ProofErrorCode =
   | 'index_out_of_range'
+  | 'no_range'
   | 'shrinks'
   | 'too_short'
   | 'too_long'
@@ -105,6 +106,23 @@ export class ReceiptError extends Error {
   constructor(
     /** Why. */
     readonly code: ReceiptErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Why a list is not what its certificate says; see {@link CertificateError}. */
+export type CertificateErrorCode = 'unknown_format' | 'out_of_range' | 'count' | 'proof';
+
+/** A list is not what its certificate says: a row is missing, extra, altered or out of place, or the certificate is. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError';
+
+  constructor(
+    /** Why. */
+    readonly code: CertificateErrorCode,
     message: string,
     options?: ErrorOptions,
   ) {

@@ -13,6 +13,7 @@ export {
   type LogName,
   type Relation,
 } from './account.js';
+export { CERTIFICATE_FORMAT, readCertificate, verifyCertificate, type Certificate } from './certificate.js';
 export {
   confirmReceipt,
   fetchLedgerAccount,
@@ -46,8 +47,10 @@ export {
   subtrees,
   verifyConsistency,
   verifyInclusion,
+  verifyRange,
   type ConsistencyProof,
   type InclusionProof,
+  type RangeProof,
   type Subtree,
   type TreeHead,
 } from './merkle.js';

@@ -53,6 +53,18 @@ export interface ConsistencyProof {
   readonly proof: readonly ReadonlyUint8Array[];
 }
 
+/** What {@link verifyRange} takes. */
+export interface RangeProof {
+  /** The head that the proof leads to. */
+  readonly head: TreeHead;
+  /** The index of the first leaf, from 0. */
+  readonly first: bigint;
+  /** The leaves' hashes in order: {@link hashLeaf} of their bytes, computed by whoever verifies. */
+  readonly leafHashes: readonly ReadonlyUint8Array[];
+  /** The roots of the largest subtrees beside the leaves, from left to right, at most 94. */
+  readonly proof: readonly ReadonlyUint8Array[];
+}
+
 /** The hash of a leaf: SHA-256(0x00 || bytes). Source: RFC 6962 section 2.1. */
 export function hashLeaf(bytes: ReadonlyUint8Array): Uint8Array {
   const input = new Uint8Array(1 + bytes.length);
@@ -144,6 +156,58 @@ export function verifyConsistency({ first, second, proof }: ConsistencyProof): v
   climb.expectTop();
   expectRoot(firstRoot!, first.root, 'root_mismatch');
   expectRoot(secondRoot!, second.root, 'second_root_mismatch');
+}
+
+/**
+ * Verifies that leaves are all leaves of the tree with a head, from `first` on up to where they end, in order: none is
+ * missing, extra, altered or out of place.
+ *
+ * @throws {@link ProofError} unless the leaves and the proof lead, with exactly its hashes, to the head's root.
+ * @throws {@link MalformedError} when a hash has not 32 bytes, or a size or index is none.
+ */
+export function verifyRange({ head, first, leafHashes, proof }: RangeProof): void {
+  expectHead(head, 'head');
+  expectUnsigned(first, 'first');
+  leafHashes.forEach((hash, at) => expectHash(hash, `leafHashes[${at}]`));
+  expectHashes(proof);
+  const end = first + BigInt(leafHashes.length);
+  if (end === first || end > head.size) {
+    const range = `${leafHashes.length} leaves from ${first} on are no range of a tree of ${head.size} leaves`;
+    throw new ProofError('no_range', range);
+  }
+  const hashes = proof.values();
+  const next = (): ReadonlyUint8Array => {
+    const { value, done } = hashes.next();
+    if (done) throw tooShort();
+    return value;
+  };
+  // The peaks of the tree so far, the largest first; appending a subtree merges it with those of its size.
+  const peaks: { level: number; root: ReadonlyUint8Array }[] = [];
+  const append = (level: number, root: ReadonlyUint8Array) => {
+    let peak = { level, root };
+    for (let last = peaks.at(-1); last?.level === peak.level; last = peaks.at(-1)) {
+      peaks.pop();
+      peak = { level: last.level + 1, root: hashChildren(last.root, peak.root) };
+    }
+    peaks.push(peak);
+  };
+  for (const { level } of subtrees(0n, first, 47)) append(level, next());
+  for (const hash of leafHashes) append(0, hash);
+  let rest: ReadonlyUint8Array | undefined;
+  for (let size = end; size < head.size && rest === undefined; ) {
+    const { level } = peaks.at(-1)!;
+    const sibling = next();
+    // As large as the last peak, with which it merges; or what is left, which folds into the root as peaks do.
+    if (size + (1n << BigInt(level)) <= head.size) append(level, sibling);
+    else rest = sibling;
+    size += 1n << BigInt(level);
+  }
+  if (!hashes.next().done) throw tooLong();
+  const root = peaks.reduceRight<ReadonlyUint8Array | undefined>(
+    (right, { root }) => (right === undefined ? root : hashChildren(root, right)),
+    rest,
+  );
+  expectRoot(root!, head.root, 'root_mismatch');
 }
 
 /**

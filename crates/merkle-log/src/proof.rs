@@ -26,7 +26,7 @@ pub enum ProofError {
     NoRange {
         /// The first leaf.
         first: LeafIndex,
-        /// How many leaves were given at least.
+        /// How many leaves, or roots of subtrees, were given at least.
         leaves: u64,
         /// The size of the tree.
         size: TreeSize,
@@ -196,6 +196,21 @@ pub fn verify_range(
     leaves: impl IntoIterator<Item = LeafHash>,
     proof: &[Hash],
 ) -> Result<(), ProofError> {
+    verify_nodes(head, 0, first, leaves.into_iter().map(Hash::from), proof)
+}
+
+/// As [`verify_range`], of the perfect subtrees of `2^level` leaves that lie beside each other from leaf `first` on: `nodes`
+/// are their roots, as a tile's hashes are.
+///
+/// # Errors
+/// As [`verify_range`]; [`ProofError::NoRange`] also when `first` is no multiple of `2^level`.
+pub fn verify_nodes(
+    head: &TreeHead,
+    level: u8,
+    first: LeafIndex,
+    nodes: impl IntoIterator<Item = Hash>,
+    proof: &[Hash],
+) -> Result<(), ProofError> {
     let mut proof = proof.iter();
     let mut next = || proof.next().ok_or(ProofError::TooShort);
     let mut count = 0_u64;
@@ -207,12 +222,13 @@ pub fn verify_range(
     for peak in Subtrees::over(0, first.get(), MAX_LEVEL) {
         tree.append_subtree(peak.level, next()?).map_err(|_| no_range(0))?;
     }
-    for leaf in leaves {
+    for node in nodes {
         count = count.saturating_add(1);
-        if tree.size() == head.size {
+        let left = head.size.get().saturating_sub(tree.size().get());
+        if left.checked_shr(level.into()).is_none_or(|fit| fit == 0) {
             return Err(no_range(count));
         }
-        tree.append_leaf(&leaf).map_err(|_| no_range(count))?;
+        tree.append_subtree(level, &node).map_err(|_| no_range(count))?;
     }
     if count == 0 {
         return Err(no_range(count));

@@ -1,7 +1,8 @@
 //! Range proofs: every range of every small tree, by an oracle that cuts trees as RFC 6962's text does.
 
 use merkle_log::{
-    Hash, LeafHash, PlanError, ProofError, TreeHead, hash_children, range_plan, verify_inclusion, verify_range,
+    Hash, LeafHash, PlanError, ProofError, TreeHead, hash_children, range_plan, verify_inclusion, verify_nodes,
+    verify_range,
 };
 
 use crate::oracle::Oracle;
@@ -123,6 +124,36 @@ fn a_broken_proof_is_refused_and_says_how() {
             let error = verify(&head, first, &run, &changed).expect_err("it is broken");
             assert_eq!(Refusal::of(error), Some(refusal), "{first}..{end} of {leaves}: {error}");
         }
+    }
+}
+
+#[test]
+fn a_tile_is_proven_by_the_roots_beside_it() {
+    let oracle = log(EVERY);
+    for level in 0..=7 {
+        for leaves in [1, 2, 64, 65, 100, 128, 130] {
+            let head = head(&oracle, leaves);
+            let nodes = leaves >> level;
+            for (first, end) in (0..nodes).flat_map(|first| [(first, nodes), (first, first + 1)]) {
+                let proof = prove_range(&oracle, first << level, end << level, leaves, EVERY);
+                let run: Vec<Hash> = (first..end).map(|at| subtree(at << level, (at + 1) << level)).collect();
+                let at = index(first << level);
+                assert_eq!(verify_nodes(&head, level, at, run.clone(), &proof), Ok(()), "{first}..{end} of {leaves}");
+                for changed in 0..run.len() {
+                    let mut run = run.clone();
+                    run[changed].0[0] ^= 1;
+                    assert!(verify_nodes(&head, level, at, run, &proof).is_err());
+                }
+                let more = [&run[..], &run[..1]].concat();
+                assert!(verify_nodes(&head, level, at, more, &proof).is_err());
+            }
+        }
+    }
+    let head = head(&oracle, 130);
+    for (level, first) in [(1, 1), (8, 0), (64, 0), (255, 0)] {
+        let proof = vec![Hash::default(); 64];
+        let error = verify_nodes(&head, level, index(first), [Hash::default()], &proof).expect_err("no subtree there");
+        assert!(matches!(error, ProofError::NoRange { .. }), "{level} {first}: {error}");
     }
 }
 
