@@ -5,24 +5,43 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::Uri;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use counterfoil_store::PgPool;
 use tracing::debug;
 
 use crate::problem::{Code, Problem};
-use crate::{graphql, rest};
+use crate::tlog::{self, NoteKey};
+use crate::{cache, graphql, rest};
+
+/// How the service answers.
+#[derive(Debug)]
+pub struct Settings {
+    /// The longest time that an answer may take.
+    pub request_timeout: Duration,
+    /// Whether GraphQL's schema is open to tools, and GraphiQL served.
+    pub introspection: bool,
+    /// Signs checkpoints of logs; without it there are none.
+    pub note_key: Option<NoteKey>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { request_timeout: Duration::from_secs(10), introspection: true, note_key: None }
+    }
+}
 
 /// The whole service.
 ///
-/// Clients are not trusted: what they ask for is bounded in length, time and depth. `introspection` opens GraphQL's
-/// schema to tools.
-pub fn app(pool: PgPool, request_timeout: Duration, introspection: bool) -> Router {
-    rest::router(pool.clone())
-        .merge(graphql::router(pool, introspection))
+/// Clients are not trusted: what they ask for is bounded in length, time and depth.
+pub fn app(pool: PgPool, settings: Settings) -> Router {
+    let cached =
+        rest::router(pool.clone()).merge(tlog::router(pool.clone(), settings.note_key)).layer(from_fn(cache::tag));
+    cached
+        .merge(graphql::router(pool, settings.introspection))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(request_timeout, answer_in_time))
+        .layer(from_fn_with_state(settings.request_timeout, answer_in_time))
 }
 
 async fn answer_in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {

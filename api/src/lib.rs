@@ -2,14 +2,17 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod cache;
 mod graphql;
 pub mod problem;
 pub mod query;
 mod rest;
 mod run;
+mod tlog;
 pub mod value;
 
-pub use app::app;
+pub use app::{Settings, app};
 pub use graphql::schema_graphql;
 pub use rest::openapi_json;
 pub use run::{Config, run};
+pub use tlog::{NoteKey, NoteKeyError};

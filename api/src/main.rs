@@ -1,20 +1,23 @@
 //! `counterfoil-api`: serves the index, with proofs.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
-use counterfoil_api::{Config, run};
+use clap::{Parser, Subcommand};
+use counterfoil_api::{Config, NoteKey, Settings, run};
 use counterfoil_service::{StopSignals, log_to_stderr};
 
-/// Serves the entries and events of Counterfoil ledgers with their proofs, over REST and GraphQL.
+/// Serves the entries and events of Counterfoil ledgers with their proofs, over REST, GraphQL and as tlog-tiles.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    database_url: String,
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, required = true)]
+    database_url: Option<String>,
     /// Where the API is served; port 0 takes a free one.
     #[arg(long, env = "COUNTERFOIL_API_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -24,21 +27,46 @@ struct Arguments {
     /// Close GraphQL's schema to tools, and serve no GraphiQL.
     #[arg(long)]
     no_introspection: bool,
+    /// The file of the key that signs checkpoints of logs for readers of tlog-tiles; `counterfoil-api note-key` makes one.
+    #[arg(long, env = "COUNTERFOIL_NOTE_KEY")]
+    note_key: Option<PathBuf>,
     /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
     #[arg(long)]
     exit_with_stdin: bool,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Prints a new key for --note-key. It is secret: write it to a file that only this service can read.
+    NoteKey {
+        /// The key's name, with which the names of all logs begin: a host name of the operator's, as log.example.com.
+        name: String,
+    },
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Command::NoteKey { name }) = arguments.command {
+        println!("{}", NoteKey::generate(&name)?.to_secret_text());
+        return Ok(());
+    }
     log_to_stderr("info,sqlx=warn");
     let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;
     let config = Config {
-        database_url: arguments.database_url,
+        database_url: arguments.database_url.context("--database-url is required")?,
         listen: arguments.listen,
-        request_timeout: Duration::from_millis(arguments.request_timeout_ms),
-        introspection: !arguments.no_introspection,
+        settings: Settings {
+            request_timeout: Duration::from_millis(arguments.request_timeout_ms),
+            introspection: !arguments.no_introspection,
+            note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,
+        },
     };
     run(config, async move { stop.received().await }).await
+}
+
+fn read_note_key(path: &Path) -> anyhow::Result<NoteKey> {
+    let what = || format!("the note key {}: make one with `counterfoil-api note-key NAME`", path.display());
+    let text = std::fs::read_to_string(path).with_context(what)?;
+    NoteKey::parse(&text).with_context(what)
 }

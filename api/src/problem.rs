@@ -39,6 +39,8 @@ pub enum Code {
     NotFound,
     /// The path takes another method.
     MethodNotAllowed,
+    /// The operator has not set up what the route needs.
+    NotConfigured,
     /// Nothing of the ledger was checked against the chain yet.
     NotCheckedYet,
     /// The body is too large.
@@ -55,7 +57,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
@@ -68,6 +70,7 @@ impl Code {
         Self::ProofUnavailable,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::NotConfigured,
         Self::NotCheckedYet,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
@@ -92,6 +95,7 @@ impl Code {
             Self::ProofUnavailable => "proof_unavailable",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotConfigured => "not_configured",
             Self::NotCheckedYet => "not_checked_yet",
             Self::BodyTooLarge => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -117,6 +121,7 @@ impl Code {
             | Self::ProofUnavailable
             | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotConfigured => StatusCode::NOT_IMPLEMENTED,
             Self::NotCheckedYet => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -142,6 +147,7 @@ impl Code {
             Self::ProofUnavailable => "The index lacks hashes for the proof",
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "The path takes another method",
+            Self::NotConfigured => "The operator has not set this up",
             Self::NotCheckedYet => "Nothing of the ledger is checked yet",
             Self::BodyTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body's media type is not JSON",

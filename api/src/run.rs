@@ -12,23 +12,20 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::app;
+use crate::{Settings, app};
 
 const CONNECTIONS: u32 = 16;
 /// How long requests that are under way when the process shall stop may take.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How the API is run.
-#[derive(Clone, Debug)]
 pub struct Config {
     /// The index. Holds a password: keep it out of logs. The API only reads.
     pub database_url: String,
     /// Where the API is served.
     pub listen: SocketAddr,
-    /// The longest time that an answer, or one of its statements, may take.
-    pub request_timeout: Duration,
-    /// Whether GraphQL's schema is open to tools, and GraphiQL served.
-    pub introspection: bool,
+    /// How it answers; the database's statements have as much time as an answer.
+    pub settings: Settings,
 }
 
 /// Runs until `stop` is ready, then answers what is under way.
@@ -39,7 +36,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
-    let pool = connect(&config.database_url, CONNECTIONS, config.request_timeout)
+    let pool = connect(&config.database_url, CONNECTIONS, config.settings.request_timeout)
         .await
         .context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -47,7 +44,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     info!("serving on {url}");
 
     let (stop_serving, stopping) = oneshot::channel::<()>();
-    let service = app(pool.clone(), config.request_timeout, config.introspection);
+    let service = app(pool.clone(), config.settings);
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         // Sent below, or dropped with this function: stop in both cases.
         let _ = stopping.await;

@@ -142,6 +142,15 @@ fn runs_between(range: Range<u64>, missing: &[MissingSubtree]) -> Vec<Range<u64>
     runs
 }
 
+/// Reads the bytes of a range of entries below the checked size, none of which may be missing, with their leaf hashes.
+pub(crate) async fn load_payloads(
+    moment: &mut Moment,
+    range: Range<u64>,
+) -> Result<Vec<(LeafIndex, LeafHash, Vec<u8>)>, QueryError> {
+    let found = load_hashed_rows(moment, range, &[]).await?;
+    Ok(found.into_iter().map(|(row, leaf)| (row.index, leaf, row.payload)).collect())
+}
+
 /// Reads the leaf hash of one entry's bytes.
 pub(crate) async fn load_entry_leaf(moment: &mut Moment, index: LeafIndex) -> Result<LeafHash, QueryError> {
     let found = load_hashed_rows(moment, index.get()..index.smallest_size().get(), &[]).await?.pop();

@@ -21,6 +21,7 @@ mod pending;
 mod prove;
 mod receipt;
 mod status;
+mod tiles;
 mod tree;
 
 pub use consistency::{Consistency, consistency};
@@ -36,3 +37,4 @@ pub use pending::{PendingEvent, pending};
 pub use prove::prove;
 pub use receipt::receipt;
 pub use status::status;
+pub use tiles::{bundle, head, tile};

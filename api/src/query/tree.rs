@@ -10,7 +10,7 @@ use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{LedgerRow, Log, PgConnection, TileSet, load_tile_sets};
 use merkle_log::{
     Frontier, Hash, LeafHash, LeafIndex, Plan, Position, TILE_WIDTH, Tile, TileError, Tiles, TreeHead, TreeSize,
-    consistency_plan, inclusion_plan, range_plan, verify_consistency, verify_inclusion, verify_range,
+    consistency_plan, inclusion_plan, range_plan, verify_consistency, verify_inclusion, verify_nodes, verify_range,
 };
 
 use super::error::{Difference, Place, QueryError, plan_error};
@@ -97,6 +97,24 @@ impl Reading {
     /// For [`CheckedTree::prove_range`].
     fn add_range(&mut self, range: &Range<u64>) -> Result<(), QueryError> {
         self.add(&self.log.plan_range(range)?)
+    }
+
+    /// For [`CheckedTree::prove_tile`]: the tile as it is in the checked tree, where it must have `width` hashes.
+    pub(crate) fn add_tile(&mut self, level: u8, index: u64, width: u16) -> Result<Tile, QueryError> {
+        let tile = self.tile(level, index, width)?;
+        self.tiles.insert(tile);
+        self.add(&self.log.plan_range(&leaves_below(tile))?)?;
+        Ok(tile)
+    }
+
+    /// A tile as it is in the checked tree, where it must have `width` hashes.
+    pub(crate) fn tile(&self, level: u8, index: u64, width: u16) -> Result<Tile, QueryError> {
+        let found = Tile::at(level, index, self.log.head.size).filter(|tile| (1..=tile.width).contains(&width));
+        found.ok_or_else(|| {
+            let last = index.saturating_mul(TILE_WIDTH).saturating_add(width.into()).saturating_sub(1);
+            let index = last.saturating_mul(1_u64.checked_shl(u32::from(level) * 8).unwrap_or(u64::MAX));
+            QueryError::IndexOutOfRange { log: self.log.log, index, size: self.log.head.size }
+        })
     }
 
     /// For [`CheckedTree::prove_growth`].
@@ -257,6 +275,17 @@ impl CheckedTree {
         Ok(proof)
     }
 
+    /// The hashes of a tile, verified against the checked head.
+    pub(crate) fn prove_tile(&self, tile: Tile) -> Result<Vec<Hash>, QueryError> {
+        let no_hash = |error| self.no_hash(error, self.log.place());
+        let hashes = self.tiles.hashes(tile).map_err(no_hash)?;
+        let leaves = leaves_below(tile);
+        let proof = self.log.plan_range(&leaves)?.proof(&self.tiles).map_err(no_hash)?;
+        verify_nodes(&self.log.head, tile.level * 8, self.log.index(leaves.start)?, hashes.iter().copied(), &proof)
+            .map_err(|error| self.log.corrupt(error))?;
+        Ok(hashes.to_vec())
+    }
+
     /// The consistency proof between two heads, which [`Self::head_at`] gave, verified.
     pub(crate) fn prove_growth(&self, first: &TreeHead, second: &TreeHead) -> Result<Vec<Hash>, QueryError> {
         let plan = consistency_plan(first.size, second.size).map_err(plan_error(self.log.log))?;
@@ -307,6 +336,13 @@ impl CheckedTree {
 /// Runs of leaves that lie in one tile.
 fn tiles_of(leaves: &[(LeafIndex, LeafHash)]) -> impl Iterator<Item = &[(LeafIndex, LeafHash)]> {
     leaves.chunk_by(|(left, _), (right, _)| left.get() / TILE_WIDTH == right.get() / TILE_WIDTH)
+}
+
+/// The leaves over which a tile's hashes are.
+const fn leaves_below(tile: Tile) -> Range<u64> {
+    let first = tile.first_offset();
+    let level = tile.level as u32 * 8;
+    first << level..first.saturating_add(tile.width as u64) << level
 }
 
 const fn leaf_position(index: LeafIndex) -> Position {

@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use counterfoil_store::PgPool;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::{Consistency, LogName};
 use super::parameters::{LedgerPath, Parameters};
+use crate::cache::pinned;
 use crate::problem::{Problem, ProblemBody};
 use crate::query;
 use crate::value::{Key, U64};
@@ -41,7 +43,8 @@ pub(crate) async fn consistency(
     State(pool): State<PgPool>,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
-) -> Result<Json<Consistency>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let second = which.second.map(|second| second.0);
-    Ok(Json(query::consistency(&pool, ledger, which.log.into(), which.first.0, second).await?.into()))
+    let consistency = query::consistency(&pool, ledger, which.log.into(), which.first.0, second).await?;
+    Ok((pinned(second.is_some()), Json(Consistency::from(consistency))))
 }

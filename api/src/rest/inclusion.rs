@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use counterfoil_store::PgPool;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::{Inclusion, LogName};
 use super::parameters::{LedgerPath, Parameters};
+use crate::cache::pinned;
 use crate::problem::{Problem, ProblemBody};
 use crate::query;
 use crate::value::{Key, U64};
@@ -42,7 +44,8 @@ pub(crate) async fn inclusion(
     State(pool): State<PgPool>,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
-) -> Result<Json<Inclusion>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let size = which.size.map(|size| size.0);
-    Ok(Json(query::inclusion(&pool, ledger, which.log.into(), which.index.0, size).await?.into()))
+    let inclusion = query::inclusion(&pool, ledger, which.log.into(), which.index.0, size).await?;
+    Ok((pinned(size.is_some()), Json(Inclusion::from(inclusion))))
 }

@@ -243,7 +243,10 @@ async fn introspection_is_open_to_tools_unless_switched_off() {
     let graphiql = || Request::get("/graphiql").body(Body::empty()).unwrap();
     assert_eq!(index.send(graphiql()).await.status(), 200);
 
-    index.app = counterfoil_api::app(index.pool.clone(), std::time::Duration::from_secs(30), false);
+    index.app = counterfoil_api::app(
+        index.pool.clone(),
+        counterfoil_api::Settings { introspection: false, ..counterfoil_api::Settings::default() },
+    );
     assert_eq!(index.send(graphiql()).await.status(), 404);
     let response = index.graphql_response(INTROSPECTION).await;
     assert!(response["data"]["__schema"].is_null(), "{response}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
+use counterfoil_api::Settings;
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use counterfoil_store::{Cluster, PgPool, add_ledger, bind_cluster, connect, halt, migrate};
 use pgcluster::Durability;
@@ -44,6 +45,11 @@ pub struct Shared {
     pub small: History,
 }
 
+/// Patient, for a busy machine.
+pub fn settings() -> Settings {
+    Settings { request_timeout: Duration::from_secs(30), ..Settings::default() }
+}
+
 /// One test's copy of the index, and the API over it.
 pub struct Index {
     pub shared: Arc<Shared>,
@@ -63,7 +69,7 @@ impl Index {
         admin.close().await;
         let url = shared.cluster.url(&name);
         let pool = connect(&url, 4, Duration::from_secs(10)).await.unwrap();
-        let app = counterfoil_api::app(pool.clone(), Duration::from_secs(30), true);
+        let app = counterfoil_api::app(pool.clone(), settings());
         Self { shared, url, pool, app }
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod caching;
 mod committed;
 mod graphql;
 mod history;
@@ -15,3 +16,4 @@ mod process;
 mod proofs;
 mod replica;
 mod tampering;
+mod tlog;

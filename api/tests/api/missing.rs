@@ -163,6 +163,11 @@ async fn lists_leave_out_what_is_missing_and_say_so() {
         assert!(found == expected, "{limit}: {} entries", found.len());
         assert_eq!(missing, all, "{limit}");
     }
+    // Tiles with holes are no tiles of a tlog-tiles log: what is in them cannot be served.
+    for (path, code) in [("0/002", "proof_unavailable"), ("entries/002", "entry_missing")] {
+        let (status, found, _) = index.problem(&format!("/tlog/{HOLED}/entries/tile/{path}")).await;
+        assert_eq!((status, found.as_str()), (404, code), "{path}");
+    }
     // Only a page without a hole is certified to be whole.
     for (first, is_whole) in [(0, true), (600, false)] {
         let page = index.ok(&format!("/v1/ledgers/{HOLED}/entries?first={first}&limit=2")).await;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use counterfoil_api::Settings;
 use serde_json::json;
 
-use crate::index::{BIG, BIG_EVENTS, BIG_SIZE, EMPTY, Index, NEW, UNCHECKED, UNKNOWN};
+use crate::index::{BIG, BIG_EVENTS, BIG_SIZE, EMPTY, Index, NEW, UNCHECKED, UNKNOWN, settings};
 
 #[tokio::test]
 async fn every_route_of_a_ledger_refuses_malformed_unknown_and_unchecked_ones() {
@@ -140,7 +141,10 @@ async fn graphql_bodies_are_bounded_and_json() {
 #[tokio::test]
 async fn slow_answers_end_at_the_time_limit() {
     let mut index = Index::open().await;
-    index.app = counterfoil_api::app(index.pool.clone(), Duration::from_millis(200), true);
+    index.app = counterfoil_api::app(
+        index.pool.clone(),
+        Settings { request_timeout: Duration::from_millis(200), ..settings() },
+    );
     let mut lock = index.pool.begin().await.unwrap();
     sqlx::query("lock table entry").execute(&mut *lock).await.unwrap();
     let path = format!("/v1/ledgers/{BIG}/entries");
@@ -148,7 +152,7 @@ async fn slow_answers_end_at_the_time_limit() {
     assert_eq!((status, code.as_str()), (504, "timeout"), "{detail}");
     index.ok("/v1/status").await;
     lock.rollback().await.unwrap();
-    index.app = counterfoil_api::app(index.pool.clone(), Duration::from_secs(30), true);
+    index.app = counterfoil_api::app(index.pool.clone(), settings());
     index.ok(&path).await;
 }
 

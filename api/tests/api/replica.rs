@@ -24,7 +24,7 @@ async fn a_replica_serves_proofs_and_follows_what_is_written() {
     let pool = connect(&replica.url(name), 4, Duration::from_secs(30)).await.unwrap();
     let is_replica: bool = sqlx::query_scalar("select pg_is_in_recovery()").fetch_one(&pool).await.unwrap();
     assert!(is_replica);
-    let app = counterfoil_api::app(pool.clone(), Duration::from_secs(30), true);
+    let app = counterfoil_api::app(pool.clone(), crate::index::settings());
     let ask = async |path: &str| {
         let response = app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         let (head, body) = response.into_parts();

@@ -1,0 +1,78 @@
+//! What a tlog-tiles log is made of: the head, tiles of hashes, bundles of entries.
+
+use counterfoil_core::LedgerId;
+use counterfoil_store::{Log, PgPool};
+use merkle_log::{Hash, LeafHash, LeafIndex, TILE_WIDTH, TreeHead};
+
+use super::entries::load_payloads;
+use super::error::{Place, QueryError};
+use super::events::{leaves_of, load_checked_events};
+use super::moment::Moment;
+use super::tree::{Reading, load_trees, verify_leaves};
+
+/// Answers the checked head of a log.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn head(pool: &PgPool, ledger: LedgerId, log: Log) -> Result<TreeHead, QueryError> {
+    let moment = Moment::open(pool, ledger).await?;
+    Ok(match log {
+        Log::Entries => moment.head.entries,
+        Log::Events => moment.head.events,
+    })
+}
+
+/// Answers the first `width` hashes of a tile, verified to be in the checked tree.
+///
+/// # Errors
+/// [`QueryError::IndexOutOfRange`] where the checked tree has fewer; [`QueryError`].
+pub async fn tile(
+    pool: &PgPool,
+    ledger: LedgerId,
+    log: Log,
+    level: u8,
+    index: u64,
+    width: u16,
+) -> Result<Vec<Hash>, QueryError> {
+    let mut moment = Moment::open(pool, ledger).await?;
+    let mut reading = Reading::new(&moment.head, log);
+    let tile = reading.add_tile(level, index, width)?;
+    let (connection, row) = moment.parts();
+    let [tree] = load_trees(connection, row, Place::Log(ledger, log), [reading]).await?;
+    let mut hashes = tree.prove_tile(tile)?;
+    hashes.truncate(width.into());
+    Ok(hashes)
+}
+
+/// Answers the bytes of the first `width` leaves of a tile of level 0, verified to be in the checked tree: of the entries
+/// themselves, or of the events as their leaf hashes cover them.
+///
+/// # Errors
+/// As [`tile`]; [`QueryError::MissingEntry`] where the index lacks one.
+pub async fn bundle(
+    pool: &PgPool,
+    ledger: LedgerId,
+    log: Log,
+    index: u64,
+    width: u16,
+) -> Result<Vec<Vec<u8>>, QueryError> {
+    let mut moment = Moment::open(pool, ledger).await?;
+    let reading = Reading::new(&moment.head, log);
+    let tile = reading.tile(0, index, width)?;
+    let first = tile.first_offset();
+    let range = first..first.saturating_add(width.into()).min(first.saturating_add(TILE_WIDTH));
+    match log {
+        Log::Entries => {
+            let rows = load_payloads(&mut moment, range).await?;
+            let leaves: Vec<(LeafIndex, LeafHash)> = rows.iter().map(|(index, leaf, _)| (*index, *leaf)).collect();
+            verify_leaves(&mut moment, &leaves, &[], None).await?;
+            Ok(rows.into_iter().map(|(.., payload)| payload).collect())
+        }
+        Log::Events => {
+            let seqs = range.map(|seq| reading.index(seq)).collect::<Result<Vec<_>, _>>()?;
+            let events = load_checked_events(&mut moment, seqs).await?;
+            verify_leaves(&mut moment, &[], &leaves_of(&events), None).await?;
+            Ok(events.into_values().map(|event| event.leaf_bytes.clone()).collect())
+        }
+    }
+}

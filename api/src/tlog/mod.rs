@@ -1,0 +1,74 @@
+//! The logs as C2SP tlog-tiles, <https://c2sp.org/tlog-tiles>: for readers of the Go checksum database's, Sigstore's and
+//! Certificate Transparency's kind of log. Each ledger's two logs stand below `/tlog/{ledger}/entries` and
+//! `/tlog/{ledger}/events`.
+
+mod checkpoint;
+mod note;
+mod path;
+mod tile;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use counterfoil_core::LedgerId;
+use counterfoil_store::{Log, PgPool};
+
+pub use note::{NoteKey, NoteKeyError};
+
+use crate::problem::{Code, Problem};
+use crate::rest::parse_ledger;
+
+/// What the routes share.
+#[derive(Clone)]
+struct Logs {
+    pool: PgPool,
+    key: Option<Arc<NoteKey>>,
+}
+
+impl Logs {
+    fn key(&self) -> Result<&NoteKey, Problem> {
+        self.key.as_deref().ok_or_else(|| {
+            let detail = "This server signs no checkpoints: its operator can start it with --note-key. Tiles are served \
+                          without, and the ledger's own route tells its head.";
+            Problem::new(Code::NotConfigured, detail)
+        })
+    }
+}
+
+/// The routes. Without a key there are tiles and no checkpoints.
+pub(crate) fn router(pool: PgPool, key: Option<NoteKey>) -> Router {
+    Router::new()
+        .route("/tlog/{ledger}/{log}/checkpoint", get(checkpoint::checkpoint))
+        .route("/tlog/{ledger}/{log}/key", get(checkpoint::key))
+        .route("/tlog/{ledger}/{log}/tile/{*path}", get(tile::tile))
+        .with_state(Logs { pool, key: key.map(Arc::new) })
+}
+
+/// One of a ledger's logs.
+#[derive(Clone, Copy)]
+struct LogId {
+    ledger: LedgerId,
+    log: Log,
+}
+
+impl LogId {
+    fn parse(ledger: &str, log: &str) -> Result<Self, Problem> {
+        let log = match log {
+            "entries" => Log::Entries,
+            "events" => Log::Events,
+            other => {
+                let detail = format!("\"{}\" is neither entries nor events.", other.escape_debug());
+                return Err(Problem::new(Code::MalformedParameter, detail));
+            }
+        };
+        Ok(Self { ledger: parse_ledger(ledger)?, log })
+    }
+
+    const fn name(self) -> &'static str {
+        match self.log {
+            Log::Entries => "entries",
+            Log::Events => "events",
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! GET /tlog/{ledger}/{log}/tile/…: tiles of hashes, and bundles of entries.
+
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+
+use super::path::{Wanted, parse_tile_path};
+use super::{LogId, Logs};
+use crate::cache::pinned;
+use crate::problem::{Code, Problem};
+use crate::query;
+
+/// A tile: hashes of 32 bytes one after the other. A bundle: entries one after the other, each after its length in two
+/// bytes, big-endian. Both verified to be in the checked tree.
+pub(super) async fn tile(
+    State(logs): State<Logs>,
+    Path((ledger, log, path)): Path<(String, String, String)>,
+) -> Result<impl IntoResponse, Problem> {
+    let LogId { ledger, log } = LogId::parse(&ledger, &log)?;
+    let tile = parse_tile_path(&path).ok_or_else(|| {
+        let detail = format!(
+            "\"{}\" names no tile: it is LEVEL/INDEX or entries/INDEX, with .p/WIDTH behind it where fewer than 256 are \
+             wanted. See https://c2sp.org/tlog-tiles.",
+            path.escape_debug()
+        );
+        Problem::new(Code::MalformedParameter, detail)
+    })?;
+    let bytes = match tile.wanted {
+        Wanted::Hashes { level } => {
+            let hashes = query::tile(&logs.pool, ledger, log, level, tile.index, tile.width).await?;
+            hashes.iter().flat_map(|hash| hash.0).collect()
+        }
+        Wanted::Entries => {
+            let entries = query::bundle(&logs.pool, ledger, log, tile.index, tile.width).await?;
+            bundle(&entries)
+        }
+    };
+    Ok((pinned(true), [(header::CONTENT_TYPE, "application/octet-stream")], bytes))
+}
+
+fn bundle(entries: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(entries.iter().map(|entry| entry.len().saturating_add(2)).sum());
+    for entry in entries {
+        let length = u16::try_from(entry.len()).expect("entries and events have at most 65,535 bytes");
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(entry);
+    }
+    bytes
+}
