@@ -7,6 +7,7 @@
 
 mod authority;
 mod dev;
+mod docs;
 mod entries;
 mod journey;
 mod naive;

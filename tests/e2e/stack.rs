@@ -165,6 +165,14 @@ impl Stack {
         command
     }
 
+    /// Lines for a shell, with the environment of `counterfoil`.
+    pub fn in_shell(&self, lines: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.args(["-euo", "pipefail", "-c", lines]).env("COUNTERFOIL_RPC", &self.rpc).stdin(Stdio::null());
+        command.env("COUNTERFOIL_WALLET", self.authority()).env_remove("COUNTERFOIL_PROGRAM");
+        command
+    }
+
     /// A new ledger's address.
     pub fn new_ledger(&self, flags: &[&str]) -> String {
         let output = self.cli(&[&["ledger", "create"], flags].concat());

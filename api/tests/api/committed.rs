@@ -99,7 +99,9 @@ async fn docs_page_names_every_route_and_code_and_loads_nothing() {
     for path in description["paths"].as_object().unwrap().keys() {
         assert!(page.contains(&format!("GET {path}<")), "{path}");
     }
+    let catalogue = include_str!("../../../docs/api.md");
     for code in counterfoil_api::problem::Code::ALL {
+        assert!(catalogue.contains(&format!("| `{}` | {} |", code.text(), code.status().as_u16())), "{code:?}");
         assert!(page.contains(&format!("id={}>", code.text())), "{code:?}");
         assert_eq!(serde_json::to_value(code).unwrap(), code.text());
     }
