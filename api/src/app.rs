@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::Uri;
+use axum::http::{HeaderValue, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use counterfoil_store::PgPool;
@@ -38,10 +38,12 @@ pub fn app(pool: PgPool, settings: Settings) -> Router {
     let cached =
         rest::router(pool.clone()).merge(tlog::router(pool.clone(), settings.note_key)).layer(from_fn(cache::tag));
     cached
+        .merge(rest::streams(pool.clone()))
         .merge(graphql::router(pool, settings.introspection))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(settings.request_timeout, answer_in_time))
+        .layer(from_fn(harden))
 }
 
 async fn answer_in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
@@ -56,6 +58,19 @@ async fn answer_in_time(State(limit): State<Duration>, request: Request, next: N
     };
     let (status, elapsed_ms) = (response.status().as_u16(), started.elapsed().as_millis());
     debug!(http.status = status, elapsed_ms, "{method} {path}");
+    response
+}
+
+/// Tells browsers to take answers for what they are, and to load nothing because of them; pages say what they need.
+async fn harden(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
     response
 }
 

@@ -4,7 +4,8 @@ use async_graphql::http::GraphiQLSource;
 use async_graphql::{ErrorExtensionValues, Request, Response};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::response::Html;
+use axum::http::header;
+use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use counterfoil_store::PgPool;
@@ -38,8 +39,9 @@ async fn graphql(
 }
 
 /// A page to try queries on. It loads its scripts from a public server, so it needs a network; nothing else does.
-async fn graphiql() -> Html<String> {
-    Html(GraphiQLSource::build().endpoint("/graphql").title("Counterfoil GraphQL").finish())
+async fn graphiql() -> impl IntoResponse {
+    let page = GraphiQLSource::build().endpoint("/graphql").title("Counterfoil GraphQL").finish();
+    ([(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'")], Html(page))
 }
 
 fn refuse_body(rejection: JsonRejection) -> Problem {

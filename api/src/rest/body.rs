@@ -383,15 +383,15 @@ pub(crate) struct EntryPage {
     head: Head,
     event_head: Head,
     /// In order, without a gap but for those in `missing`.
-    entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     /// Subtrees in or around the page whose entries the index lacks: they are left out.
-    missing: Vec<MissingSubtree>,
+    pub(crate) missing: Vec<MissingSubtree>,
     /// For `first`; null at the checked size.
     #[schema(required)]
     next: Option<U64>,
     /// That the page is whole; null where the index lacks some of its entries, and where it has none.
     #[schema(required)]
-    certificate: Option<Certificate>,
+    pub(crate) certificate: Option<Certificate>,
 }
 
 impl From<query::Page<query::Entry>> for EntryPage {
@@ -493,13 +493,13 @@ pub(crate) struct EventPage {
     head: Head,
     /// The checked head of the event log, where pages end.
     event_head: Head,
-    events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     /// For `first`; null at the checked size.
     #[schema(required)]
     next: Option<U64>,
     /// That the page is whole; null where it has no events.
     #[schema(required)]
-    certificate: Option<Certificate>,
+    pub(crate) certificate: Option<Certificate>,
 }
 
 impl From<query::Page<std::sync::Arc<CheckedEvent>>> for EventPage {

@@ -6,6 +6,7 @@ mod docs;
 mod entries;
 mod entry;
 mod events;
+mod export;
 mod health;
 mod inclusion;
 mod ledger;
@@ -24,7 +25,12 @@ use counterfoil_store::PgPool;
 pub use openapi::openapi_json;
 pub(crate) use parameters::parse_ledger;
 
-/// The routes.
+/// The routes whose answers are streamed.
+pub(crate) fn streams(pool: PgPool) -> Router {
+    Router::new().route("/v1/ledgers/{ledger}/export", get(export::export)).with_state(pool)
+}
+
+/// The other routes.
 pub(crate) fn router(pool: PgPool) -> Router {
     Router::new()
         .route("/v1/status", get(status::status))

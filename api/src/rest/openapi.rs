@@ -5,7 +5,7 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{
-    consistency, entries, entry, events, health, inclusion, ledger, ledgers, missing, pending, receipt, status,
+    consistency, entries, entry, events, export, health, inclusion, ledger, ledgers, missing, pending, receipt, status,
 };
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
@@ -28,6 +28,7 @@ use super::{
         missing::missing,
         pending::pending,
         events::events,
+        export::export,
         inclusion::inclusion,
         consistency::consistency,
         health::livez,

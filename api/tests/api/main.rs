@@ -4,6 +4,7 @@
 
 mod caching;
 mod committed;
+mod export;
 mod graphql;
 mod history;
 mod index;

@@ -170,3 +170,19 @@ async fn without_the_database_only_livez_is_well() {
     let (code, _) = index.graphql_error("{ status { version } }").await;
     assert_eq!(code, "database_unavailable");
 }
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_load_nothing_but_what_its_page_needs() {
+    let index = Index::open().await;
+    for (path, policy) in [
+        (format!("/v1/ledgers/{BIG}"), "default-src 'none'; frame-ancestors 'none'"),
+        ("/nothing".to_owned(), "default-src 'none'; frame-ancestors 'none'"),
+        ("/docs".to_owned(), "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+        ("/graphiql".to_owned(), "frame-ancestors 'none'"),
+    ] {
+        let answer = index.send(Request::get(&path).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.headers()["content-security-policy"], policy, "{path}");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(answer.headers()["referrer-policy"], "no-referrer", "{path}");
+    }
+}
