@@ -8,6 +8,8 @@ import base64, hashlib, json, sys
 sha256 = lambda data: hashlib.sha256(data).digest()
 leaf_hash = lambda data: sha256(b"\0" + data)
 node_hash = lambda left, right: sha256(b"\1" + left + right)
+base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+unbase58 = lambda text: sum(base58.index(c) * 58 ** i for i, c in enumerate(reversed(text))).to_bytes(32, "big")
 unhex = lambda hashes: [bytes.fromhex(text) for text in hashes]
 split = lambda size: 1 << (size - 1).bit_length() - 1  # the largest power of two below the size
 
@@ -57,15 +59,19 @@ def verify(answer):
         entry, event = answer["entry"], answer["event"]
         leaf = base64.b64decode(event["leaf"])
         number = lambda at: int.from_bytes(leaf[at:at + 8], "little")
-        first, count = number(96), number(104)
+        first, count, size, root = number(96), number(104), number(112), leaf[120:152].hex()
+        expect(leaf[:8].hex() in ("f3a80463435d2aa5", "b62d6df3e004e071"), "the event appends no entries")
+        expect(leaf[8:40] == unbase58(answer["ledger"]), "another ledger's event")
         expect(number(40) == int(event["seq"]) and first <= int(entry["index"]) < first + count, "another event's entry")
+        head = answer["head"]
+        expect((size, root) == (int(head["size"]), head["root"]) or size < int(head["size"]), "event and head contradict")
         verify_leaf(entry["index"], leaf_hash(base64.b64decode(entry["payload"])), entry["proof"], answer["head"], "entry")
         verify_leaf(event["seq"], leaf_hash(leaf), event["proof"], answer["event_head"], "event")
     elif answer.get("certificate"):
         certificate = answer["certificate"]
         rows = [row["payload"] for row in answer.get("entries", [])] or [row["leaf"] for row in answer["events"]]
         first, size = int(certificate["from"]), int(certificate["head"]["size"])
-        expect(int(certificate["to"]) == first + len(rows) <= size, "the list is not as long as its certificate says")
+        expect(0 <= first < int(certificate["to"]) == first + len(rows) <= size, "the list is not as long as its certificate says")
         proof, leaves = unhex(certificate["proof"]), [leaf_hash(base64.b64decode(row)) for row in rows]
         what = f"all {certificate['log']} from {first} up to {certificate['to']}"
         expect_root(range_root(0, size, first, leaves, proof), proof, certificate["head"], what)
@@ -82,5 +88,5 @@ def verify(answer):
 
 try:
     verify(json.load(sys.stdin))
-except (IndexError, KeyError, ValueError) as error:
+except (IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
     sys.exit(f"NOT VERIFIED: {error!r}")

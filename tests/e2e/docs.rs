@@ -70,6 +70,8 @@ fn a_page_of_python_verifies_each_kind_of_answer_and_refuses_any_change() {
         ("consistency?log=events&first=1", "/first/root", json!("00".repeat(32))),
         ("entries/7/receipt", "/entry/payload", json!("Zm9yZ2Vk")),
         ("entries/7/receipt", "/entry/index", json!("900")),
+        ("entries/7/receipt", "/ledger", json!("11111111111111111111111111111111")),
+        ("entries/7/receipt", "/head/size", json!("2")),
     ];
     for (path, field, change) in answers {
         let (status, mut answer) = index().get(&format!("/v1/ledgers/{ledger}/{path}"));
@@ -82,5 +84,11 @@ fn a_page_of_python_verifies_each_kind_of_answer_and_refuses_any_change() {
         *answer.pointer_mut(field).unwrap() = change;
         expect_refusal(&verify(&answer), "NOT VERIFIED");
     }
+    // A row before the first, in a range that begins before it.
+    let (_, mut answer) = index().get(&format!("/v1/ledgers/{ledger}/entries?limit=4"));
+    let forged = answer["entries"][3].clone();
+    answer["entries"].as_array_mut().unwrap().insert(0, forged);
+    answer["certificate"]["from"] = json!("-1");
+    expect_refusal(&verify(&answer), "NOT VERIFIED");
     expect_refusal(&verify(&json!({ "status": "ok" })), "NOT VERIFIED");
 }

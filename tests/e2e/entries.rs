@@ -63,13 +63,19 @@ fn a_list_is_verified_against_the_chain_and_says_how_far_it_reaches() {
 }
 
 #[test]
+fn nothing_is_not_verified() {
+    let ledger = stack().new_ledger(&[]);
+    expect_refusal(&stack().cli(&["entries", &ledger, "--limit", "0", "--verify"]), "--limit");
+}
+
+#[test]
 fn a_lying_api_is_found_out() {
     let (stack, index) = (stack(), index());
     let ledger = stack.new_ledger(&[]);
     stack.append_lines(&ledger, &(0..10).map(|n| n.to_string()).collect::<Vec<_>>());
     index.wait_for(&ledger, 10);
     type Lie = fn(&mut Value);
-    let lies: [(&str, Lie); 9] = [
+    let lies: [(&str, Lie); 10] = [
         ("is altered", |page| page["entries"][4]["payload"] = json!(STANDARD.encode("forged"))),
         ("is left out", |page| {
             page["entries"].as_array_mut().unwrap().remove(4);
@@ -89,6 +95,10 @@ fn a_lying_api_is_found_out() {
         }),
         ("and all after it are hidden", |page| page["entries"].as_array_mut().unwrap().truncate(4)),
         ("and all others are hidden", |page| page["entries"] = json!([])),
+        ("and all before another are hidden", |page| {
+            page["entries"] = json!([]);
+            page["next"] = json!("4");
+        }),
         ("has no certificate", |page| page["certificate"] = Value::Null),
         ("is of another ledger", |page| page["certificate"]["ledger"] = page["certificate"]["program"].clone()),
     ];

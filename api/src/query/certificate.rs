@@ -22,9 +22,9 @@ pub(crate) async fn certify(
     let place = Place::Log(moment.ledger(), log);
     let (connection, _) = moment.parts();
     let cluster = load_cluster(connection).await.map_err(place.store_error())?;
-    let (head, kind) = match log {
-        Log::Entries => (moment.head.entries, LogKind::Entries),
-        Log::Events => (moment.head.events, LogKind::Events),
+    let kind = match log {
+        Log::Entries => LogKind::Entries,
+        Log::Events => LogKind::Events,
     };
     Ok(cluster.map(|cluster| Certificate {
         format: FORMAT.to_owned(),
@@ -34,7 +34,7 @@ pub(crate) async fn certify(
         log: kind,
         from: range.start,
         to: range.end,
-        head: head.into(),
+        head: moment.tree_head(log).into(),
         slot: moment.slot,
         proof,
     }))

@@ -3,7 +3,8 @@
 use std::ops::DerefMut;
 
 use counterfoil_core::{LedgerHead, LedgerId};
-use counterfoil_store::{LedgerRow, PgConnection, PgPool, Snapshot, load_ledger, snapshot};
+use counterfoil_store::{LedgerRow, Log, PgConnection, PgPool, Snapshot, load_ledger, snapshot};
+use merkle_log::TreeHead;
 
 use super::error::{Place, QueryError};
 
@@ -30,6 +31,14 @@ impl Moment {
     /// The connection and the row to read by.
     pub(crate) fn parts(&mut self) -> (&mut PgConnection, &LedgerRow) {
         (self.snapshot.deref_mut(), &self.row)
+    }
+
+    /// The checked head of one of the logs.
+    pub(crate) const fn tree_head(&self, log: Log) -> TreeHead {
+        match log {
+            Log::Entries => self.head.entries,
+            Log::Events => self.head.events,
+        }
     }
 
     pub(crate) const fn ledger(&self) -> LedgerId {

@@ -2,7 +2,7 @@
 
 use counterfoil_core::LedgerId;
 use counterfoil_store::{Log, PgPool};
-use merkle_log::{Hash, LeafHash, LeafIndex, TILE_WIDTH, TreeHead};
+use merkle_log::{Hash, LeafHash, LeafIndex, TreeHead};
 
 use super::entries::load_payloads;
 use super::error::{Place, QueryError};
@@ -15,11 +15,7 @@ use super::tree::{Reading, load_trees, verify_leaves};
 /// # Errors
 /// [`QueryError`].
 pub async fn head(pool: &PgPool, ledger: LedgerId, log: Log) -> Result<TreeHead, QueryError> {
-    let moment = Moment::open(pool, ledger).await?;
-    Ok(match log {
-        Log::Entries => moment.head.entries,
-        Log::Events => moment.head.events,
-    })
+    Ok(Moment::open(pool, ledger).await?.tree_head(log))
 }
 
 /// Answers the first `width` hashes of a tile, verified to be in the checked tree.
@@ -60,7 +56,7 @@ pub async fn bundle(
     let reading = Reading::new(&moment.head, log);
     let tile = reading.tile(0, index, width)?;
     let first = tile.first_offset();
-    let range = first..first.saturating_add(width.into()).min(first.saturating_add(TILE_WIDTH));
+    let range = first..first.saturating_add(width.into());
     match log {
         Log::Entries => {
             let rows = load_payloads(&mut moment, range).await?;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use counterfoil_core::LedgerId;
 use counterfoil_store::{Log, PgPool};
@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 
 use super::body::{EntryPage, EventPage, LogName};
 use super::parameters::{LedgerPath, Parameters};
+use crate::cache::REVALIDATE;
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::query::{self, Window};
 use crate::value::{Key, U64};
@@ -76,7 +77,7 @@ pub(crate) async fn export(
         (!lines.is_empty()).then_some((Ok::<_, Infallible>(lines), (export, None)))
     });
     Ok((
-        [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-cache")],
+        [(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")), (header::CACHE_CONTROL, REVALIDATE)],
         Body::from_stream(lines),
     ))
 }

@@ -79,7 +79,7 @@ impl NoteKey {
         self.secret_under(&self.name)
     }
 
-    /// What a checkpoint of a log calls it, and the key that verifies its checkpoints.
+    /// A log's name, in its checkpoints and in the key that verifies them.
     pub(super) fn origin(&self, log: LogId) -> String {
         format!("{}/{}/{}", self.name, log.ledger, log.name())
     }

@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 0)]
     first: u64,
     /// At most how many. Default: all that there are.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Print a page only when its certificate shows that it lacks nothing, and the chain has the head that it leads to.
     #[arg(long)]
@@ -120,6 +120,7 @@ impl Verifier<'_> {
     async fn verify(&mut self, page: &EntryPage, first: u64) -> anyhow::Result<()> {
         if page.entries.is_empty() {
             ensure!(page.missing.is_empty(), "the API lacks the entries from {first} on, so nothing can be verified");
+            ensure!(page.next.is_none(), "the API goes on behind a page without entries: it leaves some out");
             return self.expect_no_more(first).await;
         }
         let certificate = page.certificate.as_ref().with_context(|| {
