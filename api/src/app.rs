@@ -11,6 +11,7 @@ use counterfoil_store::PgPool;
 use tracing::debug;
 
 use crate::problem::{Code, Problem};
+use crate::query::View;
 use crate::tlog::{self, NoteKey};
 use crate::{cache, graphql, rest};
 
@@ -35,11 +36,12 @@ impl Default for Settings {
 ///
 /// Clients are not trusted: what they ask for is bounded in length, time and depth.
 pub fn app(pool: PgPool, settings: Settings) -> Router {
+    let view = View::new(pool);
     let cached =
-        rest::router(pool.clone()).merge(tlog::router(pool.clone(), settings.note_key)).layer(from_fn(cache::tag));
+        rest::router(view.clone()).merge(tlog::router(view.clone(), settings.note_key)).layer(from_fn(cache::tag));
     cached
-        .merge(rest::streams(pool.clone()))
-        .merge(graphql::router(pool, settings.introspection))
+        .merge(rest::streams(view.clone()))
+        .merge(graphql::router(view, settings.introspection))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(settings.request_timeout, answer_in_time))

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Json, Object, Result};
 use counterfoil_core::LedgerHead;
 use counterfoil_core::receipt::Receipt;
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 
 use super::event::Event;
 use super::head::Head;
 use super::proofs::PageProofs;
 use super::refuse;
-use crate::query::{self, QueryError};
+use crate::query::{self, QueryError, View};
 use crate::value::{Bytes, Hash, U64};
 
 /// An entry of a ledger.
@@ -87,7 +87,7 @@ impl Entry {
     /// All that `counterfoil verify` needs beside the chain. Read apart from the entry, so its heads may be newer.
     #[graphql(complexity = 100)]
     async fn receipt(&self, context: &Context<'_>) -> Result<Json<Receipt>> {
-        let receipt = query::receipt(context.data::<PgPool>()?, self.head.ledger, self.entry.index.get());
+        let receipt = query::receipt(context.data::<View>()?, self.head.ledger, self.entry.index.get());
         receipt.await.map(Json).map_err(refuse)
     }
 }

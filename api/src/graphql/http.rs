@@ -3,31 +3,44 @@
 use async_graphql::http::GraphiQLSource;
 use async_graphql::{ErrorExtensionValues, Request, Response};
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use counterfoil_store::PgPool;
 
 use super::{ApiSchema, schema};
 use crate::problem::{Code, Problem};
+use crate::query::View;
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The routes. `introspection` opens the schema to tools, and serves one.
-pub(crate) fn router(pool: PgPool, introspection: bool) -> Router {
+pub(crate) fn router(view: View, introspection: bool) -> Router {
     let routes = Router::new().route("/graphql", post(graphql).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)));
     let routes = if introspection { routes.route("/graphiql", get(graphiql)) } else { routes };
-    routes.with_state(schema(pool, introspection))
+    routes.with_state(GraphQl { schema: schema(introspection), view })
+}
+
+#[derive(Clone)]
+struct GraphQl {
+    schema: ApiSchema,
+    view: View,
+}
+
+impl FromRef<GraphQl> for View {
+    fn from_ref(state: &GraphQl) -> Self {
+        state.view.clone()
+    }
 }
 
 async fn graphql(
-    State(schema): State<ApiSchema>,
+    State(GraphQl { schema, .. }): State<GraphQl>,
+    view: View,
     request: Result<Json<Request>, JsonRejection>,
 ) -> Result<Json<Response>, Problem> {
     let Json(request) = request.map_err(refuse_body)?;
-    let mut response = schema.execute(request).await;
+    let mut response = schema.execute(request.data(view)).await;
     for error in &mut response.errors {
         // What the resolvers refuse has its code; all else was refused before anything was asked of the database.
         let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);

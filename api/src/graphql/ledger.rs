@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use counterfoil_core::LedgerId;
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
@@ -11,7 +11,7 @@ use super::missing::{EntryPageFields, Missing};
 use super::page::{Arguments, LeafConnection, complexity, connection, count};
 use super::pending::PendingEvent;
 use super::refuse;
-use crate::query::{self, CheckedLedger, Window};
+use crate::query::{self, CheckedLedger, View, Window};
 use crate::value::{Hash, Key, Time, U64, hashes};
 
 /// Whether the indexer goes on with a ledger.
@@ -143,7 +143,7 @@ impl Ledger {
     #[graphql(complexity = "complexity(first, None, child_complexity)")]
     async fn missing(&self, context: &Context<'_>, first: Option<i32>, from: Option<U64>) -> Result<Missing> {
         let (limit, from) = (first.map(count).transpose()?, from.map_or(0, |from| from.0));
-        let found = query::missing(context.data::<PgPool>()?, self.address(), from, limit).await;
+        let found = query::missing(context.data::<View>()?, self.address(), from, limit).await;
         Ok(found.map_err(refuse)?.into())
     }
 
@@ -152,7 +152,7 @@ impl Ledger {
     #[graphql(complexity = "complexity(first, None, child_complexity)")]
     async fn pending(&self, context: &Context<'_>, first: Option<i32>) -> Result<Vec<PendingEvent>> {
         let limit = first.map(count).transpose()?;
-        let found = query::pending(context.data::<PgPool>()?, self.address(), limit).await;
+        let found = query::pending(context.data::<View>()?, self.address(), limit).await;
         Ok(found.map_err(refuse)?.into_iter().map(PendingEvent::from).collect())
     }
 
@@ -168,13 +168,13 @@ impl Ledger {
         before: Option<String>,
     ) -> Result<LeafConnection<Entry, EntryPageFields>> {
         let window = Window::try_from(Arguments { first, after, last, before })?;
-        let page = query::entries(context.data::<PgPool>()?, self.address(), window).await;
+        let page = query::entries(context.data::<View>()?, self.address(), window).await;
         connection(page, |entry| entry.index, Entry::of_page)
     }
 
     /// One entry, below the checked size.
     async fn entry(&self, context: &Context<'_>, index: U64) -> Result<Entry> {
-        let found = query::entry(context.data::<PgPool>()?, self.address(), index.0).await;
+        let found = query::entry(context.data::<View>()?, self.address(), index.0).await;
         one_entry(found)
     }
 
@@ -189,13 +189,13 @@ impl Ledger {
         before: Option<String>,
     ) -> Result<LeafConnection<Event>> {
         let window = Window::try_from(Arguments { first, after, last, before })?;
-        let page = query::events(context.data::<PgPool>()?, self.address(), window).await;
+        let page = query::events(context.data::<View>()?, self.address(), window).await;
         connection(page, |event| event.seq, Event::of_page)
     }
 
     /// One event, below the checked size of the event log.
     async fn event(&self, context: &Context<'_>, seq: U64) -> Result<Event> {
-        let found = query::event(context.data::<PgPool>()?, self.address(), seq.0).await;
+        let found = query::event(context.data::<View>()?, self.address(), seq.0).await;
         one_event(found)
     }
 
@@ -203,7 +203,7 @@ impl Ledger {
     #[graphql(complexity = "50 + child_complexity")]
     async fn inclusion(&self, context: &Context<'_>, log: LogName, index: U64, size: Option<U64>) -> Result<Inclusion> {
         let size = size.map(|size| size.0);
-        let found = query::inclusion(context.data::<PgPool>()?, self.address(), log.into(), index.0, size).await;
+        let found = query::inclusion(context.data::<View>()?, self.address(), log.into(), index.0, size).await;
         let found = found.map_err(refuse)?;
         Ok(Inclusion {
             log,
@@ -224,7 +224,7 @@ impl Ledger {
         second: Option<U64>,
     ) -> Result<Consistency> {
         let second = second.map(|second| second.0);
-        let found = query::consistency(context.data::<PgPool>()?, self.address(), log.into(), first.0, second).await;
+        let found = query::consistency(context.data::<View>()?, self.address(), log.into(), first.0, second).await;
         let found = found.map_err(refuse)?;
         let (first, second) = (found.first.into(), found.second.into());
         Ok(Consistency { log, first, second, proof: hashes(found.proof) })

@@ -15,7 +15,6 @@ mod proofs;
 mod root;
 
 use async_graphql::{EmptyMutation, EmptySubscription, Schema};
-use counterfoil_store::PgPool;
 
 use crate::problem::Problem;
 use crate::query::QueryError;
@@ -31,9 +30,8 @@ const MAX_DEPTH: usize = 16;
 const MAX_COMPLEXITY: usize = 50_000;
 const MAX_DIRECTIVES: usize = 16;
 
-fn schema(pool: PgPool, introspection: bool) -> ApiSchema {
+fn schema(introspection: bool) -> ApiSchema {
     let builder = Schema::build(Root, EmptyMutation, EmptySubscription)
-        .data(pool)
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_directives(MAX_DIRECTIVES);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Result};
 use counterfoil_core::LedgerHead;
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 use merkle_log::{LeafHash, LeafIndex};
 use tokio::sync::OnceCell;
 
 use crate::problem::Problem;
-use crate::query::prove;
+use crate::query::{View, prove};
 use crate::value::{Hash, hashes};
 
 /// The proofs of the leaves of one page, shared by its elements: the first that is asked for its proof loads all of
@@ -30,9 +30,9 @@ impl PageProofs {
 
     /// The proof of one of the page's leaves.
     pub(super) async fn load(&self, context: &Context<'_>, index: LeafIndex) -> Result<Vec<Hash>> {
-        let pool = context.data::<PgPool>()?;
+        let view = context.data::<View>()?;
         let proofs = self.proofs.get_or_init(|| async {
-            let proofs = prove(pool, &self.head, self.log, &self.leaves).await?;
+            let proofs = prove(view, &self.head, self.log, &self.leaves).await?;
             Ok(self.leaves.iter().map(|(index, _)| *index).zip(proofs.into_iter().map(hashes)).collect())
         });
         let proofs = proofs.await.as_ref().map_err(Problem::clone)?;

@@ -2,7 +2,6 @@
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, ID, Interface, Object, Result, SimpleObject};
-use counterfoil_store::PgPool;
 
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
@@ -10,7 +9,7 @@ use super::ledger::Ledger;
 use super::page::{complexity, count};
 use super::refuse;
 use crate::problem::{Code, Problem};
-use crate::query;
+use crate::query::{self, View};
 use crate::rest::parse_ledger;
 use crate::value::Key;
 
@@ -42,7 +41,7 @@ pub(super) struct Root;
 #[Object(name = "Query")]
 impl Root {
     async fn status(&self, context: &Context<'_>) -> Result<Status> {
-        let cluster = query::status(context.data::<PgPool>()?).await.map_err(refuse)?;
+        let cluster = query::status(context.data::<View>()?).await.map_err(refuse)?;
         Ok(Status {
             version: env!("CARGO_PKG_VERSION"),
             genesis_hash: cluster.map(|cluster| cluster.genesis_hash.into()),
@@ -60,7 +59,7 @@ impl Root {
     ) -> Result<Connection<String, Ledger, EmptyFields>> {
         let limit = first.map(count).transpose()?;
         let after = after.map(|after| parse_ledger(&after.0)).transpose()?;
-        let page = query::ledgers(context.data::<PgPool>()?, after, limit).await.map_err(refuse)?;
+        let page = query::ledgers(context.data::<View>()?, after, limit).await.map_err(refuse)?;
         let mut connection = Connection::new(after.is_some(), page.next.is_some());
         let ledgers = page.ledgers.into_iter().map(Ledger);
         connection.edges = ledgers.map(|ledger| Edge::new(ledger.address().to_string(), ledger)).collect();
@@ -73,7 +72,7 @@ impl Root {
 
     /// Whatever has this id.
     async fn node(&self, context: &Context<'_>, id: ID) -> Result<Node> {
-        let pool = context.data::<PgPool>()?;
+        let view = context.data::<View>()?;
         let malformed = || {
             let detail = format!("\"{}\" is not an id: take it from a field id.", id.escape_debug());
             Problem::new(Code::MalformedParameter, detail)
@@ -83,11 +82,11 @@ impl Root {
         match parts[..] {
             ["ledger", ledger] => Ok(Node::Ledger(load_ledger(context, ledger).await?)),
             ["entry", ledger, index] => {
-                let found = query::entry(pool, parse_ledger(ledger)?, number(index)?).await;
+                let found = query::entry(view, parse_ledger(ledger)?, number(index)?).await;
                 one_entry(found).map(Node::Entry)
             }
             ["event", ledger, seq] => {
-                let found = query::event(pool, parse_ledger(ledger)?, number(seq)?).await;
+                let found = query::event(view, parse_ledger(ledger)?, number(seq)?).await;
                 one_event(found).map(Node::Event)
             }
             _ => Err(malformed().into()),
@@ -96,6 +95,6 @@ impl Root {
 }
 
 async fn load_ledger(context: &Context<'_>, address: &str) -> Result<Ledger> {
-    let ledger = query::ledger(context.data::<PgPool>()?, parse_ledger(address)?).await;
+    let ledger = query::ledger(context.data::<View>()?, parse_ledger(address)?).await;
     ledger.map(Ledger).map_err(refuse)
 }

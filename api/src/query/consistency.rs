@@ -1,12 +1,13 @@
 //! The consistency proof between two sizes.
 
 use counterfoil_core::LedgerId;
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 use merkle_log::{Hash, TreeHead, TreeSize};
 
 use super::error::{Place, QueryError};
 use super::moment::Moment;
 use super::tree::{Reading, load_trees};
+use super::view::View;
 
 /// A consistency proof and what it proves.
 #[derive(Clone, Debug)]
@@ -26,13 +27,13 @@ pub struct Consistency {
 /// # Errors
 /// [`QueryError`].
 pub async fn consistency(
-    pool: &PgPool,
+    view: &View,
     ledger: LedgerId,
     log: Log,
     first: u64,
     second: Option<u64>,
 ) -> Result<Consistency, QueryError> {
-    let mut moment = Moment::open(pool, ledger).await?;
+    let mut moment = Moment::open(view, ledger).await?;
     let mut reading = Reading::new(&moment.head, log);
     let first = reading.size_or_checked(Some(first), TreeSize::ZERO)?;
     let second = reading.size_or_checked(second, first)?;

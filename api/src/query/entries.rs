@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use counterfoil_core::{EventBody, LedgerId};
-use counterfoil_store::{EntryRow, Log, MissingSubtree, PgPool, load_entries, load_page_end};
+use counterfoil_store::{EntryRow, Log, MissingSubtree, load_entries, load_page_end};
 use merkle_log::{Hash, LeafHash, LeafIndex, hash_leaf};
 
 use super::certificate::certify;
@@ -14,6 +14,7 @@ use super::events::{CheckedEvent, load_checked_events};
 use super::missing::{load_overlapping, missing_or_corrupt, verify_missing};
 use super::moment::Moment;
 use super::tree::verify_leaves;
+use super::view::View;
 use super::{Page, Window};
 
 /// An entry whose bytes hash to its leaf hash, with the event that says that it appended it.
@@ -33,8 +34,8 @@ pub struct Entry {
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn entries(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<Page<Entry>, QueryError> {
-    let mut moment = Moment::open(pool, ledger).await?;
+pub async fn entries(view: &View, ledger: LedgerId, window: Window) -> Result<Page<Entry>, QueryError> {
+    let mut moment = Moment::open(view, ledger).await?;
     let size = moment.head.entries.size;
     let (range, missing) = plan_page(&mut moment, window).await?;
     let entries = load_checked_entries(&mut moment, range.clone(), &missing).await?;

@@ -3,7 +3,7 @@
 use std::slice;
 
 use counterfoil_core::{LedgerHead, LedgerId};
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 use merkle_log::Hash;
 
 use super::Entry;
@@ -11,6 +11,7 @@ use super::entries::{load_checked_entry, verify_entries};
 use super::error::{Place, QueryError};
 use super::moment::Moment;
 use super::tree::{Reading, load_trees};
+use super::view::View;
 
 /// An entry with its inclusion proof, and that of the event that appended it.
 #[derive(Clone, Debug)]
@@ -29,8 +30,8 @@ pub struct ProvenEntry {
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn entry(pool: &PgPool, ledger: LedgerId, index: u64) -> Result<(LedgerHead, Entry), QueryError> {
-    let mut moment = Moment::open(pool, ledger).await?;
+pub async fn entry(view: &View, ledger: LedgerId, index: u64) -> Result<(LedgerHead, Entry), QueryError> {
+    let mut moment = Moment::open(view, ledger).await?;
     let index = Reading::new(&moment.head, Log::Entries).index(index)?;
     let entry = load_checked_entry(&mut moment, index).await?;
     verify_entries(&mut moment, slice::from_ref(&entry), None).await?;
@@ -41,8 +42,8 @@ pub async fn entry(pool: &PgPool, ledger: LedgerId, index: u64) -> Result<(Ledge
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn proven_entry(pool: &PgPool, ledger: LedgerId, index: u64) -> Result<ProvenEntry, QueryError> {
-    let mut moment = Moment::open(pool, ledger).await?;
+pub async fn proven_entry(view: &View, ledger: LedgerId, index: u64) -> Result<ProvenEntry, QueryError> {
+    let mut moment = Moment::open(view, ledger).await?;
     load_proven_entry(&mut moment, index).await
 }
 

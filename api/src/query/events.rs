@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use counterfoil_core::{Event, LedgerHead, LedgerId};
-use counterfoil_store::{EventRow, Log, PgPool, load_events};
+use counterfoil_store::{EventRow, Log, load_events};
 use jiff::Timestamp;
 use merkle_log::{LeafHash, LeafIndex, hash_leaf};
 
@@ -12,6 +12,7 @@ use super::certificate::certify;
 use super::error::{Difference, Place, QueryError};
 use super::moment::Moment;
 use super::tree::{Reading, verify_leaves};
+use super::view::View;
 use super::{Page, Window};
 
 /// An event whose bytes hash to its leaf hash, and which says that it is this ledger's event of this number.
@@ -53,8 +54,8 @@ impl CheckedEvent {
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn events(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<Page<Arc<CheckedEvent>>, QueryError> {
-    let mut moment = Moment::open(pool, ledger).await?;
+pub async fn events(view: &View, ledger: LedgerId, window: Window) -> Result<Page<Arc<CheckedEvent>>, QueryError> {
+    let mut moment = Moment::open(view, ledger).await?;
     let size = moment.head.events.size;
     let range = window.range(Log::Events, size)?;
     let reading = Reading::new(&moment.head, Log::Events);
@@ -69,8 +70,8 @@ pub async fn events(pool: &PgPool, ledger: LedgerId, window: Window) -> Result<P
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn event(pool: &PgPool, ledger: LedgerId, seq: u64) -> Result<(LedgerHead, Arc<CheckedEvent>), QueryError> {
-    let mut moment = Moment::open(pool, ledger).await?;
+pub async fn event(view: &View, ledger: LedgerId, seq: u64) -> Result<(LedgerHead, Arc<CheckedEvent>), QueryError> {
+    let mut moment = Moment::open(view, ledger).await?;
     let seq = Reading::new(&moment.head, Log::Events).index(seq)?;
     let event = load_checked_event(&mut moment, seq).await?;
     verify_leaves(&mut moment, &[], &[(seq, event.leaf)], None).await?;

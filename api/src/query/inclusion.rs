@@ -1,7 +1,7 @@
 //! The inclusion proof of a leaf, for the checked size or an earlier one.
 
 use counterfoil_core::LedgerId;
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 use merkle_log::{Hash, LeafHash, LeafIndex, TreeHead};
 
 use super::entries::load_entry_leaf;
@@ -9,6 +9,7 @@ use super::error::{Place, QueryError};
 use super::events::load_checked_event;
 use super::moment::Moment;
 use super::tree::{Reading, load_trees};
+use super::view::View;
 
 /// An inclusion proof and what it proves.
 #[derive(Clone, Debug)]
@@ -30,13 +31,13 @@ pub struct Inclusion {
 /// # Errors
 /// [`QueryError`].
 pub async fn inclusion(
-    pool: &PgPool,
+    view: &View,
     ledger: LedgerId,
     log: Log,
     index: u64,
     size: Option<u64>,
 ) -> Result<Inclusion, QueryError> {
-    let mut moment = Moment::open(pool, ledger).await?;
+    let mut moment = Moment::open(view, ledger).await?;
     let mut reading = Reading::new(&moment.head, log);
     let index = reading.index(index)?;
     let size = reading.size_or_checked(size, index.smallest_size())?;

@@ -3,14 +3,13 @@
 use std::ops::DerefMut;
 
 use counterfoil_core::LedgerId;
-use counterfoil_store::{
-    LedgerRow, Log, PgConnection, PgPool, TileSet, load_ledger, load_ledgers, load_tile_sets, snapshot,
-};
+use counterfoil_store::{LedgerRow, Log, PgConnection, TileSet, load_ledger, load_ledgers, load_tile_sets};
 use merkle_log::Hash;
 
 use super::error::{Place, QueryError};
 use super::page::page_limit;
 use super::tree::Reading;
+use super::view::View;
 
 /// A ledger's row, and the frontier that leads to its checked head.
 #[derive(Clone, Debug)]
@@ -57,9 +56,9 @@ pub struct LedgerPage {
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn ledger(pool: &PgPool, ledger: LedgerId) -> Result<CheckedLedger, QueryError> {
+pub async fn ledger(view: &View, ledger: LedgerId) -> Result<CheckedLedger, QueryError> {
     let place = Place::Ledger(ledger);
-    let mut snapshot = snapshot(pool).await.map_err(place.store_error())?;
+    let mut snapshot = view.snapshot().await.map_err(place.store_error())?;
     let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
     let checked = load_frontiers(snapshot.deref_mut(), place, vec![row]).await?.pop();
     checked.ok_or(QueryError::UnknownLedger(ledger))
@@ -69,10 +68,10 @@ pub async fn ledger(pool: &PgPool, ledger: LedgerId) -> Result<CheckedLedger, Qu
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn ledgers(pool: &PgPool, after: Option<LedgerId>, limit: Option<u64>) -> Result<LedgerPage, QueryError> {
+pub async fn ledgers(view: &View, after: Option<LedgerId>, limit: Option<u64>) -> Result<LedgerPage, QueryError> {
     let limit = page_limit(limit)?;
     let place = Place::Index;
-    let mut snapshot = snapshot(pool).await.map_err(place.store_error())?;
+    let mut snapshot = view.snapshot().await.map_err(place.store_error())?;
     // One more than wanted shows whether there is a next page.
     let rows = load_ledgers(&mut snapshot, after, limit.saturating_add(1));
     let mut rows = rows.await.map_err(place.store_error())?;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use counterfoil_core::limits::MAX_SUBTREE_LEVEL;
 use counterfoil_core::{EventBody, LedgerHead, LedgerId};
-use counterfoil_store::{Log, MissingSubtree, PgPool, load_missing, load_missing_at};
+use counterfoil_store::{Log, MissingSubtree, load_missing, load_missing_at};
 use merkle_log::{Hash, LeafIndex, Position, subtrees};
 
 use super::error::{Difference, Place, QueryError};
@@ -13,6 +13,7 @@ use super::events::{CheckedEvent, leaves_of, load_checked_events};
 use super::moment::Moment;
 use super::page::page_limit;
 use super::tree::verify_leaves;
+use super::view::View;
 
 /// Subtrees whose entries the index lacks, in the order of the log.
 #[derive(Clone, Debug)]
@@ -31,9 +32,9 @@ pub struct Missing {
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn missing(pool: &PgPool, ledger: LedgerId, first: u64, limit: Option<u64>) -> Result<Missing, QueryError> {
+pub async fn missing(view: &View, ledger: LedgerId, first: u64, limit: Option<u64>) -> Result<Missing, QueryError> {
     let limit = page_limit(limit)?;
-    let mut moment = Moment::open(pool, ledger).await?;
+    let mut moment = Moment::open(view, ledger).await?;
     let size = moment.head.entries.size;
     if first > size.get() {
         return Err(QueryError::IndexOutOfRange { log: Log::Entries, index: first, size });

@@ -23,6 +23,7 @@ mod receipt;
 mod status;
 mod tiles;
 mod tree;
+mod view;
 
 pub use consistency::{Consistency, consistency};
 pub use entries::{Entry, entries};
@@ -30,6 +31,7 @@ pub use entry::{ProvenEntry, entry, proven_entry};
 pub use error::{Difference, MAX_PAGE, Place, QueryError};
 pub use events::{CheckedEvent, event, events};
 pub use inclusion::{Inclusion, inclusion};
+
 pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
 pub use missing::{Missing, missing};
 pub use page::{DEFAULT_PAGE, Page, Window, page_limit};
@@ -38,3 +40,4 @@ pub use prove::prove;
 pub use receipt::receipt;
 pub use status::status;
 pub use tiles::{bundle, head, tile};
+pub use view::View;

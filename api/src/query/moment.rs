@@ -3,10 +3,11 @@
 use std::ops::DerefMut;
 
 use counterfoil_core::{LedgerHead, LedgerId};
-use counterfoil_store::{LedgerRow, Log, PgConnection, PgPool, Snapshot, load_ledger, snapshot};
+use counterfoil_store::{LedgerRow, Log, PgConnection, Snapshot, load_ledger};
 use merkle_log::TreeHead;
 
 use super::error::{Place, QueryError};
+use super::view::View;
 
 /// A ledger that was checked at least once, as the database is at one moment.
 pub(crate) struct Moment {
@@ -20,9 +21,9 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    pub(crate) async fn open(pool: &PgPool, ledger: LedgerId) -> Result<Self, QueryError> {
+    pub(crate) async fn open(view: &View, ledger: LedgerId) -> Result<Self, QueryError> {
         let place = Place::Ledger(ledger);
-        let mut snapshot = snapshot(pool).await.map_err(place.store_error())?;
+        let mut snapshot = view.snapshot().await.map_err(place.store_error())?;
         let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
         let Some((head, slot)) = row.checked else { return Err(QueryError::NotCheckedYet(ledger)) };
         Ok(Self { snapshot, row, head, slot })

@@ -1,11 +1,12 @@
 //! What is confirmed and not final. Nothing here is proven, and no proof is made from it.
 
 use counterfoil_core::{Event, LedgerId};
-use counterfoil_store::{PgPool, load_ledger, load_pending, snapshot};
+use counterfoil_store::{load_ledger, load_pending};
 use jiff::Timestamp;
 
 use super::error::{Difference, Place, QueryError};
 use super::page::page_limit;
+use super::view::View;
 
 /// An event that the cluster has confirmed and not finalized: a fork can still take it back.
 #[derive(Clone, Debug)]
@@ -22,10 +23,10 @@ pub struct PendingEvent {
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn pending(pool: &PgPool, ledger: LedgerId, limit: Option<u64>) -> Result<Vec<PendingEvent>, QueryError> {
+pub async fn pending(view: &View, ledger: LedgerId, limit: Option<u64>) -> Result<Vec<PendingEvent>, QueryError> {
     let limit = page_limit(limit)?;
     let place = Place::Ledger(ledger);
-    let mut snapshot = snapshot(pool).await.map_err(place.store_error())?;
+    let mut snapshot = view.snapshot().await.map_err(place.store_error())?;
     let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
     let pending = load_pending(&mut snapshot, &row, limit).await.map_err(place.store_error())?;
     let read = |pending: counterfoil_store::Pending| {

@@ -1,12 +1,13 @@
 //! Proofs of leaves that were answered before, many at once.
 
 use counterfoil_core::LedgerHead;
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 use merkle_log::{Hash, LeafHash, LeafIndex};
 
 use super::error::{Difference, Place, QueryError};
 use super::moment::Moment;
 use super::tree::{Reading, load_trees};
+use super::view::View;
 
 /// Proves leaves of one log that were answered at these checked heads; all tiles are read by one query.
 ///
@@ -15,7 +16,7 @@ use super::tree::{Reading, load_trees};
 /// # Errors
 /// [`QueryError`] unless all can be proven.
 pub async fn prove(
-    pool: &PgPool,
+    view: &View,
     heads: &LedgerHead,
     log: Log,
     leaves: &[(LeafIndex, LeafHash)],
@@ -24,7 +25,7 @@ pub async fn prove(
         Log::Entries => heads.entries,
         Log::Events => heads.events,
     };
-    let mut moment = Moment::open(pool, heads.ledger).await?;
+    let mut moment = Moment::open(view, heads.ledger).await?;
     let mut reading = Reading::new(&moment.head, log);
     reading.add_head(answered.size)?;
     for (index, _) in leaves {

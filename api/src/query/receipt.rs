@@ -2,19 +2,20 @@
 
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::{EntryProof, EventProof, FORMAT, Receipt};
-use counterfoil_store::{Log, PgPool, load_cluster};
+use counterfoil_store::{Log, load_cluster};
 
 use super::entry::load_proven_entry;
 use super::error::{Difference, Place, QueryError};
 use super::moment::Moment;
+use super::view::View;
 
 /// Answers the receipt of an entry, verified as its reader will verify it.
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn receipt(pool: &PgPool, ledger: LedgerId, index: u64) -> Result<Receipt, QueryError> {
+pub async fn receipt(view: &View, ledger: LedgerId, index: u64) -> Result<Receipt, QueryError> {
     let place = Place::Leaf(ledger, Log::Entries, index);
-    let mut moment = Moment::open(pool, ledger).await?;
+    let mut moment = Moment::open(view, ledger).await?;
     let proven = load_proven_entry(&mut moment, index).await?;
     let (connection, _) = moment.parts();
     let cluster = load_cluster(connection).await.map_err(place.store_error())?;

@@ -1,7 +1,7 @@
 //! What a tlog-tiles log is made of: the head, tiles of hashes, bundles of entries.
 
 use counterfoil_core::LedgerId;
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 use merkle_log::{Hash, LeafHash, LeafIndex, TreeHead};
 
 use super::entries::load_payloads;
@@ -9,13 +9,14 @@ use super::error::{Place, QueryError};
 use super::events::{leaves_of, load_checked_events};
 use super::moment::Moment;
 use super::tree::{Reading, load_trees, verify_leaves};
+use super::view::View;
 
 /// Answers the checked head of a log.
 ///
 /// # Errors
 /// [`QueryError`].
-pub async fn head(pool: &PgPool, ledger: LedgerId, log: Log) -> Result<TreeHead, QueryError> {
-    Ok(Moment::open(pool, ledger).await?.tree_head(log))
+pub async fn head(view: &View, ledger: LedgerId, log: Log) -> Result<TreeHead, QueryError> {
+    Ok(Moment::open(view, ledger).await?.tree_head(log))
 }
 
 /// Answers the first `width` hashes of a tile, verified to be in the checked tree.
@@ -23,14 +24,14 @@ pub async fn head(pool: &PgPool, ledger: LedgerId, log: Log) -> Result<TreeHead,
 /// # Errors
 /// [`QueryError::IndexOutOfRange`] where the checked tree has fewer; [`QueryError`].
 pub async fn tile(
-    pool: &PgPool,
+    view: &View,
     ledger: LedgerId,
     log: Log,
     level: u8,
     index: u64,
     width: u16,
 ) -> Result<Vec<Hash>, QueryError> {
-    let mut moment = Moment::open(pool, ledger).await?;
+    let mut moment = Moment::open(view, ledger).await?;
     let mut reading = Reading::new(&moment.head, log);
     let tile = reading.add_tile(level, index, width)?;
     let (connection, row) = moment.parts();
@@ -46,13 +47,13 @@ pub async fn tile(
 /// # Errors
 /// As [`tile`]; [`QueryError::MissingEntry`] where the index lacks one.
 pub async fn bundle(
-    pool: &PgPool,
+    view: &View,
     ledger: LedgerId,
     log: Log,
     index: u64,
     width: u16,
 ) -> Result<Vec<Vec<u8>>, QueryError> {
-    let mut moment = Moment::open(pool, ledger).await?;
+    let mut moment = Moment::open(view, ledger).await?;
     let reading = Reading::new(&moment.head, log);
     let tile = reading.tile(0, index, width)?;
     let first = tile.first_offset();

@@ -1,9 +1,8 @@
 //! GET /v1/ledgers/{ledger}/consistency.
 
 use axum::Json;
-use axum::extract::State;
+
 use axum::response::IntoResponse;
-use counterfoil_store::PgPool;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -11,7 +10,7 @@ use super::body::{Consistency, LogName};
 use super::parameters::{LedgerPath, Parameters};
 use crate::cache::pinned;
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 use crate::value::{Key, U64};
 
 /// Which two trees.
@@ -40,11 +39,11 @@ pub(crate) struct Which {
     ),
 )]
 pub(crate) async fn consistency(
-    State(pool): State<PgPool>,
+    view: View,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<impl IntoResponse, Problem> {
     let second = which.second.map(|second| second.0);
-    let consistency = query::consistency(&pool, ledger, which.log.into(), which.first.0, second).await?;
+    let consistency = query::consistency(&view, ledger, which.log.into(), which.first.0, second).await?;
     Ok((pinned(second.is_some()), Json(Consistency::from(consistency))))
 }

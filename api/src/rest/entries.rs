@@ -1,15 +1,14 @@
 //! GET /v1/ledgers/{ledger}/entries.
 
 use axum::Json;
-use axum::extract::State;
-use counterfoil_store::PgPool;
+
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::EntryPage;
 use super::parameters::{LedgerPath, Parameters};
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, Window};
+use crate::query::{self, View, Window};
 use crate::value::{Key, U64};
 
 /// Which leaves of a log.
@@ -42,9 +41,9 @@ impl From<Which> for Window {
     ),
 )]
 pub(crate) async fn entries(
-    State(pool): State<PgPool>,
+    view: View,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<EntryPage>, Problem> {
-    Ok(Json(query::entries(&pool, ledger, which.into()).await?.into()))
+    Ok(Json(query::entries(&view, ledger, which.into()).await?.into()))
 }

@@ -1,13 +1,11 @@
 //! GET /v1/ledgers/{ledger}/entries/{index}.
 
 use axum::Json;
-use axum::extract::State;
-use counterfoil_store::PgPool;
 
 use super::body::ProvenEntry;
 use super::parameters::EntryPath;
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 use crate::value::{Key, U64};
 
 /// One entry with its inclusion proof, and the event that appended it with its own.
@@ -25,9 +23,6 @@ use crate::value::{Key, U64};
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn entry(
-    State(pool): State<PgPool>,
-    EntryPath(ledger, index): EntryPath,
-) -> Result<Json<ProvenEntry>, Problem> {
-    Ok(Json(query::proven_entry(&pool, ledger, index).await?.into()))
+pub(crate) async fn entry(view: View, EntryPath(ledger, index): EntryPath) -> Result<Json<ProvenEntry>, Problem> {
+    Ok(Json(query::proven_entry(&view, ledger, index).await?.into()))
 }

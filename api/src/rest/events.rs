@@ -1,14 +1,12 @@
 //! GET /v1/ledgers/{ledger}/events.
 
 use axum::Json;
-use axum::extract::State;
-use counterfoil_store::PgPool;
 
 use super::body::EventPage;
 use super::entries::Which;
 use super::parameters::{LedgerPath, Parameters};
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 use crate::value::Key;
 
 /// Events in order, up to the checked size of the event log: every append and every administrative act.
@@ -24,9 +22,9 @@ use crate::value::Key;
     ),
 )]
 pub(crate) async fn events(
-    State(pool): State<PgPool>,
+    view: View,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<EventPage>, Problem> {
-    Ok(Json(query::events(&pool, ledger, which.into()).await?.into()))
+    Ok(Json(query::events(&view, ledger, which.into()).await?.into()))
 }

@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::fmt::Write;
 
 use axum::body::Body;
-use axum::extract::State;
+
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use counterfoil_core::LedgerId;
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,7 +18,7 @@ use super::body::{EntryPage, EventPage, LogName};
 use super::parameters::{LedgerPath, Parameters};
 use crate::cache::REVALIDATE;
 use crate::problem::{Code, Problem, ProblemBody};
-use crate::query::{self, Window};
+use crate::query::{self, View, Window};
 use crate::value::{Key, U64};
 
 /// How many leaves are in memory at a time; of the largest entries 16 MB.
@@ -54,7 +54,7 @@ pub(crate) struct Which {
     ),
 )]
 pub(crate) async fn export(
-    State(pool): State<PgPool>,
+    view: View,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -63,7 +63,7 @@ pub(crate) async fn export(
         return Err(Problem::new(Code::MalformedParameter, format!("end must be above first, which is {first}.")));
     }
     let end = which.end.map(|end| end.0);
-    let mut export = Export { pool, ledger, log: which.log.into(), first, next: Some(first), end };
+    let mut export = Export { view, ledger, log: which.log.into(), first, next: Some(first), end };
     // What is wrong from the beginning has its status.
     let begin = export.next_lines().await?;
     let lines = stream::unfold((export, Some(begin)), |(mut export, ready)| async move {
@@ -84,7 +84,7 @@ pub(crate) async fn export(
 
 /// What is left to be written.
 struct Export {
-    pool: PgPool,
+    view: View,
     ledger: LedgerId,
     log: Log,
     first: u64,
@@ -103,7 +103,7 @@ impl Export {
         let mut lines = String::new();
         let (size, next) = match self.log {
             Log::Entries => {
-                let mut page = query::entries(&self.pool, self.ledger, window).await?;
+                let mut page = query::entries(&self.view, self.ledger, window).await?;
                 // A page may pass over missing leaves, and then beyond the end.
                 page.items.retain(|entry| self.end.is_none_or(|end| entry.index.get() < end));
                 let (size, next) = (page.head.entries.size.get(), page.next);
@@ -114,7 +114,7 @@ impl Export {
                 (size, next)
             }
             Log::Events => {
-                let page = query::events(&self.pool, self.ledger, window).await?;
+                let page = query::events(&self.view, self.ledger, window).await?;
                 let (size, next) = (page.head.events.size.get(), page.next);
                 let EventPage { events, certificate, .. } = page.into();
                 events.iter().for_each(|event| push(&mut lines, "event", event));

@@ -1,13 +1,12 @@
 //! GET /livez and /readyz.
 
 use axum::Json;
-use axum::extract::State;
-use counterfoil_store::PgPool;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 
 /// How the process is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,7 +32,7 @@ pub(crate) async fn livez() -> Json<Health> {
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn readyz(State(pool): State<PgPool>) -> Result<Json<Health>, Problem> {
-    query::status(&pool).await?;
+pub(crate) async fn readyz(view: View) -> Result<Json<Health>, Problem> {
+    query::status(&view).await?;
     Ok(Json(OK))
 }

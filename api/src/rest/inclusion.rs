@@ -1,9 +1,8 @@
 //! GET /v1/ledgers/{ledger}/inclusion.
 
 use axum::Json;
-use axum::extract::State;
+
 use axum::response::IntoResponse;
-use counterfoil_store::PgPool;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -11,7 +10,7 @@ use super::body::{Inclusion, LogName};
 use super::parameters::{LedgerPath, Parameters};
 use crate::cache::pinned;
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 use crate::value::{Key, U64};
 
 /// Which leaf in which tree.
@@ -41,11 +40,11 @@ pub(crate) struct Which {
     ),
 )]
 pub(crate) async fn inclusion(
-    State(pool): State<PgPool>,
+    view: View,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<impl IntoResponse, Problem> {
     let size = which.size.map(|size| size.0);
-    let inclusion = query::inclusion(&pool, ledger, which.log.into(), which.index.0, size).await?;
+    let inclusion = query::inclusion(&view, ledger, which.log.into(), which.index.0, size).await?;
     Ok((pinned(size.is_some()), Json(Inclusion::from(inclusion))))
 }

@@ -1,13 +1,11 @@
 //! GET /v1/ledgers/{ledger}.
 
 use axum::Json;
-use axum::extract::State;
-use counterfoil_store::PgPool;
 
 use super::body::Ledger;
 use super::parameters::LedgerPath;
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 use crate::value::Key;
 
 /// A ledger: its checked head, and how far behind that is.
@@ -22,9 +20,6 @@ use crate::value::Key;
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn ledger(
-    State(pool): State<PgPool>,
-    LedgerPath(ledger): LedgerPath,
-) -> Result<Json<Ledger>, Problem> {
-    Ok(Json(query::ledger(&pool, ledger).await?.into()))
+pub(crate) async fn ledger(view: View, LedgerPath(ledger): LedgerPath) -> Result<Json<Ledger>, Problem> {
+    Ok(Json(query::ledger(&view, ledger).await?.into()))
 }

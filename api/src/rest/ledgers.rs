@@ -1,15 +1,14 @@
 //! GET /v1/ledgers.
 
 use axum::Json;
-use axum::extract::State;
-use counterfoil_store::PgPool;
+
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::LedgerPage;
 use super::parameters::{Parameters, parse_ledger};
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 use crate::value::{Key, U64};
 
 /// Which ledgers.
@@ -34,10 +33,7 @@ pub(crate) struct Which {
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn ledgers(
-    State(pool): State<PgPool>,
-    Parameters(which): Parameters<Which>,
-) -> Result<Json<LedgerPage>, Problem> {
+pub(crate) async fn ledgers(view: View, Parameters(which): Parameters<Which>) -> Result<Json<LedgerPage>, Problem> {
     let after = which.after.map(|after| parse_ledger(&after.0)).transpose()?;
-    Ok(Json(query::ledgers(&pool, after, which.limit.map(|limit| limit.0)).await?.into()))
+    Ok(Json(query::ledgers(&view, after, which.limit.map(|limit| limit.0)).await?.into()))
 }

@@ -1,15 +1,14 @@
 //! GET /v1/ledgers/{ledger}/missing.
 
 use axum::Json;
-use axum::extract::State;
-use counterfoil_store::PgPool;
+
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::Missing;
 use super::parameters::{LedgerPath, Parameters};
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 use crate::value::{Key, U64};
 
 /// Which subtrees.
@@ -36,10 +35,10 @@ pub(crate) struct Which {
     ),
 )]
 pub(crate) async fn missing(
-    State(pool): State<PgPool>,
+    view: View,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<Missing>, Problem> {
     let (first, limit) = (which.first.map_or(0, |first| first.0), which.limit.map(|limit| limit.0));
-    Ok(Json(query::missing(&pool, ledger, first, limit).await?.into()))
+    Ok(Json(query::missing(&view, ledger, first, limit).await?.into()))
 }

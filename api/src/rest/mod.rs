@@ -20,18 +20,19 @@ mod status;
 
 use axum::Router;
 use axum::routing::get;
-use counterfoil_store::PgPool;
+
+use crate::query::View;
 
 pub use openapi::openapi_json;
 pub(crate) use parameters::parse_ledger;
 
 /// The routes whose answers are streamed.
-pub(crate) fn streams(pool: PgPool) -> Router {
-    Router::new().route("/v1/ledgers/{ledger}/export", get(export::export)).with_state(pool)
+pub(crate) fn streams(view: View) -> Router {
+    Router::new().route("/v1/ledgers/{ledger}/export", get(export::export)).with_state(view)
 }
 
 /// The other routes.
-pub(crate) fn router(pool: PgPool) -> Router {
+pub(crate) fn router(view: View) -> Router {
     Router::new()
         .route("/v1/status", get(status::status))
         .route("/v1/ledgers", get(ledgers::ledgers))
@@ -48,5 +49,5 @@ pub(crate) fn router(pool: PgPool) -> Router {
         .route("/docs", get(docs::docs))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .with_state(pool)
+        .with_state(view)
 }

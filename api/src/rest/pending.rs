@@ -1,15 +1,14 @@
 //! GET /v1/ledgers/{ledger}/pending.
 
 use axum::Json;
-use axum::extract::State;
-use counterfoil_store::PgPool;
+
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::Pending;
 use super::parameters::{LedgerPath, Parameters};
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 use crate::value::{Key, U64};
 
 /// How many.
@@ -34,9 +33,9 @@ pub(crate) struct HowMany {
     ),
 )]
 pub(crate) async fn pending(
-    State(pool): State<PgPool>,
+    view: View,
     LedgerPath(ledger): LedgerPath,
     Parameters(how_many): Parameters<HowMany>,
 ) -> Result<Json<Pending>, Problem> {
-    Ok(Json(query::pending(&pool, ledger, how_many.limit.map(|limit| limit.0)).await?.into()))
+    Ok(Json(query::pending(&view, ledger, how_many.limit.map(|limit| limit.0)).await?.into()))
 }

@@ -1,14 +1,13 @@
 //! GET /v1/ledgers/{ledger}/entries/{index}/receipt.
 
 use axum::Json;
-use axum::extract::State;
+
 use counterfoil_core::receipt::Receipt;
-use counterfoil_store::PgPool;
 
 use super::body::ReceiptForm;
 use super::parameters::EntryPath;
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 use crate::value::{Key, U64};
 
 /// An entry's receipt: all that `counterfoil verify` needs beside the chain.
@@ -26,9 +25,6 @@ use crate::value::{Key, U64};
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn receipt(
-    State(pool): State<PgPool>,
-    EntryPath(ledger, index): EntryPath,
-) -> Result<Json<Receipt>, Problem> {
-    Ok(Json(query::receipt(&pool, ledger, index).await?))
+pub(crate) async fn receipt(view: View, EntryPath(ledger, index): EntryPath) -> Result<Json<Receipt>, Problem> {
+    Ok(Json(query::receipt(&view, ledger, index).await?))
 }

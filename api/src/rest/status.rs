@@ -1,12 +1,10 @@
 //! GET /v1/status.
 
 use axum::Json;
-use axum::extract::State;
-use counterfoil_store::PgPool;
 
 use super::body::Status;
 use crate::problem::{Problem, ProblemBody};
-use crate::query;
+use crate::query::{self, View};
 
 /// The server's version, and the cluster and program that its index is of.
 #[utoipa::path(
@@ -17,6 +15,6 @@ use crate::query;
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn status(State(pool): State<PgPool>) -> Result<Json<Status>, Problem> {
-    Ok(Json(query::status(&pool).await?.into()))
+pub(crate) async fn status(view: View) -> Result<Json<Status>, Problem> {
+    Ok(Json(query::status(&view).await?.into()))
 }

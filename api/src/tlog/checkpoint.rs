@@ -8,16 +8,17 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{LogId, Logs};
 use crate::problem::Problem;
-use crate::query;
+use crate::query::{self, View};
 
 /// The checked head as a signed note: name, size, root. Source: <https://c2sp.org/tlog-checkpoint>.
 pub(super) async fn checkpoint(
     State(logs): State<Logs>,
+    view: View,
     Path((ledger, log)): Path<(String, String)>,
 ) -> Result<impl IntoResponse, Problem> {
     let log = LogId::parse(&ledger, &log)?;
     let key = logs.key()?;
-    let head = query::head(&logs.pool, log.ledger, log.log).await?;
+    let head = query::head(&view, log.ledger, log.log).await?;
     let text = format!("{}\n{}\n{}\n", key.origin(log), head.size, STANDARD.encode(head.root.0));
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], key.sign(log, &text)))
 }

@@ -10,20 +10,28 @@ mod tile;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::routing::get;
 use counterfoil_core::LedgerId;
-use counterfoil_store::{Log, PgPool};
+use counterfoil_store::Log;
 
 pub use note::{NoteKey, NoteKeyError};
 
 use crate::problem::{Code, Problem};
+use crate::query::View;
 use crate::rest::parse_ledger;
 
 /// What the routes share.
 #[derive(Clone)]
 struct Logs {
-    pool: PgPool,
+    view: View,
     key: Option<Arc<NoteKey>>,
+}
+
+impl FromRef<Logs> for View {
+    fn from_ref(logs: &Logs) -> Self {
+        logs.view.clone()
+    }
 }
 
 impl Logs {
@@ -37,12 +45,12 @@ impl Logs {
 }
 
 /// The routes. Without a key there are tiles and no checkpoints.
-pub(crate) fn router(pool: PgPool, key: Option<NoteKey>) -> Router {
+pub(crate) fn router(view: View, key: Option<NoteKey>) -> Router {
     Router::new()
         .route("/tlog/{ledger}/{log}/checkpoint", get(checkpoint::checkpoint))
         .route("/tlog/{ledger}/{log}/key", get(checkpoint::key))
         .route("/tlog/{ledger}/{log}/tile/{*path}", get(tile::tile))
-        .with_state(Logs { pool, key: key.map(Arc::new) })
+        .with_state(Logs { view, key: key.map(Arc::new) })
 }
 
 /// One of a ledger's logs.

@@ -1,19 +1,19 @@
 //! GET /tlog/{ledger}/{log}/tile/…: tiles of hashes, and bundles of entries.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::header;
 use axum::response::IntoResponse;
 
+use super::LogId;
 use super::path::{Wanted, parse_tile_path};
-use super::{LogId, Logs};
 use crate::cache::pinned;
 use crate::problem::{Code, Problem};
-use crate::query;
+use crate::query::{self, View};
 
 /// A tile: hashes of 32 bytes one after the other. A bundle: entries one after the other, each after its length in two
 /// bytes, big-endian. Both verified to be in the checked tree.
 pub(super) async fn tile(
-    State(logs): State<Logs>,
+    view: View,
     Path((ledger, log, path)): Path<(String, String, String)>,
 ) -> Result<impl IntoResponse, Problem> {
     let LogId { ledger, log } = LogId::parse(&ledger, &log)?;
@@ -27,11 +27,11 @@ pub(super) async fn tile(
     })?;
     let bytes = match tile.wanted {
         Wanted::Hashes { level } => {
-            let hashes = query::tile(&logs.pool, ledger, log, level, tile.index, tile.width).await?;
+            let hashes = query::tile(&view, ledger, log, level, tile.index, tile.width).await?;
             hashes.iter().flat_map(|hash| hash.0).collect()
         }
         Wanted::Entries => {
-            let entries = query::bundle(&logs.pool, ledger, log, tile.index, tile.width).await?;
+            let entries = query::bundle(&view, ledger, log, tile.index, tile.width).await?;
             bundle(&entries)
         }
     };
