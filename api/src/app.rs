@@ -12,7 +12,7 @@ use tracing::debug;
 
 use crate::problem::{Code, Problem};
 use crate::query::View;
-use crate::tlog::{self, NoteKey};
+use crate::tlog::{self, Logs, NoteKey};
 use crate::{cache, graphql, rest};
 
 /// How the service answers.
@@ -22,7 +22,7 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Whether GraphQL's schema is open to tools, and GraphiQL served.
     pub introspection: bool,
-    /// Signs checkpoints of logs; without it there are none.
+    /// Signs checkpoints of logs and receipts; without it there are none but our own.
     pub note_key: Option<NoteKey>,
 }
 
@@ -37,8 +37,8 @@ impl Default for Settings {
 /// Clients are not trusted: what they ask for is bounded in length, time and depth.
 pub fn app(pool: PgPool, settings: Settings) -> Router {
     let view = View::new(pool);
-    let cached =
-        rest::router(view.clone()).merge(tlog::router(view.clone(), settings.note_key)).layer(from_fn(cache::tag));
+    let logs = Logs::new(view.clone(), settings.note_key);
+    let cached = rest::router(view.clone(), logs.clone()).merge(tlog::router(logs)).layer(from_fn(cache::tag));
     cached
         .merge(rest::streams(view.clone()))
         .merge(graphql::router(view, settings.introspection))

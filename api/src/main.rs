@@ -27,7 +27,7 @@ struct Arguments {
     /// Close GraphQL's schema to tools, and serve no GraphiQL.
     #[arg(long)]
     no_introspection: bool,
-    /// The file of the key that signs checkpoints of logs for readers of tlog-tiles; `counterfoil-api note-key` makes one.
+    /// The file of the key that signs checkpoints of logs and receipts for other people's tools; `counterfoil-api note-key` makes one.
     #[arg(long, env = "COUNTERFOIL_NOTE_KEY")]
     note_key: Option<PathBuf>,
     /// Stop when standard input closes, so that a parent that dies leaves nothing behind.

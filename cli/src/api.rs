@@ -134,6 +134,11 @@ impl Api {
         self.fetch(&format!("/v1/ledgers/{ledger}/entries/{index}/receipt")).await
     }
 
+    /// A receipt in a format that the API's operator signs, as it is.
+    pub async fn fetch_signed_receipt(&self, ledger: LedgerId, index: u64, format: &str) -> anyhow::Result<Vec<u8>> {
+        self.fetch_bytes(&format!("/v1/ledgers/{ledger}/entries/{index}/receipt?format={format}")).await
+    }
+
     /// At most `limit` entries from `first` on.
     pub async fn fetch_entries(&self, ledger: LedgerId, first: u64, limit: u64) -> anyhow::Result<EntryPage> {
         self.fetch(&format!("/v1/ledgers/{ledger}/entries?first={first}&limit={limit}")).await
@@ -156,6 +161,11 @@ impl Api {
     }
 
     async fn fetch<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let body = self.fetch_bytes(path).await?;
+        serde_json::from_slice(&body).with_context(|| format!("the answer to {path} is no Counterfoil API's"))
+    }
+
+    async fn fetch_bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
         let url = format!("{}{path}", self.url);
         let response = self
             .client
@@ -167,8 +177,7 @@ impl Api {
         let status = response.status();
         let body = read_body(response).await.with_context(|| format!("the API's answer to {path}"))?;
         if status == StatusCode::OK {
-            return serde_json::from_slice(&body)
-                .with_context(|| format!("the answer to {path} is no Counterfoil API's"));
+            return Ok(body);
         }
         match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => Err(problem.into()),

@@ -88,3 +88,27 @@ fn offline_only_a_pinned_head_counts() {
     expect_refusal(&offline(&format!("2:{}", "0".repeat(64))), "you trust");
     expect_refusal(&stack.cli(&["verify", path, "--offline"]), "--head");
 }
+
+#[test]
+fn a_receipt_that_the_operator_signs_is_written_only_when_it_holds_under_the_key() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&[]);
+    stack.append_lines(&ledger, &["\"one\"".to_owned(), "\"two\"".to_owned()]);
+    index.wait_for(&ledger, 2);
+    let key_of = |log: &str| {
+        let key = reqwest::blocking::get(format!("{}/tlog/{ledger}/{log}/key", index.api.url())).unwrap();
+        key.text().unwrap().trim().to_owned()
+    };
+    for format in ["tlog-proof", "cose"] {
+        let file = stack.folder.path().join(format!("{ledger}.{format}"));
+        let receipt = ["receipt", &ledger, "1", "--format", format, "--out", file.to_str().unwrap()];
+        expect_refusal(&stack.cli(&receipt), "--operator-key");
+        let refused = stack.cli(&[&receipt[..], &["--operator-key", &key_of("events")]].concat());
+        expect_refusal(&refused, "does not hold under the operator's key");
+        assert!(!file.exists(), "nothing is written");
+
+        expect_success(&stack.cli(&[&receipt[..], &["--operator-key", &key_of("entries")]].concat()));
+        let url = format!("{}/v1/ledgers/{ledger}/entries/1/receipt?format={format}", index.api.url());
+        assert_eq!(fs::read(&file).unwrap(), reqwest::blocking::get(url).unwrap().bytes().unwrap());
+    }
+}

@@ -189,6 +189,15 @@ impl Stack {
         expect_success(&child.wait_with_output().unwrap());
     }
 
+    /// The file of a key by which an API signs.
+    fn note_key(&self) -> PathBuf {
+        let path = self.folder.path().join(format!("note-{}.key", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let output = Command::new(program("counterfoil-api")).args(["note-key", "log.example.com"]).output().unwrap();
+        expect_success(&output);
+        std::fs::write(&path, output.stdout).unwrap();
+        path
+    }
+
     fn new_database(&self) -> String {
         let name = format!("index_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         self.postgres.create_database(&name).unwrap();
@@ -202,6 +211,7 @@ impl Index {
         let indexer = Self::start_indexer(stack, &database_url);
         let mut command = Command::new(program("counterfoil-api"));
         command.args(["--listen", "127.0.0.1:0"]).env("DATABASE_URL", &database_url);
+        command.arg("--note-key").arg(stack.note_key());
         let api = Service::start(command);
         Self { database_url, indexer, api }
     }

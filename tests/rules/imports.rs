@@ -15,6 +15,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("counterfoil-geyser", &["counterfoil-client", "counterfoil-core"]),
     ("counterfoil-store", &["counterfoil-core", "merkle-log"]),
     ("counterfoil-service", &[]),
+    ("counterfoil-signed", &["merkle-log"]),
     ("pgcluster", &[]),
     (
         "counterfoil-indexer",
@@ -27,8 +28,21 @@ const TABLE: &[(&str, &[&str])] = &[
             "merkle-log",
         ],
     ),
-    ("counterfoil-api", &["counterfoil-core", "counterfoil-service", "counterfoil-store", "merkle-log"]),
-    ("counterfoil-cli", &["counterfoil-client", "counterfoil-core", "counterfoil-service", "merkle-log", "pgcluster"]),
+    (
+        "counterfoil-api",
+        &["counterfoil-core", "counterfoil-service", "counterfoil-signed", "counterfoil-store", "merkle-log"],
+    ),
+    (
+        "counterfoil-cli",
+        &[
+            "counterfoil-client",
+            "counterfoil-core",
+            "counterfoil-service",
+            "counterfoil-signed",
+            "merkle-log",
+            "pgcluster",
+        ],
+    ),
     ("counterfoil-localnet", &["counterfoil-localnet-base", "counterfoil-service"]),
     ("counterfoil-localnet-base", &["counterfoil-service"]),
     ("counterfoil-history", &["counterfoil-client", "counterfoil-core", "merkle-log"]),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::ReceiptError;
+use counterfoil_signed::SignedError;
 use counterfoil_store::{Log, MissingSubtree, StoreError};
 use merkle_log::{FrontierError, Hash, LeafHash, PlanError, Position, ProofError, Root, TileError, TreeSize};
 
@@ -219,6 +220,9 @@ pub enum Difference {
     /// The parts of a receipt do not belong together.
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
+    /// A receipt for other people's tools does not hold.
+    #[error(transparent)]
+    Signed(#[from] SignedError),
     /// A row that cannot have been written.
     #[error(transparent)]
     Row(StoreError),

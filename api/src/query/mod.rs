@@ -37,7 +37,7 @@ pub use missing::{Missing, missing};
 pub use page::{DEFAULT_PAGE, Page, Window, page_limit};
 pub use pending::{PendingEvent, pending};
 pub use prove::prove;
-pub use receipt::receipt;
+pub use receipt::{SignedFormat, receipt, signed_receipt};
 pub use status::status;
 pub use tiles::{bundle, head, tile};
 pub use view::View;

@@ -2,9 +2,10 @@
 
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::{EntryProof, EventProof, FORMAT, Receipt};
+use counterfoil_signed::{Inclusion, StandardSigner, cose, tlog};
 use counterfoil_store::{Log, load_cluster};
 
-use super::entry::load_proven_entry;
+use super::entry::{load_proven_entry, proven_entry};
 use super::error::{Difference, Place, QueryError};
 use super::moment::Moment;
 use super::view::View;
@@ -33,4 +34,34 @@ pub async fn receipt(view: &View, ledger: LedgerId, index: u64) -> Result<Receip
     };
     receipt.verify().map_err(|error| place.corrupt(error))?;
     Ok(receipt)
+}
+
+/// The formats of receipts that need the operator's signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedFormat {
+    /// C2SP tlog-proof.
+    TlogProof,
+    /// A COSE receipt, RFC 9942.
+    Cose,
+}
+
+/// Answers the receipt of an entry in a format of other people's, signed under the name of the ledger's log of entries.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn signed_receipt(
+    view: &View,
+    ledger: LedgerId,
+    index: u64,
+    format: SignedFormat,
+    signer: &StandardSigner,
+) -> Result<Vec<u8>, QueryError> {
+    let proven = proven_entry(view, ledger, index).await?;
+    let (head, entry) = (&proven.head.entries, &proven.entry);
+    let inclusion = Inclusion { index: entry.index, leaf: entry.leaf, proof: &proven.proof };
+    let receipt = match format {
+        SignedFormat::TlogProof => tlog::proof(&inclusion, head, signer),
+        SignedFormat::Cose => cose::receipt(&inclusion, head, signer),
+    };
+    receipt.map_err(|error| Place::Leaf(ledger, Log::Entries, index).corrupt(error))
 }

@@ -22,6 +22,7 @@ use axum::Router;
 use axum::routing::get;
 
 use crate::query::View;
+use crate::tlog::Logs;
 
 pub use openapi::openapi_json;
 pub(crate) use parameters::parse_ledger;
@@ -32,14 +33,14 @@ pub(crate) fn streams(view: View) -> Router {
 }
 
 /// The other routes.
-pub(crate) fn router(view: View) -> Router {
+pub(crate) fn router(view: View, logs: Logs) -> Router {
     Router::new()
         .route("/v1/status", get(status::status))
         .route("/v1/ledgers", get(ledgers::ledgers))
         .route("/v1/ledgers/{ledger}", get(ledger::ledger))
         .route("/v1/ledgers/{ledger}/entries", get(entries::entries))
         .route("/v1/ledgers/{ledger}/entries/{index}", get(entry::entry))
-        .route("/v1/ledgers/{ledger}/entries/{index}/receipt", get(receipt::receipt))
+        .route("/v1/ledgers/{ledger}/entries/{index}/receipt", get(receipt::receipt).with_state(logs))
         .route("/v1/ledgers/{ledger}/missing", get(missing::missing))
         .route("/v1/ledgers/{ledger}/pending", get(pending::pending))
         .route("/v1/ledgers/{ledger}/events", get(events::events))

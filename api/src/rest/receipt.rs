@@ -1,30 +1,75 @@
 //! GET /v1/ledgers/{ledger}/entries/{index}/receipt.
 
 use axum::Json;
-
-use counterfoil_core::receipt::Receipt;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use counterfoil_store::Log;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::body::ReceiptForm;
-use super::parameters::EntryPath;
+use super::parameters::{EntryPath, Parameters};
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
+use crate::query::{self, SignedFormat, View};
+use crate::tlog::{LogId, Logs};
 use crate::value::{Key, U64};
 
-/// An entry's receipt: all that `counterfoil verify` needs beside the chain.
+/// In which format.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// The format; `json` when absent.
+    format: Option<Format>,
+}
+
+/// The format of a receipt. Only `json` shows what the chain says; the others are signed by the server's operator, whom
+/// their reader believes about the head.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Format {
+    /// Counterfoil's own.
+    Json,
+    /// C2SP tlog-proof.
+    TlogProof,
+    /// A COSE receipt, RFC 9942.
+    Cose,
+}
+
+/// An entry's receipt: all that `counterfoil verify` needs beside the chain; or, signed by the operator, what other
+/// people's tools verify.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/entries/{index}/receipt", tag = "Entries",
     params(
         ("ledger" = Key, Path, description = "The ledger's address."),
         ("index" = U64, Path, description = "The entry's index; the first is 0."),
+        Which,
     ),
     responses(
-        (status = 200, body = ReceiptForm),
+        (status = 200, content(
+            (ReceiptForm = "application/json"),
+            (String = "text/plain"),
+            (Vec<u8> = "application/cose"),
+        )),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
             entry_missing, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = "5XX", description = "not_configured, stored_data_corrupt, database_unavailable, timeout",
+            body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn receipt(view: View, EntryPath(ledger, index): EntryPath) -> Result<Json<Receipt>, Problem> {
-    Ok(Json(query::receipt(&view, ledger, index).await?))
+pub(crate) async fn receipt(
+    State(logs): State<Logs>,
+    view: View,
+    EntryPath(ledger, index): EntryPath,
+    Parameters(which): Parameters<Which>,
+) -> Result<Response, Problem> {
+    let (format, content_type) = match which.format.unwrap_or(Format::Json) {
+        Format::Json => return Ok(Json(query::receipt(&view, ledger, index).await?).into_response()),
+        Format::TlogProof => (SignedFormat::TlogProof, "text/plain; charset=utf-8"),
+        Format::Cose => (SignedFormat::Cose, "application/cose; cose-type=\"cose-sign1\""),
+    };
+    let signer = logs.key()?.signer(LogId { ledger, log: Log::Entries });
+    let receipt = query::signed_receipt(&view, ledger, index, format, &signer).await?;
+    Ok(([(header::CONTENT_TYPE, content_type)], receipt).into_response())
 }

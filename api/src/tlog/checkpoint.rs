@@ -3,8 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use counterfoil_signed::tlog::checkpoint as checkpoint_of;
 
 use super::{LogId, Logs};
 use crate::problem::Problem;
@@ -19,8 +18,7 @@ pub(super) async fn checkpoint(
     let log = LogId::parse(&ledger, &log)?;
     let key = logs.key()?;
     let head = query::head(&view, log.ledger, log.log).await?;
-    let text = format!("{}\n{}\n{}\n", key.origin(log), head.size, STANDARD.encode(head.root.0));
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], key.sign(log, &text)))
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], checkpoint_of(&head, &key.signer(log))))
 }
 
 /// The key that verifies the log's checkpoints. Whoever takes it from here believes this server; take it from its operator.

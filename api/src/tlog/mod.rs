@@ -23,7 +23,7 @@ use crate::rest::parse_ledger;
 
 /// What the routes share.
 #[derive(Clone)]
-struct Logs {
+pub(crate) struct Logs {
     view: View,
     key: Option<Arc<NoteKey>>,
 }
@@ -35,29 +35,33 @@ impl FromRef<Logs> for View {
 }
 
 impl Logs {
-    fn key(&self) -> Result<&NoteKey, Problem> {
+    pub(crate) fn new(view: View, key: Option<NoteKey>) -> Self {
+        Self { view, key: key.map(Arc::new) }
+    }
+
+    pub(crate) fn key(&self) -> Result<&NoteKey, Problem> {
         self.key.as_deref().ok_or_else(|| {
-            let detail = "This server signs no checkpoints: its operator can start it with --note-key. Tiles are served \
-                          without, and the ledger's own route tells its head.";
+            let detail = "This server signs nothing: its operator can start it with --note-key. Tiles and Counterfoil's own \
+                          receipts are served without, and the ledger's own route tells its head.";
             Problem::new(Code::NotConfigured, detail)
         })
     }
 }
 
 /// The routes. Without a key there are tiles and no checkpoints.
-pub(crate) fn router(view: View, key: Option<NoteKey>) -> Router {
+pub(crate) fn router(logs: Logs) -> Router {
     Router::new()
         .route("/tlog/{ledger}/{log}/checkpoint", get(checkpoint::checkpoint))
         .route("/tlog/{ledger}/{log}/key", get(checkpoint::key))
         .route("/tlog/{ledger}/{log}/tile/{*path}", get(tile::tile))
-        .with_state(Logs { view, key: key.map(Arc::new) })
+        .with_state(logs)
 }
 
 /// One of a ledger's logs.
 #[derive(Clone, Copy)]
-struct LogId {
-    ledger: LedgerId,
-    log: Log,
+pub(crate) struct LogId {
+    pub(crate) ledger: LedgerId,
+    pub(crate) log: Log,
 }
 
 impl LogId {

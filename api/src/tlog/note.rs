@@ -1,7 +1,7 @@
-//! The operator's key, by which checkpoints are signed: an Ed25519 key as C2SP signed-note writes it,
+//! The operator's key, by which checkpoints and receipts are signed: an Ed25519 key as C2SP signed-note writes it,
 //! <https://c2sp.org/signed-note>.
 //!
-//! A checkpoint is signed under its log's own name, the key's name with ledger and log behind it, so that a reader who
+//! Both are signed under their log's own name, the key's name with ledger and log behind it, so that a reader who
 //! expects one log cannot be given another's.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
-use signed_note::{Note, SignerError, StandardSigner, is_key_name_valid, key_id, new_ed25519_verifier_key};
+use signed_note::{SignerError, StandardSigner, is_key_name_valid, key_id, new_ed25519_verifier_key};
 
 use super::LogId;
 
@@ -80,7 +80,7 @@ impl NoteKey {
     }
 
     /// A log's name, in its checkpoints and in the key that verifies them.
-    pub(super) fn origin(&self, log: LogId) -> String {
+    fn origin(&self, log: LogId) -> String {
         format!("{}/{}/{}", self.name, log.ledger, log.name())
     }
 
@@ -89,12 +89,9 @@ impl NoteKey {
         new_ed25519_verifier_key(&self.origin(log), &self.key.verifying_key())
     }
 
-    /// Signs a note of a log.
-    pub(super) fn sign(&self, log: LogId, text: &str) -> Vec<u8> {
-        let signer = StandardSigner::new(&self.secret_under(&self.origin(log))).expect("it is made of a good key");
-        let mut note = Note::new(text.as_bytes(), &[]).expect("the text has lines, and no control characters");
-        note.add_sigs(&[&signer]).expect("one signature of a good key");
-        note.to_bytes()
+    /// Signs under a log's name.
+    pub(crate) fn signer(&self, log: LogId) -> StandardSigner {
+        StandardSigner::new(&self.secret_under(&self.origin(log))).expect("it is made of a good key")
     }
 
     fn secret_under(&self, name: &str) -> String {

@@ -15,6 +15,7 @@ mod pending;
 mod problems;
 mod process;
 mod proofs;
+mod receipts;
 mod replica;
 mod tampering;
 mod tlog;

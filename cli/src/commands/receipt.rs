@@ -1,13 +1,16 @@
 //! `counterfoil receipt LEDGER INDEX`, and `receipt refresh FILE`.
 
 use std::fs;
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::Receipt;
+use counterfoil_signed::{StandardVerifier, cose, tlog};
+use merkle_log::{LeafIndex, hash_leaf};
 
 use crate::context::Options;
 
@@ -24,8 +27,25 @@ pub struct Arguments {
     /// Write to this file. Default: standard output.
     #[arg(long, short)]
     out: Option<PathBuf>,
+    /// The format. Only json shows what the chain says; of the others the reader believes the API's operator.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    format: Format,
+    /// For the other formats: the operator's key for the ledger's entries, NAME+ID+KEY. Take it from the operator; what
+    /// the API says stands at /tlog/LEDGER/entries/key.
+    #[arg(long, required_if_eq_any = [("format", "tlog-proof"), ("format", "cose")])]
+    operator_key: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Counterfoil's own, for `counterfoil verify`.
+    Json,
+    /// C2SP tlog-proof.
+    TlogProof,
+    /// A COSE receipt, RFC 9942.
+    Cose,
 }
 
 #[derive(Subcommand)]
@@ -43,10 +63,14 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
         (Some(Command::Refresh { file }), ..) => refresh(options, &file).await?,
         (None, Some(ledger), Some(index)) => {
             let receipt = fetch(options, ledger, index).await?;
-            let text = to_text(&receipt)?;
+            let bytes = match (arguments.format, arguments.operator_key) {
+                (Format::Json, _) => to_text(&receipt)?.into_bytes(),
+                (format, Some(key)) => fetch_signed(options, &receipt, format, &key).await?,
+                (_, None) => unreachable!("clap requires the key"),
+            };
             match arguments.out {
-                Some(path) => replace(&path, &text)?,
-                None => print!("{text}"),
+                Some(path) => replace(&path, &bytes)?,
+                None => stdout().write_all(&bytes).context("standard output is closed")?,
             }
         }
         (None, ..) => unreachable!("clap requires both"),
@@ -71,6 +95,21 @@ async fn fetch(options: &Options, ledger: LedgerId, index: u64) -> anyhow::Resul
     Ok(receipt)
 }
 
+/// Fetches an entry's receipt as the API's operator signs it; one that does not hold for the entry is refused.
+async fn fetch_signed(options: &Options, receipt: &Receipt, format: Format, key: &str) -> anyhow::Result<Vec<u8>> {
+    let key = StandardVerifier::new(key).context("the operator's key is not NAME+ID+KEY")?;
+    let index = LeafIndex::new(receipt.entry.index)?;
+    let leaf = hash_leaf(&receipt.entry.payload);
+    let name = if format == Format::Cose { "cose" } else { "tlog-proof" };
+    let bytes = options.api()?.fetch_signed_receipt(receipt.ledger, receipt.entry.index, name).await?;
+    let verified = match format {
+        Format::Cose => cose::verify(&bytes, index, &leaf, &key),
+        _ => tlog::verify(&bytes, index, &leaf, &key),
+    };
+    verified.context("the API gave a receipt that does not hold under the operator's key: do not trust it")?;
+    Ok(bytes)
+}
+
 async fn refresh(options: &Options, file: &Path) -> anyhow::Result<()> {
     let old = read(file)?;
     let was =
@@ -85,7 +124,7 @@ async fn refresh(options: &Options, file: &Path) -> anyhow::Result<()> {
         file.display(),
         old.ledger
     );
-    replace(file, &to_text(&new)?)?;
+    replace(file, to_text(&new)?.as_bytes())?;
     eprintln!("{}: refreshed from {} to {} entries", file.display(), old.head.size, new.head.size);
     Ok(())
 }
@@ -95,10 +134,10 @@ fn to_text(receipt: &Receipt) -> anyhow::Result<String> {
 }
 
 /// Writes beside the file first: a crash leaves the old one whole.
-fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".new");
-    fs::write(&unfinished, text)
+    fs::write(&unfinished, bytes)
         .and_then(|()| fs::rename(&unfinished, path))
         .with_context(|| format!("cannot write {}", path.display()))
 }
