@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use counterfoil_store::PgPool;
 use tracing::debug;
 
+use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::View;
 use crate::tlog::{self, Logs, NoteKey};
@@ -22,13 +23,15 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Whether GraphQL's schema is open to tools, and GraphiQL served.
     pub introspection: bool,
+    /// How many streams may be open at a time.
+    pub max_streams: usize,
     /// Signs checkpoints of logs and receipts; without it there are none but our own.
     pub note_key: Option<NoteKey>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { request_timeout: Duration::from_secs(10), introspection: true, note_key: None }
+        Self { request_timeout: Duration::from_secs(10), introspection: true, max_streams: 20_000, note_key: None }
     }
 }
 
@@ -36,12 +39,13 @@ impl Default for Settings {
 ///
 /// Clients are not trusted: what they ask for is bounded in length, time and depth.
 pub fn app(pool: PgPool, settings: Settings) -> Router {
+    let feed = Feed::new(pool.clone(), settings.max_streams);
     let view = View::new(pool);
     let logs = Logs::new(view.clone(), settings.note_key);
     let cached = rest::router(view.clone(), logs.clone()).merge(tlog::router(logs)).layer(from_fn(cache::tag));
     cached
-        .merge(rest::streams(view.clone()))
-        .merge(graphql::router(view, settings.introspection))
+        .merge(rest::streams(view.clone(), feed.clone()))
+        .merge(graphql::router(view, feed, settings.introspection))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(settings.request_timeout, answer_in_time))

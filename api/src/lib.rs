@@ -4,7 +4,9 @@
 mod app;
 mod cache;
 mod graphql;
+mod live;
 pub mod problem;
+mod proofs;
 pub mod query;
 mod rest;
 mod run;

@@ -24,6 +24,9 @@ struct Arguments {
     /// The longest time that an answer may take, in milliseconds.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     request_timeout_ms: u64,
+    /// How many streams may be open at a time.
+    #[arg(long, default_value_t = 20_000)]
+    max_streams: usize,
     /// Close GraphQL's schema to tools, and serve no GraphiQL.
     #[arg(long)]
     no_introspection: bool,
@@ -58,6 +61,7 @@ async fn main() -> anyhow::Result<()> {
         listen: arguments.listen,
         settings: Settings {
             request_timeout: Duration::from_millis(arguments.request_timeout_ms),
+            max_streams: arguments.max_streams,
             introspection: !arguments.no_introspection,
             note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,
         },

@@ -53,11 +53,17 @@ pub enum Code {
     DatabaseUnavailable,
     /// The answer took too long.
     Timeout,
+    /// A stream's client took what is new too slowly; it can go on after the last that came.
+    TooSlow,
+    /// The server ended a stream, which can go on after the last that came.
+    StreamEnded,
+    /// As many streams are open as the server allows.
+    TooManyStreams,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
@@ -77,6 +83,9 @@ impl Code {
         Self::StoredDataCorrupt,
         Self::DatabaseUnavailable,
         Self::Timeout,
+        Self::TooSlow,
+        Self::StreamEnded,
+        Self::TooManyStreams,
     ];
 
     /// As clients see it.
@@ -102,6 +111,9 @@ impl Code {
             Self::StoredDataCorrupt => "stored_data_corrupt",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::Timeout => "timeout",
+            Self::TooSlow => "too_slow",
+            Self::StreamEnded => "stream_ended",
+            Self::TooManyStreams => "too_many_streams",
         }
     }
 
@@ -126,7 +138,8 @@ impl Code {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::StoredDataCorrupt => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::DatabaseUnavailable | Self::StreamEnded | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -154,6 +167,9 @@ impl Code {
             Self::StoredDataCorrupt => "Stored data is corrupt",
             Self::DatabaseUnavailable => "The database does not answer",
             Self::Timeout => "The answer took too long",
+            Self::TooSlow => "The stream was taken too slowly",
+            Self::StreamEnded => "The server ended the stream",
+            Self::TooManyStreams => "Too many streams are open",
         }
     }
 }
@@ -202,7 +218,7 @@ impl IntoResponse for Problem {
         let body = ProblemBody { kind, title: code.title(), status: status.as_u16(), detail, code };
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        if matches!(code, Code::DatabaseUnavailable | Code::Timeout | Code::NotCheckedYet) {
+        if matches!(code, Code::DatabaseUnavailable | Code::Timeout | Code::NotCheckedYet | Code::TooManyStreams) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

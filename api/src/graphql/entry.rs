@@ -1,17 +1,13 @@
 //! An entry.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, Json, Object, Result};
 use counterfoil_core::LedgerHead;
 use counterfoil_core::receipt::Receipt;
-use counterfoil_store::Log;
 
 use super::event::Event;
 use super::head::Head;
-use super::proofs::PageProofs;
-use super::refuse;
+use super::{load_proof, refuse};
+use crate::proofs::EntryProofs;
 use crate::query::{self, QueryError, View};
 use crate::value::{Bytes, Hash, U64};
 
@@ -19,8 +15,7 @@ use crate::value::{Bytes, Hash, U64};
 pub(super) struct Entry {
     pub(super) head: LedgerHead,
     pub(super) entry: query::Entry,
-    pub(super) proofs: Arc<PageProofs>,
-    pub(super) event_proofs: Arc<PageProofs>,
+    pub(super) proofs: EntryProofs,
 }
 
 /// An entry alone.
@@ -32,12 +27,13 @@ pub(super) fn one_entry(found: Result<(LedgerHead, query::Entry), QueryError>) -
 impl Entry {
     /// The entries of a page.
     pub(super) fn of_page(head: LedgerHead, entries: Vec<query::Entry>) -> Vec<Self> {
-        let leaves = entries.iter().map(|entry| (entry.index, entry.leaf)).collect();
-        let events: BTreeMap<_, _> = entries.iter().map(|entry| (entry.event.seq, entry.event.leaf)).collect();
-        let proofs = PageProofs::new(head, Log::Entries, leaves);
-        let event_proofs = PageProofs::new(head, Log::Events, events.into_iter().collect());
-        let with_proofs = |entry| Self { head, entry, proofs: proofs.clone(), event_proofs: event_proofs.clone() };
-        entries.into_iter().map(with_proofs).collect()
+        let proofs = EntryProofs::new(head, &entries);
+        Self::with_proofs(head, entries, &proofs)
+    }
+
+    /// The entries of a page whose proofs others may share.
+    pub(super) fn with_proofs(head: LedgerHead, entries: Vec<query::Entry>, proofs: &EntryProofs) -> Vec<Self> {
+        entries.into_iter().map(|entry| Self { head, entry, proofs: proofs.clone() }).collect()
     }
 }
 
@@ -65,13 +61,13 @@ impl Entry {
 
     /// The event that appended it: who, in which slot and when.
     async fn event(&self) -> Event {
-        Event { head: self.head, event: self.entry.event.clone(), proofs: self.event_proofs.clone() }
+        Event { head: self.head, event: self.entry.event.clone(), proofs: self.proofs.events.clone() }
     }
 
     /// Its inclusion proof, from the leaf to the root of head.
     #[graphql(complexity = 2)]
     async fn proof(&self, context: &Context<'_>) -> Result<Vec<Hash>> {
-        self.proofs.load(context, self.entry.index).await
+        load_proof(&self.proofs.entries, context, self.entry.index).await
     }
 
     /// The checked head.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result};
 use counterfoil_core::LedgerHead;
-use counterfoil_store::Log;
 
 use super::head::Head;
-use super::proofs::PageProofs;
-use super::refuse;
+use super::{load_proof, refuse};
+use crate::proofs::PageProofs;
 use crate::query::{CheckedEvent, QueryError};
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
 
@@ -28,8 +27,12 @@ pub(super) fn one_event(found: Result<(LedgerHead, Arc<CheckedEvent>), QueryErro
 impl Event {
     /// The events of a page.
     pub(super) fn of_page(head: LedgerHead, events: Vec<Arc<CheckedEvent>>) -> Vec<Self> {
-        let leaves = events.iter().map(|event| (event.seq, event.leaf)).collect();
-        let proofs = PageProofs::new(head, Log::Events, leaves);
+        let proofs = PageProofs::of_events(head, &events);
+        Self::with_proofs(head, events, &proofs)
+    }
+
+    /// The events of a page whose proofs others may share.
+    pub(super) fn with_proofs(head: LedgerHead, events: Vec<Arc<CheckedEvent>>, proofs: &Arc<PageProofs>) -> Vec<Self> {
         events.into_iter().map(|event| Self { head, event, proofs: proofs.clone() }).collect()
     }
 }
@@ -93,7 +96,7 @@ impl Event {
     /// Its inclusion proof in the event log, from the leaf to the root of eventHead.
     #[graphql(complexity = 2)]
     async fn proof(&self, context: &Context<'_>) -> Result<Vec<Hash>> {
-        self.proofs.load(context, self.event.seq).await
+        load_proof(&self.proofs, context, self.event.seq).await
     }
 
     /// The checked head of the event log.

@@ -1,31 +1,46 @@
-//! POST /graphql and GET /graphiql.
+//! POST /graphql: queries, and subscriptions as server-sent events; GET /graphql: subscriptions over a WebSocket;
+//! GET /graphiql.
 
-use async_graphql::http::GraphiQLSource;
-use async_graphql::{ErrorExtensionValues, Request, Response};
+use std::convert::Infallible;
+use std::time::Duration;
+
+use async_graphql::http::{ALL_WEBSOCKET_PROTOCOLS, GraphiQLSource};
+use async_graphql::{Data, ErrorExtensionValues, Executor, Request, Response};
+use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::extract::rejection::JsonRejection;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{DefaultBodyLimit, FromRef, State};
-use axum::http::header;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
 
 use super::{ApiSchema, schema};
+use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::View;
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How often a stream says that it lives, when nothing is new; who does not answer to it on a WebSocket is gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The routes. `introspection` opens the schema to tools, and serves one.
-pub(crate) fn router(view: View, introspection: bool) -> Router {
-    let routes = Router::new().route("/graphql", post(graphql).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)));
+pub(crate) fn router(view: View, feed: Feed, introspection: bool) -> Router {
+    let methods = post(graphql).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).get(subscribe);
+    let routes = Router::new().route("/graphql", methods);
     let routes = if introspection { routes.route("/graphiql", get(graphiql)) } else { routes };
-    routes.with_state(GraphQl { schema: schema(introspection), view })
+    routes.with_state(GraphQl { schema: Coded(schema(introspection)), view, feed })
 }
 
 #[derive(Clone)]
 struct GraphQl {
-    schema: ApiSchema,
+    schema: Coded,
     view: View,
+    feed: Feed,
 }
 
 impl FromRef<GraphQl> for View {
@@ -34,26 +49,86 @@ impl FromRef<GraphQl> for View {
     }
 }
 
-async fn graphql(
-    State(GraphQl { schema, .. }): State<GraphQl>,
-    view: View,
-    request: Result<Json<Request>, JsonRejection>,
-) -> Result<Json<Response>, Problem> {
-    let Json(request) = request.map_err(refuse_body)?;
-    let mut response = schema.execute(request.data(view)).await;
+/// The schema, each of whose errors has a code. What resolvers refuse has its own; all else was refused before anything
+/// was asked of the database.
+#[derive(Clone)]
+struct Coded(ApiSchema);
+
+impl Executor for Coded {
+    async fn execute(&self, request: Request) -> Response {
+        with_codes(self.0.execute(request).await)
+    }
+
+    fn execute_stream(&self, request: Request, session: Option<std::sync::Arc<Data>>) -> BoxStream<'static, Response> {
+        Executor::execute_stream(&self.0, request, session).map(with_codes).boxed()
+    }
+}
+
+fn with_codes(mut response: Response) -> Response {
     for error in &mut response.errors {
-        // What the resolvers refuse has its code; all else was refused before anything was asked of the database.
         let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
         if extensions.get("code").is_none() {
             extensions.set("code", Code::MalformedQuery.text());
         }
     }
-    Ok(Json(response))
+    response
+}
+
+async fn graphql(
+    State(GraphQl { schema, feed, .. }): State<GraphQl>,
+    view: View,
+    headers: HeaderMap,
+    request: Result<Json<Request>, JsonRejection>,
+) -> Result<axum::response::Response, Problem> {
+    let Json(request) = request.map_err(refuse_body)?;
+    let request = request.data(view).data(feed);
+    if !wants_events(&headers) {
+        return Ok(Json(schema.execute(request).await).into_response());
+    }
+    // Source: the distinct connections mode of the protocol GraphQL over SSE.
+    let answers = schema.execute_stream(request, None).map(|response| {
+        let json = serde_json::to_string(&response).expect("an answer's keys are text");
+        Event::default().event("next").data(json)
+    });
+    let complete = stream::iter([Event::default().event("complete").data("")]);
+    let messages = answers.chain(complete).map(Ok::<_, Infallible>);
+    Ok(Sse::new(messages).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+}
+
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|one| one.split(';').next().is_some_and(|media_type| media_type.trim() == "text/event-stream"))
+}
+
+/// The protocol graphql-transport-ws, and its forerunner graphql-ws.
+async fn subscribe(
+    State(GraphQl { schema, feed, .. }): State<GraphQl>,
+    view: View,
+    protocol: Result<GraphQLProtocol, StatusCode>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let (Ok(protocol), Ok(upgrade)) = (protocol, upgrade) else {
+        let detail = "GET opens a WebSocket with the protocol graphql-transport-ws. Send queries by POST.";
+        return Err(Problem::new(Code::MethodNotAllowed, detail));
+    };
+    let mut data = Data::default();
+    data.insert(view);
+    data.insert(feed);
+    let upgrade = upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).max_message_size(MAX_BODY_BYTES);
+    Ok(upgrade.on_upgrade(move |socket| {
+        GraphQLWebSocket::new(socket, schema, protocol).with_data(data).keepalive_timeout(KEEP_ALIVE).serve()
+    }))
 }
 
 /// A page to try queries on. It loads its scripts from a public server, so it needs a network; nothing else does.
 async fn graphiql() -> impl IntoResponse {
-    let page = GraphiQLSource::build().endpoint("/graphql").title("Counterfoil GraphQL").finish();
+    let page = GraphiQLSource::build()
+        .endpoint("/graphql")
+        .subscription_endpoint("/graphql")
+        .title("Counterfoil GraphQL")
+        .finish();
     ([(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'")], Html(page))
 }
 

@@ -11,18 +11,22 @@ mod ledger;
 mod missing;
 mod page;
 mod pending;
-mod proofs;
 mod root;
+mod subscription;
 
-use async_graphql::{EmptyMutation, EmptySubscription, Schema};
+use async_graphql::{Context, EmptyMutation, Result, Schema};
+use merkle_log::LeafIndex;
 
 use crate::problem::Problem;
-use crate::query::QueryError;
+use crate::proofs::PageProofs;
+use crate::query::{QueryError, View};
+use crate::value::Hash;
 use root::Root;
+use subscription::SubscriptionRoot;
 
 pub(crate) use http::router;
 
-type ApiSchema = Schema<Root, EmptyMutation, EmptySubscription>;
+type ApiSchema = Schema<Root, EmptyMutation, SubscriptionRoot>;
 
 /// A page of entries with all that there is to each is 8 deep; the introspection of a tool is 13.
 const MAX_DEPTH: usize = 16;
@@ -31,7 +35,7 @@ const MAX_COMPLEXITY: usize = 50_000;
 const MAX_DIRECTIVES: usize = 16;
 
 fn schema(introspection: bool) -> ApiSchema {
-    let builder = Schema::build(Root, EmptyMutation, EmptySubscription)
+    let builder = Schema::build(Root, EmptyMutation, SubscriptionRoot)
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_directives(MAX_DIRECTIVES);
@@ -41,7 +45,7 @@ fn schema(introspection: bool) -> ApiSchema {
 /// The schema in GraphQL's schema language.
 #[must_use]
 pub fn schema_graphql() -> String {
-    Schema::build(Root, EmptyMutation, EmptySubscription).finish().sdl()
+    Schema::build(Root, EmptyMutation, SubscriptionRoot).finish().sdl()
 }
 
 impl From<Problem> for async_graphql::Error {
@@ -54,4 +58,11 @@ impl From<Problem> for async_graphql::Error {
 /// For `map_err`.
 fn refuse(error: QueryError) -> async_graphql::Error {
     Problem::from(error).into()
+}
+
+/// The proof of one of a page's leaves.
+async fn load_proof(proofs: &PageProofs, context: &Context<'_>, index: LeafIndex) -> Result<Vec<Hash>> {
+    let proof = proofs.load(context.data::<View>()?, index).await?;
+    // The page was made from the same leaves.
+    Ok(proof.ok_or("the leaf is not of this page")?)
 }

@@ -71,7 +71,7 @@ pub(super) fn count(count: i32) -> Result<u64, Problem> {
     u64::try_from(count).map_err(|_| Problem::new(Code::MalformedParameter, format!("{count} is not a count.")))
 }
 
-fn parse_cursor(text: &str) -> Result<u64, Problem> {
+pub(super) fn parse_cursor(text: &str) -> Result<u64, Problem> {
     let index = text.parse::<u64>().ok().filter(|index| index.to_string() == text);
     index.ok_or_else(|| {
         let detail = format!("\"{}\" is not a cursor: take it from an edge or from pageInfo.", text.escape_debug());

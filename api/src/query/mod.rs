@@ -31,7 +31,6 @@ pub use entry::{ProvenEntry, entry, proven_entry};
 pub use error::{Difference, MAX_PAGE, Place, QueryError};
 pub use events::{CheckedEvent, event, events};
 pub use inclusion::{Inclusion, inclusion};
-
 pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
 pub use missing::{Missing, missing};
 pub use page::{DEFAULT_PAGE, Page, Window, page_limit};

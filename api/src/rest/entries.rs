@@ -1,7 +1,6 @@
 //! GET /v1/ledgers/{ledger}/entries.
 
 use axum::Json;
-
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -1,13 +1,12 @@
 //! GET /v1/ledgers/{ledger}/events.
 
-use axum::Json;
-
 use super::body::EventPage;
 use super::entries::Which;
 use super::parameters::{LedgerPath, Parameters};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::value::Key;
+use axum::Json;
 
 /// Events in order, up to the checked size of the event log: every append and every administrative act.
 #[utoipa::path(

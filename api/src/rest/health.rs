@@ -1,7 +1,6 @@
 //! GET /livez and /readyz.
 
 use axum::Json;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 

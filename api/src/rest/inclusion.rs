@@ -1,7 +1,6 @@
 //! GET /v1/ledgers/{ledger}/inclusion.
 
 use axum::Json;
-
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use utoipa::IntoParams;

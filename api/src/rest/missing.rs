@@ -1,7 +1,6 @@
 //! GET /v1/ledgers/{ledger}/missing.
 
 use axum::Json;
-
 use serde::Deserialize;
 use utoipa::IntoParams;
 

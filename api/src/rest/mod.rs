@@ -11,6 +11,7 @@ mod health;
 mod inclusion;
 mod ledger;
 mod ledgers;
+mod live;
 mod missing;
 mod openapi;
 mod parameters;
@@ -19,17 +20,43 @@ mod receipt;
 mod status;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::routing::get;
 
+use crate::live::Feed;
 use crate::query::View;
 use crate::tlog::Logs;
 
 pub use openapi::openapi_json;
 pub(crate) use parameters::parse_ledger;
 
+/// What streams share.
+#[derive(Clone)]
+struct Streams {
+    view: View,
+    feed: Feed,
+}
+
+impl FromRef<Streams> for View {
+    fn from_ref(streams: &Streams) -> Self {
+        streams.view.clone()
+    }
+}
+
+impl FromRef<Streams> for Feed {
+    fn from_ref(streams: &Streams) -> Self {
+        streams.feed.clone()
+    }
+}
+
 /// The routes whose answers are streamed.
-pub(crate) fn streams(view: View) -> Router {
-    Router::new().route("/v1/ledgers/{ledger}/export", get(export::export)).with_state(view)
+pub(crate) fn streams(view: View, feed: Feed) -> Router {
+    Router::new()
+        .route("/v1/ledgers/{ledger}/export", get(export::export))
+        .route("/v1/ledgers/{ledger}/live", get(live::ledger))
+        .route("/v1/ledgers/{ledger}/entries/live", get(live::entries))
+        .route("/v1/ledgers/{ledger}/events/live", get(live::events))
+        .with_state(Streams { view, feed })
 }
 
 /// The other routes.

@@ -5,7 +5,8 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{
-    consistency, entries, entry, events, export, health, inclusion, ledger, ledgers, missing, pending, receipt, status,
+    consistency, entries, entry, events, export, health, inclusion, ledger, ledgers, live, missing, pending, receipt,
+    status,
 };
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
@@ -29,6 +30,9 @@ use super::{
         pending::pending,
         events::events,
         export::export,
+        live::ledger,
+        live::entries,
+        live::events,
         inclusion::inclusion,
         consistency::consistency,
         health::livez,

@@ -1,15 +1,12 @@
 //! GraphQL: the same content as REST, and its bounds.
 
-use std::cell::Cell;
-use std::sync::Once;
-
 use serde_json::{Value, json};
-use tracing::span;
 
 use crate::history::History;
 use crate::index::{BIG, BIG_EVENTS, BIG_SIZE, Index, UNCHECKED, UNKNOWN};
 use crate::lists::{self, heads};
 use crate::oracle::assert_included;
+use crate::statements::count_statements;
 
 /// REST's names in GraphQL's spelling.
 fn camel(value: &Value) -> Value {
@@ -264,41 +261,4 @@ async fn a_page_of_proofs_takes_as_many_statements_as_one_proof() {
     let fifty = count_statements(index.graphql(&query(50))).await;
     // The ledger and its frontier; the page and its certificate; the proofs of its entries; the proofs of their events.
     assert_eq!((one, fifty), (2 + 5 + 2 + 2, 2 + 5 + 2 + 2));
-}
-
-thread_local! {
-    /// The statements that sqlx logged on this thread, which is one test's.
-    static STATEMENTS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts the statements that `work` runs on this thread.
-async fn count_statements<T>(work: impl Future<Output = T>) -> usize {
-    static COUNTER: Once = Once::new();
-    COUNTER.call_once(|| tracing::subscriber::set_global_default(Counter).unwrap());
-    let before = STATEMENTS.get();
-    work.await;
-    STATEMENTS.get() - before
-}
-
-struct Counter;
-
-impl tracing::Subscriber for Counter {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "sqlx::query"
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        if event.metadata().target() == "sqlx::query" {
-            STATEMENTS.set(STATEMENTS.get() + 1);
-        }
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
 }

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use crate::convert::to_bigint;
 use crate::copy::Rows;
 use crate::holes::complete_tiles;
+use crate::notify::notify;
 use crate::subtree::insert_subtrees;
 use crate::{LedgerRow, Log, StoreError, load_ledger};
 
@@ -89,10 +90,10 @@ pub async fn mark_checked(connection: &mut PgConnection, checked: &CheckedHead, 
         &head.events.root.0[..],
         to_bigint("slot", slot)?,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
     match (moved.rows_affected(), row.checked) {
-        (1, _) => Ok(()),
+        (1, _) => notify(connection, head.ledger).await,
         (_, Some((known, _))) if known.events.size == head.events.size && known != *head => {
             Err(StoreError::corrupt("cursor", head.ledger, format!("checked was {known:?}, now it is {head:?}")))
         }

@@ -3,6 +3,7 @@
 use counterfoil_core::LedgerId;
 use sqlx::PgConnection;
 
+use crate::notify::notify;
 use crate::{StoreError, load_ledger};
 
 /// A ledger's halt.
@@ -21,7 +22,9 @@ pub struct Halt {
 pub async fn halt(connection: &mut PgConnection, ledger: LedgerId, reason: &str) -> Result<(), StoreError> {
     let row = load_ledger(&mut *connection, ledger).await?;
     if row.halt.is_none() {
-        sqlx::query!("insert into halt (ledger, reason) values ($1, $2)", row.key, reason).execute(connection).await?;
+        let halted = sqlx::query!("insert into halt (ledger, reason) values ($1, $2)", row.key, reason);
+        halted.execute(&mut *connection).await?;
+        notify(connection, ledger).await?;
     }
     Ok(())
 }
@@ -35,5 +38,7 @@ pub async fn clear_halt(connection: &mut PgConnection, ledger: LedgerId) -> Resu
         "delete from halt using ledger where halt.ledger = ledger.id and ledger.address = $1",
         &ledger.0[..],
     );
-    Ok(deleted.execute(connection).await?.rows_affected() > 0)
+    let is_cleared = deleted.execute(&mut *connection).await?.rows_affected() > 0;
+    notify(connection, ledger).await?;
+    Ok(is_cleared)
 }

@@ -11,6 +11,7 @@ mod fill;
 mod halt;
 mod holes;
 mod ledger;
+mod notify;
 mod pending;
 mod read;
 mod rebuild;
@@ -28,6 +29,7 @@ pub use error::{StoreError, WrongCluster};
 pub use fill::{Fill, FillError};
 pub use halt::{Halt, clear_halt, halt};
 pub use ledger::{LedgerRow, add_ledger, load_ledger, load_ledgers};
+pub use notify::{Heard, Listener};
 pub use pending::{Pending, clear_pending, load_pending, replace_pending};
 pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};
 pub use rebuild::{

@@ -1,0 +1,75 @@
+//! What is followed.
+
+use async_graphql::{Context, Result, Subscription};
+use futures_util::{Stream, StreamExt};
+
+use super::entry::Entry;
+use super::event::Event;
+use super::ledger::Ledger;
+use super::missing::EntryPageFields;
+use super::page::{LeafConnection, connection, parse_cursor};
+use crate::live::Feed;
+use crate::problem::Problem;
+use crate::query::View;
+use crate::rest::parse_ledger;
+use crate::value::Key;
+
+/// What a page of a stream counts: as that of a list of ten.
+const fn complexity(child_complexity: usize) -> usize {
+    child_complexity.saturating_mul(10).saturating_add(1)
+}
+
+/// The root of subscriptions.
+pub(super) struct SubscriptionRoot;
+
+/// New leaves as they are checked, each once and in order, in pages of at most 100. To go on after a connection was lost,
+/// subscribe again after the last cursor that came. Who takes what is new too slowly is let go with `too_slow`.
+#[Subscription(name = "Subscription")]
+impl SubscriptionRoot {
+    /// Entries after a cursor; those that are checked from now on when none is given.
+    #[graphql(complexity = "complexity(child_complexity)")]
+    async fn entries(
+        &self,
+        context: &Context<'_>,
+        ledger: Key,
+        after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<LeafConnection<Entry, EntryPageFields>>> + use<>> {
+        let (feed, view, ledger) = (context.data::<Feed>()?, context.data::<View>()?.clone(), parse_ledger(&ledger.0)?);
+        let batches = feed.entries(view, ledger, first_after(after)?).await?;
+        Ok(batches.map(|batch| {
+            let batch = batch?;
+            let nodes = |head, entries| Entry::with_proofs(head, entries, &batch.proofs);
+            connection(Ok(batch.page.clone()), |entry| entry.index, nodes)
+        }))
+    }
+
+    /// Events after a cursor; those that are checked from now on when none is given.
+    #[graphql(complexity = "complexity(child_complexity)")]
+    async fn events(
+        &self,
+        context: &Context<'_>,
+        ledger: Key,
+        after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<LeafConnection<Event>>> + use<>> {
+        let (feed, view, ledger) = (context.data::<Feed>()?, context.data::<View>()?.clone(), parse_ledger(&ledger.0)?);
+        let batches = feed.events(view, ledger, first_after(after)?).await?;
+        Ok(batches.map(|batch| {
+            let batch = batch?;
+            let nodes = |head, events| Event::with_proofs(head, events, &batch.proofs);
+            connection(Ok(batch.page.clone()), |event| event.seq, nodes)
+        }))
+    }
+
+    /// A ledger as it is, and whenever its checked heads move or it is halted. Who is slow misses what was between.
+    #[graphql(complexity = "complexity(child_complexity)")]
+    async fn ledger(&self, context: &Context<'_>, address: Key) -> Result<impl Stream<Item = Result<Ledger>> + use<>> {
+        let (feed, view) = (context.data::<Feed>()?, context.data::<View>()?.clone());
+        let states = feed.ledger(view, parse_ledger(&address.0)?).await?;
+        Ok(states.map(|state| Ok(Ledger(state?))))
+    }
+}
+
+fn first_after(after: Option<String>) -> Result<Option<u64>, Problem> {
+    let after = after.as_deref().map(parse_cursor).transpose()?;
+    Ok(after.map(|after| after.saturating_add(1)))
+}

@@ -1,0 +1,97 @@
+//! Leaves as they are checked, to everyone who follows a log.
+//!
+//! The database says when there is more ([`hub`]). For each log that somebody follows, one task reads what is new and
+//! hands it to all who do ([`tail`]): whoever waits costs the database nothing, and what comes is read and verified once.
+//! Each follower has a place in the log ([`follow`]): it begins where it likes, reads what was before by itself, and is
+//! let go when it takes too slowly what is new, with its place to go on from. Nobody waits for anybody.
+
+mod follow;
+mod hub;
+mod leaf;
+mod ledgers;
+mod tail;
+
+use std::sync::Arc;
+
+use counterfoil_core::LedgerId;
+use counterfoil_store::PgPool;
+use futures_util::Stream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::problem::{Code, Problem};
+use crate::query::{CheckedEvent, CheckedLedger, Entry, View};
+use follow::follow;
+use hub::Hub;
+use ledgers::Ledgers;
+use tail::Tails;
+
+pub(crate) use leaf::{Batch, Leaf};
+
+/// What all followers share.
+#[derive(Clone)]
+pub(crate) struct Feed(Arc<Shared>);
+
+struct Shared {
+    hub: Arc<Hub>,
+    entries: Tails<Entry>,
+    events: Tails<Arc<CheckedEvent>>,
+    ledgers: Ledgers,
+    places: Arc<Semaphore>,
+    most: usize,
+}
+
+impl Feed {
+    /// Listens only when somebody follows. At most `most` followers at a time.
+    pub(crate) fn new(pool: PgPool, most: usize) -> Self {
+        let hub = Arc::new(Hub::new(pool.clone()));
+        // Each follower's own view decides whether it may follow; what tails read is for all of them.
+        let view = View::new(pool);
+        Self(Arc::new(Shared {
+            entries: Tails::new(view.clone(), hub.clone()),
+            events: Tails::new(view.clone(), hub.clone()),
+            ledgers: Ledgers::new(view, hub.clone()),
+            hub,
+            places: Arc::new(Semaphore::new(most)),
+            most,
+        }))
+    }
+
+    /// The entries of a ledger from an index on; from the checked size on when none is said.
+    pub(crate) async fn entries(
+        &self,
+        view: View,
+        ledger: LedgerId,
+        first: Option<u64>,
+    ) -> Result<impl Stream<Item = Result<Arc<Batch<Entry>>, Problem>> + use<>, Problem> {
+        let place = self.take_place()?;
+        follow(view, &self.0.hub, &self.0.entries, ledger, first, place).await
+    }
+
+    /// The events of a ledger, likewise.
+    pub(crate) async fn events(
+        &self,
+        view: View,
+        ledger: LedgerId,
+        first: Option<u64>,
+    ) -> Result<impl Stream<Item = Result<Arc<Batch<Arc<CheckedEvent>>>, Problem>> + use<>, Problem> {
+        let place = self.take_place()?;
+        follow(view, &self.0.hub, &self.0.events, ledger, first, place).await
+    }
+
+    /// A ledger as it is, and then whenever its checked heads move or it is halted. Who is slow misses what was between.
+    pub(crate) async fn ledger(
+        &self,
+        view: View,
+        ledger: LedgerId,
+    ) -> Result<impl Stream<Item = Result<CheckedLedger, Problem>> + use<>, Problem> {
+        let place = self.take_place()?;
+        self.0.ledgers.follow(view, ledger, place).await
+    }
+
+    fn take_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.0.places.clone().try_acquire_owned().map_err(|_| {
+            let detail = format!("This server has {} streams open, its most. Try again later.", self.0.most);
+            Problem::new(Code::TooManyStreams, detail)
+        })
+    }
+}

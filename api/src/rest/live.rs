@@ -1,0 +1,137 @@
+//! GET /v1/ledgers/{ledger}/entries/live, …/events/live and …/live: server-sent events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::{Stream, StreamExt};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::IntoParams;
+
+use super::body::{EntryPage, EventPage, Ledger};
+use super::parameters::{LedgerPath, Parameters};
+use crate::live::{Batch, Feed, Leaf};
+use crate::problem::{Code, Problem, ProblemBody};
+use crate::query::{Page, View};
+use crate::value::{Key, U64};
+
+/// How often a stream says that it lives, when nothing is new.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Where a stream begins.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Beginning {
+    /// The last leaf that the client has, which is the `id` of the last message that came. A browser sends it by itself, as
+    /// the header `Last-Event-ID`, which counts before this. Without either the stream begins with what is checked next.
+    after: Option<U64>,
+}
+
+impl Beginning {
+    fn first(&self, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+        let after = match headers.get("last-event-id") {
+            Some(id) => Some(id.to_str().ok().and_then(|id| id.parse::<u64>().ok()).ok_or_else(|| {
+                Problem::new(Code::MalformedParameter, "Last-Event-ID is not the id of a message of this stream.")
+            })?),
+            None => self.after.as_ref().map(|after| after.0),
+        };
+        Ok(after.map(|after| after.saturating_add(1)))
+    }
+}
+
+/// New entries as they are checked, as server-sent events: each message `entries` is a page as of …/entries, with its
+/// certificate, and has its last index as `id`. A message `problem` is the last; connect again to go on.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/entries/live", tag = "Streams",
+    params(("ledger" = Key, Path, description = "The ledger's address."), Beginning),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream"),
+        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
+            not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, timeout",
+            body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn entries(
+    State(feed): State<Feed>,
+    view: View,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(beginning): Parameters<Beginning>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    let batches = feed.entries(view, ledger, beginning.first(&headers)?).await?;
+    Ok(sent(batches.map(|batch| Ok(batch_message("entries", &*batch?, EntryPage::from)))))
+}
+
+/// New events as they are checked, likewise; each message is named `events`.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/events/live", tag = "Streams",
+    params(("ledger" = Key, Path, description = "The ledger's address."), Beginning),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream"),
+        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
+            not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, timeout",
+            body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn events(
+    State(feed): State<Feed>,
+    view: View,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(beginning): Parameters<Beginning>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    let batches = feed.events(view, ledger, beginning.first(&headers)?).await?;
+    Ok(sent(batches.map(|batch| Ok(batch_message("events", &*batch?, EventPage::from)))))
+}
+
+/// A ledger as it is, and whenever its checked heads move or it is halted: messages `ledger` as of …/{ledger}. Who is slow
+/// misses what was between.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/live", tag = "Streams",
+    params(("ledger" = Key, Path, description = "The ledger's address.")),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream"),
+        (status = "4XX", description = "malformed_key, unknown_ledger", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, timeout",
+            body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn ledger(
+    State(feed): State<Feed>,
+    view: View,
+    LedgerPath(ledger): LedgerPath,
+) -> Result<impl IntoResponse, Problem> {
+    let states = feed.ledger(view, ledger).await?;
+    Ok(sent(states.map(|state| Ok(Event::default().event("ledger").data(to_json(&Ledger::from(state?)))))))
+}
+
+/// A page as a message. It is written once for all who follow.
+fn batch_message<T: Leaf, B: Serialize>(name: &str, batch: &Batch<T>, body: impl Fn(Page<T>) -> B) -> Event {
+    let json = batch.json.get_or_init(|| to_json(&body(batch.page.clone())));
+    // A batch is not empty.
+    let last = batch.page.range.end.saturating_sub(1);
+    Event::default().event(name).id(last.to_string()).data(json)
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("bodies have text for keys")
+}
+
+fn sent(messages: impl Stream<Item = Result<Event, Problem>> + Send + 'static) -> impl IntoResponse {
+    let messages = messages.map(|message| {
+        let problem = |problem: Problem| {
+            let body = json!({ "code": problem.code, "detail": problem.detail });
+            Event::default().event("problem").data(body.to_string())
+        };
+        Ok::<_, Infallible>(message.unwrap_or_else(problem))
+    });
+    Sse::new(messages).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}

@@ -1,0 +1,102 @@
+//! GraphQL over a WebSocket.
+
+use std::net::SocketAddr;
+
+use counterfoil_core::LedgerId;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::history::History;
+use crate::index::{BIG, Index, UNKNOWN};
+
+struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    async fn connect(address: SocketAddr) -> Self {
+        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        let (socket, response) = connect_async(request).await.unwrap();
+        assert_eq!(response.headers()["sec-websocket-protocol"], "graphql-transport-ws");
+        let mut socket = Self(socket);
+        socket.send(json!({ "type": "connection_init" })).await;
+        assert_eq!(socket.next().await.unwrap()["type"], "connection_ack");
+        socket
+    }
+
+    async fn send(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    async fn subscribe(&mut self, id: &str, query: String) {
+        self.send(json!({ "id": id, "type": "subscribe", "payload": { "query": query } })).await;
+    }
+
+    /// The next message but for pings; none when the server closed.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            match self.0.next().await?.ok()? {
+                Message::Text(text) => return Some(serde_json::from_str(&text).unwrap()),
+                Message::Close(_) => return None,
+                _ => {}
+            }
+        }
+    }
+}
+
+async fn serve(index: &Index) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, index.app.clone()).into_future());
+    address
+}
+
+#[tokio::test]
+async fn one_socket_carries_queries_and_streams() {
+    let index = Index::open().await;
+    let mut history = History::create(LedgerId([9; 32]));
+    history.append(3);
+    history.check(&index.pool).await;
+    let mut socket = Socket::connect(serve(&index).await).await;
+    let ledger = history.ledger;
+    socket
+        .subscribe(
+            "a",
+            format!("subscription {{ entries(ledger: \"{ledger}\", after: \"0\") {{ edges {{ cursor }} }} }}"),
+        )
+        .await;
+    let page = socket.next().await.unwrap();
+    let cursors = |page: &Value| {
+        let edges = page["payload"]["data"]["entries"]["edges"].as_array().unwrap().clone();
+        edges.iter().map(|edge| edge["cursor"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!((&page["id"], cursors(&page)), (&json!("a"), vec!["1".to_owned(), "2".to_owned()]));
+    socket.subscribe("b", format!("{{ ledger(address: \"{BIG}\") {{ ledger }} }}")).await;
+    assert_eq!(socket.next().await.unwrap()["payload"]["data"]["ledger"]["ledger"], BIG.to_string());
+    assert_eq!(socket.next().await.unwrap(), json!({ "id": "b", "type": "complete" }));
+    history.append(1);
+    history.check(&index.pool).await;
+    assert_eq!(cursors(&socket.next().await.unwrap()), ["3"]);
+    socket.subscribe("c", format!("subscription {{ entries(ledger: \"{UNKNOWN}\") {{ edges {{ cursor }} }} }}")).await;
+    let refused = socket.next().await.unwrap();
+    assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "unknown_ledger", "{refused}");
+    assert_eq!(socket.next().await.unwrap(), json!({ "id": "c", "type": "complete" }));
+    socket.send(json!({ "id": "a", "type": "complete" })).await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_long_or_is_none_closes_the_socket_and_the_server_goes_on() {
+    let index = Index::open().await;
+    let address = serve(&index).await;
+    for bad in ["{".to_owned(), format!("{{\"type\":\"ping\",\"payload\":{{\"long\":\"{}\"}}}}", "x".repeat(5 << 20))] {
+        let mut socket = Socket::connect(address).await;
+        let _ = socket.0.send(Message::text(bad)).await;
+        while socket.next().await.is_some() {}
+    }
+    Socket::connect(address).await;
+    let (status, code, _) = index.problem("/graphql").await;
+    assert_eq!((status, code.as_str()), (405, "method_not_allowed"));
+}
