@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use counterfoil_store::PgPool;
 use tracing::debug;
 
+use crate::graphql::AllowedQueries;
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::View;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Whether GraphQL's schema is open to tools, and GraphiQL served.
     pub introspection: bool,
+    /// The only GraphQL queries that are answered; without it all are.
+    pub allowed_queries: Option<AllowedQueries>,
     /// How many streams may be open at a time.
     pub max_streams: usize,
     /// Signs checkpoints of logs and receipts; without it there are none but our own.
@@ -31,7 +34,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { request_timeout: Duration::from_secs(10), introspection: true, max_streams: 20_000, note_key: None }
+        Self {
+            request_timeout: Duration::from_secs(10),
+            introspection: true,
+            allowed_queries: None,
+            max_streams: 20_000,
+            note_key: None,
+        }
     }
 }
 
@@ -45,7 +54,7 @@ pub fn app(pool: PgPool, settings: Settings) -> Router {
     let cached = rest::router(view.clone(), logs.clone()).merge(tlog::router(logs)).layer(from_fn(cache::tag));
     cached
         .merge(rest::streams(view.clone(), feed.clone()))
-        .merge(graphql::router(view, feed, settings.introspection))
+        .merge(graphql::router(view, feed, settings.introspection, settings.allowed_queries))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(settings.request_timeout, answer_in_time))

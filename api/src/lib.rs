@@ -14,7 +14,7 @@ mod tlog;
 pub mod value;
 
 pub use app::{Settings, app};
-pub use graphql::schema_graphql;
+pub use graphql::{AllowedQueries, AllowedQueriesError, schema_graphql};
 pub use rest::openapi_json;
 pub use run::{Config, run};
 pub use tlog::{NoteKey, NoteKeyError};

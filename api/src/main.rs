@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use counterfoil_api::{Config, NoteKey, Settings, run};
+use counterfoil_api::{AllowedQueries, Config, NoteKey, Settings, run};
 use counterfoil_service::{StopSignals, log_to_stderr};
 
 /// Serves the entries and events of Counterfoil ledgers with their proofs, over REST, GraphQL and as tlog-tiles.
@@ -30,6 +30,9 @@ struct Arguments {
     /// Close GraphQL's schema to tools, and serve no GraphiQL.
     #[arg(long)]
     no_introspection: bool,
+    /// A file of the only GraphQL queries that are answered: an Apollo persisted query manifest.
+    #[arg(long, env = "COUNTERFOIL_ALLOWED_QUERIES")]
+    allowed_queries: Option<PathBuf>,
     /// The file of the key that signs checkpoints of logs and receipts for other people's tools; `counterfoil-api note-key` makes one.
     #[arg(long, env = "COUNTERFOIL_NOTE_KEY")]
     note_key: Option<PathBuf>,
@@ -61,12 +64,19 @@ async fn main() -> anyhow::Result<()> {
         listen: arguments.listen,
         settings: Settings {
             request_timeout: Duration::from_millis(arguments.request_timeout_ms),
+            allowed_queries: arguments.allowed_queries.as_deref().map(read_allowed_queries).transpose()?,
             max_streams: arguments.max_streams,
             introspection: !arguments.no_introspection,
             note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,
         },
     };
     run(config, async move { stop.received().await }).await
+}
+
+fn read_allowed_queries(path: &Path) -> anyhow::Result<AllowedQueries> {
+    let what = || format!("the list of queries {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(what)?;
+    AllowedQueries::parse(&text).with_context(what)
 }
 
 fn read_note_key(path: &Path) -> anyhow::Result<NoteKey> {

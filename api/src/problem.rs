@@ -23,6 +23,8 @@ pub enum Code {
     MalformedBody,
     /// The GraphQL query is not valid, or beyond the limits of depth and complexity.
     MalformedQuery,
+    /// The GraphQL query is not on the list of those that the operator allows.
+    QueryNotAllowed,
     /// More was asked for than one page holds.
     PageTooLarge,
     /// A size beyond the checked one, or below the leaf or the earlier size.
@@ -63,11 +65,12 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
         Self::MalformedQuery,
+        Self::QueryNotAllowed,
         Self::PageTooLarge,
         Self::SizeOutOfRange,
         Self::UnknownLedger,
@@ -96,6 +99,7 @@ impl Code {
             Self::MalformedParameter => "malformed_parameter",
             Self::MalformedBody => "malformed_body",
             Self::MalformedQuery => "malformed_query",
+            Self::QueryNotAllowed => "query_not_allowed",
             Self::PageTooLarge => "page_too_large",
             Self::SizeOutOfRange => "size_out_of_range",
             Self::UnknownLedger => "unknown_ledger",
@@ -132,6 +136,7 @@ impl Code {
             | Self::EntryMissing
             | Self::ProofUnavailable
             | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::QueryNotAllowed => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotConfigured => StatusCode::NOT_IMPLEMENTED,
             Self::NotCheckedYet => StatusCode::CONFLICT,
@@ -152,6 +157,7 @@ impl Code {
             Self::MalformedParameter => "A parameter is malformed",
             Self::MalformedBody => "The body is malformed",
             Self::MalformedQuery => "The query is malformed or too large",
+            Self::QueryNotAllowed => "The query is not allowed",
             Self::PageTooLarge => "The page is too large",
             Self::SizeOutOfRange => "The size is out of range",
             Self::UnknownLedger => "The ledger is unknown",

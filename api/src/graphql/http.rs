@@ -19,7 +19,7 @@ use axum::{Json, Router};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
-use super::{ApiSchema, schema};
+use super::{AllowedQueries, ApiSchema, schema};
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::View;
@@ -29,11 +29,11 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The routes. `introspection` opens the schema to tools, and serves one.
-pub(crate) fn router(view: View, feed: Feed, introspection: bool) -> Router {
+pub(crate) fn router(view: View, feed: Feed, introspection: bool, allowed: Option<AllowedQueries>) -> Router {
     let methods = post(graphql).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).get(subscribe);
     let routes = Router::new().route("/graphql", methods);
     let routes = if introspection { routes.route("/graphiql", get(graphiql)) } else { routes };
-    routes.with_state(GraphQl { schema: Coded(schema(introspection)), view, feed })
+    routes.with_state(GraphQl { schema: Coded(schema(introspection, allowed)), view, feed })
 }
 
 #[derive(Clone)]

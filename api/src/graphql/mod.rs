@@ -1,19 +1,24 @@
 //! GraphQL: the same content as REST, a skin over [`crate::query`].
 //!
-//! Bounds: pages, the depth and the complexity of a query (a field counts 1, a list as many times as it may have
-//! elements), the size of a request, and the time of an answer.
+//! Bounds: pages; of a query its tokens, aliases, fields, depth and complexity (a field counts 1, one that asks the
+//! database more, a list as many times as it may have elements); the size of a request, and the time of an answer.
 
+mod allowed;
 mod entry;
 mod event;
 mod head;
 mod http;
 mod ledger;
+mod limits;
 mod missing;
 mod page;
 mod pending;
 mod root;
 mod subscription;
 
+use std::sync::Arc;
+
+use async_graphql::extensions::apollo_persisted_queries::{ApolloPersistedQueries, LruCacheStorage};
 use async_graphql::{Context, EmptyMutation, Result, Schema};
 use merkle_log::LeafIndex;
 
@@ -21,9 +26,11 @@ use crate::problem::Problem;
 use crate::proofs::PageProofs;
 use crate::query::{QueryError, View};
 use crate::value::Hash;
+use limits::Limits;
 use root::Root;
 use subscription::SubscriptionRoot;
 
+pub use allowed::{AllowedQueries, AllowedQueriesError};
 pub(crate) use http::router;
 
 type ApiSchema = Schema<Root, EmptyMutation, SubscriptionRoot>;
@@ -34,8 +41,13 @@ const MAX_DEPTH: usize = 16;
 const MAX_COMPLEXITY: usize = 50_000;
 const MAX_DIRECTIVES: usize = 16;
 
-fn schema(introspection: bool) -> ApiSchema {
+/// How many queries are kept for those who name them by their hash; each is at most as long as a body may be.
+const PERSISTED: usize = 256;
+
+fn schema(introspection: bool, allowed: Option<AllowedQueries>) -> ApiSchema {
     let builder = Schema::build(Root, EmptyMutation, SubscriptionRoot)
+        .extension(Limits { allowed: allowed.map(Arc::new), introspection })
+        .extension(ApolloPersistedQueries::new(LruCacheStorage::new(PERSISTED)))
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_directives(MAX_DIRECTIVES);

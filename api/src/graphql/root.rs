@@ -66,32 +66,66 @@ impl Root {
         Ok(connection)
     }
 
+    #[graphql(complexity = "10 + child_complexity")]
     async fn ledger(&self, context: &Context<'_>, address: Key) -> Result<Ledger> {
         load_ledger(context, &address.0).await
     }
 
-    /// Whatever has this id.
-    async fn node(&self, context: &Context<'_>, id: ID) -> Result<Node> {
-        let view = context.data::<View>()?;
-        let malformed = || {
-            let detail = format!("\"{}\" is not an id: take it from a field id.", id.escape_debug());
-            Problem::new(Code::MalformedParameter, detail)
-        };
-        let parts: Vec<&str> = id.split(':').collect();
-        let number = |text: &str| text.parse::<u64>().map_err(|_| malformed());
-        match parts[..] {
-            ["ledger", ledger] => Ok(Node::Ledger(load_ledger(context, ledger).await?)),
-            ["entry", ledger, index] => {
-                let found = query::entry(view, parse_ledger(ledger)?, number(index)?).await;
-                one_entry(found).map(Node::Entry)
-            }
-            ["event", ledger, seq] => {
-                let found = query::event(view, parse_ledger(ledger)?, number(seq)?).await;
-                one_event(found).map(Node::Event)
-            }
-            _ => Err(malformed().into()),
+    /// For a federated gateway: a ledger by its id.
+    #[graphql(entity)]
+    async fn ledger_by_id(&self, context: &Context<'_>, id: ID) -> Result<Ledger> {
+        match load_node(context, &id).await? {
+            Node::Ledger(ledger) => Ok(ledger),
+            _ => Err(malformed_id(&id).into()),
         }
     }
+
+    /// For a federated gateway: an entry by its id.
+    #[graphql(entity)]
+    async fn entry_by_id(&self, context: &Context<'_>, id: ID) -> Result<Entry> {
+        match load_node(context, &id).await? {
+            Node::Entry(entry) => Ok(entry),
+            _ => Err(malformed_id(&id).into()),
+        }
+    }
+
+    /// For a federated gateway: an event by its id.
+    #[graphql(entity)]
+    async fn event_by_id(&self, context: &Context<'_>, id: ID) -> Result<Event> {
+        match load_node(context, &id).await? {
+            Node::Event(event) => Ok(event),
+            _ => Err(malformed_id(&id).into()),
+        }
+    }
+
+    /// Whatever has this id.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn node(&self, context: &Context<'_>, id: ID) -> Result<Node> {
+        load_node(context, &id).await
+    }
+}
+
+async fn load_node(context: &Context<'_>, id: &str) -> Result<Node> {
+    let view = context.data::<View>()?;
+    let parts: Vec<&str> = id.split(':').collect();
+    let number = |text: &str| text.parse::<u64>().map_err(|_| malformed_id(id));
+    match parts[..] {
+        ["ledger", ledger] => Ok(Node::Ledger(load_ledger(context, ledger).await?)),
+        ["entry", ledger, index] => {
+            let found = query::entry(view, parse_ledger(ledger)?, number(index)?).await;
+            one_entry(found).map(Node::Entry)
+        }
+        ["event", ledger, seq] => {
+            let found = query::event(view, parse_ledger(ledger)?, number(seq)?).await;
+            one_event(found).map(Node::Event)
+        }
+        _ => Err(malformed_id(id).into()),
+    }
+}
+
+fn malformed_id(id: &str) -> Problem {
+    let detail = format!("\"{}\" is not an id: take it from a field id.", id.escape_debug());
+    Problem::new(Code::MalformedParameter, detail)
 }
 
 async fn load_ledger(context: &Context<'_>, address: &str) -> Result<Ledger> {

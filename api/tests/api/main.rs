@@ -8,6 +8,7 @@ mod export;
 mod graphql;
 mod history;
 mod index;
+mod limits;
 mod lists;
 mod live;
 mod missing;

@@ -1,0 +1,218 @@
+//! What a query may cost before anything is resolved: its tokens, aliases and fields; and which queries there may be.
+//!
+//! Looked at before all else that reads the query: it may name fragments in circles, or each twice in the next, so that
+//! whoever writes them out never ends.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
+use async_graphql::{Name, Positioned, Request, ServerError, ServerResult, Value, Variables};
+
+use super::allowed::AllowedQueries;
+use crate::problem::{Code, Problem};
+
+/// A tool's introspection has some 350.
+const MAX_TOKENS: usize = 2_000;
+const MAX_ALIASES: usize = 50;
+/// With fragments written out; a tool's introspection has some 150.
+const MAX_FIELDS: usize = 1_000;
+/// Each is looked up by itself.
+const MAX_REPRESENTATIONS: usize = 50;
+
+/// Refuses what is beyond the limits, or not on the list where there is one.
+#[derive(Clone)]
+pub(super) struct Limits {
+    pub(super) allowed: Option<Arc<AllowedQueries>>,
+    /// Whether the schema is open, which a federated gateway asks for too.
+    pub(super) introspection: bool,
+}
+
+impl ExtensionFactory for Limits {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(self.clone())
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl Extension for Limits {
+    async fn prepare_request(
+        &self,
+        context: &ExtensionContext<'_>,
+        mut request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        if let Some(allowed) = &self.allowed {
+            allowed.admit(&mut request).map_err(server_error)?;
+        }
+        // An empty query is a persisted one, which was looked at when it came with its text.
+        if !request.query.is_empty() {
+            let tokens = count_tokens(&request.query);
+            expect_at_most(tokens, MAX_TOKENS, "tokens").map_err(server_error)?;
+            let document = parse_query(&request.query)?;
+            check(&document, &request.variables, self.introspection).map_err(server_error)?;
+            request.set_parsed_query(document);
+        }
+        next.run(context, request).await
+    }
+}
+
+fn server_error(problem: Problem) -> ServerError {
+    async_graphql::Error::from(problem).into_server_error(async_graphql::Pos::default())
+}
+
+fn expect_at_most(count: usize, most: usize, what: &str) -> Result<(), Problem> {
+    if count <= most {
+        return Ok(());
+    }
+    let detail = format!("The query has more than {most} {what}. Ask for less, or in several queries.");
+    Err(Problem::new(Code::MalformedQuery, detail))
+}
+
+/// Counts names, numbers, strings and punctuation. Source: GraphQL, October 2021, section 2.1.6.
+fn count_tokens(query: &str) -> usize {
+    let mut tokens = 0_usize;
+    let mut rest = query;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
+            '"' => string_length(rest),
+            '-' | '0'..='9' => rest.find(|c| !(is_word(c) || matches!(c, '.' | '+' | '-'))).unwrap_or(rest.len()),
+            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            '.' => rest.find(|c| c != '.').unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        if !(first.is_whitespace() || matches!(first, ',' | '#' | '\u{feff}')) {
+            tokens = tokens.saturating_add(1);
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    tokens
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// How long the string is with which a text begins; all of the text where it has no end.
+fn string_length(text: &str) -> usize {
+    let quotes = if text.starts_with("\"\"\"") { "\"\"\"" } else { "\"" };
+    let mut at = quotes.len();
+    while let Some(rest) = text.get(at..) {
+        if rest.starts_with(quotes) {
+            return at.saturating_add(quotes.len());
+        }
+        let mut chars = rest.chars();
+        let step = match (chars.next(), chars.next()) {
+            (None, _) => break,
+            (Some('\\'), Some(escaped)) => escaped.len_utf8().saturating_add(1),
+            (Some(c), _) => c.len_utf8(),
+        };
+        at = at.saturating_add(step);
+    }
+    text.len()
+}
+
+/// What selections are made of, with fragments written out.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    fields: usize,
+    aliases: usize,
+}
+
+impl Cost {
+    fn add(&mut self, other: Self) {
+        self.fields = self.fields.saturating_add(other.fields);
+        self.aliases = self.aliases.saturating_add(other.aliases);
+    }
+}
+
+fn check(document: &ExecutableDocument, variables: &Variables, introspection: bool) -> Result<(), Problem> {
+    let mut counter = Counter { document, variables, introspection, fragments: HashMap::new() };
+    for (_, operation) in document.operations.iter() {
+        let cost = counter.selections(&operation.node.selection_set)?;
+        expect_at_most(cost.fields, MAX_FIELDS, "fields")?;
+        expect_at_most(cost.aliases, MAX_ALIASES, "aliases")?;
+    }
+    Ok(())
+}
+
+struct Counter<'a> {
+    document: &'a ExecutableDocument,
+    variables: &'a Variables,
+    introspection: bool,
+    /// Each is counted once; none while it is being counted.
+    fragments: HashMap<&'a Name, Option<Cost>>,
+}
+
+impl<'a> Counter<'a> {
+    /// The parser bounds how deep selections are, so that this ends; fragments that are not there are others' to refuse.
+    fn selections(&mut self, set: &'a Positioned<SelectionSet>) -> Result<Cost, Problem> {
+        let mut cost = Cost::default();
+        for selection in &set.node.items {
+            cost.add(match &selection.node {
+                Selection::Field(field) => self.field(&field.node)?,
+                Selection::InlineFragment(fragment) => self.selections(&fragment.node.selection_set)?,
+                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?,
+            });
+        }
+        Ok(cost)
+    }
+
+    fn field(&mut self, field: &'a Field) -> Result<Cost, Problem> {
+        match field.name.node.as_str() {
+            "_entities" => self.check_representations(field)?,
+            "_service" if !self.introspection => {
+                return Err(Problem::new(Code::MalformedQuery, "This server does not tell its schema."));
+            }
+            _ => {}
+        }
+        let mut cost = self.selections(&field.selection_set)?;
+        cost.add(Cost { fields: 1, aliases: usize::from(field.alias.is_some()) });
+        Ok(cost)
+    }
+
+    fn fragment(&mut self, name: &'a Name) -> Result<Cost, Problem> {
+        let Some(fragment) = self.document.fragments.get(name) else { return Ok(Cost::default()) };
+        match self.fragments.get(name) {
+            Some(Some(cost)) => Ok(*cost),
+            Some(None) => Err(Problem::new(Code::MalformedQuery, format!("The fragment {name} is a part of itself."))),
+            None => {
+                self.fragments.insert(name, None);
+                let cost = self.selections(&fragment.node.selection_set)?;
+                self.fragments.insert(name, Some(cost));
+                Ok(cost)
+            }
+        }
+    }
+
+    fn check_representations(&self, field: &Field) -> Result<(), Problem> {
+        let given = field.get_argument("representations").cloned();
+        let value = given.map(|value| value.node.into_const_with(|name| self.variables.get(&name).cloned().ok_or(())));
+        // A variable's default is text, which the tokens bound.
+        let Some(Ok(Value::List(list))) = value else { return Ok(()) };
+        expect_at_most(list.len(), MAX_REPRESENTATIONS, "representations")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_counted_as_the_specification_has_them() {
+        for (query, expected) in [
+            ("", 0),
+            (" , # nothing\n\u{feff}", 0),
+            ("{ a }", 3),
+            ("query Q($a: Int! = -1.5e3) @d { x: f(a: $a) ...F }", 26),
+            ("{ a(b: \"x } \\\" y\") }", 8),
+            ("{ a(b: \"\"\"x \"y\" \\\"\"\" z\"\"\") }", 8),
+            ("{ a(b: \"no end", 6),
+        ] {
+            assert_eq!(count_tokens(query), expected, "{query}");
+        }
+    }
+}
