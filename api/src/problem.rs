@@ -129,9 +129,9 @@ impl Code {
             | Self::MalformedParameter
             | Self::MalformedBody
             | Self::MalformedQuery
-            | Self::PageTooLarge
-            | Self::SizeOutOfRange => StatusCode::BAD_REQUEST,
-            Self::UnknownLedger
+            | Self::PageTooLarge => StatusCode::BAD_REQUEST,
+            Self::SizeOutOfRange
+            | Self::UnknownLedger
             | Self::IndexOutOfRange
             | Self::EntryMissing
             | Self::ProofUnavailable
@@ -147,6 +147,11 @@ impl Code {
             Self::DatabaseUnavailable | Self::StreamEnded | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
+    }
+
+    /// Whether to try again soon.
+    pub(crate) const fn is_temporary(self) -> bool {
+        matches!(self, Self::DatabaseUnavailable | Self::Timeout | Self::NotCheckedYet | Self::TooManyStreams)
     }
 
     /// One line for people, the same for every problem of this code.
@@ -213,18 +218,22 @@ impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into() }
     }
+
+    /// As it is written.
+    pub(crate) fn into_body(self) -> ProblemBody {
+        let Self { code, detail } = self;
+        let kind = format!("/docs#{}", code.text());
+        ProblemBody { kind, title: code.title(), status: code.status().as_u16(), detail, code }
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
-        let Self { code, detail } = self;
-        let status = code.status();
-        let kind = format!("/docs#{}", code.text());
-        let body = ProblemBody { kind, title: code.title(), status: status.as_u16(), detail, code };
-        let mut response = (status, Json(body)).into_response();
+        let code = self.code;
+        let mut response = (code.status(), Json(self.into_body())).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        if matches!(code, Code::DatabaseUnavailable | Code::Timeout | Code::NotCheckedYet | Code::TooManyStreams) {
+        if code.is_temporary() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

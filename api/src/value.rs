@@ -7,10 +7,10 @@ use merkle_log::{LeafHash, LeafIndex, Root, TreeSize};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A 64-bit number as a string of digits: JSON's numbers are exact only to 2^53.
+/// A 64-bit number as a string of digits: JSON's numbers are exact only to 2^53. None that means anything has over 19.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, pattern = "^(0|[1-9][0-9]*)$", example = "1234")]
+#[schema(value_type = String, pattern = "^(0|[1-9][0-9]{0,18})$", example = "5")]
 pub struct U64(#[serde(with = "json::text")] pub u64);
 
 /// A SHA-256 hash: 64 lowercase hex digits.
@@ -26,7 +26,11 @@ pub struct Hash(#[serde(with = "json::text")] pub merkle_log::Hash);
 /// A 32-byte key in base58: a ledger, a wallet, a program, a cluster's genesis hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(pattern = "^[1-9A-HJ-NP-Za-km-z]{32,44}$", example = "4uQeVj5tqViQh7yWWGStvkEG1Zmhx6uasJtWCJziofM")]
+#[schema(
+    format = "base58-32",
+    pattern = "^[1-9A-HJ-NP-Za-km-z]{32,44}$",
+    example = "4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi"
+)]
 pub struct Key(pub String);
 
 /// Bytes in base64 with padding.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::EntryPage;
-use super::parameters::{LedgerPath, Parameters};
+use super::parameters::{LedgerPath, Limit, Parameters};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View, Window};
 use crate::value::{Key, U64};
@@ -18,6 +18,7 @@ pub(crate) struct Which {
     /// The first index; 0 when absent. The checked size itself gives an empty page.
     first: Option<U64>,
     /// At most how many, 1 to 1,000; 100 when absent.
+    #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 

@@ -48,7 +48,7 @@ pub(crate) struct Which {
     responses(
         (status = 200, body = String, content_type = "application/x-ndjson"),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+            size_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
             content_type = "application/problem+json"),
     ),
@@ -60,7 +60,7 @@ pub(crate) async fn export(
 ) -> Result<impl IntoResponse, Problem> {
     let first = which.first.map_or(0, |first| first.0);
     if which.end.is_some_and(|end| end.0 <= first) {
-        return Err(Problem::new(Code::MalformedParameter, format!("end must be above first, which is {first}.")));
+        return Err(Problem::new(Code::SizeOutOfRange, format!("end must be above first, which is {first}.")));
     }
     let end = which.end.map(|end| end.0);
     let mut export = Export { view, ledger, log: which.log.into(), first, next: Some(first), end };

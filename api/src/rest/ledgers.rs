@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::LedgerPage;
-use super::parameters::{Parameters, parse_ledger};
+use super::parameters::{Limit, Parameters, parse_ledger};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::value::{Key, U64};
@@ -18,6 +18,7 @@ pub(crate) struct Which {
     /// Only ledgers after this one.
     after: Option<Key>,
     /// At most how many, 1 to 1,000; 100 when absent.
+    #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 

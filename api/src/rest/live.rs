@@ -47,7 +47,7 @@ impl Beginning {
 /// New entries as they are checked, as server-sent events: each message `entries` is a page as of …/entries, with its
 /// certificate, and has its last index as `id`. A message `problem` is the last; connect again to go on.
 #[utoipa::path(
-    get, path = "/v1/ledgers/{ledger}/entries/live", tag = "Streams",
+    get, path = "/v1/ledgers/{ledger}/entries/live", operation_id = "follow_entries", tag = "Streams",
     params(("ledger" = Key, Path, description = "The ledger's address."), Beginning),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
@@ -70,7 +70,7 @@ pub(crate) async fn entries(
 
 /// New events as they are checked, likewise; each message is named `events`.
 #[utoipa::path(
-    get, path = "/v1/ledgers/{ledger}/events/live", tag = "Streams",
+    get, path = "/v1/ledgers/{ledger}/events/live", operation_id = "follow_events", tag = "Streams",
     params(("ledger" = Key, Path, description = "The ledger's address."), Beginning),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
@@ -94,7 +94,7 @@ pub(crate) async fn events(
 /// A ledger as it is, and whenever its checked heads move or it is halted: messages `ledger` as of …/{ledger}. Who is slow
 /// misses what was between.
 #[utoipa::path(
-    get, path = "/v1/ledgers/{ledger}/live", tag = "Streams",
+    get, path = "/v1/ledgers/{ledger}/live", operation_id = "follow_ledger", tag = "Streams",
     params(("ledger" = Key, Path, description = "The ledger's address.")),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),

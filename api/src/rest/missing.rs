@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::Missing;
-use super::parameters::{LedgerPath, Parameters};
+use super::parameters::{LedgerPath, Limit, Parameters};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::value::{Key, U64};
@@ -18,6 +18,7 @@ pub(crate) struct Which {
     /// Only subtrees that begin at this leaf or after it; 0 when absent.
     first: Option<U64>,
     /// At most how many, 1 to 1,000; 100 when absent.
+    #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 

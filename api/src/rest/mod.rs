@@ -1,6 +1,7 @@
 //! REST: one file for each route, a skin over [`crate::query`].
 
 mod body;
+mod common;
 mod consistency;
 mod docs;
 mod entries;

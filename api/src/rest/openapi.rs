@@ -4,6 +4,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
+use super::common::Common;
 use super::{
     consistency, entries, entry, events, export, health, inclusion, ledger, ledgers, live, missing, pending, receipt,
     status,
@@ -19,6 +20,7 @@ use super::{
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Counterfoil"),
+    modifiers(&Common),
     paths(
         status::status,
         ledgers::ledgers,
@@ -47,7 +49,9 @@ struct Description;
 /// Never: the document is made of plain values.
 #[must_use]
 pub fn openapi_json() -> String {
-    let mut text = Description::openapi().to_pretty_json().expect("plain values can be written as JSON");
+    let text = Description::openapi().to_pretty_json().expect("plain values can be written as JSON");
+    // utoipa 5.5 writes this field of links in another case than OpenAPI has it.
+    let mut text = text.replace("\"operation_id\": ", "\"operationId\": ");
     text.push('\n');
     text
 }

@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 use counterfoil_core::LedgerId;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use crate::problem::{Code, Problem};
 
@@ -12,6 +13,12 @@ pub(crate) struct LedgerPath(pub(crate) LedgerId);
 
 /// The ledger and the entry named in the path.
 pub(crate) struct EntryPath(pub(crate) LedgerId, pub(crate) u64);
+
+/// How many a page holds at most: what the document says of it.
+#[derive(ToSchema)]
+#[schema(pattern = "^([1-9][0-9]{0,2}|1000)$", example = "10")]
+#[allow(dead_code, reason = "only describes")]
+pub(crate) struct Limit(String);
 
 /// The query string.
 pub(crate) struct Parameters<T>(pub(crate) T);

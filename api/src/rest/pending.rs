@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::Pending;
-use super::parameters::{LedgerPath, Parameters};
+use super::parameters::{LedgerPath, Limit, Parameters};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::value::{Key, U64};
@@ -16,6 +16,7 @@ use crate::value::{Key, U64};
 #[into_params(parameter_in = Query)]
 pub(crate) struct HowMany {
     /// At most how many, 1 to 1,000; 100 when absent.
+    #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 

@@ -21,6 +21,7 @@ use crate::value::{Key, U64};
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// The format; `json` when absent.
+    #[param(inline)]
     format: Option<Format>,
 }
 

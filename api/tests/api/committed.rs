@@ -47,6 +47,37 @@ async fn every_described_route_answers_with_the_described_fields() {
     }
 }
 
+#[tokio::test]
+async fn every_operation_is_described_whole() {
+    let index = Index::open().await;
+    let description = index.ok("/v1/openapi.json").await;
+    let mut names = std::collections::BTreeSet::new();
+    let operations = description["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap());
+    for (_, operation) in operations {
+        let name = operation["operationId"].as_str().unwrap();
+        assert!(names.insert(name.to_owned()), "{name} names two operations");
+        assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(!parameter["description"].as_str().unwrap().is_empty(), "{name}: {parameter}");
+        }
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let status: u16 = status.parse().unwrap_or_else(|_| panic!("{name}: {status} is no one status"));
+            let examples = &response["content"]["application/problem+json"]["examples"];
+            for (code, example) in examples.as_object().into_iter().flatten() {
+                assert_eq!(
+                    (&example["value"]["code"], &example["value"]["status"]),
+                    (&code.as_str().into(), &status.into())
+                );
+            }
+            assert_eq!(examples.is_object(), status >= 400, "{name}: {status}");
+        }
+    }
+    let text = description.to_string();
+    for reference in text.split("\"#/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(description.pointer(&format!("/{reference}")).is_some(), "{reference} is not there");
+    }
+}
+
 /// Compares the names of all fields, and whether a field may be null, all the way down.
 fn assert_described(description: &Value, schema: &Value, body: &Value, at: &str) {
     if let Some(reference) = schema["$ref"].as_str() {

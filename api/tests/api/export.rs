@@ -67,7 +67,7 @@ async fn what_is_wrong_from_the_beginning_has_its_status() {
     let index = Index::open().await;
     for (query, status, code) in [
         ("", 400, "malformed_parameter"),
-        ("?log=entries&first=5&end=5", 400, "malformed_parameter"),
+        ("?log=entries&first=5&end=5", 404, "size_out_of_range"),
         ("?log=entries&first=-1", 400, "malformed_parameter"),
         ("?log=entries&first=901", 404, "index_out_of_range"),
     ] {

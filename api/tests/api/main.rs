@@ -19,6 +19,7 @@ mod process;
 mod proofs;
 mod receipts;
 mod replica;
+mod schemathesis;
 mod sockets;
 mod statements;
 mod tampering;

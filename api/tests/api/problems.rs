@@ -69,7 +69,7 @@ async fn what_lies_above_the_checked_watermark_is_refused_although_it_is_stored(
         format!("/v1/ledgers/{BIG}/consistency?log=events&first=9&second=8"),
     ] {
         let (status, code, detail) = index.problem(&path).await;
-        assert_eq!((status, code.as_str()), (400, "size_out_of_range"), "{path}: {detail}");
+        assert_eq!((status, code.as_str()), (404, "size_out_of_range"), "{path}: {detail}");
     }
 }
 

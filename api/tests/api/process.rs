@@ -8,15 +8,17 @@ use serde_json::Value;
 
 use crate::index::{BIG, Index};
 
-struct Process {
+/// The service, started as its user starts it; it ends with this value.
+pub struct Process {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Process {
-    fn start(database_url: &str) -> Self {
+    pub fn start(database_url: &str, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_counterfoil-api"))
             .args(["--listen", "127.0.0.1:0", "--exit-with-stdin"])
+            .args(flags)
             .env("DATABASE_URL", database_url)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -53,7 +55,7 @@ fn read(mut stream: TcpStream) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_what_is_under_way_when_its_input_closes() {
     let index = Index::open().await;
-    let mut process = Process::start(&index.url);
+    let mut process = Process::start(&index.url, &[]);
     assert!(read(process.request("/readyz")).starts_with("HTTP/1.1 200 OK"));
 
     let mut lock = index.pool.begin().await.unwrap();

@@ -1,0 +1,36 @@
+//! The service against its OpenAPI document, by schemathesis: every check, no exceptions. `SEED=` takes another seed.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::index::{BIG, EMPTY, Index, NEW, SMALL, UNCHECKED};
+use crate::process::Process;
+
+/// How many requests are made for each operation in each phase that makes them up.
+const EXAMPLES: &str = "60";
+const SEED: &str = "1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_as_the_document_says() {
+    let index = Index::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("note.key");
+    std::fs::write(&key, counterfoil_api::NoteKey::generate("log.example.com").unwrap().to_secret_text()).unwrap();
+    let process = Process::start(&index.url, &["--note-key", key.to_str().unwrap()]);
+
+    let ledgers = [BIG, SMALL, EMPTY, UNCHECKED, NEW].map(|ledger| ledger.to_string()).join(",");
+    let seed = std::env::var("SEED").unwrap_or_else(|_| SEED.to_owned());
+    let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/schemathesis/run"))
+        .arg(format!("http://{}", process.address))
+        .args(["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--mode", "all"])
+        // Streams have no end to be waited for; tests of their own read them.
+        .args(["--exclude-tag", "Streams"])
+        .args(["--max-examples", EXAMPLES, "--seed", &seed, "--continue-on-failure", "--workers", "2"])
+        .env("LEDGERS", ledgers)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    // A warning says that something could not be tested: that all answers to an operation were refusals, for one.
+    assert!(said.contains("No issues found") && !said.contains("WARNINGS"), "{said}");
+}
