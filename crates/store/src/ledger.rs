@@ -7,6 +7,15 @@ use sqlx::PgConnection;
 use crate::convert::{bytes, from_bigint, tree_size};
 use crate::{Halt, StoreError};
 
+/// Which ledgers a list may hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// These alone; all when absent.
+    pub only: Option<Vec<LedgerId>>,
+    /// And none of these.
+    pub except: Vec<LedgerId>,
+}
+
 /// A ledger's row, with how far it is.
 #[derive(Clone, Debug)]
 pub struct LedgerRow {
@@ -125,6 +134,21 @@ pub async fn load_ledgers(
     after: Option<LedgerId>,
     limit: u32,
 ) -> Result<Vec<LedgerRow>, StoreError> {
+    load_selected_ledgers(connection, &Selection::default(), after, limit).await
+}
+
+/// As [`load_ledgers`], of a selection.
+///
+/// # Errors
+/// As [`load_ledgers`].
+pub async fn load_selected_ledgers(
+    connection: &mut PgConnection,
+    selection: &Selection,
+    after: Option<LedgerId>,
+    limit: u32,
+) -> Result<Vec<LedgerRow>, StoreError> {
+    let addresses = |ledgers: &[LedgerId]| -> Vec<Vec<u8>> { ledgers.iter().map(|ledger| ledger.0.to_vec()).collect() };
+    let (only, except) = (selection.only.as_deref().map(addresses), addresses(&selection.except));
     let rows = sqlx::query_as!(
         Row,
         r#"select id, address, event_seq, size, checked_event_seq, checked_size, checked_root, checked_event_root,
@@ -133,10 +157,13 @@ pub async fn load_ledgers(
                   to_char(since at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as halt_since,
                   reason as "halt_reason?"
            from ledger join cursor on cursor.ledger = ledger.id left join halt on halt.ledger = ledger.id
-           where $1::bytea is null or address > $1
+           where ($1::bytea is null or address > $1) and ($3::bytea[] is null or address = any($3))
+               and address <> all($4)
            order by address limit $2"#,
         after.as_ref().map(|ledger| &ledger.0[..]),
         i64::from(limit),
+        only.as_deref(),
+        &except,
     )
     .fetch_all(connection)
     .await?;

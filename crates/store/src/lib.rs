@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod access;
 mod check;
 mod cluster;
 mod commit;
@@ -22,13 +23,16 @@ mod subtree;
 mod survey;
 mod tiles;
 
+pub use access::{
+    ApiKeyRow, KeyId, Reader, add_reader, insert_api_key, load_api_keys, load_readers, remove_reader, revoke_api_key,
+};
 pub use check::{RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots};
 pub use cluster::{Cluster, bind_cluster, load_cluster};
 pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
 pub use fill::{Fill, FillError};
 pub use halt::{Halt, clear_halt, halt};
-pub use ledger::{LedgerRow, add_ledger, load_ledger, load_ledgers};
+pub use ledger::{LedgerRow, Selection, add_ledger, load_ledger, load_ledgers, load_selected_ledgers};
 pub use notify::{Heard, Listener};
 pub use pending::{Pending, clear_pending, load_pending, replace_pending};
 pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};

@@ -20,6 +20,9 @@ pub const REBUILD_SCHEMA: &str = "counterfoil_rebuild";
 /// Where the old index is kept, when it is.
 pub const BEFORE_SCHEMA: &str = "counterfoil_before";
 
+/// What does not follow from the chain, and is taken over as it is.
+const KEPT: [&str; 2] = ["api_key", "reader"];
+
 /// How long the swap waits for readers before it lets them pass and tries again. Less than a second, after which
 /// PostgreSQL looks for deadlocks and might end a reader's transaction.
 const LOCK_PATIENCE: &str = "set local statement_timeout = '400ms'";
@@ -35,7 +38,7 @@ pub async fn find_obstacles(connection: &mut PgConnection) -> Result<Vec<String>
     let obstacles = sqlx::query_scalar(
         "with ours as (
              select oid from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')
-                 and relname = any('{cluster,ledger,event,entry,tile,subtree,cursor,halt,pending}')
+                 and relname = any('{cluster,ledger,event,entry,tile,subtree,cursor,halt,pending,api_key,reader}')
          )
          select 'schema ' || nspname || ' holds the index before an earlier rebuild: drop it' from pg_namespace
          where nspname = $1
@@ -246,6 +249,8 @@ impl<'a> Swap<'a> {
     pub async fn finish(mut self, keep_old: bool) -> Result<(), StoreError> {
         let mut statements = self.rights().await?;
         let (home, tables) = (&self.home, &self.tables);
+        statements
+            .extend(KEPT.map(|table| format!("insert into {REBUILD_SCHEMA}.{table} select * from {home}.{table}")));
         if keep_old {
             statements.push(format!("create schema {BEFORE_SCHEMA}"));
             statements

@@ -50,6 +50,14 @@ async fn rows_that_another_hand_changed_are_repaired_while_readers_read_on() {
     database.sql(&format!("update entry set payload = 'forged' where ledger = {first} and index in (1700, 1800)"));
     database.sql(&format!("delete from tile where ledger = {second} and log = 0 and level = 0 and index = 3"));
     database.sql("create role reader; grant select on entry to reader; grant select (address) on ledger to reader");
+    database.sql(
+        "insert into api_key (id, name, secret_hash, requests_per_minute)
+                  values (decode(repeat('ab', 8), 'hex'), 'kept', decode(repeat('cd', 32), 'hex'), 600)",
+    );
+    database.sql("insert into reader select address, address from ledger");
+    let access =
+        "select (select string_agg(api_key::text, ',') from api_key), string_agg(reader::text, ',') from reader";
+    let access_before = database.sql(access);
     assert!(!database.run(&["fsck"]).status.success());
 
     let pool = connect(&database.url, 4, Duration::from_secs(30)).await.unwrap();
@@ -92,6 +100,8 @@ async fn rows_that_another_hand_changed_are_repaired_while_readers_read_on() {
                 has_column_privilege('reader', 'ledger', 'address', 'select')",
     );
     assert_eq!(rights, "t|f|t");
+    // Who may read does not follow from the chain.
+    assert_eq!(database.sql(access), access_before);
     database.sql("drop owned by reader; drop role reader");
 }
 

@@ -8,7 +8,7 @@ use crate::database::{Database, LEDGER, rule};
 use crate::history::History;
 
 /// Each rule that the tables keep, by name, with a statement that breaks it and no other. The index holds one bound
-/// cluster, ledgers 1 and 2, and of ledger 1 events 0 and 1, entry 0, a tile, a subtree and a halt.
+/// cluster, ledgers 1 and 2, and of ledger 1 events 0 and 1, entry 0, a tile, a subtree and a halt; a key and a reader.
 const VIOLATIONS: &[(&str, &str)] = &[
     ("cluster_one_row", "insert into cluster (genesis_hash, program) values (bytes(32), bytes(32))"),
     ("cluster_is_only", "insert into cluster values (false, bytes(32), bytes(32))"),
@@ -92,6 +92,16 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("pending_seq_range", "insert into pending values (1, -1, bytes(64), 1, bytes(152), '{}')"),
     ("pending_signature_length", "insert into pending values (1, 3, bytes(63), 1, bytes(152), '{}')"),
     ("pending_slot_range", "insert into pending values (1, 3, bytes(64), -1, bytes(152), '{}')"),
+    ("api_key_key", "insert into api_key select * from api_key"),
+    ("api_key_id_length", "update api_key set id = bytes(7)"),
+    ("api_key_name_length", "update api_key set name = ''"),
+    ("api_key_name_length", "update api_key set name = repeat('x', 101)"),
+    ("api_key_secret_hash_length", "update api_key set secret_hash = bytes(31)"),
+    ("api_key_ledgers_not_empty", "update api_key set ledgers = '{}'"),
+    ("api_key_rate_range", "update api_key set requests_per_minute = 0"),
+    ("reader_key", "insert into reader select * from reader"),
+    ("reader_ledger_length", "insert into reader values (bytes(31), bytes(32))"),
+    ("reader_wallet_length", "insert into reader values (bytes(32), bytes(33))"),
     ("pending_leaf_length", "insert into pending values (1, 3, bytes(64), 1, bytes(151), '{}')"),
 ];
 
@@ -108,7 +118,9 @@ async fn filled() -> Database {
     let rows = "
         insert into tile values (1, 0, 0, 0, bytes(32), bytes(8192));
         insert into subtree values (1, 0, 0, bytes(32), 0, false);
-        insert into pending values (1, 2, bytes(64), 1, bytes(152), '{}');";
+        insert into pending values (1, 2, bytes(64), 1, bytes(152), '{}');
+        insert into api_key (id, name, secret_hash, requests_per_minute) values (bytes(8), 'x', bytes(32), 1);
+        insert into reader values (bytes(32), bytes(32));";
     sqlx::raw_sql(rows).execute(&database.pool).await.unwrap();
     database
 }

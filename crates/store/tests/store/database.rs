@@ -14,7 +14,8 @@ use crate::history::Batch;
 pub const LEDGER: LedgerId = LedgerId([1; 32]);
 pub const OTHER_LEDGER: LedgerId = LedgerId([2; 32]);
 
-const TABLES: [&str; 9] = ["cluster", "ledger", "event", "entry", "tile", "subtree", "cursor", "halt", "pending"];
+const TABLES: [&str; 11] =
+    ["cluster", "ledger", "event", "entry", "tile", "subtree", "cursor", "halt", "pending", "api_key", "reader"];
 
 /// For statements that write by hand: as many bytes as asked for.
 const BYTES: &str = "create function bytes(length integer) returns bytea language sql immutable

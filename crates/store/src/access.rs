@@ -1,0 +1,142 @@
+//! Tables `api_key` and `reader`: who may read through the API.
+//!
+//! The API reads them; only an operator's commands write them.
+
+use counterfoil_core::{LedgerId, Wallet};
+use sqlx::PgConnection;
+
+use crate::StoreError;
+use crate::convert::bytes;
+
+/// The public part of a key's text.
+pub type KeyId = [u8; 8];
+
+/// A key as stored. Whoever reads the table learns no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyRow {
+    /// The public part of its text.
+    pub id: KeyId,
+    /// What it is for.
+    pub name: String,
+    /// SHA-256 of the secret part.
+    pub secret_hash: [u8; 32],
+    /// The ledgers that it reads; none for all that have no list of readers.
+    pub ledgers: Option<Vec<LedgerId>>,
+    /// How many requests it may make in a minute.
+    pub requests_per_minute: u32,
+    /// Since when, RFC 3339 in UTC.
+    pub created: String,
+    /// Since when it is worth nothing, RFC 3339 in UTC.
+    pub revoked: Option<String>,
+}
+
+/// A wallet on a ledger's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The ledger, which is private because it has a list.
+    pub ledger: LedgerId,
+    /// Who reads it.
+    pub wallet: Wallet,
+}
+
+/// Writes a key. The times of the row are the database's.
+///
+/// # Errors
+/// [`StoreError::Database`], also when the row breaks a rule of the table.
+pub async fn insert_api_key(connection: &mut PgConnection, key: &ApiKeyRow) -> Result<(), StoreError> {
+    let ledgers: Option<Vec<Vec<u8>>> =
+        key.ledgers.as_ref().map(|ledgers| ledgers.iter().map(|ledger| ledger.0.to_vec()).collect());
+    let rate = i32::try_from(key.requests_per_minute)
+        .map_err(|_| StoreError::TooLarge { what: "rate", value: key.requests_per_minute.into() })?;
+    sqlx::query!(
+        "insert into api_key (id, name, secret_hash, ledgers, requests_per_minute) values ($1, $2, $3, $4, $5)",
+        &key.id[..],
+        key.name,
+        &key.secret_hash[..],
+        ledgers.as_deref(),
+        rate,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Reads all keys, the oldest first.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_api_keys(connection: &mut PgConnection) -> Result<Vec<ApiKeyRow>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select id, name, secret_hash, ledgers, requests_per_minute,
+                  to_char(created at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as "created!",
+                  to_char(revoked at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as revoked
+           from api_key order by api_key.created, id"#
+    );
+    let rows = rows.fetch_all(connection).await?;
+    rows.into_iter()
+        .map(|row| {
+            let id: KeyId = bytes("api_key", &row.name, &row.id)?;
+            let ledger = |address: &Vec<u8>| Ok::<_, StoreError>(LedgerId(bytes("api_key", &row.name, address)?));
+            let ledgers = row.ledgers.as_ref().map(|ledgers| ledgers.iter().map(ledger).collect());
+            let rate = u32::try_from(row.requests_per_minute);
+            Ok(ApiKeyRow {
+                id,
+                secret_hash: bytes("api_key", &row.name, &row.secret_hash)?,
+                ledgers: ledgers.transpose()?,
+                requests_per_minute: rate.map_err(|error| StoreError::corrupt("api_key", &row.name, error))?,
+                created: row.created,
+                revoked: row.revoked,
+                name: row.name,
+            })
+        })
+        .collect()
+}
+
+/// Makes a key worth nothing, for good. Whether there was such a key that was worth something.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn revoke_api_key(connection: &mut PgConnection, id: KeyId) -> Result<bool, StoreError> {
+    let revoked = sqlx::query!("update api_key set revoked = now() where id = $1 and revoked is null", &id[..]);
+    Ok(revoked.execute(connection).await?.rows_affected() > 0)
+}
+
+/// Puts a wallet on a ledger's list; with its first reader a ledger becomes private. Whether it was not on it.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn add_reader(connection: &mut PgConnection, reader: Reader) -> Result<bool, StoreError> {
+    let added = sqlx::query!(
+        "insert into reader (ledger, wallet) values ($1, $2) on conflict on constraint reader_key do nothing",
+        &reader.ledger.0[..],
+        &reader.wallet.0[..],
+    );
+    Ok(added.execute(connection).await?.rows_affected() > 0)
+}
+
+/// Takes a wallet off a ledger's list; without its last reader a ledger is not private any more. Whether it was on it.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn remove_reader(connection: &mut PgConnection, reader: Reader) -> Result<bool, StoreError> {
+    let removed = sqlx::query!(
+        "delete from reader where ledger = $1 and wallet = $2",
+        &reader.ledger.0[..],
+        &reader.wallet.0[..],
+    );
+    Ok(removed.execute(connection).await?.rows_affected() > 0)
+}
+
+/// Reads all lists, by ledger and wallet.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_readers(connection: &mut PgConnection) -> Result<Vec<Reader>, StoreError> {
+    let rows = sqlx::query!("select ledger, wallet from reader order by ledger, wallet").fetch_all(connection).await?;
+    rows.into_iter()
+        .map(|row| {
+            let ledger = LedgerId(bytes("reader", "ledger", &row.ledger)?);
+            Ok(Reader { ledger, wallet: Wallet(bytes("reader", ledger, &row.wallet)?) })
+        })
+        .collect()
+}

@@ -1,0 +1,58 @@
+//! Keys and readers' lists.
+
+use counterfoil_core::Wallet;
+use counterfoil_store::{
+    ApiKeyRow, Reader, add_reader, insert_api_key, load_api_keys, load_readers, remove_reader, revoke_api_key,
+};
+
+use crate::database::{Database, LEDGER, OTHER_LEDGER};
+
+fn key(id: u8) -> ApiKeyRow {
+    ApiKeyRow {
+        id: [id; 8],
+        name: format!("key {id}"),
+        secret_hash: [id; 32],
+        ledgers: None,
+        requests_per_minute: 600,
+        created: String::new(),
+        revoked: None,
+    }
+}
+
+#[tokio::test]
+async fn keys_are_read_as_they_were_written_and_are_revoked_once() {
+    let database = Database::open().await;
+    let mut connection = database.pool.acquire().await.unwrap();
+    let scoped = ApiKeyRow { ledgers: Some(vec![LEDGER, OTHER_LEDGER]), ..key(2) };
+    for key in [&key(1), &scoped] {
+        insert_api_key(&mut connection, key).await.unwrap();
+    }
+    assert!(revoke_api_key(&mut connection, [1; 8]).await.unwrap());
+    assert!(!revoke_api_key(&mut connection, [1; 8]).await.unwrap());
+    assert!(!revoke_api_key(&mut connection, [3; 8]).await.unwrap());
+    let stored = load_api_keys(&mut connection).await.unwrap();
+    let times: Vec<(bool, bool)> = stored.iter().map(|key| (key.created.is_empty(), key.revoked.is_some())).collect();
+    assert_eq!(times, [(false, true), (false, false)]);
+    let without_times = |key: ApiKeyRow| ApiKeyRow { created: String::new(), revoked: None, ..key };
+    assert_eq!(stored.into_iter().map(without_times).collect::<Vec<_>>(), [key(1), scoped]);
+
+    insert_api_key(&mut connection, &key(1)).await.unwrap_err();
+    let too_fast = ApiKeyRow { requests_per_minute: u32::MAX, ..key(4) };
+    insert_api_key(&mut connection, &too_fast).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_wallet_is_on_a_list_once() {
+    let database = Database::open().await;
+    let mut connection = database.pool.acquire().await.unwrap();
+    let one = Reader { ledger: LEDGER, wallet: Wallet([8; 32]) };
+    let other = Reader { ledger: OTHER_LEDGER, wallet: Wallet([7; 32]) };
+    for reader in [other, one] {
+        assert!(add_reader(&mut connection, reader).await.unwrap());
+        assert!(!add_reader(&mut connection, reader).await.unwrap());
+    }
+    assert_eq!(load_readers(&mut connection).await.unwrap(), [one, other]);
+    assert!(remove_reader(&mut connection, one).await.unwrap());
+    assert!(!remove_reader(&mut connection, one).await.unwrap());
+    assert_eq!(load_readers(&mut connection).await.unwrap(), [other]);
+}
