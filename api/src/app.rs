@@ -3,19 +3,27 @@
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use counterfoil_store::PgPool;
+use tower_http::cors::CorsLayer;
 use tracing::debug;
 
+use crate::access::{Access, AccessSettings, guard};
 use crate::graphql::AllowedQueries;
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::View;
 use crate::tlog::{self, Logs, NoteKey};
 use crate::{cache, graphql, rest};
+
+/// The longest body of any route.
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How long it may take to come.
+const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// How the service answers.
 #[derive(Debug)]
@@ -30,6 +38,8 @@ pub struct Settings {
     pub max_streams: usize,
     /// Signs checkpoints of logs and receipts; without it there are none but our own.
     pub note_key: Option<NoteKey>,
+    /// Who may read, and how often.
+    pub access: AccessSettings,
 }
 
 impl Default for Settings {
@@ -40,6 +50,7 @@ impl Default for Settings {
             allowed_queries: None,
             max_streams: 20_000,
             note_key: None,
+            access: AccessSettings::default(),
         }
     }
 }
@@ -49,16 +60,58 @@ impl Default for Settings {
 /// Clients are not trusted: what they ask for is bounded in length, time and depth.
 pub fn app(pool: PgPool, settings: Settings) -> Router {
     let feed = Feed::new(pool.clone(), settings.max_streams);
+    let cors = cors(&settings.access.cors_origins);
+    let access = Access::new(pool.clone(), settings.access);
     let view = View::new(pool);
     let logs = Logs::new(view.clone(), settings.note_key);
     let cached = rest::router(view.clone(), logs.clone()).merge(tlog::router(logs)).layer(from_fn(cache::tag));
     cached
         .merge(rest::streams(view.clone(), feed.clone()))
         .merge(graphql::router(view, feed, settings.introspection, settings.allowed_queries))
+        .merge(rest::sign_in(access.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(receive_in_time))
+        .layer(from_fn_with_state(access, guard))
         .layer(from_fn_with_state(settings.request_timeout, answer_in_time))
+        .layer(cors)
         .layer(from_fn(harden))
+}
+
+/// Pages of these origins may read the answers; no others. Credentials are headers, never cookies.
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(origins.to_vec())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
+        .expose_headers([
+            header::ETAG,
+            header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
+        ])
+        .max_age(Duration::from_secs(3600))
+}
+
+/// Takes the whole body before anything is done about it. A slow one has a time of its own, so that what is known of the
+/// request is not forgotten with it; that a client sends a byte now and then does not prolong it.
+async fn receive_in_time(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    match tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_BODY_BYTES)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(_)) => {
+            let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes, or broke off.");
+            Problem::new(Code::BodyTooLarge, detail).into_response()
+        }
+        Err(_) => {
+            let detail = format!("The body did not come within {} s.", BODY_TIME.as_secs());
+            Problem::new(Code::RequestTimeout, detail).into_response()
+        }
+    }
 }
 
 async fn answer_in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod access;
+mod admin;
 mod app;
 mod cache;
 mod graphql;
@@ -10,11 +12,14 @@ mod proofs;
 pub mod query;
 mod rest;
 mod run;
+mod server;
 mod tlog;
 pub mod value;
 
+pub use access::{AccessSettings, ApiKey, ApiKeyError, Chain, Mode, OPEN, Secret, SecretError, SignIn, SignInUriError};
+pub use admin::{Admin, administer};
 pub use app::{Settings, app};
 pub use graphql::{AllowedQueries, AllowedQueriesError, schema_graphql};
 pub use rest::openapi_json;
-pub use run::{Config, run};
+pub use run::{Config, TlsFiles, run};
 pub use tlog::{NoteKey, NoteKeyError};

@@ -1,13 +1,17 @@
 //! `counterfoil-api`: serves the index, with proofs.
 
+mod arguments;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use counterfoil_api::{AllowedQueries, Config, NoteKey, Settings, run};
+use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, run};
 use counterfoil_service::{StopSignals, log_to_stderr};
+
+use arguments::{AccessArguments, KeyCommand, ReaderCommand, Write};
 
 /// Serves the entries and events of Counterfoil ledgers with their proofs, over REST, GraphQL and as tlog-tiles.
 #[derive(Parser)]
@@ -36,6 +40,17 @@ struct Arguments {
     /// The file of the key that signs checkpoints of logs and receipts for other people's tools; `counterfoil-api note-key` makes one.
     #[arg(long, env = "COUNTERFOIL_NOTE_KEY")]
     note_key: Option<PathBuf>,
+    #[command(flatten)]
+    access: AccessArguments,
+    /// The certificate with its chain, in PEM: serve TLS. Both files are read once, at the start.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// How many connections at a time; others wait. The process must be allowed as many open files and some more.
+    #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
     /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
     #[arg(long)]
     exit_with_stdin: bool,
@@ -48,26 +63,38 @@ enum Command {
         /// The key's name, with which the names of all logs begin: a host name of the operator's, as log.example.com.
         name: String,
     },
+    /// Makes, lists and revokes API keys.
+    Key(Write<KeyCommand>),
+    /// Puts wallets on a ledger's list of readers, which makes it private, and takes them off.
+    Reader(Write<ReaderCommand>),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if let Some(Command::NoteKey { name }) = arguments.command {
-        println!("{}", NoteKey::generate(&name)?.to_secret_text());
-        return Ok(());
+    match arguments.command {
+        Some(Command::NoteKey { name }) => {
+            println!("{}", NoteKey::generate(&name)?.to_secret_text());
+            return Ok(());
+        }
+        Some(Command::Key(Write { database_url, what })) => return write(database_url, what.into()).await,
+        Some(Command::Reader(Write { database_url, what })) => return write(database_url, what.into()).await,
+        None => {}
     }
     log_to_stderr("info,sqlx=warn");
     let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;
     let config = Config {
         database_url: arguments.database_url.context("--database-url is required")?,
         listen: arguments.listen,
+        tls: arguments.tls_certificate.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
+        max_connections: arguments.max_connections,
         settings: Settings {
             request_timeout: Duration::from_millis(arguments.request_timeout_ms),
             allowed_queries: arguments.allowed_queries.as_deref().map(read_allowed_queries).transpose()?,
             max_streams: arguments.max_streams,
             introspection: !arguments.no_introspection,
             note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,
+            access: arguments.access.settings(arguments.listen)?,
         },
     };
     run(config, async move { stop.received().await }).await
@@ -77,6 +104,14 @@ fn read_allowed_queries(path: &Path) -> anyhow::Result<AllowedQueries> {
     let what = || format!("the list of queries {}", path.display());
     let text = std::fs::read_to_string(path).with_context(what)?;
     AllowedQueries::parse(&text).with_context(what)
+}
+
+async fn write(database_url: Option<String>, admin: Admin) -> anyhow::Result<()> {
+    let database_url = database_url.context("--database-url is required")?;
+    for line in administer(&database_url, admin).await? {
+        println!("{line}");
+    }
+    Ok(())
 }
 
 fn read_note_key(path: &Path) -> anyhow::Result<NoteKey> {

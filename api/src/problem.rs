@@ -25,6 +25,14 @@ pub enum Code {
     MalformedQuery,
     /// The GraphQL query is not on the list of those that the operator allows.
     QueryNotAllowed,
+    /// Who calls did not say who they are, or not truly.
+    Unauthorized,
+    /// The ledger is not for this caller.
+    Forbidden,
+    /// Too many requests in too short a time.
+    RateLimited,
+    /// The body took too long to come.
+    RequestTimeout,
     /// More was asked for than one page holds.
     PageTooLarge,
     /// A size beyond the checked one, or below the leaf or the earlier size.
@@ -65,12 +73,16 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
         Self::MalformedQuery,
         Self::QueryNotAllowed,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::RateLimited,
+        Self::RequestTimeout,
         Self::PageTooLarge,
         Self::SizeOutOfRange,
         Self::UnknownLedger,
@@ -100,6 +112,10 @@ impl Code {
             Self::MalformedBody => "malformed_body",
             Self::MalformedQuery => "malformed_query",
             Self::QueryNotAllowed => "query_not_allowed",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::RateLimited => "rate_limited",
+            Self::RequestTimeout => "request_timeout",
             Self::PageTooLarge => "page_too_large",
             Self::SizeOutOfRange => "size_out_of_range",
             Self::UnknownLedger => "unknown_ledger",
@@ -130,6 +146,10 @@ impl Code {
             | Self::MalformedBody
             | Self::MalformedQuery
             | Self::PageTooLarge => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::SizeOutOfRange
             | Self::UnknownLedger
             | Self::IndexOutOfRange
@@ -154,6 +174,15 @@ impl Code {
         matches!(self, Self::DatabaseUnavailable | Self::Timeout | Self::NotCheckedYet | Self::TooManyStreams)
     }
 
+    /// Why a body could not be read as JSON, by the status that says so.
+    pub(crate) const fn of_body(status: StatusCode) -> Self {
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            _ => Self::MalformedBody,
+        }
+    }
+
     /// One line for people, the same for every problem of this code.
     #[must_use]
     pub const fn title(self) -> &'static str {
@@ -163,6 +192,10 @@ impl Code {
             Self::MalformedBody => "The body is malformed",
             Self::MalformedQuery => "The query is malformed or too large",
             Self::QueryNotAllowed => "The query is not allowed",
+            Self::Unauthorized => "A good key or session is needed",
+            Self::Forbidden => "The ledger is not for this caller",
+            Self::RateLimited => "Too many requests",
+            Self::RequestTimeout => "The body took too long to come",
             Self::PageTooLarge => "The page is too large",
             Self::SizeOutOfRange => "The size is out of range",
             Self::UnknownLedger => "The ledger is unknown",
@@ -236,6 +269,10 @@ impl IntoResponse for Problem {
         if code.is_temporary() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if code == Code::Unauthorized {
+            // Source: RFC 6750 section 3.
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response
     }
 }
@@ -247,6 +284,11 @@ impl From<QueryError> for Problem {
             QueryError::UnknownLedger(_) => {
                 (Code::UnknownLedger, "Compare the address, and see /v1/ledgers for those that are indexed.")
             }
+            QueryError::Unauthorized => (Code::Unauthorized, "Sign in again, or ask the operator for a key."),
+            QueryError::Forbidden(_) => (
+                Code::Forbidden,
+                "Sign in with a wallet that stands on its list of readers, or ask the operator for a key to it.",
+            ),
             QueryError::NotCheckedYet(_) => {
                 (Code::NotCheckedYet, "Try again when the indexer has compared it with its account.")
             }

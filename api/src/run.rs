@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use crate::server::{read_tls, serve};
 use crate::{Settings, app};
 
 const CONNECTIONS: u32 = 16;
@@ -24,8 +26,20 @@ pub struct Config {
     pub database_url: String,
     /// Where the API is served.
     pub listen: SocketAddr,
+    /// Served with TLS when there is a certificate.
+    pub tls: Option<TlsFiles>,
+    /// How many connections at a time.
+    pub max_connections: u32,
     /// How it answers; the database's statements have as much time as an answer.
     pub settings: Settings,
+}
+
+/// A certificate and its key, both in PEM.
+pub struct TlsFiles {
+    /// The certificate, and those that lead from it to a root.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// Runs until `stop` is ready, then answers what is under way.
@@ -33,30 +47,32 @@ pub struct Config {
 /// # Errors
 /// When the database cannot be reached, or the address cannot be listened on.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let tls = config.tls.as_ref().map(|files| read_tls(&files.certificate, &files.key)).transpose()?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
     let pool = connect(&config.database_url, CONNECTIONS, config.settings.request_timeout)
         .await
         .context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", listener.local_addr()?);
     announce(&json!({ "url": url })).context("standard output is closed")?;
     info!("serving on {url}");
 
     let (stop_serving, stopping) = oneshot::channel::<()>();
     let service = app(pool.clone(), config.settings);
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let places = config.max_connections as usize;
+    let mut server = tokio::spawn(serve(listener, tls, service, places, async move {
         // Sent below, or dropped with this function: stop in both cases.
         let _ = stopping.await;
-    });
-    let mut server = tokio::spawn(server.into_future());
+    }));
     tokio::select! {
-        ended = &mut server => ended?.context("the server ended")?,
+        ended = &mut server => ended.context("the server ended")?,
         () = stop => {
             info!("stopping");
             let _ = stop_serving.send(());
             match tokio::time::timeout(GRACE, &mut server).await {
-                Ok(ended) => ended?.context("the server ended")?,
+                Ok(ended) => ended.context("the server ended")?,
                 Err(_) => {
                     warn!("requests still under way after {} s are dropped", GRACE.as_secs());
                     server.abort();

@@ -20,11 +20,11 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
 use super::{AllowedQueries, ApiSchema, schema};
+use crate::app::MAX_BODY_BYTES;
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::View;
 
-const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How often a stream says that it lives, when nothing is new; who does not answer to it on a WebSocket is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -133,14 +133,9 @@ async fn graphiql() -> impl IntoResponse {
 }
 
 fn refuse_body(rejection: JsonRejection) -> Problem {
-    let code = match rejection.status() {
-        axum::http::StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
-        axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
-        _ => Code::MalformedBody,
-    };
     let detail = format!(
         "{}. Send {{\"query\": \"...\", \"variables\": {{}}}} as application/json, at most {MAX_BODY_BYTES} bytes.",
         rejection.body_text()
     );
-    Problem::new(code, detail)
+    Problem::new(Code::of_body(rejection.status()), detail)
 }

@@ -89,6 +89,8 @@ impl<T: Leaf> Follower<T> {
             Err(RecvError::Lagged(_)) => return Err(self.too_slow()),
             Err(RecvError::Closed) => return Err(Problem::new(Code::StreamEnded, "The server stops. Connect again.")),
         };
+        // Read for all who follow, so it was not asked whether this one still may.
+        self.view.authorize(self.ledger).await?;
         let range = &batch.page.range;
         if range.end <= self.next {
             return Ok(None);

@@ -41,14 +41,16 @@ impl Ledgers {
         let now = query::ledger(&view, ledger).await?;
         let mut receiver = self.subscribe(ledger, now);
         receiver.mark_changed();
-        Ok(stream::unfold(Some((receiver, place)), |follower| async move {
-            let (mut receiver, place) = follower?;
+        Ok(stream::unfold(Some((view, receiver, place)), move |follower| async move {
+            let (view, mut receiver, place) = follower?;
             if receiver.changed().await.is_err() {
                 let stopped = Problem::new(Code::StreamEnded, "The server stops. Connect again.");
                 return Some((Err(stopped), None));
             }
             let now = receiver.borrow_and_update().clone();
-            let rest = now.is_ok().then_some((receiver, place));
+            // Read for all who follow, so it was not asked whether this one still may.
+            let now = view.authorize(ledger).await.map_err(Problem::from).and(now);
+            let rest = now.is_ok().then_some((view, receiver, place));
             Some((now, rest))
         }))
     }

@@ -17,6 +17,12 @@ pub enum QueryError {
     /// The ledger is not in the index.
     #[error("ledger {0} is not in the index")]
     UnknownLedger(LedgerId),
+    /// What the caller was let in with is not good any more.
+    #[error("the key or session is not good any more")]
+    Unauthorized,
+    /// The ledger is not for this caller.
+    #[error("ledger {0} is not among those that you may read here")]
+    Forbidden(LedgerId),
     /// Nothing of the ledger was compared with the chain yet.
     #[error("nothing of ledger {0} was checked against the chain yet")]
     NotCheckedYet(LedgerId),

@@ -3,7 +3,7 @@
 use std::ops::DerefMut;
 
 use counterfoil_core::LedgerId;
-use counterfoil_store::{LedgerRow, Log, PgConnection, TileSet, load_ledger, load_ledgers, load_tile_sets};
+use counterfoil_store::{LedgerRow, Log, PgConnection, TileSet, load_ledger, load_selected_ledgers, load_tile_sets};
 use merkle_log::Hash;
 
 use super::error::{Place, QueryError};
@@ -58,7 +58,7 @@ pub struct LedgerPage {
 /// [`QueryError`].
 pub async fn ledger(view: &View, ledger: LedgerId) -> Result<CheckedLedger, QueryError> {
     let place = Place::Ledger(ledger);
-    let mut snapshot = view.snapshot().await.map_err(place.store_error())?;
+    let mut snapshot = view.moment_of(ledger).await?;
     let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
     let checked = load_frontiers(snapshot.deref_mut(), place, vec![row]).await?.pop();
     checked.ok_or(QueryError::UnknownLedger(ledger))
@@ -71,9 +71,9 @@ pub async fn ledger(view: &View, ledger: LedgerId) -> Result<CheckedLedger, Quer
 pub async fn ledgers(view: &View, after: Option<LedgerId>, limit: Option<u64>) -> Result<LedgerPage, QueryError> {
     let limit = page_limit(limit)?;
     let place = Place::Index;
-    let mut snapshot = view.snapshot().await.map_err(place.store_error())?;
+    let (mut snapshot, selection) = view.moment_of_lists().await?;
     // One more than wanted shows whether there is a next page.
-    let rows = load_ledgers(&mut snapshot, after, limit.saturating_add(1));
+    let rows = load_selected_ledgers(&mut snapshot, &selection, after, limit.saturating_add(1));
     let mut rows = rows.await.map_err(place.store_error())?;
     let has_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);

@@ -23,7 +23,7 @@ pub(crate) struct Moment {
 impl Moment {
     pub(crate) async fn open(view: &View, ledger: LedgerId) -> Result<Self, QueryError> {
         let place = Place::Ledger(ledger);
-        let mut snapshot = view.snapshot().await.map_err(place.store_error())?;
+        let mut snapshot = view.moment_of(ledger).await?;
         let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
         let Some((head, slot)) = row.checked else { return Err(QueryError::NotCheckedYet(ledger)) };
         Ok(Self { snapshot, row, head, slot })

@@ -26,7 +26,7 @@ pub struct PendingEvent {
 pub async fn pending(view: &View, ledger: LedgerId, limit: Option<u64>) -> Result<Vec<PendingEvent>, QueryError> {
     let limit = page_limit(limit)?;
     let place = Place::Ledger(ledger);
-    let mut snapshot = view.snapshot().await.map_err(place.store_error())?;
+    let mut snapshot = view.moment_of(ledger).await?;
     let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
     let pending = load_pending(&mut snapshot, &row, limit).await.map_err(place.store_error())?;
     let read = |pending: counterfoil_store::Pending| {

@@ -10,6 +10,6 @@ use super::view::View;
 /// # Errors
 /// [`QueryError`].
 pub async fn status(view: &View) -> Result<Option<Cluster>, QueryError> {
-    let mut snapshot = view.snapshot().await.map_err(Place::Index.store_error())?;
+    let mut snapshot = view.moment_of_index().await?;
     load_cluster(&mut snapshot).await.map_err(Place::Index.store_error())
 }

@@ -1,27 +1,48 @@
 //! What answers are read from.
 
-use std::convert::Infallible;
-
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use counterfoil_store::{PgPool, Snapshot, StoreError, snapshot};
+use counterfoil_core::LedgerId;
+use counterfoil_store::{PgPool, Selection, Snapshot, snapshot};
+
+use super::error::{Place, QueryError};
+use crate::access::Caller;
+use crate::problem::{Code, Problem};
 
 /// The index as one caller sees it. All that is answered is read through it.
 #[derive(Clone, Debug)]
 pub struct View {
     pool: PgPool,
+    caller: Caller,
 }
 
 impl View {
-    /// Over a database, which is not trusted with anything but the checked heads.
+    /// Over a database, which is not trusted with anything but the checked heads; as its operator sees it.
     #[must_use]
     pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, caller: Caller::everything() }
     }
 
-    /// One moment of the database.
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        snapshot(&self.pool).await
+    /// Refuses unless the caller may still read this ledger: for what is handed over without being read anew.
+    pub(crate) async fn authorize(&self, ledger: LedgerId) -> Result<(), QueryError> {
+        self.caller.authorize(ledger).await
+    }
+
+    /// One moment of the database, to read this ledger of it, if the caller may.
+    pub(crate) async fn moment_of(&self, ledger: LedgerId) -> Result<Snapshot, QueryError> {
+        self.caller.authorize(ledger).await?;
+        snapshot(&self.pool).await.map_err(Place::Ledger(ledger).store_error())
+    }
+
+    /// One moment of the database, to list ledgers, and those that the list may hold.
+    pub(crate) async fn moment_of_lists(&self) -> Result<(Snapshot, Selection), QueryError> {
+        let selection = self.caller.selection().await?;
+        Ok((self.moment_of_index().await?, selection))
+    }
+
+    /// One moment of the database, to read nothing of any ledger.
+    pub(crate) async fn moment_of_index(&self) -> Result<Snapshot, QueryError> {
+        snapshot(&self.pool).await.map_err(Place::Index.store_error())
     }
 }
 
@@ -29,9 +50,12 @@ impl<S: Send + Sync> FromRequestParts<S> for View
 where
     Self: FromRef<S>,
 {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(_: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        Ok(Self::from_ref(state))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // Each request passes the guard, which says who calls. One that did not is shown nothing.
+        let caller = parts.extensions.get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| Problem::new(Code::Forbidden, "It is not known who asks."))?;
+        Ok(Self { caller, ..Self::from_ref(state) })
     }
 }

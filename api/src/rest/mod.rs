@@ -18,12 +18,16 @@ mod openapi;
 mod parameters;
 mod pending;
 mod receipt;
+mod sign_in;
 mod status;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::get;
+use axum::routing::{get, post};
 
+use crate::access::Access;
 use crate::live::Feed;
 use crate::query::View;
 use crate::tlog::Logs;
@@ -48,6 +52,14 @@ impl FromRef<Streams> for Feed {
     fn from_ref(streams: &Streams) -> Self {
         streams.feed.clone()
     }
+}
+
+/// The routes by which wallets sign in.
+pub(crate) fn sign_in(access: Arc<Access>) -> Router {
+    Router::new()
+        .route("/v1/sign-in/message", post(sign_in::message))
+        .route("/v1/sign-in", post(sign_in::sign_in))
+        .with_state(access)
 }
 
 /// The routes whose answers are streamed.

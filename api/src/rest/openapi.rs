@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use super::common::Common;
 use super::{
     consistency, entries, entry, events, export, health, inclusion, ledger, ledgers, live, missing, pending, receipt,
-    status,
+    sign_in, status,
 };
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
@@ -37,6 +37,8 @@ use super::{
         live::events,
         inclusion::inclusion,
         consistency::consistency,
+        sign_in::message,
+        sign_in::sign_in,
         health::livez,
         health::readyz,
     )

@@ -1,0 +1,147 @@
+//! Before every route: who calls, and whether it is too often.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::address::client_address;
+use super::caller::{Caller, Who};
+use super::key::{self, ApiKey};
+use super::limit::Standing;
+use super::sign_in::{SESSION_PREFIX, Session};
+use super::{Access, Mode, Peer};
+use crate::problem::{Code, Problem};
+use crate::query::Place;
+
+/// What says the same to everybody, or lets them in.
+pub const OPEN: [&str; 7] =
+    [LIVEZ, "/readyz", "/docs", "/graphiql", "/v1/openapi.json", "/v1/sign-in", "/v1/sign-in/message"];
+/// Not counted: whether the process lives must be heard however many others call.
+const LIVEZ: &str = "/livez";
+
+/// What came with a request to say who calls.
+enum Credential {
+    Nothing,
+    Key(ApiKey),
+    Session(Session),
+    Bad,
+}
+
+/// Lets a request pass with its [`Caller`], or answers why not.
+pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let mut standing = None;
+    let admitted = access.admit(&parts, &mut standing).await;
+    let is_known = admitted.as_ref().is_ok_and(Caller::is_known);
+    let mut response = match admitted {
+        Ok(caller) => {
+            parts.extensions.insert(caller);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    if let Some(standing) = standing {
+        standing.write(headers);
+    }
+    if access.mode != Mode::Off {
+        keep_private(headers, is_known);
+    }
+    response
+}
+
+impl Access {
+    async fn admit(self: &Arc<Self>, parts: &Parts, standing: &mut Option<Standing>) -> Result<Caller, Problem> {
+        let path = parts.uri.path();
+        if path == LIVEZ {
+            return Ok(Caller::through(self.clone(), Who::Nobody));
+        }
+        if self.mode == Mode::Off {
+            self.count(parts, standing)?;
+            return Ok(Caller::everything());
+        }
+        let is_open = OPEN.contains(&path);
+        let who = match self.credential(&parts.headers) {
+            _ if is_open => Who::Nobody,
+            Credential::Nothing if self.mode == Mode::Public => Who::Nobody,
+            Credential::Nothing => return Err(self.refuse(parts, standing, WHO_ARE_YOU)),
+            Credential::Bad => return Err(self.refuse(parts, standing, BAD_TOKEN)),
+            Credential::Session(session) => Who::Wallet(session),
+            Credential::Key(key) => {
+                let policy = self.policies.current().await.map_err(Place::Index.store_error())?;
+                let Some(limiter) = policy.limiter(&key) else {
+                    return Err(self.refuse(parts, standing, BAD_TOKEN));
+                };
+                settle(limiter.count(), standing)?;
+                return Ok(Caller::through(self.clone(), Who::Key(key.id)));
+            }
+        };
+        self.count(parts, standing)?;
+        Ok(Caller::through(self.clone(), who))
+    }
+
+    fn credential(&self, headers: &HeaderMap) -> Credential {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let token = match (values.next(), values.next()) {
+            (None, _) => return Credential::Nothing,
+            (Some(value), None) => value.to_str().ok().and_then(|text| text.split_once(' ')),
+            (Some(_), Some(_)) => None,
+        };
+        match token {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                if token.starts_with(key::PREFIX) {
+                    ApiKey::parse(token).map_or(Credential::Bad, Credential::Key)
+                } else if token.starts_with(SESSION_PREFIX) {
+                    let session = self.sign_in.as_ref().and_then(|sign_in| sign_in.open(token));
+                    session.map_or(Credential::Bad, Credential::Session)
+                } else {
+                    Credential::Bad
+                }
+            }
+            _ => Credential::Bad,
+        }
+    }
+
+    /// Counts a request that has no good key.
+    fn count(&self, parts: &Parts, standing: &mut Option<Standing>) -> Result<(), Problem> {
+        let Some(limiter) = &self.addresses else { return Ok(()) };
+        let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        settle(limiter.count(client_address(peer, &parts.headers, &self.trusted_proxies)), standing)
+    }
+
+    /// Guesses are counted too.
+    fn refuse(&self, parts: &Parts, standing: &mut Option<Standing>, detail: &str) -> Problem {
+        match self.count(parts, standing) {
+            Ok(()) => Problem::new(Code::Unauthorized, detail),
+            Err(too_many) => too_many,
+        }
+    }
+}
+
+const WHO_ARE_YOU: &str = "This server answers who says who they are: send a key or a session as Authorization: Bearer. \
+                           The operator makes keys; wallets sign in at /v1/sign-in, where that is set up.";
+const BAD_TOKEN: &str = "The key or session is not good, or not any more. Sessions last 15 minutes: sign in again. A key \
+                         that was revoked is replaced by the operator.";
+
+fn settle(counted: Standing, standing: &mut Option<Standing>) -> Result<(), Problem> {
+    *standing = Some(counted);
+    counted.wait_seconds().map_or(Ok(()), |seconds| {
+        let detail = format!("Too many requests: wait {seconds} s. The header RateLimit tells how many are left.");
+        Err(Problem::new(Code::RateLimited, detail))
+    })
+}
+
+/// Keeps caches that others share from answering one caller with what another was told.
+fn keep_private(headers: &mut HeaderMap, is_known: bool) {
+    headers.append(header::VARY, HeaderValue::from_static("authorization"));
+    let public = headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok()?.strip_prefix("public"));
+    if let Some(rest) = public.filter(|_| is_known) {
+        let private = HeaderValue::from_str(&format!("private{rest}")).expect("it was one");
+        headers.insert(header::CACHE_CONTROL, private);
+    }
+}

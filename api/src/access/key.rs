@@ -1,0 +1,111 @@
+//! API keys: `cfk_ID_SECRET`, both in hex. The secret has 256 random bits, so that its SHA-256 is as safe at rest as a
+//! slow hash would make a password.
+
+use std::fmt;
+
+use counterfoil_store::KeyId;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+pub(super) const PREFIX: &str = "cfk_";
+
+/// A key, with its secret.
+pub struct ApiKey {
+    /// Its public part, by which it is revoked.
+    pub id: KeyId,
+    secret: [u8; 32],
+}
+
+/// The operating system gives no random bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system gives no random bytes")]
+pub struct ApiKeyError(#[from] getrandom::Error);
+
+/// So that no log holds a secret.
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey").field("id", &key_id_text(self.id)).finish_non_exhaustive()
+    }
+}
+
+impl ApiKey {
+    /// A new one.
+    ///
+    /// # Errors
+    /// [`ApiKeyError`].
+    pub fn generate() -> Result<Self, ApiKeyError> {
+        let mut key = Self { id: [0; 8], secret: [0; 32] };
+        getrandom::fill(&mut key.id)?;
+        getrandom::fill(&mut key.secret)?;
+        Ok(key)
+    }
+
+    /// The key's text: secret.
+    #[must_use]
+    pub fn to_secret_text(&self) -> String {
+        format!("{PREFIX}{}_{}", key_id_text(self.id), hex(&self.secret))
+    }
+
+    /// What is stored of the secret.
+    #[must_use]
+    pub fn secret_hash(&self) -> [u8; 32] {
+        Sha256::digest(self.secret).into()
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
+        Some(Self { id: parse_hex(id)?, secret: parse_hex(secret)? })
+    }
+
+    /// Whether this is the secret's hash, in a time that does not depend on where they differ.
+    pub(super) fn is_of(&self, secret_hash: &[u8; 32]) -> bool {
+        self.secret_hash().ct_eq(secret_hash).into()
+    }
+}
+
+/// A key's public part as it is written.
+pub(crate) fn key_id_text(id: KeyId) -> String {
+    hex(&id)
+}
+
+/// Reads what [`key_id_text`] writes.
+pub(crate) fn parse_key_id(text: &str) -> Option<KeyId> {
+    parse_hex(text)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.as_bytes();
+    if digits.len() != 2 * N || !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ApiKey;
+
+    #[test]
+    fn a_key_has_one_text_and_shows_its_secret_to_nobody() {
+        let key = ApiKey::generate().unwrap();
+        let text = key.to_secret_text();
+        assert_eq!(text.len(), 4 + 16 + 1 + 64);
+        let read = ApiKey::parse(&text).unwrap();
+        assert!(read.is_of(&key.secret_hash()));
+        assert!(!read.is_of(&ApiKey::generate().unwrap().secret_hash()));
+        assert!(!format!("{key:?}").contains(text.rsplit('_').next().unwrap()));
+        for bad in
+            ["", "cfk_", &text[1..], &text[..84], &format!("{text}0"), &text.to_uppercase(), &text.replace('_', "-")]
+        {
+            assert!(ApiKey::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

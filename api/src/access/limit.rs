@@ -1,0 +1,154 @@
+//! How many requests a minute.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::{StateInformationMiddleware, StateSnapshot};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
+
+/// Addresses are counted in this many places, so that memory has a bound whoever calls. Two that fall into one place
+/// share a rate: of 1,000 at a time one in 260 does.
+const PLACES: u64 = 1 << 18;
+const WINDOW: Duration = Duration::from_secs(60);
+
+type Instant = <DefaultClock as Clock>::Instant;
+
+/// Where a request stands in its rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Whose rate it is.
+    name: &'static str,
+    rate: NonZeroU32,
+    remaining: u32,
+    /// Until when to wait before the next request; none when there is one left.
+    wait: Option<Duration>,
+}
+
+/// For each address of callers without a good key.
+#[derive(Debug)]
+pub(super) struct AddressLimiter {
+    rate: NonZeroU32,
+    hasher: RandomState,
+    limiter: DefaultKeyedRateLimiter<u64, StateInformationMiddleware>,
+}
+
+/// For one key.
+#[derive(Debug)]
+pub(super) struct KeyLimiter {
+    pub(super) rate: NonZeroU32,
+    limiter: DefaultDirectRateLimiter<StateInformationMiddleware>,
+}
+
+impl AddressLimiter {
+    pub(super) fn new(rate: NonZeroU32) -> Self {
+        Self { rate, hasher: RandomState::new(), limiter: RateLimiter::hashmap(quota(rate)).with_middleware() }
+    }
+
+    /// Counts a request.
+    pub(super) fn count(&self, address: IpAddr) -> Standing {
+        let place = self.hasher.hash_one(network(address)) % PLACES;
+        Standing::new("address", self.rate, self.limiter.check_key(&place))
+    }
+}
+
+impl KeyLimiter {
+    pub(super) fn new(rate: NonZeroU32) -> Self {
+        Self { rate, limiter: RateLimiter::direct(quota(rate)).with_middleware() }
+    }
+
+    /// Counts a request.
+    pub(super) fn count(&self) -> Standing {
+        Standing::new("key", self.rate, self.limiter.check())
+    }
+}
+
+impl Standing {
+    fn new(name: &'static str, rate: NonZeroU32, checked: Result<StateSnapshot, NotUntil<Instant>>) -> Self {
+        let (remaining, wait) = match checked {
+            Ok(state) => (state.remaining_burst_capacity(), None),
+            Err(until) => (0, Some(until.wait_time_from(DefaultClock::default().now()))),
+        };
+        Self { name, rate, remaining, wait }
+    }
+
+    /// How many seconds to wait, when the request is one too many.
+    pub(super) fn wait_seconds(&self) -> Option<u64> {
+        self.wait.map(|wait| wait.as_secs().saturating_add(1))
+    }
+
+    /// Tells the caller. Source: draft-ietf-httpapi-ratelimit-headers-10.
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        let Self { name, rate, remaining, .. } = self;
+        let used = u64::from(rate.get().saturating_sub(*remaining));
+        let until_full = (used * WINDOW.as_secs()).div_ceil(u64::from(rate.get()));
+        let policy = format!("\"{name}\";q={rate};w={}", WINDOW.as_secs());
+        let state = format!("\"{name}\";r={remaining};t={}", self.wait_seconds().unwrap_or(until_full));
+        set(headers, HeaderName::from_static("ratelimit-policy"), &policy);
+        set(headers, HeaderName::from_static("ratelimit"), &state);
+        if let Some(wait) = self.wait_seconds() {
+            set(headers, header::RETRY_AFTER, &wait.to_string());
+        }
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    headers.insert(name, HeaderValue::from_str(value).expect("letters, digits and signs"));
+}
+
+/// As many at once as in a minute, and then one after the other as the minute passes.
+fn quota(rate: NonZeroU32) -> Quota {
+    Quota::per_minute(rate)
+}
+
+/// Who has one IPv6 address has the 2^64 beside it.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use axum::http::HeaderMap;
+
+    use super::{AddressLimiter, PLACES};
+
+    #[test]
+    fn each_address_has_its_rate_and_is_told() {
+        let limiter = AddressLimiter::new(NonZeroU32::new(2).unwrap());
+        let count = |address: &str| {
+            let standing = limiter.count(address.parse().unwrap());
+            let mut headers = HeaderMap::new();
+            standing.write(&mut headers);
+            assert_eq!(headers["ratelimit-policy"], "\"address\";q=2;w=60");
+            assert_eq!(headers.contains_key("retry-after"), standing.wait_seconds().is_some());
+            (standing.remaining, standing.wait_seconds().is_some(), headers["ratelimit"].to_str().unwrap().to_owned())
+        };
+        assert_eq!(count("2001:db8::1"), (1, false, "\"address\";r=1;t=30".to_owned()));
+        assert_eq!(count("2001:db8::2"), (0, false, "\"address\";r=0;t=60".to_owned()));
+        let (remaining, is_refused, state) = count("2001:db8::ffff:3");
+        assert_eq!((remaining, is_refused), (0, true));
+        let seconds: u64 = state.strip_prefix("\"address\";r=0;t=").unwrap().parse().unwrap();
+        assert!((1..=30).contains(&seconds), "{state}");
+        assert_eq!(count("2001:db8:0:1::1").0, 1);
+    }
+
+    #[test]
+    fn memory_has_a_bound_whoever_calls() {
+        let limiter = AddressLimiter::new(NonZeroU32::new(2).unwrap());
+        for number in 0..2 * u32::try_from(PLACES).unwrap() {
+            limiter.count(std::net::Ipv4Addr::from(number).into());
+        }
+        assert!(limiter.limiter.len() as u64 <= PLACES);
+    }
+}

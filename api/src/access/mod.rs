@@ -1,0 +1,109 @@
+//! Who may read what, and how often.
+//!
+//! What is on the chain is public. What stands here decides who reads it through this API, and so who reads what the
+//! chain does not hold: entries that were appended by the hash of their subtree and filled in.
+//!
+//! [`guard`] finds out who calls and counts the request; [`Caller`] goes with the request, and the one view of the index
+//! that all answers are read through asks it about each ledger.
+
+mod address;
+mod caller;
+mod guard;
+mod key;
+mod limit;
+mod policy;
+mod secret;
+mod sign_in;
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use clap::ValueEnum;
+use counterfoil_store::PgPool;
+use ipnet::IpNet;
+
+pub(crate) use caller::Caller;
+pub use guard::OPEN;
+pub(crate) use guard::guard;
+pub use key::{ApiKey, ApiKeyError};
+pub(crate) use key::{key_id_text, parse_key_id};
+pub use secret::{Secret, SecretError};
+pub(crate) use sign_in::Message;
+pub use sign_in::{Chain, SignIn, SignInUriError};
+
+use limit::AddressLimiter;
+use policy::Policies;
+
+/// Who is asked to say who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Nobody: whoever reaches the port reads everything, private ledgers too.
+    Off,
+    /// Who wants more than the ledgers that have no list of readers.
+    Public,
+    /// Everybody: each request needs a key or a session.
+    Required,
+}
+
+/// Who may read, and how often.
+#[derive(Debug)]
+pub struct AccessSettings {
+    /// Who is asked to say who they are.
+    pub mode: Mode,
+    /// Requests a minute from one address that come without a good key; no limit when absent.
+    pub address_rate: Option<NonZeroU32>,
+    /// Peers whose X-Forwarded-For is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins whose pages may read the answers.
+    pub cors_origins: Vec<HeaderValue>,
+    /// For people's sessions; without it there are none.
+    pub sign_in: Option<SignIn>,
+    /// How long a change of keys and readers may take to be noticed.
+    pub patience: Duration,
+}
+
+impl Default for AccessSettings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Off,
+            address_rate: None,
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+            sign_in: None,
+            patience: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What decides, shared by all requests.
+#[derive(Debug)]
+pub(crate) struct Access {
+    mode: Mode,
+    addresses: Option<AddressLimiter>,
+    trusted_proxies: Vec<IpNet>,
+    sign_in: Option<SignIn>,
+    policies: Policies,
+}
+
+/// The other end of the connection; set by the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl Access {
+    pub(crate) fn new(pool: PgPool, settings: AccessSettings) -> Arc<Self> {
+        Arc::new(Self {
+            mode: settings.mode,
+            addresses: settings.address_rate.map(AddressLimiter::new),
+            trusted_proxies: settings.trusted_proxies,
+            sign_in: settings.sign_in,
+            policies: Policies::new(pool, settings.patience),
+        })
+    }
+
+    pub(crate) const fn sign_in(&self) -> Option<&SignIn> {
+        self.sign_in.as_ref()
+    }
+}

@@ -1,0 +1,247 @@
+//! Sign-In With Solana: a wallet signs a text that says where it signs in and for how long, and gets a session.
+//!
+//! Nothing is kept between the two requests but the secret. The nonce carries when it was issued, and a seal over that and
+//! the address; all else of the text follows from these and from the settings, so what comes back must be the one text
+//! that was issued, byte for byte. Which nonces were used is kept until they expire.
+//!
+//! Format: <https://github.com/phantom/sign-in-with-solana>, after EIP-4361.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::ValueEnum;
+use counterfoil_core::Wallet;
+use ed25519_dalek::{Signature, VerifyingKey};
+use jiff::{SignedDuration, Timestamp};
+
+use super::secret::Secret;
+
+pub(super) const SESSION_PREFIX: &str = "cfs_";
+const STATEMENT: &str = "Sign in to read Counterfoil ledgers. This costs nothing and sends no transaction.";
+const NONCE_PURPOSE: &[u8] = b"counterfoil sign-in v1\0";
+const SESSION_PURPOSE: &[u8] = b"counterfoil session v1\0";
+/// How long a text may wait for its signature.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+/// How many nonces may be used within that time: a bound of memory.
+const MAX_USED: usize = 1 << 16;
+/// Random bytes, time of issue, seal.
+const NONCE_LENGTH: usize = 16 + 8 + 16;
+
+/// The chain that the text names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Chain {
+    /// `mainnet`
+    Mainnet,
+    /// `testnet`
+    Testnet,
+    /// `devnet`
+    Devnet,
+    /// `localnet`
+    Localnet,
+}
+
+/// How wallets sign in.
+#[derive(Debug)]
+pub struct SignIn {
+    /// The page that asks for the signature.
+    uri: String,
+    /// Its host, and port if it names one. Wallets warn when a page of another domain asks.
+    domain: String,
+    chain: Chain,
+    secret: Secret,
+    lifetime: SignedDuration,
+    /// Until when each used nonce would be good.
+    used: Mutex<HashMap<[u8; 16], Timestamp>>,
+}
+
+/// What is no URI of a page.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is not the address of a page: give it as https://app.example.com or http://localhost:3000/path")]
+pub struct SignInUriError(String);
+
+/// A wallet that signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) wallet: Wallet,
+    pub(crate) expires: Timestamp,
+}
+
+/// Why there is no session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SignInError {
+    /// No line, or not one of this server's for this address.
+    #[error("the nonce was not issued by this server for this address")]
+    Nonce,
+    /// Another text.
+    #[error("line {0} of the message is not as it was issued: sign it unchanged")]
+    Message(usize),
+    /// Too late.
+    #[error("the message has expired: ask for another")]
+    Expired,
+    /// Forged, or of another wallet.
+    #[error("the signature is not this address's over this message")]
+    Signature,
+    /// A second time.
+    #[error("the message was used already: ask for another")]
+    Used,
+    /// More than memory is kept for.
+    #[error("too many are signing in: try again in a few minutes")]
+    Busy,
+}
+
+/// The text to sign, by its parts, as wallets take them for `solana:signIn`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) domain: String,
+    pub(crate) address: Wallet,
+    pub(crate) statement: &'static str,
+    pub(crate) uri: String,
+    pub(crate) chain_id: &'static str,
+    pub(crate) nonce: String,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expiration_time: Timestamp,
+}
+
+/// The one text of these parts.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { domain, address, statement, uri, chain_id, nonce, issued_at, expiration_time } = self;
+        write!(
+            f,
+            "{domain} wants you to sign in with your Solana account:\n{address}\n\n{statement}\n\nURI: {uri}\n\
+             Version: 1\nChain ID: {chain_id}\nNonce: {nonce}\nIssued At: {issued_at}\n\
+             Expiration Time: {expiration_time}"
+        )
+    }
+}
+
+impl SignIn {
+    /// For pages at this address. Sessions last `lifetime`, in whole seconds.
+    ///
+    /// # Errors
+    /// [`SignInUriError`].
+    pub fn new(uri: &str, chain: Chain, secret: Secret, lifetime: Duration) -> Result<Self, SignInUriError> {
+        let malformed = || SignInUriError(uri.escape_debug().to_string());
+        let parsed: axum::http::Uri = uri.parse().map_err(|_| malformed())?;
+        let authority = parsed.authority().filter(|authority| !authority.as_str().contains('@'));
+        let is_page = matches!(parsed.scheme_str(), Some("https" | "http"));
+        let authority = authority.filter(|_| is_page).ok_or_else(malformed)?;
+        let lifetime = SignedDuration::from_secs(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX));
+        let domain = authority.as_str().to_owned();
+        Ok(Self { uri: uri.to_owned(), domain, chain, secret, lifetime, used: Mutex::default() })
+    }
+
+    /// A text for a wallet to sign.
+    pub(crate) fn issue(&self, wallet: Wallet, now: Timestamp) -> Result<Message, getrandom::Error> {
+        let mut nonce = [0; NONCE_LENGTH];
+        getrandom::fill(&mut nonce[..16])?;
+        nonce[16..24].copy_from_slice(&now.as_second().to_be_bytes());
+        let seal = self.secret.seal(NONCE_PURPOSE, &[&wallet.0[..], &nonce[..24]].concat());
+        nonce[24..].copy_from_slice(&seal[..16]);
+        Ok(self.message(wallet, &nonce).expect("a clock that tells a time"))
+    }
+
+    /// Gives a wallet its session, for a text of [`Self::issue`] with its signature.
+    pub(crate) fn accept(
+        &self,
+        wallet: Wallet,
+        text: &str,
+        signature: &[u8; 64],
+        now: Timestamp,
+    ) -> Result<(String, Session), SignInError> {
+        let nonce = self.find_nonce(wallet, text).ok_or(SignInError::Nonce)?;
+        let message = self.message(wallet, &nonce).ok_or(SignInError::Nonce)?;
+        same_text(&message.to_string(), text)?;
+        // A clock that was set back would make the time before it was issued good as well.
+        if now >= message.expiration_time || now < message.issued_at {
+            return Err(SignInError::Expired);
+        }
+        let key = VerifyingKey::from_bytes(&wallet.0).map_err(|_| SignInError::Signature)?;
+        let is_signed = key.verify_strict(text.as_bytes(), &Signature::from_bytes(signature));
+        is_signed.map_err(|_| SignInError::Signature)?;
+        self.spend(&nonce, message.expiration_time, now)?;
+        Ok(self.open_session(wallet, now))
+    }
+
+    /// Reads a session's text; none for what this server has not handed out, and when it is over.
+    pub(super) fn open(&self, token: &str) -> Option<Session> {
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(SESSION_PREFIX)?).ok()?;
+        let (content, seal) = bytes.split_at_checked(40)?;
+        if seal.len() != 32 || !self.secret.is_seal(SESSION_PURPOSE, content, seal) {
+            return None;
+        }
+        let (wallet, expires) = content.split_at_checked(32)?;
+        let wallet = Wallet(wallet.try_into().ok()?);
+        let expires = Timestamp::from_second(i64::from_be_bytes(expires.try_into().ok()?)).ok()?;
+        Some(Session { wallet, expires }).filter(|session| !session.is_over())
+    }
+
+    fn open_session(&self, wallet: Wallet, now: Timestamp) -> (String, Session) {
+        let second = now.as_second().saturating_add(self.lifetime.as_secs());
+        let expires = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+        let content = [&wallet.0[..], &expires.as_second().to_be_bytes()].concat();
+        let seal = self.secret.seal(SESSION_PURPOSE, &content);
+        let token = format!("{SESSION_PREFIX}{}", URL_SAFE_NO_PAD.encode([&content[..], &seal].concat()));
+        (token, Session { wallet, expires })
+    }
+
+    fn message(&self, wallet: Wallet, nonce: &[u8; NONCE_LENGTH]) -> Option<Message> {
+        let second = i64::from_be_bytes(nonce[16..24].try_into().ok()?);
+        let issued_at = Timestamp::from_second(second).ok()?;
+        let chain_id = match self.chain {
+            Chain::Mainnet => "mainnet",
+            Chain::Testnet => "testnet",
+            Chain::Devnet => "devnet",
+            Chain::Localnet => "localnet",
+        };
+        Some(Message {
+            domain: self.domain.clone(),
+            address: wallet,
+            statement: STATEMENT,
+            uri: self.uri.clone(),
+            chain_id,
+            nonce: bs58::encode(nonce).into_string(),
+            issued_at,
+            expiration_time: issued_at.checked_add(PATIENCE).ok()?,
+        })
+    }
+
+    fn find_nonce(&self, wallet: Wallet, text: &str) -> Option<[u8; NONCE_LENGTH]> {
+        let line = text.lines().find_map(|line| line.strip_prefix("Nonce: "))?;
+        // Decoding base58 takes time that grows with the square of its length.
+        let nonce = bs58::decode(Some(line).filter(|line| line.len() <= 64)?).into_vec().ok()?;
+        let nonce: [u8; NONCE_LENGTH] = nonce.try_into().ok()?;
+        let sealed = [&wallet.0[..], &nonce[..24]].concat();
+        self.secret.is_seal(NONCE_PURPOSE, &sealed, &nonce[24..]).then_some(nonce)
+    }
+
+    fn spend(&self, nonce: &[u8; NONCE_LENGTH], until: Timestamp, now: Timestamp) -> Result<(), SignInError> {
+        let random: [u8; 16] = nonce[..16].try_into().map_err(|_| SignInError::Nonce)?;
+        let mut used = self.used.lock().map_err(|_| SignInError::Busy)?;
+        if used.len() >= MAX_USED {
+            used.retain(|_, until| *until > now);
+        }
+        if used.len() >= MAX_USED {
+            return Err(SignInError::Busy);
+        }
+        if used.insert(random, until).is_some() { Err(SignInError::Used) } else { Ok(()) }
+    }
+}
+
+impl Session {
+    pub(super) fn is_over(&self) -> bool {
+        Timestamp::now() >= self.expires
+    }
+}
+
+fn same_text(issued: &str, text: &str) -> Result<(), SignInError> {
+    if issued == text {
+        return Ok(());
+    }
+    let same = issued.split('\n').zip(text.split('\n')).take_while(|(issued, found)| issued == found).count();
+    Err(SignInError::Message(same.saturating_add(1)))
+}

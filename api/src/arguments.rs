@@ -1,0 +1,162 @@
+//! The flags that say who may read, and the commands that write it down.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::http::HeaderValue;
+use clap::{Args, Subcommand};
+use counterfoil_api::{AccessSettings, Admin, Chain, Mode, Secret, SignIn};
+use counterfoil_core::{LedgerId, Wallet};
+use ipnet::IpNet;
+
+/// How long a session lasts.
+const SESSION_TIME: Duration = Duration::from_secs(15 * 60);
+/// Requests a minute from one address.
+const ADDRESS_RATE: NonZeroU32 = NonZeroU32::new(600).expect("not zero");
+
+/// Who may read, and how often.
+#[derive(Args)]
+pub(crate) struct AccessArguments {
+    /// Who is asked for a key or a session. When absent: nobody where the API is served on a loopback address and without
+    /// --trusted-proxy, everybody elsewhere.
+    #[arg(long, env = "COUNTERFOIL_API_ACCESS", value_enum)]
+    access: Option<Mode>,
+    /// Requests a minute from one address that come without a good key; 600 when absent, no limit where nobody is asked.
+    #[arg(long, value_name = "REQUESTS")]
+    address_rate: Option<NonZeroU32>,
+    /// A proxy, or a network of them, whose X-Forwarded-For says where requests come from.
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<IpNet>,
+    /// An origin whose pages may read the answers, as https://app.example.com.
+    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
+    cors_origin: Vec<HeaderValue>,
+    /// The page on which wallets sign in, as https://app.example.com; without it they cannot.
+    #[arg(long, value_name = "URI")]
+    sign_in_uri: Option<String>,
+    /// The chain that the text to sign names.
+    #[arg(long, value_enum, default_value_t = Chain::Mainnet)]
+    sign_in_chain: Chain,
+    /// The file of the secret that seals sessions, at least 32 random characters. Without it sessions end with the process,
+    /// and several processes do not know each other's.
+    #[arg(long, value_name = "FILE", env = "COUNTERFOIL_SIGN_IN_SECRET")]
+    sign_in_secret: Option<PathBuf>,
+}
+
+impl AccessArguments {
+    pub(crate) fn settings(self, listen: SocketAddr) -> anyhow::Result<AccessSettings> {
+        let is_local = listen.ip().is_loopback() && self.trusted_proxy.is_empty();
+        let mode = self.access.unwrap_or(if is_local { Mode::Off } else { Mode::Required });
+        let sign_in = match self.sign_in_uri {
+            Some(uri) => {
+                let secret = self.sign_in_secret.as_deref().map_or_else(|| Ok(Secret::generate()?), read_secret)?;
+                Some(SignIn::new(&uri, self.sign_in_chain, secret, SESSION_TIME).context("--sign-in-uri")?)
+            }
+            None => None,
+        };
+        Ok(AccessSettings {
+            mode,
+            address_rate: self.address_rate.or_else(|| (mode != Mode::Off).then_some(ADDRESS_RATE)),
+            trusted_proxies: self.trusted_proxy,
+            cors_origins: self.cors_origin,
+            sign_in,
+            ..AccessSettings::default()
+        })
+    }
+}
+
+fn read_secret(path: &Path) -> anyhow::Result<Secret> {
+    let what = || format!("the secret {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(what)?;
+    Secret::parse(&text).with_context(what)
+}
+
+/// An origin is compared as it stands, so what never equals one is refused.
+fn parse_origin(text: &str) -> Result<HeaderValue, String> {
+    let uri: axum::http::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    let origin = uri.scheme_str().zip(uri.authority()).map(|(scheme, authority)| format!("{scheme}://{authority}"));
+    match HeaderValue::from_str(text) {
+        Ok(value) if origin.as_deref() == Some(text) && text == text.to_lowercase() => Ok(value),
+        _ => Err("an origin is a scheme, a host and a port, in small letters, as https://app.example.com".to_owned()),
+    }
+}
+
+/// What is written to the database, by a role that may.
+#[derive(Args)]
+pub(crate) struct Write<T: Subcommand> {
+    /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, required = false)]
+    pub(crate) database_url: Option<String>,
+    #[command(subcommand)]
+    pub(crate) what: T,
+}
+
+/// API keys.
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Makes a key and prints it, once: only its hash is kept.
+    Create {
+        /// What it is for.
+        #[arg(long)]
+        name: String,
+        /// A ledger that it reads, also a private one; all that are not private when none is given.
+        #[arg(long = "ledger", value_name = "LEDGER")]
+        ledgers: Vec<LedgerId>,
+        /// How many requests it may make in a minute.
+        #[arg(long, value_name = "REQUESTS", default_value = "6000")]
+        rate: NonZeroU32,
+    },
+    /// Lists all keys, without their secrets.
+    List,
+    /// Ends a key, for good, within seconds.
+    Revoke {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// Lists of readers: a ledger that has one is private to them.
+#[derive(Subcommand)]
+pub(crate) enum ReaderCommand {
+    /// Puts a wallet on a ledger's list.
+    Add {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The wallet.
+        wallet: Wallet,
+    },
+    /// Takes a wallet off a ledger's list. Without its last reader a ledger is not private any more.
+    Remove {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The wallet.
+        wallet: Wallet,
+    },
+    /// Lists the readers of all private ledgers, or of one.
+    List {
+        /// The ledger.
+        ledger: Option<LedgerId>,
+    },
+}
+
+impl From<KeyCommand> for Admin {
+    fn from(command: KeyCommand) -> Self {
+        match command {
+            KeyCommand::Create { name, ledgers, rate } => Self::CreateKey { name, ledgers, rate },
+            KeyCommand::List => Self::ListKeys,
+            KeyCommand::Revoke { id } => Self::RevokeKey { id },
+        }
+    }
+}
+
+impl From<ReaderCommand> for Admin {
+    fn from(command: ReaderCommand) -> Self {
+        match command {
+            ReaderCommand::Add { ledger, wallet } => Self::AddReader(ledger, wallet),
+            ReaderCommand::Remove { ledger, wallet } => Self::RemoveReader(ledger, wallet),
+            ReaderCommand::List { ledger } => Self::ListReaders(ledger),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! POST /v1/sign-in/message and POST /v1/sign-in.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderName, HeaderValue, header};
+use counterfoil_core::Wallet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tracing::error;
+use utoipa::ToSchema;
+
+use crate::access::{Access, Message, SignIn};
+use crate::problem::{Code, Problem, ProblemBody};
+use crate::value::{Key, Signature, Time};
+
+/// Neither texts nor sessions are for caches.
+const NO_STORE: [(HeaderName, HeaderValue); 1] = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+
+/// Who wants to sign in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Who {
+    /// The wallet.
+    address: Key,
+}
+
+/// The text to sign, and its parts as wallets take them for `solana:signIn`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SignInMessage {
+    /// The text, as it must be signed and sent back, byte for byte.
+    message: String,
+    input: SignInInput,
+}
+
+/// What the text is made of.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignInInput {
+    domain: String,
+    address: Key,
+    statement: &'static str,
+    uri: String,
+    #[schema(example = "1")]
+    version: &'static str,
+    #[schema(example = "mainnet")]
+    chain_id: &'static str,
+    nonce: String,
+    issued_at: Time,
+    /// Until when the text can be used.
+    expiration_time: Time,
+}
+
+impl From<Message> for SignInMessage {
+    fn from(message: Message) -> Self {
+        Self {
+            message: message.to_string(),
+            input: SignInInput {
+                domain: message.domain,
+                address: message.address.into(),
+                statement: message.statement,
+                uri: message.uri,
+                version: "1",
+                chain_id: message.chain_id,
+                nonce: message.nonce,
+                issued_at: message.issued_at.into(),
+                expiration_time: message.expiration_time.into(),
+            },
+        }
+    }
+}
+
+/// A text with its signature.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignedMessage {
+    /// The wallet.
+    address: Key,
+    /// The text, unchanged.
+    message: String,
+    /// The wallet's Ed25519 signature over the text's bytes.
+    signature: Signature,
+}
+
+/// A session.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewSession {
+    /// Secret: send it as `Authorization: Bearer`.
+    #[schema(example = "cfs_...")]
+    token: String,
+    wallet: Key,
+    /// Until when it is good.
+    expires: Time,
+}
+
+/// A text for a wallet to sign, good for five minutes and for one sign-in.
+#[utoipa::path(
+    post, path = "/v1/sign-in/message", tag = "Access", request_body = Who,
+    responses(
+        (status = 200, body = SignInMessage),
+        (status = "4XX", description = "malformed_body, body_too_large, unsupported_media_type", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = "5XX", description = "not_configured, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn message(
+    State(access): State<Arc<Access>>,
+    body: Result<Json<Who>, JsonRejection>,
+) -> Result<([(HeaderName, HeaderValue); 1], Json<SignInMessage>), Problem> {
+    let sign_in = configured(&access)?;
+    let Json(who) = body.map_err(refuse_body)?;
+    let message = sign_in.issue(parse_wallet(&who.address)?, Timestamp::now()).map_err(|cause| {
+        error!("no random bytes: {cause}");
+        Problem::new(Code::NotConfigured, "The server has no randomness to make a nonce of.")
+    })?;
+    Ok((NO_STORE, Json(message.into())))
+}
+
+/// A session of 15 minutes for who signed the text.
+#[utoipa::path(
+    post, path = "/v1/sign-in", tag = "Access", request_body = SignedMessage,
+    responses(
+        (status = 200, body = NewSession),
+        (status = "4XX", description = "malformed_body, unauthorized, body_too_large, unsupported_media_type",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "not_configured, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn sign_in(
+    State(access): State<Arc<Access>>,
+    body: Result<Json<SignedMessage>, JsonRejection>,
+) -> Result<([(HeaderName, HeaderValue); 1], Json<NewSession>), Problem> {
+    let sign_in = configured(&access)?;
+    let Json(signed) = body.map_err(refuse_body)?;
+    let wallet = parse_wallet(&signed.address)?;
+    let signature = parse_signature(&signed.signature.0)?;
+    let accepted = sign_in.accept(wallet, &signed.message, &signature, Timestamp::now());
+    let (token, session) = accepted.map_err(|error| Problem::new(Code::Unauthorized, format!("Refused: {error}.")))?;
+    Ok((NO_STORE, Json(NewSession { token, wallet: session.wallet.into(), expires: session.expires.into() })))
+}
+
+fn configured(access: &Access) -> Result<&SignIn, Problem> {
+    access.sign_in().ok_or_else(|| {
+        let detail = "Nobody can sign in here: the operator can start the server with --sign-in-uri.";
+        Problem::new(Code::NotConfigured, detail)
+    })
+}
+
+fn parse_wallet(address: &Key) -> Result<Wallet, Problem> {
+    address.0.parse().map_err(|error| {
+        let detail = format!("\"{}\" is not the address of a wallet: {error}.", address.0.escape_debug());
+        Problem::new(Code::MalformedBody, detail)
+    })
+}
+
+fn parse_signature(text: &str) -> Result<[u8; 64], Problem> {
+    let malformed = || Problem::new(Code::MalformedBody, "The signature is not base58 of 64 bytes.");
+    // Decoding base58 takes time that grows with the square of its length.
+    let text = Some(text).filter(|text| text.len() <= 88).ok_or_else(malformed)?;
+    bs58::decode(text).into_vec().ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)
+}
+
+fn refuse_body(rejection: JsonRejection) -> Problem {
+    let detail = format!("{}. See /docs for the body of this route.", rejection.body_text());
+    Problem::new(Code::of_body(rejection.status()), detail)
+}

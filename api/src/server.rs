@@ -1,0 +1,181 @@
+//! Connections: how many, how long they may take to say what they want, and their end.
+//!
+//! Clients are not trusted. Whatever a client does not do, such as shake hands, end its headers or take its answer, it has
+//! a time for; after that its connection is closed and its place is another's.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::{ServerConfig, crypto::ring};
+use tracing::{debug, warn};
+
+use crate::access::Peer;
+
+/// For the whole head of a request, also of the next one on a connection.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// Without any byte taken by the client.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+/// When the operating system gives no more connections: others must end first.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection that keeps its place until it is closed, whatever it has become meanwhile.
+struct Placed<S>(S, #[expect(dead_code, reason = "dropped with the connection")] OwnedSemaphorePermit);
+
+type Tcp = Placed<Pin<Box<TimeoutStream<TcpStream>>>>;
+
+/// Reads a certificate chain and its key, both in PEM.
+///
+/// # Errors
+/// When a file cannot be read, or the two do not belong together.
+pub(crate) fn read_tls(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
+    let what = || format!("the certificate {}", certificate.display());
+    let chain = CertificateDer::pem_file_iter(certificate).with_context(what)?;
+    let chain = chain.collect::<Result<Vec<_>, _>>().with_context(what)?;
+    // The error may hold bytes of the file, which is secret.
+    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|_| ());
+    let key_der = key_der.ok().with_context(|| format!("{} is not a private key in PEM", key.display()))?;
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().context("no version of TLS")?;
+    let config = builder.with_no_client_auth().with_single_cert(chain, key_der);
+    let mut config = config.with_context(|| format!("{} with the key {}", what(), key.display()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config).into())
+}
+
+/// Serves until `stop` is ready, and then what is under way. At most `places` connections at a time; others wait in the
+/// operating system's queue.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    places: usize,
+    stop: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(places));
+    let app = TowerToHyperService::new(app);
+    // Each connection has a receiver, so it is also told by it when the last one is over.
+    let (stopped, stopping) = watch::channel(());
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!("no connection can be taken: {error}");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (app, tls, stopping) = (app.clone(), tls.clone(), stopping.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => converse(stream, peer, app, stopping).await,
+                Some(tls) => match timeout(HANDSHAKE_TIME, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => converse(stream, peer, app, stopping).await,
+                    Ok(Err(error)) => debug!("no TLS with {peer}: {error}"),
+                    Err(_) => debug!("{peer} did not shake hands in time"),
+                },
+            }
+        });
+    }
+    drop((listener, stopping));
+    let _ = stopped.send(());
+    stopped.closed().await;
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(Tcp, IpAddr)> {
+    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    // Answers are written whole: waiting for more only delays them.
+    stream.set_nodelay(true)?;
+    let mut stream = Box::pin(TimeoutStream::new(stream));
+    stream.as_mut().set_write_timeout_pinned(Some(WRITE_TIME));
+    Ok((Placed(stream, place), peer.ip()))
+}
+
+async fn converse<S>(stream: S, peer: IpAddr, app: TowerToHyperService<Router>, mut stopping: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        app.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopping.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!("the connection of {peer} broke off: {error}");
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Placed<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
