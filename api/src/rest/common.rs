@@ -14,6 +14,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 
+use crate::access::OPEN;
 use crate::problem::{Code, Problem};
 
 /// Parameters by name, each with where in an answer it stands.
@@ -35,9 +36,10 @@ pub(super) struct Common;
 
 impl Modify for Common {
     fn modify(&self, document: &mut OpenApi) {
-        for item in document.paths.paths.values_mut() {
+        for (path, item) in &mut document.paths.paths {
             for (method, operation) in operations(item) {
                 split_ranges(operation);
+                add_refusals(path, operation);
                 leave_bytes_alone(operation);
                 if method == HttpMethod::Get && is_tagged(operation) {
                     describe_tag(operation);
@@ -71,6 +73,23 @@ fn split_ranges(operation: &mut Operation) {
         }
     }
     responses.extend(by_status.into_iter().map(|(status, codes)| (status.to_string(), problem(&codes).into())));
+}
+
+/// What the guard refuses, where it asks who calls.
+fn add_refusals(path: &str, operation: &mut Operation) {
+    let mut codes = vec![Code::RateLimited];
+    if !OPEN.contains(&path) {
+        codes.push(Code::Unauthorized);
+    }
+    if path.contains("{ledger}") {
+        codes.push(Code::Forbidden);
+    }
+    // Whether a process lives is told to everybody.
+    codes.retain(|_| path != "/livez");
+    for code in codes {
+        let response = problem(&[code]);
+        operation.responses.responses.entry(code.status().as_u16().to_string()).or_insert_with(|| response.into());
+    }
 }
 
 /// Bytes have a media type and no schema in OpenAPI 3.1.
@@ -113,8 +132,12 @@ fn is_tagged(operation: &Operation) -> bool {
 
 fn describe_tag(operation: &mut Operation) {
     let tag = || text_header("For If-None-Match.", "^\"[A-Za-z0-9_-]{22}\"$");
-    let cache =
-        || text_header("no-cache, or immutable for what is pinned to a size.", "^(no-cache|public, .*immutable)$");
+    let cache = || {
+        text_header(
+            "no-cache, or immutable for what is pinned to a size.",
+            "^(no-cache|(public|private), .*immutable)$",
+        )
+    };
     let responses = &mut operation.responses.responses;
     if let Some(RefOr::T(answer)) = responses.get_mut("200") {
         answer.headers.extend([("ETag".to_owned(), tag()), ("Cache-Control".to_owned(), cache())]);

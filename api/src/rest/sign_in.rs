@@ -100,7 +100,7 @@ pub(crate) struct NewSession {
     post, path = "/v1/sign-in/message", tag = "Access", request_body = Who,
     responses(
         (status = 200, body = SignInMessage),
-        (status = "4XX", description = "malformed_body, body_too_large, unsupported_media_type", body = ProblemBody,
+        (status = "4XX", description = "malformed_body, request_timeout, body_too_large, unsupported_media_type", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = "5XX", description = "not_configured, timeout", body = ProblemBody,
             content_type = "application/problem+json"),
@@ -121,10 +121,10 @@ pub(crate) async fn message(
 
 /// A session of 15 minutes for who signed the text.
 #[utoipa::path(
-    post, path = "/v1/sign-in", tag = "Access", request_body = SignedMessage,
+    post, path = "/v1/sign-in", tag = "Sign-in", request_body = SignedMessage,
     responses(
         (status = 200, body = NewSession),
-        (status = "4XX", description = "malformed_body, unauthorized, body_too_large, unsupported_media_type",
+        (status = "4XX", description = "malformed_body, unauthorized, request_timeout, body_too_large, unsupported_media_type",
             body = ProblemBody, content_type = "application/problem+json"),
         (status = "5XX", description = "not_configured, timeout", body = ProblemBody,
             content_type = "application/problem+json"),
