@@ -20,6 +20,7 @@ mod process;
 mod proofs;
 mod receipts;
 mod replica;
+mod robust;
 mod schemathesis;
 mod sockets;
 mod statements;

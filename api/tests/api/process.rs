@@ -17,7 +17,8 @@ pub struct Process {
 impl Process {
     pub fn start(database_url: &str, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_counterfoil-api"))
-            .args(["--listen", "127.0.0.1:0", "--exit-with-stdin"])
+            .env("COUNTERFOIL_API_LISTEN", "127.0.0.1:0")
+            .arg("--exit-with-stdin")
             .args(flags)
             .env("DATABASE_URL", database_url)
             .stdin(Stdio::piped())
@@ -28,7 +29,7 @@ impl Process {
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let announced: Value = serde_json::from_str(&line).unwrap();
-        let address = announced["url"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
+        let address = announced["url"].as_str().unwrap().split_once("://").unwrap().1.to_owned();
         Self { child, address }
     }
 
