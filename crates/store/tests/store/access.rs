@@ -1,8 +1,11 @@
 //! Keys and readers' lists.
 
+use std::time::Duration;
+
 use counterfoil_core::Wallet;
 use counterfoil_store::{
-    ApiKeyRow, Reader, add_reader, insert_api_key, load_api_keys, load_readers, remove_reader, revoke_api_key,
+    ApiKeyRow, Reader, Swap, add_reader, begin_rebuild, connect_to_rebuild, insert_api_key, load_api_keys,
+    load_readers, migrate, remove_reader, revoke_api_key,
 };
 
 use crate::database::{Database, LEDGER, OTHER_LEDGER};
@@ -55,4 +58,29 @@ async fn a_wallet_is_on_a_list_once() {
     assert!(remove_reader(&mut connection, one).await.unwrap());
     assert!(!remove_reader(&mut connection, one).await.unwrap());
     assert_eq!(load_readers(&mut connection).await.unwrap(), [other]);
+}
+
+#[tokio::test]
+async fn a_rebuilt_index_keeps_who_may_read() {
+    let database = Database::open().await;
+    let mut connection = database.pool.acquire().await.unwrap();
+    insert_api_key(&mut connection, &key(1)).await.unwrap();
+    insert_api_key(&mut connection, &ApiKeyRow { ledgers: Some(vec![LEDGER]), ..key(2) }).await.unwrap();
+    revoke_api_key(&mut connection, [1; 8]).await.unwrap();
+    add_reader(&mut connection, Reader { ledger: LEDGER, wallet: Wallet([8; 32]) }).await.unwrap();
+    let before = (load_api_keys(&mut connection).await.unwrap(), load_readers(&mut connection).await.unwrap());
+    for keep_old in [false, true] {
+        begin_rebuild(&mut connection).await.unwrap();
+        let new = connect_to_rebuild(database.url(), 1, Duration::from_secs(30)).await.unwrap();
+        migrate(&new).await.unwrap();
+        new.close().await;
+        let swap = loop {
+            if let Some(swap) = Swap::begin(&mut connection).await.unwrap() {
+                break swap;
+            }
+        };
+        swap.finish(keep_old).await.unwrap();
+        let after = (load_api_keys(&mut connection).await.unwrap(), load_readers(&mut connection).await.unwrap());
+        assert_eq!(after, before);
+    }
 }

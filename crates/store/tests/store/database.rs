@@ -30,7 +30,7 @@ struct Server {
 /// A migrated database in which both ledgers are known, the first as 1, the other as 2.
 pub struct Database {
     pub pool: PgPool,
-    _empty: EmptyDatabase,
+    empty: EmptyDatabase,
 }
 
 /// A database without tables.
@@ -55,7 +55,11 @@ impl Database {
         let mut connection = pool.acquire().await.unwrap();
         add_ledger(&mut connection, LEDGER).await.unwrap();
         add_ledger(&mut connection, OTHER_LEDGER).await.unwrap();
-        Self { pool, _empty: empty }
+        Self { pool, empty }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.empty.url
     }
 
     /// Commits a batch in a transaction of its own, and rolls back when it is refused.
