@@ -245,3 +245,100 @@ fn same_text(issued: &str, text: &str) -> Result<(), SignInError> {
     let same = issued.split('\n').zip(text.split('\n')).take_while(|(issued, found)| issued == found).count();
     Err(SignInError::Message(same.saturating_add(1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use counterfoil_core::Wallet;
+    use jiff::{SignedDuration, Timestamp};
+    use ring::signature::{Ed25519KeyPair, KeyPair};
+
+    use super::{Chain, MAX_USED, Secret, SignIn, SignInError};
+
+    const NOW: i64 = 1_780_000_000;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn sign_in(uri: &str) -> SignIn {
+        SignIn::new(uri, Chain::Mainnet, Secret::generate().unwrap(), Duration::from_secs(900)).unwrap()
+    }
+
+    fn signer() -> (Ed25519KeyPair, Wallet) {
+        let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let wallet = Wallet(key.public_key().as_ref().try_into().unwrap());
+        (key, wallet)
+    }
+
+    #[test]
+    fn the_text_is_that_of_the_format() {
+        let (_, wallet) = signer();
+        let message = sign_in("https://app.example.com:8443/in").issue(wallet, at(NOW)).unwrap();
+        let nonce = &message.nonce;
+        assert!(nonce.len() >= 8 && nonce.bytes().all(|letter| letter.is_ascii_alphanumeric()), "{nonce}");
+        let expected = format!(
+            "app.example.com:8443 wants you to sign in with your Solana account:\n{wallet}\n\n\
+             Sign in to read Counterfoil ledgers. This costs nothing and sends no transaction.\n\n\
+             URI: https://app.example.com:8443/in\nVersion: 1\nChain ID: mainnet\nNonce: {nonce}\n\
+             Issued At: 2026-05-28T20:26:40Z\nExpiration Time: 2026-05-28T20:31:40Z"
+        );
+        assert_eq!(message.to_string(), expected);
+        for bad in ["", "app.example.com", "ftp://x", "https://", "https://user@x", "/path"] {
+            SignIn::new(bad, Chain::Mainnet, Secret::generate().unwrap(), Duration::ZERO).expect_err(bad);
+        }
+    }
+
+    #[test]
+    fn a_text_is_good_from_its_issue_to_its_end() {
+        let (key, wallet) = signer();
+        let sign_in = sign_in("https://app.example.com");
+        for (seconds, is_good) in [(-1, false), (0, true), (299, true), (300, false), (1 << 40, false)] {
+            let text = sign_in.issue(wallet, at(NOW)).unwrap().to_string();
+            let signature = key.sign(text.as_bytes()).as_ref().try_into().unwrap();
+            let now = at(NOW).saturating_add(SignedDuration::from_secs(seconds)).unwrap();
+            let accepted = sign_in.accept(wallet, &text, &signature, now);
+            assert_eq!(accepted.as_ref().map(|_| ()), if is_good { Ok(()) } else { Err(&SignInError::Expired) });
+            if let Ok((_, session)) = accepted {
+                assert_eq!(session.expires, now + SignedDuration::from_secs(900));
+            }
+        }
+    }
+
+    #[test]
+    fn used_nonces_are_kept_while_they_are_good_and_no_more_than_there_is_room_for() {
+        let sign_in = sign_in("https://app.example.com");
+        let nonce = |number: usize| {
+            let mut nonce = [0; super::NONCE_LENGTH];
+            nonce[..8].copy_from_slice(&number.to_be_bytes());
+            nonce
+        };
+        for number in 0..MAX_USED {
+            sign_in.spend(&nonce(number), at(NOW + 300), at(NOW)).unwrap();
+        }
+        assert_eq!(sign_in.spend(&nonce(0), at(NOW + 300), at(NOW)), Err(SignInError::Busy));
+        assert_eq!(sign_in.spend(&nonce(MAX_USED), at(NOW + 300), at(NOW)), Err(SignInError::Busy));
+        sign_in.spend(&nonce(MAX_USED), at(NOW + 600), at(NOW + 300)).unwrap();
+        assert_eq!(sign_in.spend(&nonce(MAX_USED), at(NOW + 600), at(NOW + 300)), Err(SignInError::Used));
+        assert_eq!(sign_in.used.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn nothing_that_was_changed_opens_a_session() {
+        let (_, wallet) = signer();
+        let sign_in = sign_in("https://app.example.com");
+        let (token, session) = sign_in.open_session(wallet, Timestamp::now());
+        assert_eq!(sign_in.open(&token), Some(session));
+        let good = token.as_bytes();
+        for at in 0..good.len() {
+            let mut changed = good.to_vec();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            assert_eq!(sign_in.open(std::str::from_utf8(&changed).unwrap()), None, "{at}");
+        }
+        for bad in ["", "cfs_", &token[..token.len() - 4], &format!("{token}AAAA"), &format!("{token}=")] {
+            assert_eq!(sign_in.open(bad), None, "{bad}");
+        }
+        assert!(!format!("{sign_in:?}").contains("Hmac"));
+    }
+}
