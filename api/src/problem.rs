@@ -63,6 +63,8 @@ pub enum Code {
     DatabaseUnavailable,
     /// The answer took too long.
     Timeout,
+    /// What was looked for could not be found in the time that there is for it.
+    TooExpensive,
     /// A stream's client took what is new too slowly; it can go on after the last that came.
     TooSlow,
     /// The server ended a stream, which can go on after the last that came.
@@ -73,7 +75,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
@@ -98,6 +100,7 @@ impl Code {
         Self::StoredDataCorrupt,
         Self::DatabaseUnavailable,
         Self::Timeout,
+        Self::TooExpensive,
         Self::TooSlow,
         Self::StreamEnded,
         Self::TooManyStreams,
@@ -131,6 +134,7 @@ impl Code {
             Self::StoredDataCorrupt => "stored_data_corrupt",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::Timeout => "timeout",
+            Self::TooExpensive => "too_expensive",
             Self::TooSlow => "too_slow",
             Self::StreamEnded => "stream_ended",
             Self::TooManyStreams => "too_many_streams",
@@ -163,6 +167,7 @@ impl Code {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::StoredDataCorrupt => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TooExpensive => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::DatabaseUnavailable | Self::StreamEnded | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -211,6 +216,7 @@ impl Code {
             Self::StoredDataCorrupt => "Stored data is corrupt",
             Self::DatabaseUnavailable => "The database does not answer",
             Self::Timeout => "The answer took too long",
+            Self::TooExpensive => "It takes too long to find",
             Self::TooSlow => "The stream was taken too slowly",
             Self::StreamEnded => "The server ended the stream",
             Self::TooManyStreams => "Too many streams are open",
@@ -308,6 +314,12 @@ impl From<QueryError> for Problem {
                  whoever has the entries can fill them in.",
             ),
             QueryError::PageTooLarge { .. } => (Code::PageTooLarge, ""),
+            QueryError::TooExpensive { .. } => {
+                (Code::TooExpensive, "Narrow it, best by a range of the key, or of slots or times.")
+            }
+            QueryError::FilterTooLarge | QueryError::ForeignCursor | QueryError::BothEnds => {
+                (Code::MalformedParameter, "")
+            }
             QueryError::EmptyPage => (Code::MalformedParameter, ""),
             QueryError::Corrupt { place, .. } => {
                 error!("stored data is corrupt: {error}");

@@ -2,16 +2,21 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use counterfoil_core::LedgerId;
-use counterfoil_store::Log;
+use counterfoil_store::{Bucket, Log, Value};
 
+use super::aggregate::{AggregateBy, EntryAggregates};
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
+use super::filter::{EntryFilter, EntryOrder, EventFilter, EventOrder, ToValue, seconds};
+use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, found_connection};
 use super::head::Head;
 use super::missing::{EntryPageFields, Missing};
 use super::page::{Arguments, LeafConnection, complexity, connection, count};
 use super::pending::PendingEvent;
 use super::refuse;
-use crate::query::{self, CheckedLedger, View, Window};
+use super::standing::Standing;
+use crate::problem::{Code, Problem};
+use crate::query::{self, CheckedLedger, Search, View, When, Window};
 use crate::value::{Hash, Key, Time, U64, hashes};
 
 /// Whether the indexer goes on with a ledger.
@@ -199,6 +204,104 @@ impl Ledger {
         one_event(found)
     }
 
+    /// The entries that satisfy a filter, at most 1,000 a page; 100 when nothing is said. A page is counted from its beginning
+    /// (first, after) or from its end (last, before). Each entry is proven; that none is left out is not: only whole ranges
+    /// have certificates.
+    #[graphql(complexity = "100 + complexity(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "GraphQL's arguments")]
+    async fn find_entries(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] filter: Option<EntryFilter>,
+        order_by: Option<Vec<EntryOrder>>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<FoundConnection<Entry, FoundEntries>> {
+        let condition = filter.unwrap_or_default().condition()?;
+        let search = Search {
+            condition: condition.clone(),
+            order: order_by.into_iter().flatten().map(Into::into).collect(),
+            first: first.map(count).transpose()?,
+            after,
+            last: last.map(count).transpose()?,
+            before,
+        };
+        let found = query::find_entries(context.data::<View>()?, self.address(), search).await;
+        let counted = Counted::new(self.address(), Log::Entries, condition);
+        found_connection(found, |head| FoundEntries::new(head, counted), Entry::of_page)
+    }
+
+    /// The events that satisfy a filter, likewise.
+    #[graphql(complexity = "100 + complexity(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "GraphQL's arguments")]
+    async fn find_events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] filter: Option<EventFilter>,
+        order_by: Option<Vec<EventOrder>>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<FoundConnection<Event, FoundEvents>> {
+        let condition = filter.unwrap_or_default().condition()?;
+        let search = Search {
+            condition: condition.clone(),
+            order: order_by.into_iter().flatten().map(Into::into).collect(),
+            first: first.map(count).transpose()?,
+            after,
+            last: last.map(count).transpose()?,
+            before,
+        };
+        let found = query::find_events(context.data::<View>()?, self.address(), search).await;
+        let counted = Counted::new(self.address(), Log::Events, condition);
+        found_connection(found, |head| FoundEvents::new(head, counted), Event::of_page)
+    }
+
+    /// How many entries satisfy a filter, and how many bytes they have: in all, or by signer, hour or day, at most 1,000 of
+    /// these a page; 100 when nothing is said. `after` is the last signer or time of the page before.
+    #[graphql(complexity = "500 + complexity(first, None, child_complexity)")]
+    async fn aggregate_entries(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] filter: Option<EntryFilter>,
+        by: Option<AggregateBy>,
+        first: Option<i32>,
+        after_signer: Option<Key>,
+        after_time: Option<Time>,
+    ) -> Result<EntryAggregates> {
+        let condition = filter.unwrap_or_default().condition()?;
+        let bucket = AggregateBy::bucket(by);
+        let after = after_bucket(bucket, after_signer, after_time)?;
+        let first = first.map(count).transpose()?;
+        let view = context.data::<View>()?;
+        let found = query::aggregate(view, self.address(), &condition, bucket, after.as_ref(), first).await;
+        Ok(EntryAggregates::new(found.map_err(refuse)?, bucket))
+    }
+
+    /// The ledger as it is, or as it was with `size` entries, or at the end of a slot or second: who could do what, and the
+    /// events that say so.
+    #[graphql(complexity = "100 + 20 * child_complexity")]
+    async fn standing(
+        &self,
+        context: &Context<'_>,
+        size: Option<U64>,
+        slot: Option<U64>,
+        time: Option<Time>,
+    ) -> Result<Standing> {
+        let when = match (size, slot, time) {
+            (None, None, None) => When::Now,
+            (Some(size), None, None) => When::Size(size.0),
+            (None, Some(slot), None) => When::Slot(slot.0),
+            (None, None, Some(time)) => When::Time(seconds(&time)?),
+            _ => return Err(Problem::new(Code::MalformedParameter, "Give one of size, slot and time.").into()),
+        };
+        let standing = query::standing(context.data::<View>()?, self.address(), when).await;
+        Ok(standing.map_err(refuse)?.into())
+    }
+
     /// The proof that a leaf is in the tree of a size, from index + 1 to the checked size, which is the default.
     #[graphql(complexity = "50 + child_complexity")]
     async fn inclusion(&self, context: &Context<'_>, log: LogName, index: U64, size: Option<U64>) -> Result<Inclusion> {
@@ -228,6 +331,18 @@ impl Ledger {
         let found = found.map_err(refuse)?;
         let (first, second) = (found.first.into(), found.second.into());
         Ok(Consistency { log, first, second, proof: hashes(found.proof) })
+    }
+}
+
+fn after_bucket(bucket: Bucket, signer: Option<Key>, time: Option<Time>) -> Result<Option<Value>, Problem> {
+    match (bucket, signer, time) {
+        (_, None, None) => Ok(None),
+        (Bucket::Signer, Some(signer), None) => signer.to_value().map(Some),
+        (Bucket::Hour | Bucket::Day, None, Some(time)) => time.to_value().map(Some),
+        _ => {
+            let detail = "afterSigner goes on by signers, afterTime by hours and days.";
+            Err(Problem::new(Code::MalformedParameter, detail))
+        }
     }
 }
 

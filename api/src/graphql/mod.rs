@@ -3,9 +3,12 @@
 //! Bounds: pages; of a query its tokens, aliases, fields, depth and complexity (a field counts 1, one that asks the
 //! database more, a list as many times as it may have elements); the size of a request, and the time of an answer.
 
+mod aggregate;
 mod allowed;
 mod entry;
 mod event;
+mod filter;
+mod found;
 mod head;
 mod http;
 mod ledger;
@@ -14,6 +17,7 @@ mod missing;
 mod page;
 mod pending;
 mod root;
+mod standing;
 mod subscription;
 
 use std::sync::Arc;

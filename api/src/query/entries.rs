@@ -88,6 +88,14 @@ async fn load_checked_entries(
     missing: &[MissingSubtree],
 ) -> Result<Vec<Entry>, QueryError> {
     let found = load_hashed_rows(moment, range, missing).await?;
+    join_events(moment, found).await
+}
+
+/// Joins entries, with the leaf hashes of their bytes, with the events that say that they appended them.
+pub(super) async fn join_events(
+    moment: &mut Moment,
+    found: Vec<(EntryRow, LeafHash)>,
+) -> Result<Vec<Entry>, QueryError> {
     let (ledger, size) = (moment.ledger(), moment.head.events.size);
     for (row, _) in &found {
         let seq = row.event_seq.get();
@@ -119,15 +127,19 @@ async fn load_hashed_rows(
         let Some(row) = rows.next_if(|row| row.index.get() == index) else {
             return Err(missing_or_corrupt(moment, index).await);
         };
-        match hash_leaf(&row.payload) {
-            leaf if leaf == row.leaf => hashed.push((row, leaf)),
-            computed => {
-                let place = Place::Leaf(ledger, Log::Entries, index);
-                return Err(place.corrupt(Difference::LeafHash { computed, stored: row.leaf }));
-            }
-        }
+        hashed.push(hash_row(ledger, row)?);
     }
     Ok(hashed)
+}
+
+/// Hashes the bytes of an entry, which must lead to the leaf hash beside them.
+pub(super) fn hash_row(ledger: LedgerId, row: EntryRow) -> Result<(EntryRow, LeafHash), QueryError> {
+    let computed = hash_leaf(&row.payload);
+    if computed != row.leaf {
+        let place = Place::Leaf(ledger, Log::Entries, row.index.get());
+        return Err(place.corrupt(Difference::LeafHash { computed, stored: row.leaf }));
+    }
+    Ok((row, computed))
 }
 
 /// The parts of a range that lie in none of these subtrees, which are in order.

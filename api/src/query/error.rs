@@ -11,6 +11,11 @@ use merkle_log::{FrontierError, Hash, LeafHash, PlanError, Position, ProofError,
 /// The most entries, events or ledgers in one answer.
 pub const MAX_PAGE: u32 = 1_000;
 
+/// The most conditions of one filter.
+pub const MAX_CONDITIONS: usize = 100;
+/// How deep they may be.
+pub const MAX_FILTER_DEPTH: usize = 16;
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -52,6 +57,23 @@ pub enum QueryError {
         /// How many.
         asked: u64,
     },
+    /// What was looked for could not be found in the time that there is.
+    #[error("the database did not find it within {limit_ms} ms")]
+    TooExpensive {
+        /// How long it may take.
+        limit_ms: u128,
+    },
+    /// More conditions, or deeper ones, than one answer takes.
+    #[error("a filter has at most {MAX_CONDITIONS} conditions, {MAX_FILTER_DEPTH} deep")]
+    FilterTooLarge,
+    /// A cursor of another list, of another ledger's, or of another order.
+    #[error("the cursor is not of this list in this order")]
+    ForeignCursor,
+    /// A page counted from both ends.
+    #[error(
+        "a page of what was found is counted from its beginning or from its end: give first and after, or last and before"
+    )]
+    BothEnds,
     /// A page of nothing.
     #[error("a page holds 1 to {MAX_PAGE}")]
     EmptyPage,

@@ -6,12 +6,14 @@
 //! Trusted: the checked head, which the indexer compared with the chain, and nothing else that is stored. Whoever can
 //! write to the database can write a head too: that the head is the chain's is for the reader to check.
 
+mod aggregate;
 mod certificate;
 mod consistency;
 mod entries;
 mod entry;
 mod error;
 mod events;
+mod find;
 mod inclusion;
 mod ledgers;
 mod missing;
@@ -20,16 +22,19 @@ mod page;
 mod pending;
 mod prove;
 mod receipt;
+mod standing;
 mod status;
 mod tiles;
 mod tree;
 mod view;
 
+pub use aggregate::{Aggregates, aggregate};
 pub use consistency::{Consistency, consistency};
 pub use entries::{Entry, entries};
 pub use entry::{ProvenEntry, entry, proven_entry};
 pub use error::{Difference, MAX_PAGE, Place, QueryError};
 pub use events::{CheckedEvent, event, events};
+pub use find::{Found, MAX_COUNT, Search, count_found, find_entries, find_events};
 pub use inclusion::{Inclusion, inclusion};
 pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
 pub use missing::{Missing, missing};
@@ -37,6 +42,7 @@ pub use page::{DEFAULT_PAGE, Page, Window, page_limit};
 pub use pending::{PendingEvent, pending};
 pub use prove::prove;
 pub use receipt::{SignedFormat, receipt, signed_receipt};
+pub use standing::{Standing, When, Writer, standing};
 pub use status::status;
 pub use tiles::{bundle, head, tile};
 pub use view::View;

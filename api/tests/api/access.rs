@@ -68,7 +68,7 @@ const ROUTES: [(&str, Shows, &str); 27] = [
 
 /// Each field of a root, and each that takes arguments, with a query that reaches it. Those that begin with `subscription`
 /// are streams.
-const FIELDS: [(&str, Shows, &str); 19] = [
+const FIELDS: [(&str, Shows, &str); 23] = [
     ("Query.status", Shows::Index, "{ status { version } }"),
     ("Query._service", Shows::Index, "{ _service { sdl } }"),
     ("Query.ledgers", Shows::List, "{ ledgers { edges { node { ledger } } } }"),
@@ -87,6 +87,18 @@ const FIELDS: [(&str, Shows, &str); 19] = [
     ("Ledger.entry", Shows::Ledger, "{ ledger(address: \"L\") { entry(index: \"1\") { payload } } }"),
     ("Ledger.events", Shows::Ledger, "{ ledger(address: \"L\") { events(first: 2) { edges { node { proof } } } } }"),
     ("Ledger.event", Shows::Ledger, "{ ledger(address: \"L\") { event(seq: \"1\") { leaf } } }"),
+    (
+        "Ledger.findEntries",
+        Shows::Ledger,
+        "{ ledger(address: \"L\") { findEntries { totalCount { value } edges { cursor } } } }",
+    ),
+    (
+        "Ledger.findEvents",
+        Shows::Ledger,
+        "{ ledger(address: \"L\") { findEvents { totalCount { value } edges { cursor } } } }",
+    ),
+    ("Ledger.aggregateEntries", Shows::Ledger, "{ ledger(address: \"L\") { aggregateEntries { buckets { count } } } }"),
+    ("Ledger.standing", Shows::Ledger, "{ ledger(address: \"L\") { standing { eventSeq } } }"),
     (
         "Ledger.inclusion",
         Shows::Ledger,

@@ -19,6 +19,8 @@ pub struct History {
     pub payloads: Vec<Vec<u8>>,
     /// Every event's leaf bytes and what it says.
     pub events: Vec<(Vec<u8>, Event)>,
+    /// How many seconds are between events.
+    pub pace: i64,
     state: LedgerState,
     entry_frontier: Frontier,
     event_frontier: Frontier,
@@ -32,6 +34,7 @@ impl History {
             ledger,
             payloads: Vec::new(),
             events: Vec::new(),
+            pace: 1,
             state: LedgerState::new(ledger),
             entry_frontier: Frontier::new(),
             event_frontier: Frontier::new(),
@@ -47,9 +50,13 @@ impl History {
     }
 
     pub fn append(&mut self, count: usize) {
+        self.append_as(WRITER, count);
+    }
+
+    pub fn append_as(&mut self, signer: Wallet, count: usize) {
         let first = self.payloads.len();
         let entries = (first..first + count).map(payload).collect();
-        self.emit(WRITER, EventBody::EntriesAppended { entries });
+        self.emit(signer, EventBody::EntriesAppended { entries });
     }
 
     /// Appends entries by the hashes of their subtrees.
@@ -128,7 +135,7 @@ impl History {
         }
     }
 
-    fn emit(&mut self, signer: Wallet, body: EventBody) {
+    pub fn emit(&mut self, signer: Wallet, body: EventBody) {
         let first_index = self.entry_frontier.size();
         let mut count = 0;
         if let EventBody::EntriesAppended { entries } = &body {
@@ -149,7 +156,7 @@ impl History {
             ledger: self.ledger,
             event_seq: LeafIndex::new(seq).unwrap(),
             slot: FIRST_SLOT + seq,
-            unix_time: FIRST_TIME + i64::try_from(seq).unwrap(),
+            unix_time: FIRST_TIME + self.pace * i64::try_from(seq).unwrap(),
             signer,
             first_index,
             count,

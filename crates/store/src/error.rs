@@ -87,6 +87,15 @@ impl StoreError {
         }
     }
 
+    /// Whether a statement was given up because it took longer than it may.
+    #[must_use]
+    pub fn is_statement_timeout(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code().as_deref() == Some("57014"),
+            _ => false,
+        }
+    }
+
     pub(crate) fn corrupt(table: &'static str, row: impl ToString, problem: impl ToString) -> Self {
         Self::Corrupt { table, row: row.to_string(), problem: problem.to_string() }
     }

@@ -9,7 +9,9 @@ mod convert;
 mod copy;
 mod error;
 mod fill;
+mod find;
 mod halt;
+mod history;
 mod holes;
 mod ledger;
 mod notify;
@@ -31,17 +33,22 @@ pub use cluster::{Cluster, bind_cluster, load_cluster};
 pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
 pub use fill::{Fill, FillError};
+pub use find::{
+    Aggregate, Bucket, Column, Comparison, Condition, Direction, EntryColumn, EventColumn, Find, FoundRow, Value,
+    aggregate, count, find,
+};
 pub use halt::{Halt, clear_halt, halt};
+pub use history::{Rising, count_events_until, load_administrative};
 pub use ledger::{LedgerRow, Selection, add_ledger, load_ledger, load_ledgers, load_selected_ledgers};
 pub use notify::{Heard, Listener};
 pub use pending::{Pending, clear_pending, load_pending, replace_pending};
-pub use read::{EntryRow, EventRow, load_entries, load_entry, load_events};
+pub use read::{EntryRow, EventRow, load_entries, load_entries_at, load_entry, load_events};
 pub use rebuild::{
     BEFORE_SCHEMA, Difference, REBUILD_SCHEMA, Swap, analyze, begin_rebuild, connect_to_rebuild, find_differences,
     find_obstacles,
 };
 pub use retract::drop_unchecked;
-pub use schema::{Snapshot, begin, connect, is_only_indexer, migrate, snapshot};
+pub use schema::{Snapshot, begin, connect, is_only_indexer, limit_statements, migrate, snapshot};
 pub use state::load_state;
 pub use subtree::{MissingSubtree, load_missing, load_missing_at, load_page_end};
 pub use survey::{LockHolder, Migrations, TableSize, load_lock_holder, load_migrations, load_table_sizes};

@@ -43,7 +43,8 @@ pub async fn load_entries(
     first: u64,
     limit: u32,
 ) -> Result<Vec<EntryRow>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        StoredEntry,
         "select index, event_seq, leaf_hash, payload from entry
          where ledger = $1 and index >= $2 order by index limit $3",
         ledger.key,
@@ -52,17 +53,48 @@ pub async fn load_entries(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let name = format_args!("ledger {}, index {}", ledger.ledger, row.index);
-            Ok(EntryRow {
-                index: leaf_index("entry", name, row.index)?,
-                event_seq: leaf_index("entry", name, row.event_seq)?,
-                leaf: LeafHash(bytes("entry", name, &row.leaf_hash)?),
-                payload: row.payload,
-            })
+    rows.into_iter().map(|row| row.read(ledger)).collect()
+}
+
+/// Reads entries by index, in order; those that are missing are left out.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_entries_at(
+    connection: &mut PgConnection,
+    ledger: &LedgerRow,
+    indexes: &[u64],
+) -> Result<Vec<EntryRow>, StoreError> {
+    let wanted = indexes.iter().map(|index| to_bigint("index", *index)).collect::<Result<Vec<_>, _>>()?;
+    let rows = sqlx::query_as!(
+        StoredEntry,
+        "select index, event_seq, leaf_hash, payload from entry
+         where ledger = $1 and index = any($2) order by index",
+        ledger.key,
+        &wanted,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| row.read(ledger)).collect()
+}
+
+struct StoredEntry {
+    index: i64,
+    event_seq: i64,
+    leaf_hash: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl StoredEntry {
+    fn read(self, ledger: &LedgerRow) -> Result<EntryRow, StoreError> {
+        let name = format_args!("ledger {}, index {}", ledger.ledger, self.index);
+        Ok(EntryRow {
+            index: leaf_index("entry", name, self.index)?,
+            event_seq: leaf_index("entry", name, self.event_seq)?,
+            leaf: LeafHash(bytes("entry", name, &self.leaf_hash)?),
+            payload: self.payload,
         })
-        .collect()
+    }
 }
 
 /// Reads one entry.

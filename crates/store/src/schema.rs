@@ -64,6 +64,16 @@ pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, StoreError> {
     Ok(pool.begin_with("begin isolation level repeatable read read only").await?)
 }
 
+/// Gives the statements of the rest of a transaction less time than others.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn limit_statements(connection: &mut PgConnection, most: Duration) -> Result<(), StoreError> {
+    let most_ms = most.as_millis().to_string();
+    sqlx::query_scalar!("select set_config('statement_timeout', $1, true)", most_ms).fetch_one(connection).await?;
+    Ok(())
+}
+
 /// Begins a transaction; dropped without a commit it is rolled back.
 ///
 /// # Errors

@@ -1,0 +1,437 @@
+//! Filters and orders: what clients may write, and the conditions that they are.
+
+use async_graphql::{Enum, InputObject};
+use counterfoil_core::event::kind;
+use counterfoil_store::{Comparison, Condition, Direction, EntryColumn, EventColumn, Value};
+use jiff::Timestamp;
+
+use crate::problem::{Code, Problem};
+use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
+
+/// A number. All that is given must hold.
+#[derive(InputObject)]
+pub(super) struct U64Filter {
+    eq: Option<U64>,
+    #[graphql(name = "in")]
+    one_of: Option<Vec<U64>>,
+    lt: Option<U64>,
+    lte: Option<U64>,
+    gt: Option<U64>,
+    gte: Option<U64>,
+}
+
+/// A moment, to the second, which is all that the chain's clock tells. All that is given must hold.
+#[derive(InputObject)]
+pub(super) struct TimeFilter {
+    eq: Option<Time>,
+    lt: Option<Time>,
+    lte: Option<Time>,
+    gt: Option<Time>,
+    gte: Option<Time>,
+}
+
+/// A key. All that is given must hold.
+#[derive(InputObject)]
+pub(super) struct KeyFilter {
+    eq: Option<Key>,
+    #[graphql(name = "in")]
+    one_of: Option<Vec<Key>>,
+}
+
+/// A hash. All that is given must hold.
+#[derive(InputObject)]
+pub(super) struct HashFilter {
+    eq: Option<Hash>,
+    #[graphql(name = "in")]
+    one_of: Option<Vec<Hash>>,
+}
+
+/// A transaction's signature. All that is given must hold.
+#[derive(InputObject)]
+pub(super) struct SignatureFilter {
+    eq: Option<Signature>,
+    #[graphql(name = "in")]
+    one_of: Option<Vec<Signature>>,
+}
+
+/// Bytes. All that is given must hold.
+#[derive(InputObject)]
+pub(super) struct BytesFilter {
+    eq: Option<Bytes>,
+    #[graphql(name = "in")]
+    one_of: Option<Vec<Bytes>>,
+    /// They begin with these.
+    prefix: Option<Bytes>,
+}
+
+/// What happened. All that is given must hold.
+#[derive(InputObject)]
+pub(super) struct EventKindFilter {
+    eq: Option<EventKind>,
+    #[graphql(name = "in")]
+    one_of: Option<Vec<EventKind>>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub(super) enum EventKind {
+    LedgerCreated,
+    EntriesAppended,
+    SubtreesAppended,
+    WriterGranted,
+    WriterRevoked,
+    AuthorityProposed,
+    AuthorityAccepted,
+    SubtreesDisallowed,
+    LedgerSealed,
+}
+
+impl EventKind {
+    const fn bytes(self) -> [u8; 8] {
+        match self {
+            Self::LedgerCreated => kind::LEDGER_CREATED,
+            Self::EntriesAppended => kind::ENTRIES_APPENDED,
+            Self::SubtreesAppended => kind::SUBTREES_APPENDED,
+            Self::WriterGranted => kind::WRITER_GRANTED,
+            Self::WriterRevoked => kind::WRITER_REVOKED,
+            Self::AuthorityProposed => kind::AUTHORITY_PROPOSED,
+            Self::AuthorityAccepted => kind::AUTHORITY_ACCEPTED,
+            Self::SubtreesDisallowed => kind::SUBTREES_DISALLOWED,
+            Self::LedgerSealed => kind::LEDGER_SEALED,
+        }
+    }
+}
+
+/// What entries must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
+#[derive(Default, InputObject)]
+pub(super) struct EntryFilter {
+    and: Option<Vec<EntryFilter>>,
+    or: Option<Vec<EntryFilter>>,
+    not: Option<Box<EntryFilter>>,
+    index: Option<U64Filter>,
+    event_seq: Option<U64Filter>,
+    slot: Option<U64Filter>,
+    time: Option<TimeFilter>,
+    signer: Option<KeyFilter>,
+    transaction: Option<SignatureFilter>,
+    leaf_hash: Option<HashFilter>,
+    payload: Option<BytesFilter>,
+    payload_bytes: Option<U64Filter>,
+}
+
+/// What events must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
+#[derive(Default, InputObject)]
+pub(super) struct EventFilter {
+    and: Option<Vec<EventFilter>>,
+    or: Option<Vec<EventFilter>>,
+    not: Option<Box<EventFilter>>,
+    seq: Option<U64Filter>,
+    kind: Option<EventKindFilter>,
+    slot: Option<U64Filter>,
+    time: Option<TimeFilter>,
+    signer: Option<KeyFilter>,
+    transaction: Option<SignatureFilter>,
+    leaf_hash: Option<HashFilter>,
+    first_index: Option<U64Filter>,
+    count: Option<U64Filter>,
+}
+
+/// Which way.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(name = "OrderDirection")]
+pub(super) enum Way {
+    Asc,
+    Desc,
+}
+
+impl From<Way> for Direction {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Asc => Self::Ascending,
+            Way::Desc => Self::Descending,
+        }
+    }
+}
+
+/// By what entries are put in order.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub(super) enum EntryOrderField {
+    Index,
+    EventSeq,
+    Slot,
+    Time,
+    Signer,
+    Transaction,
+    LeafHash,
+    PayloadBytes,
+}
+
+/// By what events are put in order.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub(super) enum EventOrderField {
+    Seq,
+    Kind,
+    Slot,
+    Time,
+    Signer,
+    Transaction,
+    LeafHash,
+    FirstIndex,
+    Count,
+}
+
+/// An order of entries.
+#[derive(InputObject)]
+pub(super) struct EntryOrder {
+    field: EntryOrderField,
+    #[graphql(default_with = "Way::Asc")]
+    direction: Way,
+}
+
+/// An order of events.
+#[derive(InputObject)]
+pub(super) struct EventOrder {
+    field: EventOrderField,
+    #[graphql(default_with = "Way::Asc")]
+    direction: Way,
+}
+
+impl From<EntryOrder> for (EntryColumn, Direction) {
+    fn from(order: EntryOrder) -> Self {
+        let column = match order.field {
+            EntryOrderField::Index => EntryColumn::Index,
+            EntryOrderField::EventSeq => EntryColumn::EventSeq,
+            EntryOrderField::Slot => EntryColumn::Slot,
+            EntryOrderField::Time => EntryColumn::Time,
+            EntryOrderField::Signer => EntryColumn::Signer,
+            EntryOrderField::Transaction => EntryColumn::Transaction,
+            EntryOrderField::LeafHash => EntryColumn::LeafHash,
+            EntryOrderField::PayloadBytes => EntryColumn::PayloadBytes,
+        };
+        (column, order.direction.into())
+    }
+}
+
+impl From<EventOrder> for (EventColumn, Direction) {
+    fn from(order: EventOrder) -> Self {
+        let column = match order.field {
+            EventOrderField::Seq => EventColumn::Seq,
+            EventOrderField::Kind => EventColumn::Kind,
+            EventOrderField::Slot => EventColumn::Slot,
+            EventOrderField::Time => EventColumn::Time,
+            EventOrderField::Signer => EventColumn::Signer,
+            EventOrderField::Transaction => EventColumn::Transaction,
+            EventOrderField::LeafHash => EventColumn::LeafHash,
+            EventOrderField::FirstIndex => EventColumn::FirstIndex,
+            EventOrderField::Count => EventColumn::Count,
+        };
+        (column, order.direction.into())
+    }
+}
+
+impl EntryFilter {
+    /// Bounded in depth by GraphQL's and JSON's parsers.
+    pub(super) fn condition(self) -> Result<Condition<EntryColumn>, Problem> {
+        let mut parts = Vec::new();
+        push(&mut parts, EntryColumn::Index, self.index)?;
+        push(&mut parts, EntryColumn::EventSeq, self.event_seq)?;
+        push(&mut parts, EntryColumn::Slot, self.slot)?;
+        push(&mut parts, EntryColumn::Time, self.time)?;
+        push(&mut parts, EntryColumn::Signer, self.signer)?;
+        push(&mut parts, EntryColumn::Transaction, self.transaction)?;
+        push(&mut parts, EntryColumn::LeafHash, self.leaf_hash)?;
+        push(&mut parts, EntryColumn::Payload, self.payload)?;
+        push(&mut parts, EntryColumn::PayloadBytes, self.payload_bytes)?;
+        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+    }
+}
+
+impl EventFilter {
+    /// Bounded in depth by GraphQL's and JSON's parsers.
+    pub(super) fn condition(self) -> Result<Condition<EventColumn>, Problem> {
+        let mut parts = Vec::new();
+        push(&mut parts, EventColumn::Seq, self.seq)?;
+        push(&mut parts, EventColumn::Kind, self.kind)?;
+        push(&mut parts, EventColumn::Slot, self.slot)?;
+        push(&mut parts, EventColumn::Time, self.time)?;
+        push(&mut parts, EventColumn::Signer, self.signer)?;
+        push(&mut parts, EventColumn::Transaction, self.transaction)?;
+        push(&mut parts, EventColumn::LeafHash, self.leaf_hash)?;
+        push(&mut parts, EventColumn::FirstIndex, self.first_index)?;
+        push(&mut parts, EventColumn::Count, self.count)?;
+        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+    }
+}
+
+fn combine<F, C>(
+    mut parts: Vec<Condition<C>>,
+    and: Option<Vec<F>>,
+    or: Option<Vec<F>>,
+    not: Option<F>,
+    condition: impl Fn(F) -> Result<Condition<C>, Problem>,
+) -> Result<Condition<C>, Problem> {
+    for filter in and.into_iter().flatten() {
+        parts.push(condition(filter)?);
+    }
+    if let Some(or) = or {
+        parts.push(Condition::Any(or.into_iter().map(&condition).collect::<Result<_, _>>()?));
+    }
+    if let Some(not) = not {
+        parts.push(Condition::Not(Box::new(condition(not)?)));
+    }
+    Ok(Condition::All(parts))
+}
+
+fn push<C: Copy>(parts: &mut Vec<Condition<C>>, column: C, filter: Option<impl ColumnFilter>) -> Result<(), Problem> {
+    if let Some(filter) = filter {
+        filter.push(parts, column)?;
+    }
+    Ok(())
+}
+
+/// Conditions on one column.
+trait ColumnFilter {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem>;
+}
+
+/// A value as the database compares it.
+pub(super) trait ToValue {
+    fn to_value(self) -> Result<Value, Problem>;
+}
+
+impl ToValue for U64 {
+    fn to_value(self) -> Result<Value, Problem> {
+        Ok(self.0.into())
+    }
+}
+
+impl ToValue for Time {
+    fn to_value(self) -> Result<Value, Problem> {
+        seconds(&self).map(Value::Number)
+    }
+}
+
+impl ToValue for Key {
+    fn to_value(self) -> Result<Value, Problem> {
+        base58::<32>(&self.0).map(Value::Bytes)
+    }
+}
+
+impl ToValue for Signature {
+    fn to_value(self) -> Result<Value, Problem> {
+        base58::<64>(&self.0).map(Value::Bytes)
+    }
+}
+
+impl ToValue for Hash {
+    fn to_value(self) -> Result<Value, Problem> {
+        Ok(Value::Bytes(self.0.0.to_vec()))
+    }
+}
+
+impl ToValue for Bytes {
+    fn to_value(self) -> Result<Value, Problem> {
+        Ok(Value::Bytes(self.0))
+    }
+}
+
+impl ToValue for EventKind {
+    fn to_value(self) -> Result<Value, Problem> {
+        Ok(Value::Bytes(self.bytes().to_vec()))
+    }
+}
+
+/// Seconds since 1970 of a moment that is written with its offset.
+pub(super) fn seconds(time: &Time) -> Result<i64, Problem> {
+    let parsed = time.0.parse::<Timestamp>().map_err(|_| {
+        let detail = format!("\"{}\" is not a time: write it as 2026-02-28T12:00:00Z.", time.0.escape_debug());
+        Problem::new(Code::MalformedParameter, detail)
+    })?;
+    Ok(parsed.as_second())
+}
+
+fn base58<const N: usize>(text: &str) -> Result<Vec<u8>, Problem> {
+    let mut bytes = [0; N];
+    match bs58::decode(text).onto(&mut bytes) {
+        Ok(length) if length == N => Ok(bytes.to_vec()),
+        _ => {
+            let detail = format!("\"{}\" is not {N} bytes in base58.", text.escape_debug());
+            Err(Problem::new(Code::MalformedParameter, detail))
+        }
+    }
+}
+
+fn push_comparisons<C: Copy, T: ToValue, const N: usize>(
+    parts: &mut Vec<Condition<C>>,
+    column: C,
+    comparisons: [(Comparison, Option<T>); N],
+) -> Result<(), Problem> {
+    for (comparison, value) in comparisons {
+        if let Some(value) = value {
+            parts.push(Condition::Compare(column, comparison, value.to_value()?));
+        }
+    }
+    Ok(())
+}
+
+fn push_one_of<C: Copy, T: ToValue>(
+    parts: &mut Vec<Condition<C>>,
+    column: C,
+    one_of: Option<Vec<T>>,
+) -> Result<(), Problem> {
+    if let Some(values) = one_of {
+        let values = values.into_iter().map(T::to_value).collect::<Result<_, _>>()?;
+        parts.push(Condition::In(column, values));
+    }
+    Ok(())
+}
+
+impl ColumnFilter for U64Filter {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+        let Self { eq, one_of, lt, lte, gt, gte } = self;
+        let comparisons = [
+            (Comparison::Equal, eq),
+            (Comparison::Less, lt),
+            (Comparison::AtMost, lte),
+            (Comparison::Greater, gt),
+            (Comparison::AtLeast, gte),
+        ];
+        push_comparisons(parts, column, comparisons)?;
+        push_one_of(parts, column, one_of)
+    }
+}
+
+impl ColumnFilter for TimeFilter {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+        let Self { eq, lt, lte, gt, gte } = self;
+        let comparisons = [
+            (Comparison::Equal, eq),
+            (Comparison::Less, lt),
+            (Comparison::AtMost, lte),
+            (Comparison::Greater, gt),
+            (Comparison::AtLeast, gte),
+        ];
+        push_comparisons(parts, column, comparisons)
+    }
+}
+
+macro_rules! equality {
+    ($($filter:ty),*) => {
+        $(impl ColumnFilter for $filter {
+            fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+                push_comparisons(parts, column, [(Comparison::Equal, self.eq)])?;
+                push_one_of(parts, column, self.one_of)
+            }
+        })*
+    };
+}
+equality!(KeyFilter, HashFilter, SignatureFilter, EventKindFilter);
+
+impl ColumnFilter for BytesFilter {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+        push_comparisons(parts, column, [(Comparison::Equal, self.eq)])?;
+        push_one_of(parts, column, self.one_of)?;
+        parts.extend(self.prefix.map(|prefix| Condition::StartsWith(column, prefix.0)));
+        Ok(())
+    }
+}

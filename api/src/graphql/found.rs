@@ -1,0 +1,108 @@
+//! What was found, as Relay's connections.
+
+use async_graphql::connection::{Connection, ConnectionNameType, Edge, EmptyFields};
+use async_graphql::{Context, Object, OutputType, Result, SimpleObject};
+use counterfoil_core::{LedgerHead, LedgerId};
+use counterfoil_store::{Column, Condition, Log};
+
+use super::head::Head;
+use super::refuse;
+use crate::query::{Found, MAX_COUNT, QueryError, View, count_found};
+use crate::value::U64;
+
+/// A connection over what was found; its cursors are its own.
+pub(super) type FoundConnection<T, F> = Connection<String, T, F, EmptyFields, FoundName>;
+
+/// Names such a connection.
+pub(super) struct FoundName;
+
+impl ConnectionNameType for FoundName {
+    fn type_name<T: OutputType>() -> String {
+        format!("Found{}Connection", T::type_name())
+    }
+}
+
+/// How many there are, up to 10,000.
+#[derive(SimpleObject)]
+pub(super) struct TotalCount {
+    value: U64,
+    /// False when there are more.
+    is_exact: bool,
+}
+
+impl From<u64> for TotalCount {
+    fn from(count: u64) -> Self {
+        let most = u64::from(MAX_COUNT);
+        Self { value: U64(count.min(most)), is_exact: count <= most }
+    }
+}
+
+/// What is counted when it is asked for.
+pub(super) struct Counted<C> {
+    ledger: LedgerId,
+    log: Log,
+    condition: Condition<C>,
+}
+
+impl<C: Column> Counted<C> {
+    pub(super) const fn new(ledger: LedgerId, log: Log, condition: Condition<C>) -> Self {
+        Self { ledger, log, condition }
+    }
+
+    async fn load(&self, context: &Context<'_>) -> Result<TotalCount> {
+        let count = count_found(context.data::<View>()?, self.ledger, self.log, &self.condition).await;
+        Ok(count.map_err(refuse)?.into())
+    }
+}
+
+macro_rules! found_fields {
+    ($name:ident, $column:ty) => {
+        /// What is said beside what was found.
+        pub(super) struct $name {
+            head: LedgerHead,
+            counted: Counted<$column>,
+        }
+
+        /// What is said beside what was found.
+        #[Object]
+        impl $name {
+            /// The checked head at which it was looked for.
+            async fn head(&self) -> Head {
+                self.head.entries.into()
+            }
+
+            /// The checked head of the event log at which it was looked for.
+            async fn event_head(&self) -> Head {
+                self.head.events.into()
+            }
+
+            /// How many there are in all, up to 10,000. The database counts: nothing proves it.
+            #[graphql(complexity = 100)]
+            async fn total_count(&self, context: &Context<'_>) -> Result<TotalCount> {
+                self.counted.load(context).await
+            }
+        }
+
+        impl $name {
+            pub(super) const fn new(head: LedgerHead, counted: Counted<$column>) -> Self {
+                Self { head, counted }
+            }
+        }
+    };
+}
+found_fields!(FoundEntries, counterfoil_store::EntryColumn);
+found_fields!(FoundEvents, counterfoil_store::EventColumn);
+
+/// What was found as a connection. `fields` makes what is said beside it, `nodes` its elements.
+pub(super) fn found_connection<S, T: OutputType, F: async_graphql::ObjectType>(
+    found: Result<Found<S>, QueryError>,
+    fields: impl FnOnce(LedgerHead) -> F,
+    nodes: impl FnOnce(LedgerHead, Vec<S>) -> Vec<T>,
+) -> Result<FoundConnection<T, F>> {
+    let found = found.map_err(refuse)?;
+    let mut connection = Connection::with_additional_fields(found.has_previous, found.has_next, fields(found.head));
+    let (cursors, items): (Vec<String>, Vec<S>) = found.items.into_iter().unzip();
+    let nodes = nodes(found.head, items);
+    connection.edges = cursors.into_iter().zip(nodes).map(|(cursor, node)| Edge::new(cursor, node)).collect();
+    Ok(connection)
+}

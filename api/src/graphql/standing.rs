@@ -1,0 +1,84 @@
+//! A ledger as it was.
+
+use std::sync::Arc;
+
+use async_graphql::SimpleObject;
+
+use super::event::Event;
+use super::head::Head;
+use crate::proofs::PageProofs;
+use crate::query;
+use crate::value::{Key, Time, U64};
+
+/// Who may append, by a grant.
+#[derive(SimpleObject)]
+pub(super) struct Writer {
+    wallet: Key,
+    /// Whether it may append entries.
+    may_append: bool,
+    /// Whether it may append subtrees by their hashes.
+    may_append_subtrees: bool,
+    /// From when on the grant no longer holds, by the chain's clock; null for never.
+    expires_at: Option<Time>,
+    /// The event that granted it.
+    granted: Event,
+    /// The event that took it back.
+    revoked: Option<Event>,
+}
+
+/// A ledger as it was. Every event here has its proof; that `administrative` leaves none out shows the event log itself.
+#[derive(SimpleObject)]
+pub(super) struct Standing {
+    /// The head of the entries then; `consistency` proves that the checked one grew from it.
+    head: Head,
+    /// The head of the event log then, likewise.
+    event_head: Head,
+    /// The last event until then.
+    last: Option<Event>,
+    /// The first event after: that `last` and this are neighbours shows that `last` was the last. Null when none is
+    /// checked.
+    next: Option<Event>,
+    /// Who could grant, revoke, pass on and seal.
+    authority: Option<Key>,
+    /// To whom that was offered.
+    pending_authority: Option<Key>,
+    /// Who was granted to append, and not granted anew since, in the order of the grants.
+    writers: Vec<Writer>,
+    /// The event that sealed the ledger.
+    sealed: Option<Event>,
+    /// The events that append nothing: all of the above follows from them.
+    administrative: Vec<Event>,
+    /// How many events there were.
+    event_seq: U64,
+}
+
+impl From<query::Standing> for Standing {
+    fn from(standing: query::Standing) -> Self {
+        let query::Standing { head, administrative, .. } = standing;
+        let edge = [&standing.last, &standing.next].into_iter().flatten().cloned();
+        let events: Vec<_> = administrative.iter().cloned().chain(edge).collect();
+        let proofs = PageProofs::of_events(head, &events);
+        let event = |event: Arc<query::CheckedEvent>| Event { head, event, proofs: proofs.clone() };
+        let writer = |writer: query::Writer| Writer {
+            wallet: writer.wallet.into(),
+            may_append: writer.permissions & 1 != 0,
+            may_append_subtrees: writer.permissions & 2 != 0,
+            // What lies beyond the calendar never comes.
+            expires_at: jiff::Timestamp::from_second(writer.expires_at).ok().map(Time::from),
+            granted: event(writer.granted),
+            revoked: writer.revoked.map(event),
+        };
+        Self {
+            head: standing.entries.into(),
+            event_head: standing.events.into(),
+            last: standing.last.map(event),
+            next: standing.next.map(event),
+            authority: standing.authority.map(Key::from),
+            pending_authority: standing.pending_authority.map(Key::from),
+            writers: standing.writers.into_iter().map(writer).collect(),
+            sealed: standing.sealed.map(event),
+            administrative: administrative.into_iter().map(event).collect(),
+            event_seq: standing.events.size.into(),
+        }
+    }
+}

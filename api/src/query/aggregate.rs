@@ -1,0 +1,47 @@
+//! Entries put together. The database counts: nothing proves it.
+
+use counterfoil_core::{LedgerHead, LedgerId};
+use counterfoil_store::{Aggregate, Bucket, Condition, EntryColumn, Log, Value};
+
+use super::error::{Place, QueryError};
+use super::find::{expect_small, expensive, limit};
+use super::moment::Moment;
+use super::page::page_limit;
+use super::view::View;
+
+/// What was counted.
+#[derive(Clone, Debug)]
+pub struct Aggregates {
+    /// The checked heads up to which it was counted.
+    pub head: LedgerHead,
+    /// A page of buckets, in their order.
+    pub buckets: Vec<Aggregate>,
+    /// Whether there are more.
+    pub has_next: bool,
+}
+
+/// Counts the entries that satisfy a condition by bucket, after the bucket `after`.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn aggregate(
+    view: &View,
+    ledger: LedgerId,
+    condition: &Condition<EntryColumn>,
+    bucket: Bucket,
+    after: Option<&Value>,
+    first: Option<u64>,
+) -> Result<Aggregates, QueryError> {
+    expect_small(condition)?;
+    let most = page_limit(first)?;
+    let mut moment = Moment::open(view, ledger).await?;
+    let end = moment.head.entries.size.get();
+    limit(&mut moment).await?;
+    let (connection, row) = moment.parts();
+    let most_and_one = most.saturating_add(1);
+    let buckets = counterfoil_store::aggregate(connection, row, end, condition, bucket, after, most_and_one).await;
+    let mut buckets = buckets.map_err(expensive(Place::Log(ledger, Log::Entries)))?;
+    let has_next = buckets.len() > most as usize;
+    buckets.truncate(most as usize);
+    Ok(Aggregates { head: moment.head, buckets, has_next })
+}

@@ -1,0 +1,176 @@
+//! A ledger as it was: how long its log was, who could do what, and the events that say so.
+
+use std::sync::Arc;
+
+use counterfoil_core::{EventBody, LedgerHead, LedgerId, Wallet};
+use counterfoil_store::{Log, Rising, count_events_until, load_administrative};
+use merkle_log::{LeafIndex, TreeHead, TreeSize};
+
+use super::CheckedEvent;
+use super::error::{Difference, Place, QueryError};
+use super::events::{leaves_of, load_checked_events};
+use super::moment::Moment;
+use super::tree::{Reading, load_trees, verify_leaves};
+use super::view::View;
+
+/// The most events that may say who can do what.
+const MAX_ADMINISTRATIVE: u32 = 10_000;
+
+/// When.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// As far as is checked.
+    Now,
+    /// With so many entries; those that one event appended together may be cut.
+    Size(u64),
+    /// At the end of a slot.
+    Slot(u64),
+    /// At the end of a second, since 1970, of the chain's clock.
+    Time(i64),
+}
+
+/// Who may append.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    /// Who.
+    pub wallet: Wallet,
+    /// 1: append, 2: append subtrees.
+    pub permissions: u32,
+    /// The first second, since 1970, in which it no longer holds; the largest number for never.
+    pub expires_at: i64,
+    /// The event that says so.
+    pub granted: Arc<CheckedEvent>,
+    /// The event that took it back.
+    pub revoked: Option<Arc<CheckedEvent>>,
+}
+
+/// A ledger as it was.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The checked heads, in whose event log the events below stand.
+    pub head: LedgerHead,
+    /// The head of the entries then, consistent with the checked one.
+    pub entries: TreeHead,
+    /// The head of the events then, consistent with the checked one.
+    pub events: TreeHead,
+    /// The last event until then: with `next`, the one after it, it shows when this was so.
+    pub last: Option<Arc<CheckedEvent>>,
+    /// The first event after; none when there is none that is checked.
+    pub next: Option<Arc<CheckedEvent>>,
+    /// Who may grant, revoke, pass on and seal.
+    pub authority: Option<Wallet>,
+    /// To whom that is offered.
+    pub pending_authority: Option<Wallet>,
+    /// Who was ever granted to append, in the order of the grants that count.
+    pub writers: Vec<Writer>,
+    /// The event that sealed it: nothing can be appended since.
+    pub sealed: Option<Arc<CheckedEvent>>,
+    /// The events that append nothing, in order: all of the above follows from them.
+    pub administrative: Vec<Arc<CheckedEvent>>,
+}
+
+/// Answers how a ledger was. Each event is verified to be in the checked tree; that none is left out of
+/// `administrative` shows the event log itself, of which pages have certificates.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn standing(view: &View, ledger: LedgerId, when: When) -> Result<Standing, QueryError> {
+    let mut moment = Moment::open(view, ledger).await?;
+    let events = count_events(&mut moment, when).await?;
+    let place = Place::Log(ledger, Log::Events);
+    let (connection, row) = moment.parts();
+    let found = load_administrative(connection, row, 0, events.get(), MAX_ADMINISTRATIVE).await;
+    let found = found.map_err(place.store_error())?;
+    let checked = moment.head.events.size.get();
+    let edge = [events.get().checked_sub(1), Some(events.get())].into_iter().flatten();
+    let edge = edge.filter(|seq| *seq < checked);
+    let edge = edge.filter_map(|seq| LeafIndex::new(seq).ok());
+    let loaded = load_checked_events(&mut moment, found.iter().copied().chain(edge)).await?;
+    verify_leaves(&mut moment, &[], &leaves_of(&loaded), None).await?;
+    let event = |seq: u64| loaded.get(&LeafIndex::new(seq).ok()?).cloned();
+    let last = events.get().checked_sub(1).and_then(event);
+    let size = match when {
+        When::Size(size) => TreeSize::new(size).map_err(|_| too_large(&moment, size))?,
+        _ => last.as_ref().map_or(TreeSize::ZERO, |last| last.event.header.size),
+    };
+    let (entries, events_head) = heads(&mut moment, size, events).await?;
+    let mut standing = Standing {
+        head: moment.head,
+        entries,
+        events: events_head,
+        last,
+        next: event(events.get()),
+        authority: None,
+        pending_authority: None,
+        writers: Vec::new(),
+        sealed: None,
+        administrative: Vec::new(),
+    };
+    for seq in found {
+        let event = loaded.get(&seq).cloned();
+        standing.take(event.ok_or_else(|| Place::Leaf(ledger, Log::Events, seq.get()).corrupt(Difference::Missing))?);
+    }
+    Ok(standing)
+}
+
+/// How many events there had been.
+async fn count_events(moment: &mut Moment, when: When) -> Result<TreeSize, QueryError> {
+    let head = moment.head;
+    let (rising, most) = match when {
+        When::Now => return Ok(head.events.size),
+        When::Size(size) if size > head.entries.size.get() => return Err(too_large(moment, size)),
+        When::Size(size) => (Rising::Size, i64::try_from(size).unwrap_or(i64::MAX)),
+        When::Slot(slot) => (Rising::Slot, i64::try_from(slot).unwrap_or(i64::MAX)),
+        When::Time(time) => (Rising::Time, time),
+    };
+    let place = Place::Log(moment.ledger(), Log::Events);
+    let (connection, row) = moment.parts();
+    let count = count_events_until(connection, row, head.events.size.get(), rising, most).await;
+    // It is at most the checked size, which is one.
+    Ok(TreeSize::new(count.map_err(place.store_error())?).unwrap_or(head.events.size))
+}
+
+fn too_large(moment: &Moment, size: u64) -> QueryError {
+    QueryError::SizeOutOfRange { size, least: 0, most: moment.head.entries.size.get() }
+}
+
+async fn heads(moment: &mut Moment, entries: TreeSize, events: TreeSize) -> Result<(TreeHead, TreeHead), QueryError> {
+    let mut entry_reading = Reading::new(&moment.head, Log::Entries);
+    entry_reading.add_head(entries)?;
+    let mut event_reading = Reading::new(&moment.head, Log::Events);
+    event_reading.add_head(events)?;
+    let place = Place::Ledger(moment.ledger());
+    let (connection, row) = moment.parts();
+    let [entry_tree, event_tree] = load_trees(connection, row, place, [entry_reading, event_reading]).await?;
+    Ok((entry_tree.head_at(entries)?, event_tree.head_at(events)?))
+}
+
+impl Standing {
+    fn take(&mut self, event: Arc<CheckedEvent>) {
+        match &event.event.body {
+            EventBody::LedgerCreated { .. } => self.authority = Some(event.event.header.signer),
+            EventBody::WriterGranted { wallet, permissions, expires_at } => {
+                self.writers.retain(|writer| writer.wallet != *wallet);
+                let (wallet, permissions, expires_at) = (*wallet, *permissions, *expires_at);
+                let granted = event.clone();
+                self.writers.push(Writer { wallet, permissions, expires_at, granted, revoked: None });
+            }
+            EventBody::WriterRevoked { wallet } => {
+                let writer = self.writers.iter_mut().find(|writer| writer.wallet == *wallet);
+                if let Some(writer) = writer {
+                    writer.revoked = Some(event.clone());
+                }
+            }
+            EventBody::AuthorityProposed { pending_authority } => {
+                self.pending_authority = Some(*pending_authority).filter(|wallet| wallet.0 != [0; 32]);
+            }
+            EventBody::AuthorityAccepted { .. } => {
+                self.authority = Some(event.event.header.signer);
+                self.pending_authority = None;
+            }
+            EventBody::LedgerSealed => self.sealed = Some(event.clone()),
+            EventBody::SubtreesDisallowed | EventBody::EntriesAppended { .. } | EventBody::SubtreesAppended { .. } => {}
+        }
+        self.administrative.push(event);
+    }
+}

@@ -1,0 +1,311 @@
+//! Filters, orders and aggregates, against a model in memory.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use counterfoil_api::query::{QueryError, Search, View, find_entries};
+use counterfoil_core::{Event, LedgerId, Wallet};
+use counterfoil_store::Condition;
+use merkle_log::hash_leaf;
+use serde_json::{Value, json};
+
+use crate::history::{CREATOR, FIRST_SLOT, FIRST_TIME, History, WRITER};
+use crate::index::{BIG, BIG_SIZE, Index};
+use crate::oracle::assert_included;
+
+const FOUND: LedgerId = LedgerId([8; 32]);
+const OTHER: Wallet = Wallet([0xb2; 32]);
+const PACE: i64 = 2_500;
+
+/// 120 entries of three wallets, over some 30 hours.
+async fn open(index: &Index) -> History {
+    let mut history = History::create(FOUND);
+    history.pace = PACE;
+    for at in 0..40 {
+        history.append_as([CREATOR, WRITER, OTHER][at % 3], at % 5 + 1);
+    }
+    history.check(&index.pool).await;
+    history
+}
+
+/// An entry as the model knows it.
+#[derive(Clone, Debug)]
+struct Known {
+    index: u64,
+    payload: Vec<u8>,
+    event: Event,
+}
+
+fn known(history: &History) -> Vec<Known> {
+    let events = history.events.iter().map(|(_, event)| event).filter(|event| event.header.count > 0);
+    let entries = events.flat_map(|event| {
+        let first = event.header.first_index.get();
+        (first..first + event.header.count).map(move |index| (index, event.clone()))
+    });
+    entries.map(|(index, event)| Known { index, payload: history.payloads[index as usize].clone(), event }).collect()
+}
+
+fn time(seq: i64) -> String {
+    jiff::Timestamp::from_second(FIRST_TIME + PACE * seq).unwrap().to_string()
+}
+
+async fn list(index: &Index, arguments: &str) -> Value {
+    let fields =
+        "pageInfo { hasPreviousPage hasNextPage startCursor endCursor } edges { cursor node { index payload } }";
+    let query = format!("{{ ledger(address: \"{FOUND}\") {{ findEntries({arguments}) {{ {fields} }} }} }}");
+    index.graphql(&query).await["ledger"]["findEntries"].take()
+}
+
+/// All pages from either end, seven at a time.
+async fn walk(index: &Index, filter: &str, forwards: bool) -> Vec<u64> {
+    let (mut found, mut cursor): (Vec<u64>, Option<String>) = (Vec::new(), None);
+    loop {
+        let (count, beyond) = if forwards { ("first: 7", "after") } else { ("last: 7", "before") };
+        let beyond = cursor.as_ref().map(|cursor| format!("{beyond}: \"{cursor}\"")).unwrap_or_default();
+        let page = list(index, &format!("{filter} {count} {beyond}")).await;
+        let edges = page["edges"].as_array().unwrap();
+        let indexes = edges.iter().map(|edge| edge["node"]["index"].as_str().unwrap().parse::<u64>().unwrap());
+        let info = &page["pageInfo"];
+        let (more, less, next) = if forwards {
+            found.extend(indexes);
+            ("hasNextPage", "hasPreviousPage", "endCursor")
+        } else {
+            found.splice(0..0, indexes);
+            ("hasPreviousPage", "hasNextPage", "startCursor")
+        };
+        assert_eq!(info[less], cursor.is_some(), "{filter}");
+        if info[more] == false {
+            return found;
+        }
+        cursor = Some(info[next].as_str().unwrap().to_owned());
+    }
+}
+
+type Holds = Box<dyn Fn(&Known) -> bool>;
+
+fn filters(history: &History) -> Vec<(String, Holds)> {
+    let slot = |event: &Event| event.header.slot;
+    let leaf = crate::oracle::hex(&hash_leaf(&history.payloads[17]).0);
+    let signature = bs58::encode(history.signature(9)).into_string();
+    let prefix = crate::oracle::base64(b"entry 1");
+    vec![
+        ("{}".into(), Box::new(|_| true)),
+        ("{ index: { gte: \"10\", lt: \"30\" } }".into(), Box::new(|known| (10..30).contains(&known.index))),
+        ("{ index: { in: [\"3\", \"4\", \"900\"] } }".into(), Box::new(|known| [3, 4].contains(&known.index))),
+        ("{ index: { gt: \"18446744073709551615\" } }".into(), Box::new(|_| false)),
+        (format!("{{ signer: {{ eq: \"{OTHER}\" }} }}"), Box::new(|known| known.event.header.signer == OTHER)),
+        (
+            format!("{{ signer: {{ in: [\"{OTHER}\", \"{CREATOR}\"] }} }}"),
+            Box::new(|known| known.event.header.signer != WRITER),
+        ),
+        (
+            format!("{{ slot: {{ lte: \"{}\" }} }}", FIRST_SLOT + 20),
+            Box::new(move |known| slot(&known.event) <= FIRST_SLOT + 20),
+        ),
+        (
+            format!("{{ time: {{ gt: \"{}\", lte: \"{}\" }} }}", time(5), time(9)),
+            Box::new(|known| (6..=9).contains(&known.event.header.event_seq.get())),
+        ),
+        (format!("{{ leafHash: {{ eq: \"{leaf}\" }} }}"), Box::new(|known| known.index == 17)),
+        (
+            format!("{{ transaction: {{ eq: \"{signature}\" }} }}"),
+            Box::new(|known| known.event.header.event_seq.get() == 9),
+        ),
+        (format!("{{ payload: {{ prefix: \"{prefix}\" }} }}"), Box::new(|known| known.payload.starts_with(b"entry 1"))),
+        ("{ payloadBytes: { gt: \"30\" } }".into(), Box::new(|known| known.payload.len() > 30)),
+        ("{ eventSeq: { eq: \"12\" } }".into(), Box::new(|known| known.event.header.event_seq.get() == 12)),
+        (
+            format!(
+                "{{ or: [{{ index: {{ lt: \"4\" }} }}, {{ and: [{{ index: {{ gt: \"90\" }} }}, {{ not: {{ signer: {{ eq: \"{OTHER}\" }} }} }}] }}] }}"
+            ),
+            Box::new(|known| known.index < 4 || (known.index > 90 && known.event.header.signer != OTHER)),
+        ),
+        ("{ or: [] }".into(), Box::new(|_| false)),
+        ("{ not: { index: { lt: \"100\" } } }".into(), Box::new(|known| known.index >= 100)),
+    ]
+}
+
+type Compares = fn(&Known, &Known) -> Ordering;
+
+const ORDERS: [(&str, Compares); 5] = [
+    ("[]", |left, right| left.index.cmp(&right.index)),
+    ("[{ field: INDEX, direction: DESC }, { field: TIME }]", |left, right| right.index.cmp(&left.index)),
+    ("[{ field: SIGNER }]", |left, right| {
+        (left.event.header.signer.0, left.index).cmp(&(right.event.header.signer.0, right.index))
+    }),
+    ("[{ field: PAYLOAD_BYTES, direction: DESC }, { field: SLOT, direction: DESC }]", |left, right| {
+        let of = |known: &Known| (known.payload.len(), known.event.header.slot);
+        of(right).cmp(&of(left)).then(left.index.cmp(&right.index))
+    }),
+    ("[{ field: LEAF_HASH, direction: DESC }]", |left, right| {
+        hash_leaf(&right.payload).0.cmp(&hash_leaf(&left.payload).0)
+    }),
+];
+
+#[tokio::test]
+async fn each_filter_in_each_order_finds_what_the_model_does_from_both_ends() {
+    let index = Index::open().await;
+    let history = open(&index).await;
+    let known = known(&history);
+    assert_eq!(known.len(), 120);
+    for (filter, holds) in filters(&history) {
+        for (order, compare) in ORDERS {
+            let mut expected = known.clone();
+            expected.retain(|known| holds(known));
+            expected.sort_by(compare);
+            let expected: Vec<u64> = expected.iter().map(|known| known.index).collect();
+            let arguments = format!("where: {filter}, orderBy: {order}");
+            assert_eq!(walk(&index, &arguments, true).await, expected, "{arguments}");
+            assert_eq!(walk(&index, &arguments, false).await, expected, "{arguments}");
+        }
+        let query = format!(
+            "{{ ledger(address: \"{FOUND}\") {{ findEntries(where: {filter}) {{ totalCount {{ value isExact }} }} }} }}"
+        );
+        let count = known.iter().filter(|known| holds(known)).count().to_string();
+        let found = index.graphql(&query).await;
+        assert_eq!(found["ledger"]["findEntries"]["totalCount"], json!({ "value": count, "isExact": true }));
+    }
+}
+
+#[tokio::test]
+async fn events_are_found_by_kind_and_each_has_its_proof() {
+    let index = Index::open().await;
+    let history = open(&index).await;
+    let query = |arguments: &str| {
+        format!("{{ ledger(address: \"{FOUND}\") {{ findEvents({arguments}) {{ eventHead {{ size root }} totalCount {{ value }}
+            edges {{ node {{ seq leaf proof }} }} }} }} }}")
+    };
+    for (arguments, expected) in [
+        ("where: { kind: { eq: LEDGER_CREATED } }", vec![0]),
+        (
+            "where: { kind: { in: [ENTRIES_APPENDED, WRITER_GRANTED] }, count: { gte: \"5\" } }, first: 3",
+            vec![5, 10, 15],
+        ),
+        ("where: { firstIndex: { lt: \"6\" } }, orderBy: [{ field: COUNT, direction: DESC }]", vec![3, 2, 1, 0]),
+    ] {
+        let found = index.graphql(&query(arguments)).await["ledger"]["findEvents"].take();
+        let edges = found["edges"].as_array().unwrap();
+        let seqs: Vec<usize> =
+            edges.iter().map(|edge| edge["node"]["seq"].as_str().unwrap().parse().unwrap()).collect();
+        assert_eq!(seqs, expected, "{arguments}");
+        for (edge, seq) in edges.iter().zip(seqs) {
+            assert_included(&found["eventHead"], seq as u64, &history.events[seq].0, &edge["node"]["proof"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn aggregates_are_the_models() {
+    let index = Index::open().await;
+    let history = open(&index).await;
+    let known = known(&history);
+    let fields = "buckets { signer time count payloadBytes firstIndex lastIndex } hasNext";
+    for (by, bucket_of) in [
+        ("", (|_| (None, None)) as fn(&Known) -> (Option<[u8; 32]>, Option<i64>)),
+        ("by: SIGNER", |known| (Some(known.event.header.signer.0), None)),
+        ("by: HOUR", |known| (None, Some(known.event.header.unix_time / 3_600 * 3_600))),
+        ("by: DAY", |known| (None, Some(known.event.header.unix_time / 86_400 * 86_400))),
+    ] {
+        for (filter, holds) in filters(&history) {
+            let mut expected: BTreeMap<_, (u64, usize, u64, u64)> = BTreeMap::new();
+            for known in known.iter().filter(|known| holds(known)) {
+                let bucket = expected.entry(bucket_of(known)).or_insert((0, 0, known.index, known.index));
+                *bucket = (bucket.0 + 1, bucket.1 + known.payload.len(), bucket.2, known.index);
+            }
+            let expected: Vec<Value> = expected
+                .into_iter()
+                .map(|((signer, time), (count, bytes, first, last))| {
+                    json!({
+                        "signer": signer.map(|signer| Wallet(signer).to_string()),
+                        "time": time.map(|time| jiff::Timestamp::from_second(time).unwrap().to_string()),
+                        "count": count.to_string(),
+                        "payloadBytes": bytes.to_string(),
+                        "firstIndex": first.to_string(),
+                        "lastIndex": last.to_string(),
+                    })
+                })
+                .collect();
+            let mut found: Vec<Value> = Vec::new();
+            loop {
+                let after = match (found.last(), by) {
+                    (Some(last), "by: SIGNER") => format!(", afterSigner: {}", last["signer"]),
+                    (Some(last), _) => format!(", afterTime: {}", last["time"]),
+                    (None, _) => String::new(),
+                };
+                let query = format!(
+                    "{{ ledger(address: \"{FOUND}\") {{ aggregateEntries(where: {filter}, first: 2, {by}{after}) {{ {fields} }} }} }}"
+                );
+                let page = index.graphql(&query).await["ledger"]["aggregateEntries"].take();
+                found.extend(page["buckets"].as_array().unwrap().clone());
+                if page["hasNext"] == false {
+                    break;
+                }
+            }
+            assert_eq!(found, expected, "{by} {filter}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn cursors_and_filters_that_are_not_of_the_list_are_refused() {
+    let index = Index::open().await;
+    open(&index).await;
+    let page = list(&index, "first: 1, orderBy: [{ field: SIGNER }]").await;
+    let cursor = page["pageInfo"]["endCursor"].as_str().unwrap();
+    let deep = format!("where: {}index: {{ eq: \"1\" }}{}", "{ not: ".repeat(40) + "{", "}".repeat(41));
+    let wide = format!("where: {{ index: {{ in: [{}] }} }}", "\"1\",".repeat(300));
+    for (ledger, arguments, expected) in [
+        (FOUND, format!("after: \"{cursor}\""), "not of this list"),
+        (FOUND, format!("after: \"{cursor}\", orderBy: [{{ field: SIGNER, direction: DESC }}]"), "not of this list"),
+        (BIG, format!("after: \"{cursor}\", orderBy: [{{ field: SIGNER }}]"), "not of this list"),
+        (
+            FOUND,
+            format!("after: \"{}\", orderBy: [{{ field: SIGNER }}]", &cursor[..cursor.len() - 1]),
+            "not of this list",
+        ),
+        (FOUND, format!("before: \"{cursor}x\", orderBy: [{{ field: SIGNER }}]"), "not of this list"),
+        (FOUND, "after: \"7\"".to_owned(), "not of this list"),
+        (FOUND, "first: 1, last: 1".to_owned(), "or from its end"),
+        (FOUND, "first: 0".to_owned(), "holds 1 to 1000"),
+        (FOUND, "first: -1".to_owned(), "not a count"),
+        (FOUND, "where: { signer: { eq: \"x\" } }".to_owned(), "not 32 bytes in base58"),
+        (FOUND, "where: { time: { lt: \"yesterday\" } }".to_owned(), "not a time"),
+        (FOUND, deep, "at most 100 conditions, 16 deep"),
+        (FOUND, wide, "at most 100 conditions, 16 deep"),
+    ] {
+        let query =
+            format!("{{ ledger(address: \"{ledger}\") {{ findEntries({arguments}) {{ edges {{ cursor }} }} }} }}");
+        let (code, message) = index.graphql_error(&query).await;
+        assert_eq!(code, "malformed_parameter", "{message}");
+        assert!(message.contains(expected), "{arguments}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_is_found_and_not_answered() {
+    let index = Index::open().await;
+    let query = format!(
+        "{{ ledger(address: \"{BIG}\") {{ findEntries(where: {{ index: {{ eq: \"{}\" }} }}) {{ edges {{ cursor }} }} }} }}",
+        BIG_SIZE - 1
+    );
+    index.graphql(&query).await;
+    index
+        .tamper(&format!(
+            "update entry set payload = 'forged', leaf_hash = sha256('\\x00'::bytea || 'forged') where index = {}",
+            BIG_SIZE - 1
+        ))
+        .await;
+    let (code, _) = index.graphql_error(&query).await;
+    assert_eq!(code, "stored_data_corrupt");
+}
+
+#[tokio::test]
+async fn a_search_that_takes_too_long_says_so() {
+    let index = Index::open().await;
+    let mut lock = index.pool.begin().await.unwrap();
+    sqlx::query("lock table entry").execute(&mut *lock).await.unwrap();
+    let condition = Condition::All(Vec::new());
+    let search = Search { condition, order: Vec::new(), first: None, after: None, last: None, before: None };
+    let refused = find_entries(&View::new(index.pool.clone()), BIG, search).await.unwrap_err();
+    assert!(matches!(refused, QueryError::TooExpensive { limit_ms: 3_000 }), "{refused}");
+}

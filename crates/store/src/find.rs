@@ -1,0 +1,492 @@
+//! Which rows satisfy a condition, and how many.
+//!
+//! The one place where SQL is put together at run time: names and operators are constants of this file, and values are
+//! bound. What is found is a key; who answers it reads the row and proves it. That nothing was left out is the
+//! database's word.
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+
+use crate::convert::{from_bigint, to_bigint};
+use crate::{LedgerRow, StoreError};
+
+/// What a column holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value {
+    /// A number.
+    Number(i64),
+    /// Bytes: a hash, a key, a payload.
+    Bytes(Vec<u8>),
+}
+
+impl From<u64> for Value {
+    /// Numbers beyond the database's are beyond each that it holds.
+    fn from(number: u64) -> Self {
+        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+/// A column that conditions may name.
+pub trait Column: Copy + PartialEq {
+    /// Where the rows of one ledger are.
+    const FROM: &'static str;
+    /// The ledger's number there.
+    const LEDGER: &'static str;
+    /// The column that tells rows apart, and in whose order they are when nothing is said.
+    const KEY: Self;
+
+    /// The expression.
+    fn sql(self) -> &'static str;
+
+    /// Whether it is a number; else it is bytes.
+    fn is_number(self) -> bool;
+}
+
+/// The number of eight bytes of an event's leaf, little-endian.
+macro_rules! leaf_number {
+    ($at:literal) => {
+        concat!(
+            "(get_byte(event.leaf, ",
+            $at,
+            ")::bigint | (get_byte(event.leaf, ",
+            $at,
+            " + 1)::bigint << 8)",
+            " | (get_byte(event.leaf, ",
+            $at,
+            " + 2)::bigint << 16) | (get_byte(event.leaf, ",
+            $at,
+            " + 3)::bigint << 24)",
+            " | (get_byte(event.leaf, ",
+            $at,
+            " + 4)::bigint << 32) | (get_byte(event.leaf, ",
+            $at,
+            " + 5)::bigint << 40)",
+            " | (get_byte(event.leaf, ",
+            $at,
+            " + 6)::bigint << 48) | (get_byte(event.leaf, ",
+            $at,
+            " + 7)::bigint << 56))"
+        )
+    };
+}
+
+const KIND: &str = "substring(event.leaf, 1, 8)";
+const SLOT: &str = leaf_number!("48");
+const TIME: &str = leaf_number!("56");
+const SIGNER: &str = "substring(event.leaf, 65, 32)";
+const FIRST_INDEX: &str = leaf_number!("96");
+const COUNT: &str = leaf_number!("104");
+
+/// The columns of entries and of the events that appended them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryColumn {
+    /// The index in the log.
+    Index,
+    /// The event that appended it.
+    EventSeq,
+    /// The leaf hash.
+    LeafHash,
+    /// The bytes.
+    Payload,
+    /// How many bytes.
+    PayloadBytes,
+    /// The event's slot.
+    Slot,
+    /// The event's time: seconds since 1970.
+    Time,
+    /// Whose signature allowed it.
+    Signer,
+    /// The transaction's signature, which nothing proves.
+    Transaction,
+}
+
+impl Column for EntryColumn {
+    const FROM: &'static str = "entry join event on event.ledger = entry.ledger and event.seq = entry.event_seq";
+    const LEDGER: &'static str = "entry.ledger";
+    const KEY: Self = Self::Index;
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Index => "entry.index",
+            Self::EventSeq => "entry.event_seq",
+            Self::LeafHash => "entry.leaf_hash",
+            Self::Payload => "entry.payload",
+            Self::PayloadBytes => "octet_length(entry.payload)::bigint",
+            Self::Slot => SLOT,
+            Self::Time => TIME,
+            Self::Signer => SIGNER,
+            Self::Transaction => "event.signature",
+        }
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Index | Self::EventSeq | Self::PayloadBytes | Self::Slot | Self::Time)
+    }
+}
+
+/// The columns of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventColumn {
+    /// The number in the event log.
+    Seq,
+    /// The eight bytes that tell what happened.
+    Kind,
+    /// The leaf hash.
+    LeafHash,
+    /// The slot.
+    Slot,
+    /// The time: seconds since 1970.
+    Time,
+    /// Whose signature allowed it.
+    Signer,
+    /// The size of the log before.
+    FirstIndex,
+    /// How many entries it appended.
+    Count,
+    /// The transaction's signature, which nothing proves.
+    Transaction,
+}
+
+impl Column for EventColumn {
+    const FROM: &'static str = "event";
+    const LEDGER: &'static str = "event.ledger";
+    const KEY: Self = Self::Seq;
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Seq => "event.seq",
+            Self::Kind => KIND,
+            Self::LeafHash => "event.leaf_hash",
+            Self::Slot => SLOT,
+            Self::Time => TIME,
+            Self::Signer => SIGNER,
+            Self::FirstIndex => FIRST_INDEX,
+            Self::Count => COUNT,
+            Self::Transaction => "event.signature",
+        }
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Seq | Self::Slot | Self::Time | Self::FirstIndex | Self::Count)
+    }
+}
+
+/// How two values compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// The same.
+    Equal,
+    /// Below.
+    Less,
+    /// Below or the same.
+    AtMost,
+    /// Above.
+    Greater,
+    /// Above or the same.
+    AtLeast,
+}
+
+impl Comparison {
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::Equal => " = ",
+            Self::Less => " < ",
+            Self::AtMost => " <= ",
+            Self::Greater => " > ",
+            Self::AtLeast => " >= ",
+        }
+    }
+}
+
+/// What a row must satisfy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition<C> {
+    /// Each of these; of none, every row does.
+    All(Vec<Self>),
+    /// At least one of these; of none, no row does.
+    Any(Vec<Self>),
+    /// Not this.
+    Not(Box<Self>),
+    /// A column compares so with a value.
+    Compare(C, Comparison, Value),
+    /// A column is one of these values.
+    In(C, Vec<Value>),
+    /// A column of bytes begins with these.
+    StartsWith(C, Vec<u8>),
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The smallest first.
+    Ascending,
+    /// The largest first.
+    Descending,
+}
+
+impl Direction {
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::Ascending => " asc",
+            Self::Descending => " desc",
+        }
+    }
+
+    const fn beyond(self) -> Comparison {
+        match self {
+            Self::Ascending => Comparison::Greater,
+            Self::Descending => Comparison::Less,
+        }
+    }
+}
+
+/// What is looked for in one ledger.
+#[derive(Clone, Debug)]
+pub struct Find<C> {
+    /// What a row must satisfy.
+    pub condition: Condition<C>,
+    /// In which order; the key must be the last.
+    pub order: Vec<(C, Direction)>,
+    /// The values of `order` of the row after which the rows begin.
+    pub after: Option<Vec<Value>>,
+    /// At most how many.
+    pub limit: u32,
+}
+
+/// A row that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRow {
+    /// Its key.
+    pub key: u64,
+    /// Its values of the order, the key's among them.
+    pub values: Vec<Value>,
+}
+
+/// Finds rows of a ledger whose key is below `end`.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn find<C: Column>(
+    connection: &mut PgConnection,
+    ledger: &LedgerRow,
+    end: u64,
+    find: &Find<C>,
+) -> Result<Vec<FoundRow>, StoreError> {
+    let mut query = QueryBuilder::new("select ");
+    query.push(C::KEY.sql());
+    for (column, _) in &find.order {
+        query.push(", ").push(column.sql());
+    }
+    push_scope::<C>(&mut query, ledger, end, &find.condition)?;
+    if let Some(after) = &find.after {
+        query.push(" and ");
+        push_after(&mut query, &find.order, after);
+    }
+    for (at, (column, direction)) in find.order.iter().enumerate() {
+        query.push(if at == 0 { " order by " } else { ", " }).push(column.sql()).push(direction.sql());
+    }
+    query.push(" limit ").push_bind(i64::from(find.limit));
+    let rows = query.build().fetch_all(connection).await?;
+    rows.iter().map(|row| read_row(row, ledger, &find.order)).collect()
+}
+
+/// Counts the rows that satisfy a condition, up to `most`.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn count<C: Column>(
+    connection: &mut PgConnection,
+    ledger: &LedgerRow,
+    end: u64,
+    condition: &Condition<C>,
+    most: u32,
+) -> Result<u64, StoreError> {
+    let mut query = QueryBuilder::new("select count(*) from (select");
+    push_scope::<C>(&mut query, ledger, end, condition)?;
+    query.push(" limit ").push_bind(i64::from(most)).push(") as found");
+    let count: i64 = query.build_query_scalar().fetch_one(connection).await?;
+    from_bigint("entry", ledger.ledger, count)
+}
+
+/// How entries are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bucket {
+    /// All in one.
+    Whole,
+    /// By whose signature allowed them.
+    Signer,
+    /// By the hour in UTC of their event.
+    Hour,
+    /// By the day in UTC of their event.
+    Day,
+}
+
+impl Bucket {
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::Whole => "0::bigint",
+            Self::Signer => SIGNER,
+            Self::Hour => concat!("(", leaf_number!("56"), " / 3600) * 3600"),
+            Self::Day => concat!("(", leaf_number!("56"), " / 86400) * 86400"),
+        }
+    }
+}
+
+/// Entries put together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aggregate {
+    /// The bucket: the signer; or where the hour or day begins, in seconds since 1970; 0 for all in one.
+    pub bucket: Value,
+    /// How many entries.
+    pub count: u64,
+    /// How many bytes they have together.
+    pub payload_bytes: u64,
+    /// The first index.
+    pub first_index: u64,
+    /// The last index.
+    pub last_index: u64,
+}
+
+/// Counts the entries that satisfy a condition, by bucket, in the order of the buckets; at most `limit` buckets from
+/// `after` on, which is left out.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn aggregate(
+    connection: &mut PgConnection,
+    ledger: &LedgerRow,
+    end: u64,
+    condition: &Condition<EntryColumn>,
+    bucket: Bucket,
+    after: Option<&Value>,
+    limit: u32,
+) -> Result<Vec<Aggregate>, StoreError> {
+    let mut query = QueryBuilder::new("select ");
+    query.push(bucket.sql()).push(" as bucket, count(*), sum(octet_length(entry.payload)), min(entry.index)");
+    query.push(", max(entry.index)");
+    push_scope::<EntryColumn>(&mut query, ledger, end, condition)?;
+    if let Some(after) = after {
+        query.push(" and ").push(bucket.sql()).push(" > ");
+        push_value(&mut query, after);
+    }
+    query.push(" group by 1 order by 1 limit ").push_bind(i64::from(limit));
+    let rows = query.build().fetch_all(connection).await?;
+    let number = |row: &PgRow, at: usize| from_bigint("entry", ledger.ledger, row.try_get::<i64, _>(at)?);
+    // Without rows there is one bucket of nothing, which is none.
+    let rows = rows.iter().map(|row| {
+        Ok(Aggregate {
+            bucket: read_value(row, 0, bucket != Bucket::Signer)?,
+            count: number(row, 1)?,
+            payload_bytes: number(row, 2)?,
+            first_index: number(row, 3)?,
+            last_index: number(row, 4)?,
+        })
+    });
+    rows.collect()
+}
+
+fn push_scope<C: Column>(
+    query: &mut QueryBuilder<Postgres>,
+    ledger: &LedgerRow,
+    end: u64,
+    condition: &Condition<C>,
+) -> Result<(), StoreError> {
+    query.push(" from ").push(C::FROM).push(" where ").push(C::LEDGER).push(" = ").push_bind(ledger.key);
+    query.push(" and ").push(C::KEY.sql()).push(" < ").push_bind(to_bigint("size", end)?).push(" and ");
+    push_condition(query, condition);
+    Ok(())
+}
+
+fn push_condition<C: Column>(query: &mut QueryBuilder<Postgres>, condition: &Condition<C>) {
+    match condition {
+        Condition::All(parts) => push_joined(query, parts, " and ", "true"),
+        Condition::Any(parts) => push_joined(query, parts, " or ", "false"),
+        Condition::Not(part) => {
+            query.push("not ");
+            push_condition(query, part);
+        }
+        Condition::Compare(column, comparison, value) => push_comparison(query, *column, *comparison, value),
+        Condition::In(column, values) => {
+            query.push("(").push(column.sql()).push(" = any(");
+            let numbers = values.iter().filter_map(|value| match value {
+                Value::Number(number) => Some(*number),
+                Value::Bytes(_) => None,
+            });
+            let bytes = values.iter().filter_map(|value| match value {
+                Value::Bytes(bytes) => Some(bytes.clone()),
+                Value::Number(_) => None,
+            });
+            if column.is_number() {
+                query.push_bind(numbers.collect::<Vec<i64>>());
+            } else {
+                query.push_bind(bytes.collect::<Vec<Vec<u8>>>());
+            }
+            query.push("))");
+        }
+        Condition::StartsWith(column, bytes) => {
+            let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
+            query.push("(substring(").push(column.sql()).push(", 1, ").push_bind(length).push(") = ");
+            query.push_bind(bytes.clone()).push(")");
+        }
+    }
+}
+
+fn push_joined<C: Column>(
+    query: &mut QueryBuilder<Postgres>,
+    parts: &[Condition<C>],
+    word: &'static str,
+    none: &'static str,
+) {
+    query.push("(");
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            query.push(word);
+        }
+        push_condition(query, part);
+    }
+    if parts.is_empty() {
+        query.push(none);
+    }
+    query.push(")");
+}
+
+fn push_comparison<C: Column>(query: &mut QueryBuilder<Postgres>, column: C, comparison: Comparison, value: &Value) {
+    query.push("(").push(column.sql()).push(comparison.sql());
+    push_value(query, value);
+    query.push(")");
+}
+
+fn push_value(query: &mut QueryBuilder<Postgres>, value: &Value) {
+    match value {
+        Value::Number(number) => query.push_bind(*number),
+        Value::Bytes(bytes) => query.push_bind(bytes.clone()),
+    };
+}
+
+/// Beyond a row in the order: at the first column; or the same there, and beyond it at the next; and so on.
+fn push_after<C: Column>(query: &mut QueryBuilder<Postgres>, order: &[(C, Direction)], after: &[Value]) {
+    let beyond = |at: usize| {
+        let columns = order.iter().zip(after).take(at.saturating_add(1));
+        Condition::All(
+            columns
+                .enumerate()
+                .map(|(place, ((column, direction), value))| {
+                    let comparison = if place == at { direction.beyond() } else { Comparison::Equal };
+                    Condition::Compare(*column, comparison, value.clone())
+                })
+                .collect(),
+        )
+    };
+    push_condition(query, &Condition::Any((0..order.len().min(after.len())).map(beyond).collect()));
+}
+
+fn read_row<C: Column>(row: &PgRow, ledger: &LedgerRow, order: &[(C, Direction)]) -> Result<FoundRow, StoreError> {
+    let key = from_bigint("entry", ledger.ledger, row.try_get::<i64, _>(0)?)?;
+    let values = order.iter().enumerate();
+    let values = values.map(|(at, (column, _))| read_value(row, at.saturating_add(1), column.is_number()));
+    Ok(FoundRow { key, values: values.collect::<Result<_, _>>()? })
+}
+
+fn read_value(row: &PgRow, at: usize, is_number: bool) -> Result<Value, StoreError> {
+    Ok(if is_number { Value::Number(row.try_get(at)?) } else { Value::Bytes(row.try_get(at)?) })
+}
