@@ -5,6 +5,7 @@ mod access;
 mod admin;
 mod app;
 mod cache;
+mod condition;
 mod graphql;
 mod live;
 pub mod problem;

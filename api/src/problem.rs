@@ -45,6 +45,8 @@ pub enum Code {
     EntryMissing,
     /// A proof needs hashes of leaves whose entries the index lacks.
     ProofUnavailable,
+    /// A cursor of another list, of another ledger's, or of another order.
+    UnknownCursor,
     /// There is nothing at this path.
     NotFound,
     /// The path takes another method.
@@ -75,7 +77,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
@@ -91,6 +93,7 @@ impl Code {
         Self::IndexOutOfRange,
         Self::EntryMissing,
         Self::ProofUnavailable,
+        Self::UnknownCursor,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotConfigured,
@@ -125,6 +128,7 @@ impl Code {
             Self::IndexOutOfRange => "index_out_of_range",
             Self::EntryMissing => "entry_missing",
             Self::ProofUnavailable => "proof_unavailable",
+            Self::UnknownCursor => "unknown_cursor",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotConfigured => "not_configured",
@@ -159,6 +163,7 @@ impl Code {
             | Self::IndexOutOfRange
             | Self::EntryMissing
             | Self::ProofUnavailable
+            | Self::UnknownCursor
             | Self::NotFound => StatusCode::NOT_FOUND,
             Self::QueryNotAllowed => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -207,6 +212,7 @@ impl Code {
             Self::IndexOutOfRange => "The index is out of range",
             Self::EntryMissing => "The index lacks the entry",
             Self::ProofUnavailable => "The index lacks hashes for the proof",
+            Self::UnknownCursor => "The cursor is not of this list",
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "The path takes another method",
             Self::NotConfigured => "The operator has not set this up",
@@ -317,8 +323,9 @@ impl From<QueryError> for Problem {
             QueryError::TooExpensive { .. } => {
                 (Code::TooExpensive, "Narrow it, best by a range of the key, or of slots or times.")
             }
-            QueryError::FilterTooLarge | QueryError::ForeignCursor | QueryError::BothEnds => {
-                (Code::MalformedParameter, "")
+            QueryError::FilterTooLarge | QueryError::BothEnds => (Code::MalformedParameter, ""),
+            QueryError::ForeignCursor => {
+                (Code::UnknownCursor, "Take it from a page of the same list in the same order.")
             }
             QueryError::EmptyPage => (Code::MalformedParameter, ""),
             QueryError::Corrupt { place, .. } => {

@@ -48,7 +48,7 @@ pub struct Time(pub String);
 /// A transaction's signature: 64 bytes in base58.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(pattern = "^[1-9A-HJ-NP-Za-km-z]{64,88}$")]
+#[schema(format = "base58-64", pattern = "^[1-9A-HJ-NP-Za-km-z]{64,88}$")]
 pub struct Signature(pub String);
 
 scalar!(U64, "U64", "A 64-bit number as a string of digits.");

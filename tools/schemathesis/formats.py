@@ -21,3 +21,4 @@ KNOWN = os.environ["LEDGERS"].split(",")
 schemathesis.openapi.format(
     "base58-32", st.one_of(st.sampled_from(KNOWN), st.binary(min_size=32, max_size=32).map(base58))
 )
+schemathesis.openapi.format("base58-64", st.binary(min_size=64, max_size=64).map(base58))

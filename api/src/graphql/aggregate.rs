@@ -1,9 +1,10 @@
 //! Entries put together.
 
 use async_graphql::{Enum, SimpleObject};
-use counterfoil_store::{Bucket, Value};
+use counterfoil_store::Bucket;
 
 use super::head::Head;
+use crate::condition::bucket_name;
 use crate::query;
 use crate::value::{Key, Time, U64};
 
@@ -60,14 +61,7 @@ pub(super) struct EntryAggregates {
 impl EntryAggregates {
     pub(super) fn new(found: query::Aggregates, bucket: Bucket) -> Self {
         let buckets = found.buckets.into_iter().map(|found| {
-            let (signer, time) = match (found.bucket, bucket) {
-                (Value::Bytes(bytes), _) => (Some(Key(bs58::encode(bytes).into_string())), None),
-                (Value::Number(_), Bucket::Whole | Bucket::Signer) => (None, None),
-                (Value::Number(seconds), Bucket::Hour | Bucket::Day) => {
-                    // Each event's time was a moment of the calendar when it was indexed, or it is not served.
-                    (None, jiff::Timestamp::from_second(seconds).ok().map(Time::from))
-                }
-            };
+            let (signer, time) = bucket_name(&found.bucket, bucket);
             EntryAggregate {
                 signer,
                 time,

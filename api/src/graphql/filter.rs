@@ -1,11 +1,10 @@
 //! Filters and orders: what clients may write, and the conditions that they are.
 
 use async_graphql::{Enum, InputObject};
-use counterfoil_core::event::kind;
-use counterfoil_store::{Comparison, Condition, Direction, EntryColumn, EventColumn, Value};
-use jiff::Timestamp;
+use counterfoil_store::{Comparison, Condition, Direction, EntryColumn, EventColumn, LedgerColumn};
 
-use crate::problem::{Code, Problem};
+use crate::condition::{EventKind, ToValue};
+use crate::problem::Problem;
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
 
 /// A number. All that is given must hold.
@@ -72,36 +71,6 @@ pub(super) struct EventKindFilter {
     one_of: Option<Vec<EventKind>>,
 }
 
-/// What happened.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-pub(super) enum EventKind {
-    LedgerCreated,
-    EntriesAppended,
-    SubtreesAppended,
-    WriterGranted,
-    WriterRevoked,
-    AuthorityProposed,
-    AuthorityAccepted,
-    SubtreesDisallowed,
-    LedgerSealed,
-}
-
-impl EventKind {
-    const fn bytes(self) -> [u8; 8] {
-        match self {
-            Self::LedgerCreated => kind::LEDGER_CREATED,
-            Self::EntriesAppended => kind::ENTRIES_APPENDED,
-            Self::SubtreesAppended => kind::SUBTREES_APPENDED,
-            Self::WriterGranted => kind::WRITER_GRANTED,
-            Self::WriterRevoked => kind::WRITER_REVOKED,
-            Self::AuthorityProposed => kind::AUTHORITY_PROPOSED,
-            Self::AuthorityAccepted => kind::AUTHORITY_ACCEPTED,
-            Self::SubtreesDisallowed => kind::SUBTREES_DISALLOWED,
-            Self::LedgerSealed => kind::LEDGER_SEALED,
-        }
-    }
-}
-
 /// What entries must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
 #[derive(Default, InputObject)]
 pub(super) struct EntryFilter {
@@ -134,6 +103,74 @@ pub(super) struct EventFilter {
     leaf_hash: Option<HashFilter>,
     first_index: Option<U64Filter>,
     count: Option<U64Filter>,
+}
+
+/// What ledgers must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
+#[derive(Default, InputObject)]
+pub(super) struct LedgerFilter {
+    and: Option<Vec<LedgerFilter>>,
+    or: Option<Vec<LedgerFilter>>,
+    not: Option<Box<LedgerFilter>>,
+    ledger: Option<KeyFilter>,
+    /// Entries that are checked.
+    size: Option<U64Filter>,
+    /// Events that are checked.
+    event_seq: Option<U64Filter>,
+    /// The slot at which the account was read.
+    checked_slot: Option<U64Filter>,
+    /// Entries that the index lacks.
+    missing_leaves: Option<U64Filter>,
+    is_halted: Option<bool>,
+}
+
+/// By what ledgers are put in order.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub(super) enum LedgerOrderField {
+    Ledger,
+    Size,
+    EventSeq,
+    CheckedSlot,
+    MissingLeaves,
+    IsHalted,
+}
+
+/// An order of ledgers.
+#[derive(InputObject)]
+pub(super) struct LedgerOrder {
+    field: LedgerOrderField,
+    #[graphql(default_with = "Way::Asc")]
+    direction: Way,
+}
+
+impl From<LedgerOrder> for (LedgerColumn, Direction) {
+    fn from(order: LedgerOrder) -> Self {
+        let column = match order.field {
+            LedgerOrderField::Ledger => LedgerColumn::Address,
+            LedgerOrderField::Size => LedgerColumn::Size,
+            LedgerOrderField::EventSeq => LedgerColumn::EventSeq,
+            LedgerOrderField::CheckedSlot => LedgerColumn::CheckedSlot,
+            LedgerOrderField::MissingLeaves => LedgerColumn::Missing,
+            LedgerOrderField::IsHalted => LedgerColumn::IsHalted,
+        };
+        (column, order.direction.into())
+    }
+}
+
+impl LedgerFilter {
+    /// Bounded in depth by GraphQL's and JSON's parsers.
+    pub(super) fn condition(self) -> Result<Condition<LedgerColumn>, Problem> {
+        let mut parts = Vec::new();
+        push(&mut parts, LedgerColumn::Address, self.ledger)?;
+        push(&mut parts, LedgerColumn::Size, self.size)?;
+        push(&mut parts, LedgerColumn::EventSeq, self.event_seq)?;
+        push(&mut parts, LedgerColumn::CheckedSlot, self.checked_slot)?;
+        push(&mut parts, LedgerColumn::Missing, self.missing_leaves)?;
+        if let Some(is_halted) = self.is_halted {
+            let value = u64::from(is_halted).into();
+            parts.push(Condition::Compare(LedgerColumn::IsHalted, Comparison::Equal, value));
+        }
+        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+    }
 }
 
 /// Which way.
@@ -292,73 +329,6 @@ fn push<C: Copy>(parts: &mut Vec<Condition<C>>, column: C, filter: Option<impl C
 /// Conditions on one column.
 trait ColumnFilter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem>;
-}
-
-/// A value as the database compares it.
-pub(super) trait ToValue {
-    fn to_value(self) -> Result<Value, Problem>;
-}
-
-impl ToValue for U64 {
-    fn to_value(self) -> Result<Value, Problem> {
-        Ok(self.0.into())
-    }
-}
-
-impl ToValue for Time {
-    fn to_value(self) -> Result<Value, Problem> {
-        seconds(&self).map(Value::Number)
-    }
-}
-
-impl ToValue for Key {
-    fn to_value(self) -> Result<Value, Problem> {
-        base58::<32>(&self.0).map(Value::Bytes)
-    }
-}
-
-impl ToValue for Signature {
-    fn to_value(self) -> Result<Value, Problem> {
-        base58::<64>(&self.0).map(Value::Bytes)
-    }
-}
-
-impl ToValue for Hash {
-    fn to_value(self) -> Result<Value, Problem> {
-        Ok(Value::Bytes(self.0.0.to_vec()))
-    }
-}
-
-impl ToValue for Bytes {
-    fn to_value(self) -> Result<Value, Problem> {
-        Ok(Value::Bytes(self.0))
-    }
-}
-
-impl ToValue for EventKind {
-    fn to_value(self) -> Result<Value, Problem> {
-        Ok(Value::Bytes(self.bytes().to_vec()))
-    }
-}
-
-/// Seconds since 1970 of a moment that is written with its offset.
-pub(super) fn seconds(time: &Time) -> Result<i64, Problem> {
-    let parsed = time.0.parse::<Timestamp>().map_err(|_| {
-        let detail = format!("\"{}\" is not a time: write it as 2026-02-28T12:00:00Z.", time.0.escape_debug());
-        Problem::new(Code::MalformedParameter, detail)
-    })?;
-    Ok(parsed.as_second())
-}
-
-fn base58<const N: usize>(text: &str) -> Result<Vec<u8>, Problem> {
-    let mut bytes = [0; N];
-    match bs58::decode(text).onto(&mut bytes) {
-        Ok(length) if length == N => Ok(bytes.to_vec()),
-        _ => {
-            let detail = format!("\"{}\" is not {N} bytes in base58.", text.escape_debug());
-            Err(Problem::new(Code::MalformedParameter, detail))
-        }
-    }
 }
 
 fn push_comparisons<C: Copy, T: ToValue, const N: usize>(

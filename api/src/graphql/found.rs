@@ -3,11 +3,11 @@
 use async_graphql::connection::{Connection, ConnectionNameType, Edge, EmptyFields};
 use async_graphql::{Context, Object, OutputType, Result, SimpleObject};
 use counterfoil_core::{LedgerHead, LedgerId};
-use counterfoil_store::{Column, Condition, Log};
+use counterfoil_store::{Column, Condition, LedgerColumn, Log};
 
 use super::head::Head;
 use super::refuse;
-use crate::query::{Found, MAX_COUNT, QueryError, View, count_found};
+use crate::query::{Found, MAX_COUNT, QueryError, View, count_found, count_ledgers};
 use crate::value::U64;
 
 /// A connection over what was found; its cursors are its own.
@@ -93,11 +93,24 @@ macro_rules! found_fields {
 found_fields!(FoundEntries, counterfoil_store::EntryColumn);
 found_fields!(FoundEvents, counterfoil_store::EventColumn);
 
+/// What is said beside ledgers that were found.
+pub(super) struct FoundLedgers(pub(super) Condition<LedgerColumn>);
+
+/// What is said beside ledgers that were found.
+#[Object]
+impl FoundLedgers {
+    /// How many there are in all, up to 10,000.
+    #[graphql(complexity = 100)]
+    async fn total_count(&self, context: &Context<'_>) -> Result<TotalCount> {
+        Ok(count_ledgers(context.data::<View>()?, &self.0).await.map_err(refuse)?.into())
+    }
+}
+
 /// What was found as a connection. `fields` makes what is said beside it, `nodes` its elements.
-pub(super) fn found_connection<S, T: OutputType, F: async_graphql::ObjectType>(
-    found: Result<Found<S>, QueryError>,
-    fields: impl FnOnce(LedgerHead) -> F,
-    nodes: impl FnOnce(LedgerHead, Vec<S>) -> Vec<T>,
+pub(super) fn found_connection<S, H: Copy, T: OutputType, F: async_graphql::ObjectType>(
+    found: Result<Found<S, H>, QueryError>,
+    fields: impl FnOnce(H) -> F,
+    nodes: impl FnOnce(H, Vec<S>) -> Vec<T>,
 ) -> Result<FoundConnection<T, F>> {
     let found = found.map_err(refuse)?;
     let mut connection = Connection::with_additional_fields(found.has_previous, found.has_next, fields(found.head));

@@ -7,7 +7,7 @@ use counterfoil_store::{Bucket, Log, Value};
 use super::aggregate::{AggregateBy, EntryAggregates};
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
-use super::filter::{EntryFilter, EntryOrder, EventFilter, EventOrder, ToValue, seconds};
+use super::filter::{EntryFilter, EntryOrder, EventFilter, EventOrder};
 use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, found_connection};
 use super::head::Head;
 use super::missing::{EntryPageFields, Missing};
@@ -15,6 +15,7 @@ use super::page::{Arguments, LeafConnection, complexity, connection, count};
 use super::pending::PendingEvent;
 use super::refuse;
 use super::standing::Standing;
+use crate::condition::{ToValue, seconds};
 use crate::problem::{Code, Problem};
 use crate::query::{self, CheckedLedger, Search, View, When, Window};
 use crate::value::{Hash, Key, Time, U64, hashes};
@@ -282,7 +283,7 @@ impl Ledger {
     }
 
     /// The ledger as it is, or as it was with `size` entries, or at the end of a slot or second: who could do what, and the
-    /// events that say so.
+    /// events that say so. Where several are given, no further than each of them.
     #[graphql(complexity = "100 + 20 * child_complexity")]
     async fn standing(
         &self,
@@ -291,13 +292,8 @@ impl Ledger {
         slot: Option<U64>,
         time: Option<Time>,
     ) -> Result<Standing> {
-        let when = match (size, slot, time) {
-            (None, None, None) => When::Now,
-            (Some(size), None, None) => When::Size(size.0),
-            (None, Some(slot), None) => When::Slot(slot.0),
-            (None, None, Some(time)) => When::Time(seconds(&time)?),
-            _ => return Err(Problem::new(Code::MalformedParameter, "Give one of size, slot and time.").into()),
-        };
+        let (size, slot) = (size.map(|size| size.0), slot.map(|slot| slot.0));
+        let when = When { size, slot, time: time.as_ref().map(seconds).transpose()? };
         let standing = query::standing(context.data::<View>()?, self.address(), when).await;
         Ok(standing.map_err(refuse)?.into())
     }

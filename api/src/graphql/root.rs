@@ -5,11 +5,13 @@ use async_graphql::{Context, ID, Interface, Object, Result, SimpleObject};
 
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
+use super::filter::{LedgerFilter, LedgerOrder};
+use super::found::{FoundConnection, FoundLedgers, found_connection};
 use super::ledger::Ledger;
 use super::page::{complexity, count};
 use super::refuse;
 use crate::problem::{Code, Problem};
-use crate::query::{self, View};
+use crate::query::{self, Search, View};
 use crate::rest::parse_ledger;
 use crate::value::Key;
 
@@ -64,6 +66,33 @@ impl Root {
         let ledgers = page.ledgers.into_iter().map(Ledger);
         connection.edges = ledgers.map(|ledger| Edge::new(ledger.address().to_string(), ledger)).collect();
         Ok(connection)
+    }
+
+    /// The ledgers that satisfy a filter, at most 1,000 a page; 100 when nothing is said.
+    #[graphql(complexity = "100 + complexity(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "GraphQL's arguments")]
+    async fn find_ledgers(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] filter: Option<LedgerFilter>,
+        order_by: Option<Vec<LedgerOrder>>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<FoundConnection<Ledger, FoundLedgers>> {
+        let condition = filter.unwrap_or_default().condition()?;
+        let search = Search {
+            condition: condition.clone(),
+            order: order_by.into_iter().flatten().map(Into::into).collect(),
+            first: first.map(count).transpose()?,
+            after,
+            last: last.map(count).transpose()?,
+            before,
+        };
+        let found = query::find_ledgers(context.data::<View>()?, search).await;
+        let nodes = |(), ledgers: Vec<_>| ledgers.into_iter().map(Ledger).collect();
+        found_connection(found, |()| FoundLedgers(condition), nodes)
     }
 
     #[graphql(complexity = "10 + child_complexity")]

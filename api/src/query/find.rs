@@ -11,19 +11,20 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{
-    Column, Condition, Direction, EntryColumn, EventColumn, Find, FoundRow, Log, StoreError, Value, find,
-    limit_statements, load_entries_at,
+    Column, Condition, Direction, EntryColumn, EventColumn, Find, LedgerColumn, Log, PgConnection, Scope, Selection,
+    StoreError, Value, find, limit_statements, load_entries_at, load_selected_ledgers,
 };
 use sha2::{Digest, Sha256};
 
 use super::entries::{hash_row, join_events, verify_entries};
-use super::error::{Difference, MAX_CONDITIONS, MAX_FILTER_DEPTH, Place, QueryError};
+use super::error::{Difference, MAX_CONDITIONS, MAX_FILTER_DEPTH, MAX_PAGE, Place, QueryError};
 use super::events::{leaves_of, load_checked_events};
+use super::ledgers::load_frontiers;
 use super::moment::Moment;
 use super::page::page_limit;
 use super::tree::{Reading, verify_leaves};
 use super::view::View;
-use super::{CheckedEvent, Entry};
+use super::{CheckedEvent, CheckedLedger, Entry};
 
 /// How long the database may look.
 const MOST: Duration = Duration::from_secs(3);
@@ -49,9 +50,9 @@ pub struct Search<C> {
 
 /// What was found.
 #[derive(Clone, Debug)]
-pub struct Found<T> {
-    /// The checked heads at which it was looked for.
-    pub head: LedgerHead,
+pub struct Found<T, H = LedgerHead> {
+    /// The checked heads at which it was looked for, where that was one ledger.
+    pub head: H,
     /// The rows, each with its cursor.
     pub items: Vec<(String, T)>,
     /// Whether there are more before these.
@@ -70,7 +71,7 @@ pub async fn find_entries(
     search: Search<EntryColumn>,
 ) -> Result<Found<Entry>, QueryError> {
     let mut moment = Moment::open(view, ledger).await?;
-    let keys = find_keys(&mut moment, Log::Entries, search).await?;
+    let keys = find_leaves(&mut moment, Log::Entries, search).await?;
     let indexes: Vec<u64> = keys.rows.iter().map(|(_, index)| *index).collect();
     let (connection, row) = moment.parts();
     let rows = load_entries_at(connection, row, &indexes).await;
@@ -79,7 +80,7 @@ pub async fn find_entries(
     let entries = join_events(&mut moment, rows).await?;
     verify_entries(&mut moment, &entries, None).await?;
     let found = entries.into_iter().map(|entry| (entry.index.get(), entry)).collect();
-    keys.with(moment.head, Log::Entries, found)
+    keys.with(moment.head, found, |index| Place::Leaf(ledger, Log::Entries, *index))
 }
 
 /// Answers a page of the events that satisfy a condition.
@@ -92,13 +93,48 @@ pub async fn find_events(
     search: Search<EventColumn>,
 ) -> Result<Found<Arc<CheckedEvent>>, QueryError> {
     let mut moment = Moment::open(view, ledger).await?;
-    let keys = find_keys(&mut moment, Log::Events, search).await?;
+    let keys = find_leaves(&mut moment, Log::Events, search).await?;
     let reading = Reading::new(&moment.head, Log::Events);
     let seqs = keys.rows.iter().map(|(_, seq)| reading.index(*seq)).collect::<Result<Vec<_>, _>>()?;
     let events = load_checked_events(&mut moment, seqs).await?;
     verify_leaves(&mut moment, &[], &leaves_of(&events), None).await?;
     let found = events.into_iter().map(|(seq, event)| (seq.get(), event)).collect();
-    keys.with(moment.head, Log::Events, found)
+    keys.with(moment.head, found, |seq| Place::Leaf(ledger, Log::Events, *seq))
+}
+
+/// Answers a page of the ledgers that satisfy a condition.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn find_ledgers(view: &View, search: Search<LedgerColumn>) -> Result<Found<CheckedLedger, ()>, QueryError> {
+    let (mut snapshot, selection) = view.moment_of_lists().await?;
+    let scope = Scope::Ledgers(&selection);
+    let keys = find_keys(&mut snapshot, scope, Place::Index, b"ledgers", search, |value| match value {
+        Value::Bytes(address) => address.as_slice().try_into().ok().map(LedgerId),
+        Value::Number(_) => None,
+    });
+    let keys = keys.await?;
+    let only = Selection { only: Some(keys.rows.iter().map(|(_, ledger)| *ledger).collect()), except: Vec::new() };
+    let rows = load_selected_ledgers(&mut snapshot, &only, None, MAX_PAGE).await;
+    let rows = rows.map_err(Place::Index.store_error())?;
+    let ledgers = load_frontiers(&mut snapshot, Place::Index, rows).await?;
+    let found = ledgers.into_iter().map(|ledger| (ledger.row.ledger, ledger)).collect();
+    keys.with((), found, |ledger| Place::Ledger(*ledger))
+}
+
+/// Counts the ledgers that satisfy a condition, up to [`MAX_COUNT`] and one more.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn count_ledgers(view: &View, condition: &Condition<LedgerColumn>) -> Result<u64, QueryError> {
+    expect_small(condition)?;
+    let (mut snapshot, selection) = view.moment_of_lists().await?;
+    let count = async {
+        limit_statements(&mut snapshot, MOST).await?;
+        let scope = Scope::Ledgers(&selection);
+        counterfoil_store::count(&mut snapshot, scope, condition, MAX_COUNT.saturating_add(1)).await
+    };
+    count.await.map_err(expensive(Place::Index))
 }
 
 /// Counts what satisfies a condition, up to [`MAX_COUNT`] and one more.
@@ -117,7 +153,7 @@ pub async fn count_found<C: Column>(
     let (connection, row) = moment.parts();
     let count = async {
         limit_statements(connection, MOST).await?;
-        counterfoil_store::count(connection, row, end, condition, MAX_COUNT.saturating_add(1)).await
+        counterfoil_store::count(connection, Scope::Ledger(row, end), condition, MAX_COUNT.saturating_add(1)).await
     };
     count.await.map_err(expensive(Place::Log(ledger, log)))
 }
@@ -155,55 +191,82 @@ pub(super) fn expect_small<C>(condition: &Condition<C>) -> Result<(), QueryError
 }
 
 /// The keys of a page, in its order, with their cursors.
-struct Keys {
-    ledger: LedgerId,
-    rows: Vec<(String, u64)>,
+struct Keys<K> {
+    rows: Vec<(String, K)>,
     has_previous: bool,
     has_next: bool,
 }
 
-impl Keys {
-    fn with<T>(self, head: LedgerHead, log: Log, mut found: BTreeMap<u64, T>) -> Result<Found<T>, QueryError> {
+impl<K: Ord> Keys<K> {
+    fn with<T, H>(
+        self,
+        head: H,
+        mut found: BTreeMap<K, T>,
+        place: impl Fn(&K) -> Place,
+    ) -> Result<Found<T, H>, QueryError> {
         let items = self.rows.into_iter().map(|(cursor, key)| {
             let item = found.remove(&key);
-            Ok((cursor, item.ok_or_else(|| Place::Leaf(self.ledger, log, key).corrupt(Difference::Missing))?))
+            Ok((cursor, item.ok_or_else(|| place(&key).corrupt(Difference::Missing))?))
         });
         let items = items.collect::<Result<_, QueryError>>()?;
         Ok(Found { head, items, has_previous: self.has_previous, has_next: self.has_next })
     }
 }
 
-async fn find_keys<C: Column>(moment: &mut Moment, log: Log, search: Search<C>) -> Result<Keys, QueryError> {
-    expect_small(&search.condition)?;
+/// Finds the keys of a page of one of a ledger's logs.
+async fn find_leaves<C: Column>(moment: &mut Moment, log: Log, search: Search<C>) -> Result<Keys<u64>, QueryError> {
     let ledger = moment.ledger();
+    let name = [&ledger.0[..], &[u8::from(log == Log::Events)]].concat();
+    let place = Place::Log(ledger, log);
+    let end = moment.tree_head(log).size.get();
+    let (connection, row) = moment.parts();
+    find_keys(connection, Scope::Ledger(row, end), place, &name, search, |value| match value {
+        Value::Number(number) => u64::try_from(*number).ok(),
+        Value::Bytes(_) => None,
+    })
+    .await
+}
+
+/// Finds the keys of a page of the list of this name.
+async fn find_keys<C: Column, K>(
+    connection: &mut PgConnection,
+    scope: Scope<'_>,
+    place: Place,
+    name: &[u8],
+    search: Search<C>,
+    key: impl Fn(&Value) -> Option<K>,
+) -> Result<Keys<K>, QueryError> {
+    expect_small(&search.condition)?;
     let order = whole_order(search.order);
-    let list = ListName::new(ledger, log, &order);
+    let list = ListName::new(name, &order);
     let is_backwards = search.last.is_some() || search.before.is_some();
     if is_backwards && (search.first.is_some() || search.after.is_some()) {
         return Err(QueryError::BothEnds);
     }
     let (asked, beyond) = if is_backwards { (search.last, search.before) } else { (search.first, search.after) };
     let limit = page_limit(asked)?;
-    let find_in = Find {
+    let wanted = Find {
         condition: search.condition,
         order: if is_backwards { order.iter().map(|(column, way)| (*column, reverse(*way))).collect() } else { order },
         after: beyond.as_deref().map(|cursor| list.parse(cursor)).transpose()?,
         // One more than wanted shows whether there are more.
         limit: limit.saturating_add(1),
     };
-    let end = moment.tree_head(log).size.get();
-    self::limit(moment).await?;
-    let (connection, row) = moment.parts();
-    let mut rows = find(connection, row, end, &find_in).await.map_err(expensive(Place::Log(ledger, log)))?;
+    let found = async {
+        limit_statements(&mut *connection, MOST).await?;
+        find(connection, scope, &wanted).await
+    };
+    let mut rows = found.await.map_err(expensive(place))?;
     let has_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     if is_backwards {
         rows.reverse();
     }
-    let has_beyond = find_in.after.is_some();
+    let has_beyond = wanted.after.is_some();
     let (has_previous, has_next) = if is_backwards { (has_more, has_beyond) } else { (has_beyond, has_more) };
-    let rows = rows.into_iter().map(|FoundRow { key, values }| (list.cursor(&values), key)).collect();
-    Ok(Keys { ledger, rows, has_previous, has_next })
+    // The order ends with the key.
+    let rows = rows.iter().filter_map(|values| Some((list.cursor(values), key(values.last()?)?)));
+    Ok(Keys { rows: rows.collect(), has_previous, has_next })
 }
 
 /// What is equal in the order wanted is in the key's, so that each row has one place.
@@ -230,10 +293,9 @@ struct ListName {
 }
 
 impl ListName {
-    fn new<C: Column>(ledger: LedgerId, log: Log, order: &[(C, Direction)]) -> Self {
+    fn new<C: Column>(name: &[u8], order: &[(C, Direction)]) -> Self {
         let mut digest = Sha256::new();
-        digest.update(ledger.0);
-        digest.update([u8::from(log == Log::Events)]);
+        digest.update(name);
         for (column, direction) in order {
             digest.update(column.sql());
             digest.update([u8::from(*direction == Direction::Descending)]);

@@ -82,7 +82,7 @@ pub async fn ledgers(view: &View, after: Option<LedgerId>, limit: Option<u64>) -
 }
 
 /// Reads the checked frontiers of all these ledgers by one query.
-async fn load_frontiers(
+pub(super) async fn load_frontiers(
     connection: &mut PgConnection,
     place: Place,
     rows: Vec<LedgerRow>,

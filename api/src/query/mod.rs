@@ -34,7 +34,7 @@ pub use entries::{Entry, entries};
 pub use entry::{ProvenEntry, entry, proven_entry};
 pub use error::{Difference, MAX_PAGE, Place, QueryError};
 pub use events::{CheckedEvent, event, events};
-pub use find::{Found, MAX_COUNT, Search, count_found, find_entries, find_events};
+pub use find::{Found, MAX_COUNT, Search, count_found, count_ledgers, find_entries, find_events, find_ledgers};
 pub use inclusion::{Inclusion, inclusion};
 pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
 pub use missing::{Missing, missing};

@@ -16,17 +16,15 @@ use super::view::View;
 /// The most events that may say who can do what.
 const MAX_ADMINISTRATIVE: u32 = 10_000;
 
-/// When.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// As far as is checked.
-    Now,
-    /// With so many entries; those that one event appended together may be cut.
-    Size(u64),
+/// When: as far as is checked, but no further than all that is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct When {
+    /// With at most so many entries; those that one event appended together may be cut.
+    pub size: Option<u64>,
     /// At the end of a slot.
-    Slot(u64),
+    pub slot: Option<u64>,
     /// At the end of a second, since 1970, of the chain's clock.
-    Time(i64),
+    pub time: Option<i64>,
 }
 
 /// Who may append.
@@ -76,6 +74,9 @@ pub struct Standing {
 /// [`QueryError`].
 pub async fn standing(view: &View, ledger: LedgerId, when: When) -> Result<Standing, QueryError> {
     let mut moment = Moment::open(view, ledger).await?;
+    if let Some(size) = when.size.filter(|size| *size > moment.head.entries.size.get()) {
+        return Err(QueryError::SizeOutOfRange { size, least: 0, most: moment.head.entries.size.get() });
+    }
     let events = count_events(&mut moment, when).await?;
     let place = Place::Log(ledger, Log::Events);
     let (connection, row) = moment.parts();
@@ -89,10 +90,7 @@ pub async fn standing(view: &View, ledger: LedgerId, when: When) -> Result<Stand
     verify_leaves(&mut moment, &[], &leaves_of(&loaded), None).await?;
     let event = |seq: u64| loaded.get(&LeafIndex::new(seq).ok()?).cloned();
     let last = events.get().checked_sub(1).and_then(event);
-    let size = match when {
-        When::Size(size) => TreeSize::new(size).map_err(|_| too_large(&moment, size))?,
-        _ => last.as_ref().map_or(TreeSize::ZERO, |last| last.event.header.size),
-    };
+    let size = size_at(when, last.as_deref(), event(events.get()).as_deref(), moment.head.entries.size);
     let (entries, events_head) = heads(&mut moment, size, events).await?;
     let mut standing = Standing {
         head: moment.head,
@@ -115,23 +113,34 @@ pub async fn standing(view: &View, ledger: LedgerId, when: When) -> Result<Stand
 
 /// How many events there had been.
 async fn count_events(moment: &mut Moment, when: When) -> Result<TreeSize, QueryError> {
-    let head = moment.head;
-    let (rising, most) = match when {
-        When::Now => return Ok(head.events.size),
-        When::Size(size) if size > head.entries.size.get() => return Err(too_large(moment, size)),
-        When::Size(size) => (Rising::Size, i64::try_from(size).unwrap_or(i64::MAX)),
-        When::Slot(slot) => (Rising::Slot, i64::try_from(slot).unwrap_or(i64::MAX)),
-        When::Time(time) => (Rising::Time, time),
-    };
+    let mut events = moment.head.events.size;
+    let to_number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let bounds =
+        [(Rising::Size, when.size.map(to_number)), (Rising::Slot, when.slot.map(to_number)), (Rising::Time, when.time)];
     let place = Place::Log(moment.ledger(), Log::Events);
-    let (connection, row) = moment.parts();
-    let count = count_events_until(connection, row, head.events.size.get(), rising, most).await;
-    // It is at most the checked size, which is one.
-    Ok(TreeSize::new(count.map_err(place.store_error())?).unwrap_or(head.events.size))
+    for (rising, most) in bounds {
+        let Some(most) = most else { continue };
+        let (connection, row) = moment.parts();
+        let count = count_events_until(connection, row, events.get(), rising, most).await;
+        // It is at most what it was, which is a size.
+        events = TreeSize::new(count.map_err(place.store_error())?).unwrap_or(events);
+    }
+    Ok(events)
 }
 
-fn too_large(moment: &Moment, size: u64) -> QueryError {
-    QueryError::SizeOutOfRange { size, least: 0, most: moment.head.entries.size.get() }
+/// How many entries there had been: after the last event; or with a part of those that the next one appended, where a size
+/// says so that cuts it.
+fn size_at(when: When, last: Option<&CheckedEvent>, next: Option<&CheckedEvent>, checked: TreeSize) -> TreeSize {
+    let size = last.map_or(TreeSize::ZERO, |last| last.event.header.size);
+    let Some(wanted) = when.size else { return size };
+    let is_later = |next: &CheckedEvent| {
+        let header = &next.event.header;
+        when.slot.is_some_and(|slot| header.slot > slot) || when.time.is_some_and(|time| header.unix_time > time)
+    };
+    match next {
+        Some(next) if is_later(next) => size,
+        _ => TreeSize::new(wanted.min(checked.get())).map_or(size, |wanted| wanted.max(size)),
+    }
 }
 
 async fn heads(moment: &mut Moment, entries: TreeSize, events: TreeSize) -> Result<(TreeHead, TreeHead), QueryError> {

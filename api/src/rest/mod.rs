@@ -1,5 +1,6 @@
 //! REST: one file for each route, a skin over [`crate::query`].
 
+mod aggregate;
 mod body;
 mod common;
 mod consistency;
@@ -8,6 +9,7 @@ mod entries;
 mod entry;
 mod events;
 mod export;
+mod find;
 mod health;
 mod inclusion;
 mod ledger;
@@ -19,6 +21,7 @@ mod parameters;
 mod pending;
 mod receipt;
 mod sign_in;
+mod standing;
 mod status;
 
 use std::sync::Arc;
@@ -79,6 +82,10 @@ pub(crate) fn router(view: View, logs: Logs) -> Router {
         .route("/v1/ledgers", get(ledgers::ledgers))
         .route("/v1/ledgers/{ledger}", get(ledger::ledger))
         .route("/v1/ledgers/{ledger}/entries", get(entries::entries))
+        .route("/v1/ledgers/{ledger}/entries/find", get(find::entries))
+        .route("/v1/ledgers/{ledger}/events/find", get(find::events))
+        .route("/v1/ledgers/{ledger}/aggregate", get(aggregate::aggregate))
+        .route("/v1/ledgers/{ledger}/standing", get(standing::standing))
         .route("/v1/ledgers/{ledger}/entries/{index}", get(entry::entry))
         .route("/v1/ledgers/{ledger}/entries/{index}/receipt", get(receipt::receipt).with_state(logs))
         .route("/v1/ledgers/{ledger}/missing", get(missing::missing))

@@ -6,8 +6,8 @@ use utoipa::OpenApi;
 
 use super::common::Common;
 use super::{
-    consistency, entries, entry, events, export, health, inclusion, ledger, ledgers, live, missing, pending, receipt,
-    sign_in, status,
+    aggregate, consistency, entries, entry, events, export, find, health, inclusion, ledger, ledgers, live, missing,
+    pending, receipt, sign_in, standing, status,
 };
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
@@ -26,11 +26,15 @@ use super::{
         ledgers::ledgers,
         ledger::ledger,
         entries::entries,
+        find::entries,
         entry::entry,
         receipt::receipt,
         missing::missing,
         pending::pending,
         events::events,
+        find::events,
+        aggregate::aggregate,
+        standing::standing,
         export::export,
         live::ledger,
         live::entries,

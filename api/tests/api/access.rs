@@ -35,7 +35,7 @@ enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-const ROUTES: [(&str, Shows, &str); 27] = [
+const ROUTES: [(&str, Shows, &str); 31] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),
@@ -50,6 +50,10 @@ const ROUTES: [(&str, Shows, &str); 27] = [
     ("/v1/ledgers/{ledger}/entries", Shows::Ledger, "/v1/ledgers/L/entries"),
     ("/v1/ledgers/{ledger}/entries/{index}", Shows::Ledger, "/v1/ledgers/L/entries/1"),
     ("/v1/ledgers/{ledger}/entries/{index}/receipt", Shows::Ledger, "/v1/ledgers/L/entries/1/receipt"),
+    ("/v1/ledgers/{ledger}/entries/find", Shows::Ledger, "/v1/ledgers/L/entries/find"),
+    ("/v1/ledgers/{ledger}/events/find", Shows::Ledger, "/v1/ledgers/L/events/find"),
+    ("/v1/ledgers/{ledger}/aggregate", Shows::Ledger, "/v1/ledgers/L/aggregate"),
+    ("/v1/ledgers/{ledger}/standing", Shows::Ledger, "/v1/ledgers/L/standing"),
     ("/v1/ledgers/{ledger}/missing", Shows::Ledger, "/v1/ledgers/L/missing"),
     ("/v1/ledgers/{ledger}/pending", Shows::Ledger, "/v1/ledgers/L/pending"),
     ("/v1/ledgers/{ledger}/events", Shows::Ledger, "/v1/ledgers/L/events"),
@@ -68,10 +72,11 @@ const ROUTES: [(&str, Shows, &str); 27] = [
 
 /// Each field of a root, and each that takes arguments, with a query that reaches it. Those that begin with `subscription`
 /// are streams.
-const FIELDS: [(&str, Shows, &str); 23] = [
+const FIELDS: [(&str, Shows, &str); 24] = [
     ("Query.status", Shows::Index, "{ status { version } }"),
     ("Query._service", Shows::Index, "{ _service { sdl } }"),
     ("Query.ledgers", Shows::List, "{ ledgers { edges { node { ledger } } } }"),
+    ("Query.findLedgers", Shows::List, "{ findLedgers { totalCount { value } edges { node { ledger } } } }"),
     ("Query.ledger", Shows::Ledger, "{ ledger(address: \"L\") { ledger } }"),
     ("Query.node", Shows::Ledger, "{ node(id: \"ledger:L\") { id } }"),
     ("Query.node", Shows::Ledger, "{ node(id: \"entry:L:1\") { id } }"),

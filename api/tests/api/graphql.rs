@@ -9,7 +9,7 @@ use crate::oracle::assert_included;
 use crate::statements::count_statements;
 
 /// REST's names in GraphQL's spelling.
-fn camel(value: &Value) -> Value {
+pub fn camel(value: &Value) -> Value {
     match value {
         Value::Object(fields) => fields
             .iter()

@@ -4,11 +4,12 @@
 //! bound. What is found is a key; who answers it reads the row and proves it. That nothing was left out is the
 //! database's word.
 
+use counterfoil_core::LedgerId;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
 
 use crate::convert::{from_bigint, to_bigint};
-use crate::{LedgerRow, StoreError};
+use crate::{LedgerRow, Selection, StoreError};
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +29,7 @@ impl From<u64> for Value {
 
 /// A column that conditions may name.
 pub trait Column: Copy + PartialEq {
-    /// Where the rows of one ledger are.
+    /// Where the rows are.
     const FROM: &'static str;
     /// The ledger's number there.
     const LEDGER: &'static str;
@@ -171,6 +172,54 @@ impl Column for EventColumn {
     }
 }
 
+/// The columns of ledgers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerColumn {
+    /// The address.
+    Address,
+    /// Entries that are checked.
+    Size,
+    /// Events that are checked.
+    EventSeq,
+    /// The slot at which the account was read; -1 before it ever was.
+    CheckedSlot,
+    /// Entries that the index lacks.
+    Missing,
+    /// 1 for a ledger that is halted, else 0.
+    IsHalted,
+}
+
+impl Column for LedgerColumn {
+    const FROM: &'static str =
+        "ledger join cursor on cursor.ledger = ledger.id left join halt on halt.ledger = ledger.id";
+    const LEDGER: &'static str = "ledger.id";
+    const KEY: Self = Self::Address;
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Address => "ledger.address",
+            Self::Size => "cursor.checked_size",
+            Self::EventSeq => "cursor.checked_event_seq",
+            Self::CheckedSlot => "coalesce(cursor.checked_slot, -1)",
+            Self::Missing => "cursor.missing",
+            Self::IsHalted => "(halt.ledger is not null)::integer::bigint",
+        }
+    }
+
+    fn is_number(self) -> bool {
+        self != Self::Address
+    }
+}
+
+/// Which rows are looked through.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// Those of one ledger whose key is below this.
+    Ledger(&'a LedgerRow, u64),
+    /// Those of a selection of ledgers.
+    Ledgers(&'a Selection),
+}
+
 /// How two values compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
@@ -240,7 +289,7 @@ impl Direction {
     }
 }
 
-/// What is looked for in one ledger.
+/// What is looked for.
 #[derive(Clone, Debug)]
 pub struct Find<C> {
     /// What a row must satisfy.
@@ -253,31 +302,20 @@ pub struct Find<C> {
     pub limit: u32,
 }
 
-/// A row that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundRow {
-    /// Its key.
-    pub key: u64,
-    /// Its values of the order, the key's among them.
-    pub values: Vec<Value>,
-}
-
-/// Finds rows of a ledger whose key is below `end`.
+/// Finds rows. Of each the values of the order, of which the key's is the last.
 ///
 /// # Errors
-/// [`StoreError::Database`], [`StoreError::Corrupt`].
+/// [`StoreError::Database`].
 pub async fn find<C: Column>(
     connection: &mut PgConnection,
-    ledger: &LedgerRow,
-    end: u64,
+    scope: Scope<'_>,
     find: &Find<C>,
-) -> Result<Vec<FoundRow>, StoreError> {
+) -> Result<Vec<Vec<Value>>, StoreError> {
     let mut query = QueryBuilder::new("select ");
-    query.push(C::KEY.sql());
-    for (column, _) in &find.order {
-        query.push(", ").push(column.sql());
+    for (at, (column, _)) in find.order.iter().enumerate() {
+        query.push(if at == 0 { "" } else { ", " }).push(column.sql());
     }
-    push_scope::<C>(&mut query, ledger, end, &find.condition)?;
+    push_scope::<C>(&mut query, scope, &find.condition)?;
     if let Some(after) = &find.after {
         query.push(" and ");
         push_after(&mut query, &find.order, after);
@@ -287,7 +325,7 @@ pub async fn find<C: Column>(
     }
     query.push(" limit ").push_bind(i64::from(find.limit));
     let rows = query.build().fetch_all(connection).await?;
-    rows.iter().map(|row| read_row(row, ledger, &find.order)).collect()
+    rows.iter().map(|row| read_row(row, &find.order)).collect()
 }
 
 /// Counts the rows that satisfy a condition, up to `most`.
@@ -296,16 +334,15 @@ pub async fn find<C: Column>(
 /// [`StoreError::Database`].
 pub async fn count<C: Column>(
     connection: &mut PgConnection,
-    ledger: &LedgerRow,
-    end: u64,
+    scope: Scope<'_>,
     condition: &Condition<C>,
     most: u32,
 ) -> Result<u64, StoreError> {
     let mut query = QueryBuilder::new("select count(*) from (select");
-    push_scope::<C>(&mut query, ledger, end, condition)?;
+    push_scope::<C>(&mut query, scope, condition)?;
     query.push(" limit ").push_bind(i64::from(most)).push(") as found");
     let count: i64 = query.build_query_scalar().fetch_one(connection).await?;
-    from_bigint("entry", ledger.ledger, count)
+    from_bigint("entry", "count", count)
 }
 
 /// How entries are put together.
@@ -364,7 +401,7 @@ pub async fn aggregate(
     let mut query = QueryBuilder::new("select ");
     query.push(bucket.sql()).push(" as bucket, count(*), sum(octet_length(entry.payload)), min(entry.index)");
     query.push(", max(entry.index)");
-    push_scope::<EntryColumn>(&mut query, ledger, end, condition)?;
+    push_scope::<EntryColumn>(&mut query, Scope::Ledger(ledger, end), condition)?;
     if let Some(after) = after {
         query.push(" and ").push(bucket.sql()).push(" > ");
         push_value(&mut query, after);
@@ -387,12 +424,23 @@ pub async fn aggregate(
 
 fn push_scope<C: Column>(
     query: &mut QueryBuilder<Postgres>,
-    ledger: &LedgerRow,
-    end: u64,
+    scope: Scope<'_>,
     condition: &Condition<C>,
 ) -> Result<(), StoreError> {
-    query.push(" from ").push(C::FROM).push(" where ").push(C::LEDGER).push(" = ").push_bind(ledger.key);
-    query.push(" and ").push(C::KEY.sql()).push(" < ").push_bind(to_bigint("size", end)?).push(" and ");
+    query.push(" from ").push(C::FROM).push(" where ");
+    match scope {
+        Scope::Ledger(ledger, end) => {
+            query.push(C::LEDGER).push(" = ").push_bind(ledger.key);
+            query.push(" and ").push(C::KEY.sql()).push(" < ").push_bind(to_bigint("size", end)?);
+        }
+        Scope::Ledgers(selection) => {
+            query.push("ledger.address <> all(").push_bind(addresses(&selection.except)).push(")");
+            if let Some(only) = &selection.only {
+                query.push(" and ledger.address = any(").push_bind(addresses(only)).push(")");
+            }
+        }
+    }
+    query.push(" and ");
     push_condition(query, condition);
     Ok(())
 }
@@ -480,11 +528,12 @@ fn push_after<C: Column>(query: &mut QueryBuilder<Postgres>, order: &[(C, Direct
     push_condition(query, &Condition::Any((0..order.len().min(after.len())).map(beyond).collect()));
 }
 
-fn read_row<C: Column>(row: &PgRow, ledger: &LedgerRow, order: &[(C, Direction)]) -> Result<FoundRow, StoreError> {
-    let key = from_bigint("entry", ledger.ledger, row.try_get::<i64, _>(0)?)?;
-    let values = order.iter().enumerate();
-    let values = values.map(|(at, (column, _))| read_value(row, at.saturating_add(1), column.is_number()));
-    Ok(FoundRow { key, values: values.collect::<Result<_, _>>()? })
+fn read_row<C: Column>(row: &PgRow, order: &[(C, Direction)]) -> Result<Vec<Value>, StoreError> {
+    order.iter().enumerate().map(|(at, (column, _))| read_value(row, at, column.is_number())).collect()
+}
+
+fn addresses(ledgers: &[LedgerId]) -> Vec<Vec<u8>> {
+    ledgers.iter().map(|ledger| ledger.0.to_vec()).collect()
 }
 
 fn read_value(row: &PgRow, at: usize, is_number: bool) -> Result<Value, StoreError> {

@@ -34,8 +34,8 @@ pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
 pub use fill::{Fill, FillError};
 pub use find::{
-    Aggregate, Bucket, Column, Comparison, Condition, Direction, EntryColumn, EventColumn, Find, FoundRow, Value,
-    aggregate, count, find,
+    Aggregate, Bucket, Column, Comparison, Condition, Direction, EntryColumn, EventColumn, Find, LedgerColumn, Scope,
+    Value, aggregate, count, find,
 };
 pub use halt::{Halt, clear_halt, halt};
 pub use history::{Rising, count_events_until, load_administrative};

@@ -1,0 +1,120 @@
+//! Values that clients give, as the database compares them.
+
+use async_graphql::Enum;
+use counterfoil_core::event::kind;
+use counterfoil_store::{Bucket, Value};
+use jiff::Timestamp;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::problem::{Code, Problem};
+use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Deserialize, ToSchema)]
+pub(crate) enum EventKind {
+    LedgerCreated,
+    EntriesAppended,
+    SubtreesAppended,
+    WriterGranted,
+    WriterRevoked,
+    AuthorityProposed,
+    AuthorityAccepted,
+    SubtreesDisallowed,
+    LedgerSealed,
+}
+
+impl EventKind {
+    const fn bytes(self) -> [u8; 8] {
+        match self {
+            Self::LedgerCreated => kind::LEDGER_CREATED,
+            Self::EntriesAppended => kind::ENTRIES_APPENDED,
+            Self::SubtreesAppended => kind::SUBTREES_APPENDED,
+            Self::WriterGranted => kind::WRITER_GRANTED,
+            Self::WriterRevoked => kind::WRITER_REVOKED,
+            Self::AuthorityProposed => kind::AUTHORITY_PROPOSED,
+            Self::AuthorityAccepted => kind::AUTHORITY_ACCEPTED,
+            Self::SubtreesDisallowed => kind::SUBTREES_DISALLOWED,
+            Self::LedgerSealed => kind::LEDGER_SEALED,
+        }
+    }
+}
+
+/// A value as the database compares it.
+pub(crate) trait ToValue {
+    fn to_value(self) -> Result<Value, Problem>;
+}
+
+impl ToValue for U64 {
+    fn to_value(self) -> Result<Value, Problem> {
+        Ok(self.0.into())
+    }
+}
+
+impl ToValue for Time {
+    fn to_value(self) -> Result<Value, Problem> {
+        seconds(&self).map(Value::Number)
+    }
+}
+
+impl ToValue for Key {
+    fn to_value(self) -> Result<Value, Problem> {
+        base58::<32>(&self.0).map(Value::Bytes)
+    }
+}
+
+impl ToValue for Signature {
+    fn to_value(self) -> Result<Value, Problem> {
+        base58::<64>(&self.0).map(Value::Bytes)
+    }
+}
+
+impl ToValue for Hash {
+    fn to_value(self) -> Result<Value, Problem> {
+        Ok(Value::Bytes(self.0.0.to_vec()))
+    }
+}
+
+impl ToValue for Bytes {
+    fn to_value(self) -> Result<Value, Problem> {
+        Ok(Value::Bytes(self.0))
+    }
+}
+
+/// Seconds since 1970 of a moment that is written with its offset.
+pub(crate) fn seconds(time: &Time) -> Result<i64, Problem> {
+    let parsed = time.0.parse::<Timestamp>().map_err(|_| {
+        let detail = format!("\"{}\" is not a time: write it as 2026-02-28T12:00:00Z.", time.0.escape_debug());
+        Problem::new(Code::MalformedParameter, detail)
+    })?;
+    Ok(parsed.as_second())
+}
+
+fn base58<const N: usize>(text: &str) -> Result<Vec<u8>, Problem> {
+    let mut bytes = [0; N];
+    match bs58::decode(text).onto(&mut bytes) {
+        Ok(length) if length == N => Ok(bytes.to_vec()),
+        _ => {
+            let detail = format!("\"{}\" is not {N} bytes in base58.", text.escape_debug());
+            Err(Problem::new(Code::MalformedParameter, detail))
+        }
+    }
+}
+
+impl ToValue for EventKind {
+    fn to_value(self) -> Result<Value, Problem> {
+        Ok(Value::Bytes(self.bytes().to_vec()))
+    }
+}
+
+/// What a bucket of entries is called: the signer, or where the hour or day begins.
+pub(crate) fn bucket_name(value: &Value, bucket: Bucket) -> (Option<Key>, Option<Time>) {
+    match (value, bucket) {
+        (Value::Bytes(bytes), _) => (Some(Key(bs58::encode(bytes).into_string())), None),
+        (Value::Number(_), Bucket::Whole | Bucket::Signer) => (None, None),
+        // An event whose time no calendar has is not served, and has no name here.
+        (Value::Number(seconds), Bucket::Hour | Bucket::Day) => {
+            (None, Timestamp::from_second(*seconds).ok().map(Time::from))
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! GET /v1/ledgers/{ledger}/aggregate.
+
+use axum::Json;
+use counterfoil_store::{Bucket, Comparison, Condition, EntryColumn, Value};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::body::Head;
+use super::parameters::{LedgerPath, Parameters};
+use crate::condition::{ToValue, bucket_name};
+use crate::problem::{Problem, ProblemBody};
+use crate::query::{self, MAX_PAGE, View};
+use crate::value::{Key, Time, U64};
+
+/// How entries are put together.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum By {
+    /// By the wallet whose signature allowed them.
+    Signer,
+    /// By the hour, in UTC, of the chain's clock.
+    Hour,
+    /// By the day, in UTC, of the chain's clock.
+    Day,
+}
+
+/// Which entries, and how they are put together.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// All in one when absent.
+    #[param(inline)]
+    by: Option<By>,
+    /// The wallet whose signature allowed them.
+    signer: Option<Key>,
+    /// The first second of the chain's clock.
+    #[param(inline)]
+    from_time: Option<Time>,
+    /// The second before which they end.
+    #[param(inline)]
+    to_time: Option<Time>,
+}
+
+/// Entries put together.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Aggregate {
+    /// Who, when they are put together by signers.
+    #[schema(required)]
+    signer: Option<Key>,
+    /// Where the hour or day begins, when they are put together by those.
+    #[schema(required)]
+    time: Option<Time>,
+    /// How many.
+    count: U64,
+    /// How many bytes they have together.
+    payload_bytes: U64,
+    first_index: U64,
+    last_index: U64,
+}
+
+/// Entries put together. The database counts: nothing proves it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Aggregates {
+    /// The checked head up to which was counted.
+    head: Head,
+    /// In order of the signers' bytes, or of time; the first 1,000.
+    buckets: Vec<Aggregate>,
+    /// Whether there are more: narrow the times.
+    has_more: bool,
+}
+
+/// How many entries there are and how many bytes they have, in all, or by signer, hour or day. The database counts: nothing
+/// proves it.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/aggregate", tag = "Entries",
+    params(("ledger" = Key, Path, description = "The ledger's address."), Which),
+    responses(
+        (status = 200, body = Aggregates),
+        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, not_checked_yet, \
+            too_expensive", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn aggregate(
+    view: View,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(which): Parameters<Which>,
+) -> Result<Json<Aggregates>, Problem> {
+    let bucket = match which.by {
+        None => Bucket::Whole,
+        Some(By::Signer) => Bucket::Signer,
+        Some(By::Hour) => Bucket::Hour,
+        Some(By::Day) => Bucket::Day,
+    };
+    let condition = which.condition()?;
+    let found = query::aggregate(&view, ledger, &condition, bucket, None, Some(MAX_PAGE.into())).await?;
+    let buckets = found.buckets.into_iter().map(|found| {
+        let (signer, time) = bucket_name(&found.bucket, bucket);
+        Aggregate {
+            signer,
+            time,
+            count: U64(found.count),
+            payload_bytes: U64(found.payload_bytes),
+            first_index: U64(found.first_index),
+            last_index: U64(found.last_index),
+        }
+    });
+    let buckets = buckets.collect();
+    Ok(Json(Aggregates { head: found.head.entries.into(), buckets, has_more: found.has_next }))
+}
+
+impl Which {
+    fn condition(self) -> Result<Condition<EntryColumn>, Problem> {
+        let mut parts = Vec::new();
+        let mut push = |column, comparison, value: Option<Value>| {
+            parts.extend(value.map(|value| Condition::Compare(column, comparison, value)));
+        };
+        push(EntryColumn::Signer, Comparison::Equal, self.signer.map(Key::to_value).transpose()?);
+        push(EntryColumn::Time, Comparison::AtLeast, self.from_time.map(Time::to_value).transpose()?);
+        push(EntryColumn::Time, Comparison::Less, self.to_time.map(Time::to_value).transpose()?);
+        Ok(Condition::All(parts))
+    }
+}
