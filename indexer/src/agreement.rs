@@ -1,7 +1,8 @@
 //! What the servers' accounts say of the state, at the events at which they stand.
 
 use counterfoil_client::AccountAt;
-use counterfoil_core::{CheckError, CheckedHead, HeadMismatch, LedgerHead, LedgerState};
+use counterfoil_core::{CheckError, CheckedHead, HeadMismatch, LedgerHead, LedgerId, LedgerState};
+use counterfoil_store::Said;
 
 /// One reading of a ledger's account from each server, compared with the state as it passes by.
 #[derive(Debug)]
@@ -9,6 +10,8 @@ pub struct Agreement {
     /// How many servers must say the same.
     quorum: usize,
     readings: Vec<Reading>,
+    /// What was said of a state that was given up.
+    said_before: Vec<Said>,
 }
 
 #[derive(Debug)]
@@ -23,7 +26,7 @@ impl Agreement {
     #[must_use]
     pub fn new(quorum: usize, readings: Vec<(String, AccountAt)>) -> Self {
         let reading = |(server, at)| Reading { server, at, verdict: None };
-        Self { quorum, readings: readings.into_iter().map(reading).collect() }
+        Self { quorum, readings: readings.into_iter().map(reading).collect(), said_before: Vec::new() }
     }
 
     /// Compares the state with all accounts that stand where it stands.
@@ -38,7 +41,8 @@ impl Agreement {
     }
 
     /// Forgets all comparisons: for when the state that was compared is given up.
-    pub fn forget(&mut self) {
+    pub fn forget(&mut self, ledger: LedgerId) {
+        self.said_before = self.said_last(ledger);
         self.readings.iter_mut().for_each(|reading| reading.verdict = None);
     }
 
@@ -103,6 +107,26 @@ impl Agreement {
             same.map(|(server, _)| server).collect()
         };
         self.disagreeing().map(|(_, heads)| (heads, against(heads))).find(|(_, servers)| servers.len() >= self.quorum)
+    }
+
+    /// What each server said whose account was compared.
+    #[must_use]
+    pub fn said(&self, ledger: LedgerId) -> Vec<Said> {
+        let compared = self.readings.iter().filter_map(|reading| Some((reading, reading.verdict.as_ref()?.is_ok())));
+        let said = compared.map(|(Reading { server, at, .. }, agrees)| Said {
+            server: server.clone(),
+            slot: at.slot,
+            head: at.account.head(ledger),
+            agrees,
+        });
+        said.collect()
+    }
+
+    /// The same, of the state that was given up last where none was compared since: why a ledger halts.
+    #[must_use]
+    pub fn said_last(&self, ledger: LedgerId) -> Vec<Said> {
+        let said = self.said(ledger);
+        if said.is_empty() { self.said_before.clone() } else { said }
     }
 
     /// Each server whose account differs from the state.

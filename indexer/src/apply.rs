@@ -1,7 +1,7 @@
 //! Verifying and writing a run of events: while a batch is written the next one is verified.
 
 use counterfoil_core::{ApplyError, CheckedHead, LedgerId, LedgerState, VerifiedAppend};
-use counterfoil_store::{CommittedIn, StoreError};
+use counterfoil_store::{CommittedIn, Said, StoreError};
 use tracing::{Instrument, debug, debug_span};
 
 use crate::database::Database;
@@ -44,8 +44,8 @@ impl Writer<'_> {
         while rest.peek().is_some() {
             let (next, stops) = (next_batch(&mut rest), agreement.moments());
             let applied = tokio::task::spawn_blocking(move || apply_all(state, next, &stops));
-            let checked = agreement.checked();
-            let (written, applied) = tokio::join!(self.write(&unwritten, checked), applied);
+            let said = agreement.said(self.ledger);
+            let (written, applied) = tokio::join!(self.write(&unwritten, agreement.checked(), &said), applied);
             written?;
             let Applied { batch, mut states } = match applied {
                 Ok(result) => result.map_err(|error| error.of(server))?,
@@ -58,7 +58,7 @@ impl Writer<'_> {
             state = states.pop().expect("a batch ends in a state");
             unwritten = batch;
         }
-        self.write(&unwritten, agreement.checked()).await?;
+        self.write(&unwritten, agreement.checked(), &agreement.said(self.ledger)).await?;
         Ok(state)
     }
 
@@ -66,9 +66,10 @@ impl Writer<'_> {
         &self,
         batch: &[(CommittedIn, VerifiedAppend)],
         checked: Option<(CheckedHead, u64)>,
+        said: &[Said],
     ) -> Result<(), StoreError> {
         let span = debug_span!("write", ledger.id = %self.ledger, events = batch.len());
-        self.database.write(self.ledger, batch, checked).instrument(span).await?;
+        self.database.write(self.ledger, batch, checked, said).instrument(span).await?;
         if let Some((_, append)) = batch.last() {
             let (ledger, size, events) = (self.ledger, append.event().header.size, batch.len());
             debug!(ledger.id = %ledger, tree.size = %size, "verified {events} events of ledger {ledger}");

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use counterfoil_core::{CheckedHead, LedgerId, LedgerState, VerifiedAppend};
 use counterfoil_store::{
-    CommittedIn, LedgerRow, Pending, PgPool, PgPoolConnection, StoreError, add_ledger, begin, clear_pending, commit,
-    drop_unchecked, halt, load_events, load_ledger, load_ledgers, load_state, mark_checked, replace_pending,
+    CommittedIn, LedgerRow, Pending, PgPool, PgPoolConnection, Said, StoreError, add_ledger, begin, clear_pending,
+    commit, drop_unchecked, halt, keep_evidence, load_events, load_ledger, load_ledgers, load_state, mark_checked,
+    replace_pending,
 };
 use merkle_log::LeafIndex;
 use tokio::time::error::Elapsed;
@@ -30,17 +31,18 @@ pub struct Database {
 }
 
 impl Database {
-    /// Writes a run of events, and how far a quorum has confirmed the ledger.
+    /// Writes a run of events, how far a quorum has confirmed the ledger, and what the servers said of it.
     ///
     /// # Errors
-    /// As [`commit`] and [`mark_checked`].
+    /// As [`commit`], [`mark_checked`] and [`keep_evidence`].
     pub async fn write(
         &self,
         ledger: LedgerId,
         batch: &[(CommittedIn, VerifiedAppend)],
         checked: Option<(CheckedHead, u64)>,
+        said: &[Said],
     ) -> Result<(), StoreError> {
-        if batch.is_empty() && checked.is_none() {
+        if batch.is_empty() && checked.is_none() && said.is_empty() {
             return Ok(());
         }
         let start = Instant::now();
@@ -51,6 +53,7 @@ impl Database {
             if let Some((head, slot)) = checked {
                 mark_checked(&mut transaction, &head, slot).await?;
             }
+            keep_evidence(&mut transaction, ledger, said).await?;
             Ok(transaction.commit().await?)
         };
         let outcome = timeout(self.patience, work).await;
@@ -128,13 +131,19 @@ impl Database {
         settle(connection, outcome)
     }
 
-    /// Halts a ledger.
+    /// Halts a ledger, for what servers said.
     ///
     /// # Errors
-    /// As [`halt`].
-    pub async fn halt(&self, ledger: LedgerId, reason: &str) -> Result<(), StoreError> {
+    /// As [`halt`] and [`keep_evidence`].
+    pub async fn halt(&self, ledger: LedgerId, reason: &str, said: &[Said]) -> Result<(), StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let outcome = timeout(self.patience, halt(&mut connection, ledger, reason)).await;
+        let work = async {
+            let mut transaction = begin(&mut connection).await?;
+            halt(&mut transaction, ledger, reason).await?;
+            keep_evidence(&mut transaction, ledger, said).await?;
+            Ok(transaction.commit().await?)
+        };
+        let outcome = timeout(self.patience, work).await;
         settle(connection, outcome)
     }
 

@@ -151,6 +151,9 @@ impl<S: Source> Follower<'_, S> {
             warn!(ledger.id = %ledger, %server, "a server disagrees: {heads}");
         }
         let checked = self.mark_if_new(agreement, ledger).await?;
+        if agreement.disagreeing().next().is_some() {
+            self.database.write(ledger, &[], None, &agreement.said(ledger)).await?;
+        }
         let applied = kept.state.event_seq().get();
         Ok((kept, Progress { applied, account: target, checked }))
     }
@@ -165,7 +168,7 @@ impl<S: Source> Follower<'_, S> {
         let known = row.checked.map_or(0, |(head, _)| head.events.size.get());
         let agreed = agreement.checked().map_or(0, |(head, _)| head.head().events.size.get());
         if agreed > known {
-            self.database.write(ledger, &[], agreement.checked()).await?;
+            self.database.write(ledger, &[], agreement.checked(), &agreement.said(ledger)).await?;
         }
         Ok(agreed.max(known))
     }
@@ -284,7 +287,7 @@ impl<S: Source> Follower<'_, S> {
             self.database.metrics.dropped(dropped);
         }
         // What was compared with them says nothing any more.
-        agreement.forget();
+        agreement.forget(ledger);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use counterfoil_client::{AccountAt, ClientError, Source, with_causes};
 use counterfoil_core::{LedgerHead, LedgerId, ProgramId, Wallet};
-use counterfoil_store::{LedgerRow, StoreError};
+use counterfoil_store::{LedgerRow, Said, StoreError};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tracing::{Instrument, debug_span, error, info, warn};
@@ -353,7 +353,7 @@ impl<S: Source> Indexer<S> {
         };
         let mut agreement = match agreement {
             Ok(agreement) => agreement,
-            Err(error) => return self.handle(ledger, memory, &error, now).await,
+            Err(error) => return self.handle(ledger, memory, &error, &[], now).await,
         };
         self.finality.reached(ledger, agreement.event_seq_of_quorum(), agreement.slot_of_quorum());
         if let Some(rest) = memory.rest.filter(|rest| agreement.is_at(rest)) {
@@ -382,7 +382,10 @@ impl<S: Source> Indexer<S> {
                     ..Memory::default()
                 }
             }
-            Err(error) => self.handle(ledger, memory, &error, now).await,
+            Err(error) => {
+                let said = agreement.said_last(ledger);
+                self.handle(ledger, memory, &error, &said, now).await
+            }
         }
     }
 
@@ -397,7 +400,14 @@ impl<S: Source> Indexer<S> {
         }
     }
 
-    async fn handle(&self, ledger: LedgerId, memory: Memory, error: &FollowError, now: Instant) -> Memory {
+    async fn handle(
+        &self,
+        ledger: LedgerId,
+        memory: Memory,
+        error: &FollowError,
+        said: &[Said],
+        now: Instant,
+    ) -> Memory {
         let failures = memory.failures.saturating_add(1);
         let halting_failures = if error.halts() { memory.halting_failures.saturating_add(1) } else { 0 };
         let reason = with_causes(error);
@@ -407,7 +417,7 @@ impl<S: Source> Indexer<S> {
             error!(ledger.id = %ledger, "ledger {ledger} halts: {reason}");
             self.database.metrics.halted();
             // The next pass comes to the same result when the database cannot keep this one.
-            if let Err(error) = self.database.halt(ledger, &error.public_reason()).await {
+            if let Err(error) = self.database.halt(ledger, &error.public_reason(), said).await {
                 error!(ledger.id = %ledger, "the halt could not be written: {error}");
             }
             self.health.set(ledger, LedgerHealth { condition: Condition::Halted { reason }, progress: None });

@@ -10,6 +10,7 @@ use super::event::{Event, one_event};
 use super::filter::{EntryFilter, EntryOrder, EventFilter, EventOrder};
 use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, found_connection};
 use super::head::Head;
+use super::heads::Heads;
 use super::missing::{EntryPageFields, Missing};
 use super::page::{Arguments, LeafConnection, complexity, connection, count};
 use super::pending::PendingEvent;
@@ -151,6 +152,12 @@ impl Ledger {
         let (limit, from) = (first.map(count).transpose()?, from.map_or(0, |from| from.0));
         let found = query::missing(context.data::<View>()?, self.address(), from, limit).await;
         Ok(found.map_err(refuse)?.into())
+    }
+
+    /// Which servers said what of its account when the indexer compared it, and since when they agree with the index.
+    #[graphql(complexity = "20 * child_complexity")]
+    async fn heads(&self, context: &Context<'_>) -> Result<Heads> {
+        Ok(query::heads(context.data::<View>()?, self.address()).await.map_err(refuse)?.into())
     }
 
     /// What the cluster has confirmed and not finalized, at most 1,000; 100 when nothing is said. A fork can still take

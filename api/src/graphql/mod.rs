@@ -10,6 +10,7 @@ mod event;
 mod filter;
 mod found;
 mod head;
+mod heads;
 mod http;
 mod ledger;
 mod limits;

@@ -514,6 +514,57 @@ impl From<query::Page<std::sync::Arc<CheckedEvent>>> for EventPage {
     }
 }
 
+/// Which servers said what of a ledger's account when the indexer compared it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Heads {
+    /// Since when all of them have agreed with the index without interruption; null while one does not.
+    #[schema(required)]
+    agrees_since: Option<Time>,
+    /// By server, the newest answer first; of each the newest 16 that agreed and the newest 64 that did not.
+    said: Vec<ServerHead>,
+}
+
+/// What one server said.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ServerHead {
+    /// Its scheme, host and port.
+    #[schema(example = "https://rpc.example.com")]
+    server: String,
+    /// Whether it said what was rebuilt from the events.
+    agrees: bool,
+    head: Head,
+    event_head: Head,
+    /// The slot at which it was asked.
+    slot: U64,
+    /// When the answer was compared first.
+    observed_at: Time,
+    /// Since when this server had agreed without interruption; null where it did not.
+    #[schema(required)]
+    since: Option<Time>,
+}
+
+impl From<query::Heads> for Heads {
+    fn from(heads: query::Heads) -> Self {
+        let said = heads.said.into_iter().map(ServerHead::from).collect();
+        Self { agrees_since: heads.agrees_since.map(Time), said }
+    }
+}
+
+impl From<counterfoil_store::Evidence> for ServerHead {
+    fn from(evidence: counterfoil_store::Evidence) -> Self {
+        let said = evidence.said;
+        Self {
+            server: said.server,
+            agrees: said.agrees,
+            head: said.head.entries.into(),
+            event_head: said.head.events.into(),
+            slot: U64(said.slot),
+            observed_at: Time(evidence.observed_at),
+            since: evidence.since.map(Time),
+        }
+    }
+}
+
 /// An inclusion proof.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Inclusion {

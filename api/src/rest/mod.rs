@@ -10,6 +10,7 @@ mod entry;
 mod events;
 mod export;
 mod find;
+mod heads;
 mod health;
 mod inclusion;
 mod ledger;
@@ -81,6 +82,7 @@ pub(crate) fn router(view: View, logs: Logs) -> Router {
         .route("/v1/status", get(status::status))
         .route("/v1/ledgers", get(ledgers::ledgers))
         .route("/v1/ledgers/{ledger}", get(ledger::ledger))
+        .route("/v1/ledgers/{ledger}/heads", get(heads::heads))
         .route("/v1/ledgers/{ledger}/entries", get(entries::entries))
         .route("/v1/ledgers/{ledger}/entries/find", get(find::entries))
         .route("/v1/ledgers/{ledger}/events/find", get(find::events))

@@ -6,8 +6,8 @@ use utoipa::OpenApi;
 
 use super::common::Common;
 use super::{
-    aggregate, consistency, entries, entry, events, export, find, health, inclusion, ledger, ledgers, live, missing,
-    pending, receipt, sign_in, standing, status,
+    aggregate, consistency, entries, entry, events, export, find, heads, health, inclusion, ledger, ledgers, live,
+    missing, pending, receipt, sign_in, standing, status,
 };
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
@@ -25,6 +25,7 @@ use super::{
         status::status,
         ledgers::ledgers,
         ledger::ledger,
+        heads::heads,
         entries::entries,
         find::entries,
         entry::entry,

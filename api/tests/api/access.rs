@@ -35,7 +35,7 @@ enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-const ROUTES: [(&str, Shows, &str); 31] = [
+const ROUTES: [(&str, Shows, &str); 32] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),
@@ -55,6 +55,7 @@ const ROUTES: [(&str, Shows, &str); 31] = [
     ("/v1/ledgers/{ledger}/aggregate", Shows::Ledger, "/v1/ledgers/L/aggregate"),
     ("/v1/ledgers/{ledger}/standing", Shows::Ledger, "/v1/ledgers/L/standing"),
     ("/v1/ledgers/{ledger}/missing", Shows::Ledger, "/v1/ledgers/L/missing"),
+    ("/v1/ledgers/{ledger}/heads", Shows::Ledger, "/v1/ledgers/L/heads"),
     ("/v1/ledgers/{ledger}/pending", Shows::Ledger, "/v1/ledgers/L/pending"),
     ("/v1/ledgers/{ledger}/events", Shows::Ledger, "/v1/ledgers/L/events"),
     ("/v1/ledgers/{ledger}/inclusion", Shows::Ledger, "/v1/ledgers/L/inclusion?log=entries&index=1"),
@@ -72,7 +73,7 @@ const ROUTES: [(&str, Shows, &str); 31] = [
 
 /// Each field of a root, and each that takes arguments, with a query that reaches it. Those that begin with `subscription`
 /// are streams.
-const FIELDS: [(&str, Shows, &str); 24] = [
+const FIELDS: [(&str, Shows, &str); 25] = [
     ("Query.status", Shows::Index, "{ status { version } }"),
     ("Query._service", Shows::Index, "{ _service { sdl } }"),
     ("Query.ledgers", Shows::List, "{ ledgers { edges { node { ledger } } } }"),
@@ -87,6 +88,7 @@ const FIELDS: [(&str, Shows, &str); 24] = [
         "{ _entities(representations: [{ __typename: \"Ledger\", id: \"ledger:L\" }]) { __typename } }",
     ),
     ("Ledger.missing", Shows::Ledger, "{ ledger(address: \"L\") { missing { leaves } } }"),
+    ("Ledger.heads", Shows::Ledger, "{ ledger(address: \"L\") { heads { agreesSince } } }"),
     ("Ledger.pending", Shows::Ledger, "{ ledger(address: \"L\") { pending { seq } } }"),
     ("Ledger.entries", Shows::Ledger, "{ ledger(address: \"L\") { entries(first: 2) { edges { node { proof } } } } }"),
     ("Ledger.entry", Shows::Ledger, "{ ledger(address: \"L\") { entry(index: \"1\") { payload } } }"),

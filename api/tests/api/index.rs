@@ -9,7 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use counterfoil_api::Settings;
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
-use counterfoil_store::{Cluster, PgPool, add_ledger, bind_cluster, connect, halt, migrate};
+use counterfoil_store::{Cluster, PgPool, Said, add_ledger, bind_cluster, connect, halt, keep_evidence, migrate};
 use pgcluster::Durability;
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
@@ -170,7 +170,9 @@ async fn fill(cluster: &pgcluster::Cluster) -> (History, History) {
             big.commit(&pool).await;
         }
     }
-    big.check(&pool).await;
+    let checked = big.check(&pool).await;
+    let said = Said { server: "https://rpc.example".to_owned(), slot: 1, head: *checked.head(), agrees: true };
+    keep_evidence(&mut pool.acquire().await.unwrap(), BIG, &[said]).await.unwrap();
     assert_eq!((big.payloads.len() as u64, big.events.len() as u64), (BIG_SIZE, BIG_EVENTS));
     big.append(1);
     big.append(2);

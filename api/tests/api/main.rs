@@ -8,6 +8,7 @@ mod committed;
 mod export;
 mod find;
 mod graphql;
+mod heads;
 mod history;
 mod index;
 mod limits;

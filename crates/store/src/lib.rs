@@ -8,6 +8,7 @@ mod commit;
 mod convert;
 mod copy;
 mod error;
+mod evidence;
 mod fill;
 mod find;
 mod halt;
@@ -32,6 +33,7 @@ pub use check::{RowCounts, TileKey, count_rows, find_strays, load_event_range, l
 pub use cluster::{Cluster, bind_cluster, load_cluster};
 pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
+pub use evidence::{Evidence, Said, keep_evidence, load_evidence};
 pub use fill::{Fill, FillError};
 pub use find::{
     Aggregate, Bucket, Column, Comparison, Condition, Direction, EntryColumn, EventColumn, Find, LedgerColumn, Scope,

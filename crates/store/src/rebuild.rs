@@ -38,7 +38,7 @@ pub async fn find_obstacles(connection: &mut PgConnection) -> Result<Vec<String>
     let obstacles = sqlx::query_scalar(
         "with ours as (
              select oid from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')
-                 and relname = any('{cluster,ledger,event,entry,tile,subtree,cursor,halt,pending,api_key,reader}')
+                 and relname = any('{cluster,ledger,event,entry,tile,subtree,cursor,halt,pending,api_key,reader,evidence}')
          )
          select 'schema ' || nspname || ' holds the index before an earlier rebuild: drop it' from pg_namespace
          where nspname = $1
@@ -251,6 +251,17 @@ impl<'a> Swap<'a> {
         let (home, tables) = (&self.home, &self.tables);
         statements
             .extend(KEPT.map(|table| format!("insert into {REBUILD_SCHEMA}.{table} select * from {home}.{table}")));
+        // What servers said follows from no event: it is taken over, and what they said meanwhile with it.
+        statements.push(format!(
+            "insert into {REBUILD_SCHEMA}.evidence
+             select new.id, server, agrees, place, number, slot, event_seq, size, root, event_root, since, observed_at
+             from {home}.evidence join {home}.ledger as old on old.id = evidence.ledger
+             join {REBUILD_SCHEMA}.ledger as new using (address)
+             on conflict (ledger, server, agrees, place) do update
+             set number = excluded.number, slot = excluded.slot, event_seq = excluded.event_seq, size = excluded.size,
+                 root = excluded.root, event_root = excluded.event_root, since = excluded.since,
+                 observed_at = excluded.observed_at"
+        ));
         if keep_old {
             statements.push(format!("create schema {BEFORE_SCHEMA}"));
             statements

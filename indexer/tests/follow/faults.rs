@@ -87,7 +87,7 @@ async fn emptied(pool: &PgPool) {
         "select pg_terminate_backend(pid) from pg_stat_activity
          where datname = current_database() and pid <> pg_backend_pid() and application_name = 'counterfoil'
              and state like 'idle in transaction%';
-         delete from halt; delete from pending; delete from subtree; delete from tile; delete from entry;
+         delete from halt; delete from evidence; delete from pending; delete from subtree; delete from tile; delete from entry;
          delete from event; delete from cursor; delete from ledger",
     );
 }

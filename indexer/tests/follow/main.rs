@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
 
 mod chain;
+mod evidence;
 mod faults;
 mod feeds;
 mod lane;

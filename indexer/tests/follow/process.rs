@@ -92,7 +92,7 @@ impl Process {
 /// A database whose ledger is forgotten again: the servers here have none.
 async fn empty_database() -> PgPool {
     let pool = database().await;
-    psql(&pool, "delete from cursor; delete from ledger");
+    psql(&pool, "delete from evidence; delete from cursor; delete from ledger");
     pool
 }
 

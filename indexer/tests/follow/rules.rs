@@ -163,7 +163,7 @@ async fn a_false_event_without_another_server_stops_before_it() {
 }
 
 /// A liar who recomputes roots: its events follow from each other, from another first entry on.
-fn forged_history(appends: usize) -> Chain {
+pub fn forged_history(appends: usize) -> Chain {
     let mut chain = Chain::new();
     (0..appends).for_each(|number| chain.append(&[&format!("forged {number}"), "second"]));
     chain
@@ -416,7 +416,7 @@ pub fn database_of(pool: &PgPool) -> Database {
 }
 
 /// Passes so far from each other that none waits.
-async fn run(indexer: &mut Indexer<Server>, passes: Range<u64>) {
+pub async fn run(indexer: &mut Indexer<Server>, passes: Range<u64>) {
     let start = Instant::now();
     for pass in passes {
         indexer.pass(start + Duration::from_secs(120 * pass), Look::All).await.unwrap();

@@ -240,7 +240,7 @@ impl Lane {
     }
 
     async fn empty(&self) {
-        let sql = "delete from halt; delete from pending; delete from subtree; delete from tile; delete from entry;
+        let sql = "delete from halt; delete from evidence; delete from pending; delete from subtree; delete from tile; delete from entry;
             delete from event; delete from cursor; delete from ledger";
         sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
     }

@@ -103,6 +103,23 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("reader_ledger_length", "insert into reader values (bytes(31), bytes(32))"),
     ("reader_wallet_length", "insert into reader values (bytes(32), bytes(33))"),
     ("pending_leaf_length", "insert into pending values (1, 3, bytes(64), 1, bytes(151), '{}')"),
+    ("evidence_key", "insert into evidence select * from evidence"),
+    ("evidence_ledger", "insert into evidence values (99, 'a', true, 0, 0, 1, 1, 1, bytes(32), bytes(32), now())"),
+    ("evidence_place_range", "insert into evidence values (1, 'a', true, 16, 0, 1, 1, 1, bytes(32), bytes(32), now())"),
+    ("evidence_place_range", "insert into evidence values (1, 'a', false, 64, 0, 1, 1, 1, bytes(32), bytes(32), null)"),
+    (
+        "evidence_numbers_range",
+        "insert into evidence values (1, 'a', true, 0, -1, 1, 1, 1, bytes(32), bytes(32), now())",
+    ),
+    ("evidence_root_lengths", "insert into evidence values (1, 'a', true, 0, 0, 1, 1, 1, bytes(31), bytes(32), now())"),
+    (
+        "evidence_since_of_agreement",
+        "insert into evidence values (1, 'a', false, 0, 0, 1, 1, 1, bytes(32), bytes(32), now())",
+    ),
+    (
+        "evidence_since_of_agreement",
+        "insert into evidence values (1, 'a', true, 0, 0, 1, 1, 1, bytes(32), bytes(32), null)",
+    ),
 ];
 
 async fn filled() -> Database {
@@ -120,7 +137,8 @@ async fn filled() -> Database {
         insert into subtree values (1, 0, 0, bytes(32), 0, false);
         insert into pending values (1, 2, bytes(64), 1, bytes(152), '{}');
         insert into api_key (id, name, secret_hash, requests_per_minute) values (bytes(8), 'x', bytes(32), 1);
-        insert into reader values (bytes(32), bytes(32));";
+        insert into reader values (bytes(32), bytes(32));
+        insert into evidence values (1, 'a', true, 1, 0, 1, 1, 1, bytes(32), bytes(32), now());";
     sqlx::raw_sql(rows).execute(&database.pool).await.unwrap();
     database
 }

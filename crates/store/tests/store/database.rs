@@ -14,8 +14,10 @@ use crate::history::Batch;
 pub const LEDGER: LedgerId = LedgerId([1; 32]);
 pub const OTHER_LEDGER: LedgerId = LedgerId([2; 32]);
 
-const TABLES: [&str; 11] =
-    ["cluster", "ledger", "event", "entry", "tile", "subtree", "cursor", "halt", "pending", "api_key", "reader"];
+const TABLES: [&str; 12] = [
+    "cluster", "ledger", "event", "entry", "tile", "subtree", "cursor", "halt", "pending", "api_key", "reader",
+    "evidence",
+];
 
 /// For statements that write by hand: as many bytes as asked for.
 const BYTES: &str = "create function bytes(length integer) returns bytea language sql immutable

@@ -1,0 +1,26 @@
+//! GET /v1/ledgers/{ledger}/heads.
+
+use axum::Json;
+
+use super::body::Heads;
+use super::parameters::LedgerPath;
+use crate::problem::{Problem, ProblemBody};
+use crate::query::{self, View};
+use crate::value::Key;
+
+/// Which servers said what of the ledger's account when the indexer compared it, and since when they agree with the index.
+/// Evidence that was kept, not a proof.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/heads", tag = "Ledgers",
+    params(("ledger" = Key, Path, description = "The ledger's address.")),
+    responses(
+        (status = 200, body = Heads),
+        (status = "4XX", description = "malformed_key, unknown_ledger", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn heads(view: View, LedgerPath(ledger): LedgerPath) -> Result<Json<Heads>, Problem> {
+    Ok(Json(query::heads(&view, ledger).await?.into()))
+}
