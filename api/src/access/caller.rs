@@ -8,6 +8,7 @@ use counterfoil_store::{KeyId, Selection};
 use super::Access;
 use super::policy::Policy;
 use super::sign_in::Session;
+use crate::problem::Problem;
 use crate::query::{Place, QueryError};
 
 /// Who calls. Asked anew about each ledger, so that a stream ends with what it was begun with: a session, a key.
@@ -35,6 +36,14 @@ impl Caller {
     /// Whether the caller said who they are.
     pub(super) const fn is_known(&self) -> bool {
         !matches!(self.1, Who::Nobody)
+    }
+
+    /// The caller of a socket, by its first message where the request did not say who calls.
+    pub(crate) async fn sign_on(&self, authorization: Option<&str>) -> Result<Self, Problem> {
+        match &self.0 {
+            Some(access) if !self.is_known() => access.sign_on(authorization).await,
+            _ => Ok(self.clone()),
+        }
     }
 
     /// Refuses unless the caller may read this ledger.

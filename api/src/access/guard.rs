@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -68,7 +68,7 @@ impl Access {
         let is_open = OPEN.contains(&path);
         let who = match self.credential(&parts.headers) {
             _ if is_open => Who::Nobody,
-            Credential::Nothing if self.mode == Mode::Public => Who::Nobody,
+            Credential::Nothing if self.mode == Mode::Public || is_socket(parts) => Who::Nobody,
             Credential::Nothing => return Err(self.refuse(parts, standing, WHO_ARE_YOU)),
             Credential::Bad => return Err(self.refuse(parts, standing, BAD_TOKEN)),
             Credential::Session(session) => Who::Wallet(session),
@@ -87,12 +87,34 @@ impl Access {
 
     fn credential(&self, headers: &HeaderMap) -> Credential {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let token = match (values.next(), values.next()) {
-            (None, _) => return Credential::Nothing,
-            (Some(value), None) => value.to_str().ok().and_then(|text| text.split_once(' ')),
-            (Some(_), Some(_)) => None,
+        match (values.next(), values.next()) {
+            (None, _) => Credential::Nothing,
+            (Some(value), None) => value.to_str().map_or(Credential::Bad, |text| self.parse(text)),
+            (Some(_), Some(_)) => Credential::Bad,
+        }
+    }
+
+    /// Lets the caller of a socket in, who cannot send headers when it is a browser's.
+    pub(super) async fn sign_on(self: &Arc<Self>, authorization: Option<&str>) -> Result<Caller, Problem> {
+        let bad = || Problem::new(Code::Unauthorized, BAD_TOKEN);
+        let who = match authorization.map(|text| self.parse(text)) {
+            None | Some(Credential::Nothing) if self.mode == Mode::Required => {
+                return Err(Problem::new(Code::Unauthorized, WHO_ARE_YOU));
+            }
+            None | Some(Credential::Nothing) => Who::Nobody,
+            Some(Credential::Bad) => return Err(bad()),
+            Some(Credential::Session(session)) => Who::Wallet(session),
+            Some(Credential::Key(key)) => {
+                let policy = self.policies.current().await.map_err(Place::Index.store_error())?;
+                settle(policy.limiter(&key).ok_or_else(bad)?.count(), &mut None)?;
+                Who::Key(key.id)
+            }
         };
-        match token {
+        Ok(Caller::through(self.clone(), who))
+    }
+
+    fn parse(&self, authorization: &str) -> Credential {
+        match authorization.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
                 if token.starts_with(key::PREFIX) {
                     ApiKey::parse(token).map_or(Credential::Bad, Credential::Key)
@@ -121,6 +143,14 @@ impl Access {
             Err(too_many) => too_many,
         }
     }
+}
+
+/// Whose socket's first message may say who calls. All that the route does without is to open a socket.
+fn is_socket(parts: &Parts) -> bool {
+    let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
+    parts.uri.path() == "/graphql"
+        && parts.method == Method::GET
+        && upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
 }
 
 const WHO_ARE_YOU: &str = "This server answers who says who they are: send a key or a session as Authorization: Bearer. \

@@ -113,13 +113,21 @@ async fn subscribe(
         let detail = "GET opens a WebSocket with the protocol graphql-transport-ws. Send queries by POST.";
         return Err(Problem::new(Code::MethodNotAllowed, detail));
     };
-    let mut data = Data::default();
-    data.insert(view);
-    data.insert(feed);
     let upgrade = upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).max_message_size(MAX_BODY_BYTES);
     Ok(upgrade.on_upgrade(move |socket| {
-        GraphQLWebSocket::new(socket, schema, protocol).with_data(data).keepalive_timeout(KEEP_ALIVE).serve()
+        GraphQLWebSocket::new(socket, schema, protocol)
+            .on_connection_init(|payload| sign_on(payload, view, feed))
+            .keepalive_timeout(KEEP_ALIVE)
+            .serve()
     }))
+}
+
+/// Whoever could not say who calls by a header says it with the first message, as its `authorization`.
+async fn sign_on(payload: serde_json::Value, view: View, feed: Feed) -> async_graphql::Result<Data> {
+    let mut data = Data::default();
+    data.insert(view.sign_on(payload["authorization"].as_str()).await?);
+    data.insert(feed);
+    Ok(data)
 }
 
 /// A page to try queries on. It loads its scripts from a public server, so it needs a network; nothing else does.

@@ -23,6 +23,12 @@ impl View {
         Self { pool, caller: Caller::everything() }
     }
 
+    /// The same index as the caller sees it who signs on to a socket.
+    pub(crate) async fn sign_on(self, authorization: Option<&str>) -> Result<Self, Problem> {
+        let caller = self.caller.sign_on(authorization).await?;
+        Ok(Self { caller, ..self })
+    }
+
     /// Refuses unless the caller may still read this ledger: for what is handed over without being read anew.
     pub(crate) async fn authorize(&self, ledger: LedgerId) -> Result<(), QueryError> {
         self.caller.authorize(ledger).await

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::history::History;
 use crate::index::{BIG, Index, SMALL, settings};
+use crate::sockets::Socket;
 
 const PRIVATE: LedgerId = BIG;
 const PUBLIC: LedgerId = SMALL;
@@ -407,6 +408,32 @@ async fn expect_route(
     let cache = headers.get("cache-control").map_or("", |value| value.to_str().unwrap());
     let is_known = mode != Mode::Off && caller != Caller::Nobody && shows != Shows::Nothing;
     assert!(!(is_known && cache.contains("public")), "others' caches would keep it: {cache} {at}");
+}
+
+#[tokio::test]
+async fn the_first_message_of_a_socket_says_who_calls() {
+    let mut setting = Setting::open().await;
+    for mode in [Mode::Off, Mode::Public, Mode::Required] {
+        let secret = setting.secret.clone();
+        setting.serve(access(mode, &secret, LIFETIME));
+        let address = crate::sockets::serve(&setting.index).await;
+        for caller in CALLERS {
+            let token = &setting.tokens.iter().find(|(other, _)| *other == caller).unwrap().1;
+            let scheme = if caller == Caller::OtherScheme { "Basic" } else { "Bearer" };
+            let authorization = token.as_ref().map(|token| format!("{scheme} {token}"));
+            let socket = Socket::sign_on(address, authorization.as_deref()).await;
+            let is_let_in = caller.refused(mode, Shows::Index, PUBLIC).is_none();
+            assert_eq!(socket.is_some(), is_let_in, "{caller:?} {mode:?}");
+            let Some(mut socket) = socket else { continue };
+            for ledger in [PRIVATE, PUBLIC] {
+                socket.subscribe("a", format!("{{ ledger(address: \"{ledger}\") {{ ledger }} }}")).await;
+                let answer = socket.next().await.unwrap();
+                assert_eq!(socket.next().await.unwrap()["type"], "complete");
+                let code = answer["payload"]["errors"][0]["extensions"]["code"].as_str();
+                assert_eq!(code, caller.refused(mode, Shows::Ledger, ledger), "{caller:?} {mode:?}: {answer}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -13,30 +13,39 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::history::History;
 use crate::index::{BIG, Index, UNKNOWN};
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     async fn connect(address: SocketAddr) -> Self {
+        Self::sign_on(address, None).await.unwrap()
+    }
+
+    /// Says who calls with the first message; none when the server closes the socket because of it.
+    pub async fn sign_on(address: SocketAddr, authorization: Option<&str>) -> Option<Self> {
         let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
         let (socket, response) = connect_async(request).await.unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], "graphql-transport-ws");
         let mut socket = Self(socket);
-        socket.send(json!({ "type": "connection_init" })).await;
-        assert_eq!(socket.next().await.unwrap()["type"], "connection_ack");
-        socket
+        let mut first = json!({ "type": "connection_init" });
+        if let Some(authorization) = authorization {
+            first["payload"] = json!({ "authorization": authorization });
+        }
+        socket.send(first).await;
+        assert_eq!(socket.next().await?["type"], "connection_ack");
+        Some(socket)
     }
 
     async fn send(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
-    async fn subscribe(&mut self, id: &str, query: String) {
+    pub async fn subscribe(&mut self, id: &str, query: String) {
         self.send(json!({ "id": id, "type": "subscribe", "payload": { "query": query } })).await;
     }
 
     /// The next message but for pings; none when the server closed.
-    async fn next(&mut self) -> Option<Value> {
+    pub async fn next(&mut self) -> Option<Value> {
         loop {
             match self.0.next().await?.ok()? {
                 Message::Text(text) => return Some(serde_json::from_str(&text).unwrap()),
@@ -47,7 +56,7 @@ impl Socket {
     }
 }
 
-async fn serve(index: &Index) -> SocketAddr {
+pub async fn serve(index: &Index) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, index.app.clone()).into_future());
