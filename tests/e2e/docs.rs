@@ -15,15 +15,7 @@ fn root() -> &'static Path {
 }
 
 fn verify(answer: &Value) -> Output {
-    let mut python = Command::new("python3")
-        .arg(root().join("docs/verify.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    python.stdin.take().unwrap().write_all(answer.to_string().as_bytes()).unwrap();
-    python.wait_with_output().unwrap()
+    run_python(&root().join("docs/verify.py"), answer)
 }
 
 /// A ledger of `count` entries.
@@ -35,10 +27,78 @@ fn ledger_of(count: u64) -> String {
     ledger
 }
 
+/// The examples of this language.
+fn examples(language: &str) -> Vec<&'static str> {
+    let blocks = API.split(&format!("```{language}\n")).skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+fn run_python(script: &Path, answer: &Value) -> Output {
+    let mut python = Command::new("python3")
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    python.stdin.take().unwrap().write_all(answer.to_string().as_bytes()).unwrap();
+    python.wait_with_output().unwrap()
+}
+
+#[test]
+fn thirty_lines_of_python_verify_proofs_and_pages_and_refuse_any_change() {
+    let [script] = examples("python")[..] else { panic!("there is one") };
+    assert!(script.lines().count() <= 35, "{}", script.lines().count());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fold.py");
+    std::fs::write(&path, script).unwrap();
+    let ledger = ledger_of(21);
+    for (route, field, change) in [
+        ("entries?first=3&limit=7", "/entries/2/payload", json!("Zm9yZ2Vk")),
+        ("entries?first=3&limit=7", "/certificate/to", json!("9")),
+        ("entries?first=3&limit=7", "/certificate/from", json!("2")),
+        ("events", "/certificate/head/root", json!("00".repeat(32))),
+        ("inclusion?log=entries&index=20", "/leaf_hash", json!("00".repeat(32))),
+        ("inclusion?log=entries&index=4&size=9", "/index", json!("5")),
+        ("inclusion?log=entries&index=4&size=9", "/index", json!("9")),
+        ("consistency?log=entries&first=1&second=21", "/second/root", json!("00".repeat(32))),
+        ("consistency?log=events&first=1", "/first/root", json!("00".repeat(32))),
+    ] {
+        let (status, mut answer) = index().get(&format!("/v1/ledgers/{ledger}/{route}"));
+        assert_eq!(status, 200, "{route}: {answer}");
+        expect_success(&run_python(&path, &answer));
+        *answer.pointer_mut(field).unwrap() = change;
+        assert!(!run_python(&path, &answer).status.success(), "{route} with another {field}");
+    }
+}
+
+#[test]
+fn the_script_of_the_api_verifies_a_page_against_the_chain() {
+    let [script] = examples("js")[..] else { panic!("there is one") };
+    let client = root().join("clients/typescript");
+    let build = "npm ci --ignore-scripts --no-audit --no-fund && npm run build";
+    let built = Command::new("bash").args(["-c", build]).current_dir(&client).output().unwrap();
+    expect_success(&built);
+    // Inside of the package, whose own name leads to it there.
+    let folder = client.join("examples");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("page.mjs"), script).unwrap();
+    let output = Command::new("node")
+        .arg("page.mjs")
+        .current_dir(&folder)
+        .env("COUNTERFOIL_API", index().api.url())
+        .env("COUNTERFOIL_RPC", &stack().rpc)
+        .env("LEDGER", ledger_of(9))
+        .output()
+        .unwrap();
+    expect_success(&output);
+    assert_eq!(text(&output.stdout).trim(), "9 entries, whole; the chain's head is same");
+}
+
 #[test]
 fn every_example_of_the_api_runs() {
     let ledger = ledger_of(5);
-    let examples: Vec<&str> = API.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let examples = examples("sh");
     assert!(examples.len() >= 6, "the examples were found");
     let bin = program("counterfoil").parent().unwrap().to_owned();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
