@@ -25,7 +25,7 @@ pub(super) async fn follow<T: Leaf>(
     first: Option<u64>,
     place: OwnedSemaphorePermit,
 ) -> Result<impl Stream<Item = Result<Arc<Batch<T>>, Problem>> + use<T>, Problem> {
-    hub.listen().await.map_err(QueryError::Database)?;
+    hub.listen().await?;
     let known = query::head(&view, ledger, T::LOG).await?.size;
     let receiver = tails.subscribe(ledger, known.get());
     let size = query::head(&view, ledger, T::LOG).await?.size;

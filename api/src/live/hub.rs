@@ -9,6 +9,9 @@ use counterfoil_store::{Heard, Listener, PgPool, StoreError};
 use tokio::sync::{OnceCell, watch};
 use tracing::{info, warn};
 
+use crate::problem::{Code, Problem};
+use crate::query::QueryError;
+
 /// How long the database is left alone after it could not be listened to.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -27,13 +30,20 @@ impl Hub {
     }
 
     /// From when this is ready on, every change is heard of.
-    pub(super) async fn listen(&self) -> Result<(), StoreError> {
+    pub(super) async fn listen(&self) -> Result<(), Problem> {
         let listening = self.listening.get_or_try_init(|| async {
             let listener = Listener::listen(&self.pool).await?;
             tokio::spawn(hear(listener, self.pool.clone(), self.waiting.clone()));
             Ok(())
         });
-        listening.await.copied()
+        listening.await.copied().map_err(|error: StoreError| {
+            if error.is_of_standby() {
+                let detail =
+                    "This server reads a standby, which cannot tell what is new. Ask one that reads the primary.";
+                return Problem::new(Code::NotConfigured, detail);
+            }
+            QueryError::Database(error).into()
+        })
     }
 
     /// Changes of a ledger from now on; several between two looks are one.

@@ -37,7 +37,7 @@ impl Ledgers {
         ledger: LedgerId,
         place: OwnedSemaphorePermit,
     ) -> Result<impl Stream<Item = Result<CheckedLedger, Problem>> + use<>, Problem> {
-        self.hub.listen().await.map_err(QueryError::Database)?;
+        self.hub.listen().await?;
         let now = query::ledger(&view, ledger).await?;
         let mut receiver = self.subscribe(ledger, now);
         receiver.mark_changed();

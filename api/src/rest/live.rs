@@ -53,7 +53,7 @@ impl Beginning {
         (status = 200, body = String, content_type = "text/event-stream"),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
             not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, timeout",
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
             body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -76,7 +76,7 @@ pub(crate) async fn entries(
         (status = 200, body = String, content_type = "text/event-stream"),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
             not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, timeout",
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
             body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -100,7 +100,7 @@ pub(crate) async fn events(
         (status = 200, body = String, content_type = "text/event-stream"),
         (status = "4XX", description = "malformed_key, unknown_ledger", body = ProblemBody,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, timeout",
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
             body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

@@ -55,4 +55,9 @@ async fn a_replica_serves_proofs_and_follows_what_is_written() {
     // What is pending is not for replicas, and says so.
     let (_, body) = ask(&format!("/v1/ledgers/{BIG}/pending")).await;
     assert_eq!(body["code"], "database_unavailable");
+    // Nor can it tell what is new.
+    for path in ["live", "entries/live", "events/live"] {
+        let (status, body) = ask(&format!("/v1/ledgers/{BIG}/{path}")).await;
+        assert_eq!((status, &body["code"]), (StatusCode::NOT_IMPLEMENTED, &"not_configured".into()));
+    }
 }

@@ -90,10 +90,18 @@ impl StoreError {
     /// Whether a statement was given up because it took longer than it may.
     #[must_use]
     pub fn is_statement_timeout(&self) -> bool {
-        match self {
-            Self::Database(sqlx::Error::Database(error)) => error.code().as_deref() == Some("57014"),
-            _ => false,
-        }
+        self.has_state("57014")
+    }
+
+    /// Whether the database is a standby, which cannot do this.
+    #[must_use]
+    pub fn is_of_standby(&self) -> bool {
+        self.has_state("25006")
+    }
+
+    /// Source: PostgreSQL's manual, appendix A.
+    fn has_state(&self, state: &str) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some(state))
     }
 
     pub(crate) fn corrupt(table: &'static str, row: impl ToString, problem: impl ToString) -> Self {
