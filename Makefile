@@ -1,6 +1,6 @@
 # What can be done here. CONTRIBUTING.md says when.
 
-.PHONY: help demo test test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer
+.PHONY: help demo test test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -55,7 +55,7 @@ program-check: ## Fails when the committed program or IDL is not what the source
 	tools/sbf/setup
 	tools/sbf/release --check
 
-bench: bench-log bench-chain bench-compute bench-indexer ## Measures, beside peers; writes target/bench/*.jsonl.
+bench: bench-log bench-chain bench-compute bench-indexer bench-api ## Measures, beside peers; writes target/bench/*.jsonl.
 
 bench-log: ## Leaves per second and proofs per second, beside ct-merkle.
 	cargo bench --locked -p merkle-log
@@ -68,3 +68,7 @@ bench-compute: ## Compute units, account sizes and rent, beside SPL account comp
 
 bench-indexer: setup ## The indexer on 1,000,000 records, beside COPY and carbon; BIG=1 goes on to 10,000,000.
 	BIG=$(BIG) bench/indexer/run
+
+bench-api: setup ## The API: proofs, lists, tiles, 10,000 followers, beside bare axum and PostGraphile; BIG=1 as above.
+	tools/setup bench-api
+	BIG=$(BIG) bench/api/run

@@ -43,6 +43,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "pgcluster",
         ],
     ),
+    ("counterfoil-bench-api", &["counterfoil-core", "counterfoil-service", "counterfoil-store", "merkle-log"]),
     ("counterfoil-localnet", &["counterfoil-localnet-base", "counterfoil-service"]),
     ("counterfoil-localnet-base", &["counterfoil-service"]),
     ("counterfoil-history", &["counterfoil-client", "counterfoil-core", "merkle-log"]),

@@ -1,0 +1,53 @@
+//! The limit of what HTTP allows: one route that computes nothing, with the API's settings of hyper.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::header;
+use axum::routing::get;
+use clap::Args;
+use counterfoil_service::{StopSignals, announce};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// The answer.
+    body: PathBuf,
+}
+
+/// Serves on a free port, which is printed, until standard input ends.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut stop = StopSignals::listen(true)?;
+    let path = &arguments.body;
+    let body = Bytes::from(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?);
+    let answer = move || async move { ([(header::CONTENT_TYPE, "application/json")], body) };
+    let service = TowerToHyperService::new(Router::new().route("/", get(answer)));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    announce(&json!({ "url": format!("http://{}", listener.local_addr()?) }))?;
+    tokio::select! {
+        () = stop.received() => Ok(()),
+        failed = accept(listener, service) => failed,
+    }
+}
+
+async fn accept(listener: TcpListener, service: TowerToHyperService<Router>) -> anyhow::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(10))
+            .max_buf_size(32 * 1024)
+            .serve_connection(TokioIo::new(stream), service.clone())
+            .with_upgrades();
+        // A client that breaks off is counted by itself.
+        tokio::spawn(async { drop(connection.await) });
+    }
+}
