@@ -323,6 +323,9 @@ impl From<QueryError> for Problem {
             QueryError::TooExpensive { .. } => {
                 (Code::TooExpensive, "Narrow it, best by a range of the key, or of slots or times.")
             }
+            QueryError::TooMuchHistory { .. } => {
+                (Code::TooExpensive, "Ask for an earlier size, slot or time, or read the events themselves.")
+            }
             QueryError::FilterTooLarge | QueryError::BothEnds => (Code::MalformedParameter, ""),
             QueryError::ForeignCursor => {
                 (Code::UnknownCursor, "Take it from a page of the same list in the same order.")

@@ -61,6 +61,11 @@ impl Access {
         if path == LIVEZ {
             return Ok(Caller::through(self.clone(), Who::Nobody));
         }
+        if is_socket(parts) && !self.is_from_known_page(&parts.headers) {
+            let detail =
+                "Pages of this origin may not open sockets here: the operator allows origins by --cors-origin.";
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
         if self.mode == Mode::Off {
             self.count(parts, standing)?;
             return Ok(Caller::everything());
@@ -83,6 +88,15 @@ impl Access {
         };
         self.count(parts, standing)?;
         Ok(Caller::through(self.clone(), who))
+    }
+
+    /// Browsers let any page open a socket to any server, this machine's included, and name the page's origin. Others name
+    /// none.
+    fn is_from_known_page(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(header::ORIGIN) else { return true };
+        let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let is_own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host) == own;
+        is_own && own.is_some() || self.origins.contains(origin)
     }
 
     fn credential(&self, headers: &HeaderMap) -> Credential {

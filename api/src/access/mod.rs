@@ -84,6 +84,7 @@ pub(crate) struct Access {
     mode: Mode,
     addresses: Option<AddressLimiter>,
     trusted_proxies: Vec<IpNet>,
+    origins: Vec<HeaderValue>,
     sign_in: Option<SignIn>,
     policies: Policies,
 }
@@ -98,6 +99,7 @@ impl Access {
             mode: settings.mode,
             addresses: settings.address_rate.map(AddressLimiter::new),
             trusted_proxies: settings.trusted_proxies,
+            origins: settings.cors_origins,
             sign_in: settings.sign_in,
             policies: Policies::new(pool, settings.patience),
         })

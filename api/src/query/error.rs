@@ -63,6 +63,12 @@ pub enum QueryError {
         /// How long it may take.
         limit_ms: u128,
     },
+    /// More events than one answer takes say who could do what.
+    #[error("more than {most} events say who could do what")]
+    TooMuchHistory {
+        /// The most.
+        most: u32,
+    },
     /// More conditions, or deeper ones, than one answer takes.
     #[error("a filter has at most {MAX_CONDITIONS} conditions, {MAX_FILTER_DEPTH} deep")]
     FilterTooLarge,

@@ -80,8 +80,11 @@ pub async fn standing(view: &View, ledger: LedgerId, when: When) -> Result<Stand
     let events = count_events(&mut moment, when).await?;
     let place = Place::Log(ledger, Log::Events);
     let (connection, row) = moment.parts();
-    let found = load_administrative(connection, row, 0, events.get(), MAX_ADMINISTRATIVE).await;
+    let found = load_administrative(connection, row, 0, events.get(), MAX_ADMINISTRATIVE.saturating_add(1)).await;
     let found = found.map_err(place.store_error())?;
+    if found.len() > MAX_ADMINISTRATIVE as usize {
+        return Err(QueryError::TooMuchHistory { most: MAX_ADMINISTRATIVE });
+    }
     let checked = moment.head.events.size.get();
     let edge = [events.get().checked_sub(1), Some(events.get())].into_iter().flatten();
     let edge = edge.filter(|seq| *seq < checked);

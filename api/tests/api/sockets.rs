@@ -2,16 +2,17 @@
 
 use std::net::SocketAddr;
 
+use counterfoil_api::{AccessSettings, Settings};
 use counterfoil_core::LedgerId;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::history::History;
-use crate::index::{BIG, Index, UNKNOWN};
+use crate::index::{BIG, Index, UNKNOWN, settings};
 
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -94,6 +95,32 @@ async fn one_socket_carries_queries_and_streams() {
     assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "unknown_ledger", "{refused}");
     assert_eq!(socket.next().await.unwrap(), json!({ "id": "c", "type": "complete" }));
     socket.send(json!({ "id": "a", "type": "complete" })).await;
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_open_no_socket() {
+    let mut index = Index::open().await;
+    let access =
+        AccessSettings { cors_origins: vec!["https://app.example.com".parse().unwrap()], ..Default::default() };
+    index.app = counterfoil_api::app(index.pool.clone(), Settings { access, ..settings() });
+    let address = serve(&index).await;
+    let own = format!("http://{address}");
+    for (origin, is_let_in) in [
+        (own.as_str(), true),
+        ("https://app.example.com", true),
+        ("https://app.example.com.evil.example", false),
+        ("http://127.0.0.1", false),
+        ("null", false),
+    ] {
+        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        match connect_async(request).await {
+            Ok(_) => assert!(is_let_in, "{origin}"),
+            Err(Error::Http(refused)) => assert_eq!((refused.status().as_u16(), is_let_in), (403, false), "{origin}"),
+            Err(other) => panic!("{origin}: {other}"),
+        }
+    }
 }
 
 #[tokio::test]
