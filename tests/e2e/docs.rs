@@ -29,8 +29,8 @@ fn ledger_of(count: u64) -> String {
 
 /// The examples of this language.
 fn examples(language: &str) -> Vec<&'static str> {
-    let blocks = API.split(&format!("```{language}\n")).skip(1);
-    blocks.map(|rest| rest.split("```").next().unwrap()).collect()
+    let fence = format!("```{language}\n");
+    API.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
 fn run_python(script: &Path, answer: &Value) -> Output {
