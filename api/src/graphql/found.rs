@@ -22,12 +22,18 @@ impl ConnectionNameType for FoundName {
     }
 }
 
-/// How many there are, up to 10,000.
+/// How many there are; where they must be looked for, up to 10,000.
 #[derive(SimpleObject)]
 pub(super) struct TotalCount {
     value: U64,
     /// False when there are more.
     is_exact: bool,
+}
+
+impl TotalCount {
+    pub(super) const fn exact(count: u64) -> Self {
+        Self { value: U64(count), is_exact: true }
+    }
 }
 
 impl From<u64> for TotalCount {

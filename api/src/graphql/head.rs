@@ -4,6 +4,7 @@ use async_graphql::{Json, SimpleObject};
 use counterfoil_core::certificate::Certificate;
 use merkle_log::TreeHead;
 
+use super::found::TotalCount;
 use super::page::PageParts;
 use crate::value::{Hash, U64};
 
@@ -25,13 +26,17 @@ impl From<TreeHead> for Head {
 pub(super) struct PageHeads {
     head: Head,
     event_head: Head,
+    /// How many there are in all: the size of the log.
+    total_count: TotalCount,
     /// That the page is whole, as `counterfoil certificate v1`; null where it is empty.
     certificate: Option<Json<Certificate>>,
 }
 
-/// Of a log that lacks nothing.
+/// Of the log of events, which lacks nothing.
 impl From<PageParts> for PageHeads {
     fn from(PageParts { head, certificate, .. }: PageParts) -> Self {
-        Self { head: head.entries.into(), event_head: head.events.into(), certificate: certificate.map(Json) }
+        let total_count = TotalCount::exact(head.events.size.get());
+        let certificate = certificate.map(Json);
+        Self { head: head.entries.into(), event_head: head.events.into(), total_count, certificate }
     }
 }

@@ -3,6 +3,7 @@
 use async_graphql::{Json, SimpleObject};
 use counterfoil_core::certificate::Certificate;
 
+use super::found::TotalCount;
 use super::head::Head;
 use super::page::PageParts;
 use crate::query;
@@ -61,6 +62,8 @@ impl From<query::Missing> for Missing {
 pub(super) struct EntryPageFields {
     head: Head,
     event_head: Head,
+    /// How many there are in all, those that the index lacks among them: the size of the log.
+    total_count: TotalCount,
     /// Subtrees in or around the page whose entries the index lacks: they are left out.
     missing: Vec<MissingSubtree>,
     /// That the page is whole, as `counterfoil certificate v1`; null where the index lacks some of its entries, and where
@@ -72,6 +75,7 @@ impl From<PageParts> for EntryPageFields {
     fn from(PageParts { head, missing, certificate }: PageParts) -> Self {
         let missing = missing.into_iter().map(MissingSubtree::from).collect();
         let certificate = certificate.map(Json);
-        Self { head: head.entries.into(), event_head: head.events.into(), missing, certificate }
+        let total_count = TotalCount::exact(head.entries.size.get());
+        Self { head: head.entries.into(), event_head: head.events.into(), total_count, missing, certificate }
     }
 }

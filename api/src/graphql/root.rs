@@ -1,7 +1,8 @@
 //! Where queries begin.
 
-use async_graphql::connection::{Connection, Edge, EmptyFields};
+use async_graphql::connection::{Connection, Edge};
 use async_graphql::{Context, ID, Interface, Object, Result, SimpleObject};
+use counterfoil_store::Condition;
 
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
@@ -58,11 +59,12 @@ impl Root {
         context: &Context<'_>,
         first: Option<i32>,
         after: Option<Key>,
-    ) -> Result<Connection<String, Ledger, EmptyFields>> {
+    ) -> Result<Connection<String, Ledger, FoundLedgers>> {
         let limit = first.map(count).transpose()?;
         let after = after.map(|after| parse_ledger(&after.0)).transpose()?;
         let page = query::ledgers(context.data::<View>()?, after, limit).await.map_err(refuse)?;
-        let mut connection = Connection::new(after.is_some(), page.next.is_some());
+        let all = FoundLedgers(Condition::All(Vec::new()));
+        let mut connection = Connection::with_additional_fields(after.is_some(), page.next.is_some(), all);
         let ledgers = page.ledgers.into_iter().map(Ledger);
         connection.edges = ledgers.map(|ledger| Edge::new(ledger.address().to_string(), ledger)).collect();
         Ok(connection)

@@ -55,7 +55,7 @@ async fn ledgers_are_those_of_rest() {
     let (mut found, mut after, mut pages) = (Vec::new(), String::new(), 0);
     loop {
         let query = format!(
-            "{{ ledgers(first: 2 {after}) {{ pageInfo {{ hasNextPage endCursor }} edges {{ node {{ {LEDGER} }} }} }} }}"
+            "{{ ledgers(first: 2 {after}) {{ totalCount {{ value }} pageInfo {{ hasNextPage endCursor }} edges {{ node {{ {LEDGER} }} }} }} }}"
         );
         let page = index.graphql(&query).await["ledgers"].take();
         found.extend(page["edges"].as_array().unwrap().iter().map(|edge| edge["node"].clone()));
@@ -88,7 +88,7 @@ async fn entries_with_proofs_follow_relays_pages_both_ways() {
         ("", 0, 100),
     ] {
         let query = ledger(BIG, &format!(
-            "entries({arguments}) {{ head {{ size root }} eventHead {{ size root }}
+            "entries({arguments}) {{ head {{ size root }} eventHead {{ size root }} totalCount {{ value isExact }}
              pageInfo {{ hasPreviousPage hasNextPage startCursor endCursor }} edges {{ cursor node {{ proof {ENTRY} }} }} }}"
         ).replace("()", ""));
         let mut page = index.graphql(&query).await["ledger"]["entries"].take();
@@ -101,6 +101,7 @@ async fn entries_with_proofs_follow_relays_pages_both_ways() {
         let expected = json!({
             "head": head,
             "eventHead": event_head,
+            "totalCount": { "value": BIG_SIZE.to_string(), "isExact": true },
             "pageInfo": {
                 "hasPreviousPage": first > 0,
                 "hasNextPage": end < BIG_SIZE,
