@@ -42,7 +42,8 @@ pub(crate) struct WhichEntries {
     to_time: Option<Time>,
     /// By what they are put in order, each with - before it for the largest first; by index when absent.
     #[param(
-        pattern = "^-?(index|event_seq|slot|time|signer|transaction|leaf_hash|payload_bytes)(,-?(index|event_seq|slot|time|signer|transaction|leaf_hash|payload_bytes)){0,3}$",
+        pattern = "^-?(index|event_seq|slot|time|signer|transaction|leaf_hash|payload_bytes)\
+            (,-?(index|event_seq|slot|time|signer|transaction|leaf_hash|payload_bytes)){0,3}$",
         example = "-time,index"
     )]
     order: Option<String>,
@@ -77,7 +78,8 @@ pub(crate) struct WhichEvents {
     to_time: Option<Time>,
     /// By what they are put in order, each with - before it for the largest first; by number when absent.
     #[param(
-        pattern = "^-?(seq|kind|slot|time|signer|transaction|leaf_hash|first_index|count)(,-?(seq|kind|slot|time|signer|transaction|leaf_hash|first_index|count)){0,3}$",
+        pattern = "^-?(seq|kind|slot|time|signer|transaction|leaf_hash|first_index|count)\
+            (,-?(seq|kind|slot|time|signer|transaction|leaf_hash|first_index|count)){0,3}$",
         example = "-count,seq"
     )]
     order: Option<String>,

@@ -4,6 +4,7 @@
 mod access;
 mod check;
 mod cluster;
+mod column;
 mod commit;
 mod convert;
 mod copy;
@@ -31,14 +32,12 @@ pub use access::{
 };
 pub use check::{RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots};
 pub use cluster::{Cluster, bind_cluster, load_cluster};
+pub use column::{Column, EntryColumn, EventColumn, LedgerColumn};
 pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
 pub use evidence::{Evidence, Said, keep_evidence, load_evidence};
 pub use fill::{Fill, FillError};
-pub use find::{
-    Aggregate, Bucket, Column, Comparison, Condition, Direction, EntryColumn, EventColumn, Find, LedgerColumn, Scope,
-    Value, aggregate, count, find,
-};
+pub use find::{Aggregate, Bucket, Comparison, Condition, Direction, Find, Scope, Value, aggregate, count, find};
 pub use halt::{Halt, clear_halt, halt};
 pub use history::{Rising, count_events_until, load_administrative};
 pub use ledger::{LedgerRow, Selection, add_ledger, load_ledger, load_ledgers, load_selected_ledgers};
