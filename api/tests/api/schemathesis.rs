@@ -16,8 +16,9 @@ async fn every_answer_is_as_the_document_says() {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("note.key");
     std::fs::write(&key, counterfoil_api::NoteKey::generate("log.example.com").unwrap().to_secret_text()).unwrap();
-    let process =
-        Process::start(&index.url, &["--note-key", key.to_str().unwrap(), "--sign-in-uri", "https://app.example.com"]);
+    // Patient, for a busy machine.
+    let arguments = ["--note-key", key.to_str().unwrap(), "--sign-in-uri", "https://app.example.com"];
+    let process = Process::start(&index.url, &[&arguments[..], &["--request-timeout-ms", "60000"]].concat());
 
     let ledgers = [BIG, SMALL, EMPTY, UNCHECKED, NEW].map(|ledger| ledger.to_string()).join(",");
     let seed = std::env::var("SEED").unwrap_or_else(|_| SEED.to_owned());
@@ -28,7 +29,17 @@ async fn every_answer_is_as_the_document_says() {
         .args(["--exclude-tag", "Streams"])
         // Nor can a wallet's signature be made up; tests of their own sign.
         .args(["--exclude-path", "/v1/sign-in"])
-        .args(["--max-examples", EXAMPLES, "--seed", &seed, "--continue-on-failure", "--workers", "2"])
+        .args([
+            "--max-examples",
+            EXAMPLES,
+            "--seed",
+            &seed,
+            "--continue-on-failure",
+            "--workers",
+            "2",
+            "--request-timeout",
+            "90",
+        ])
         .env("LEDGERS", ledgers)
         .output()
         .unwrap();
