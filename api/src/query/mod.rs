@@ -19,6 +19,7 @@ mod inclusion;
 mod ledgers;
 mod missing;
 mod moment;
+mod nodes;
 mod page;
 mod pending;
 mod prove;

@@ -15,6 +15,7 @@ use merkle_log::{
 
 use super::error::{Difference, Place, QueryError, plan_error};
 use super::moment::Moment;
+use super::nodes::Nodes;
 
 /// One log of a ledger up to its checked head.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +144,7 @@ impl Reading {
 
     /// Takes the tiles that were read.
     pub(crate) fn with(self, ledger: &LedgerRow, tiles: Tiles) -> CheckedTree {
-        CheckedTree { log: self.log, tiles, lacks_entries: ledger.missing > 0 }
+        CheckedTree { log: self.log, nodes: Nodes::new(tiles, self.log.head.size), lacks_entries: ledger.missing > 0 }
     }
 
     fn add(&mut self, plan: &Plan) -> Result<(), QueryError> {
@@ -212,7 +213,7 @@ pub(crate) async fn verify_leaves(
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedTree {
     log: CheckedLog,
-    tiles: Tiles,
+    nodes: Nodes,
     /// Whether the index lacks entries of the ledger; else each hash that tiles do not give should be there.
     lacks_entries: bool,
 }
@@ -237,8 +238,7 @@ impl CheckedTree {
         leaf: &LeafHash,
     ) -> Result<Vec<Hash>, QueryError> {
         let place = Place::Leaf(self.log.ledger, self.log.log, index.get());
-        let plan = inclusion_plan(index, head.size).map_err(plan_error(self.log.log))?;
-        let proof = plan.proof(&self.tiles).map_err(|error| self.no_hash(error, place))?;
+        let proof = self.nodes.inclusion_proof(index, head.size).map_err(|error| self.no_hash(error, place))?;
         verify_inclusion(head, index, leaf, &proof).map_err(|error| place.corrupt(error))?;
         Ok(proof)
     }
@@ -267,7 +267,7 @@ impl CheckedTree {
 
     /// The proof that the leaves of a range are these, verified against the checked head.
     fn prove_range(&self, range: &Range<u64>, leaves: &[(LeafIndex, LeafHash)]) -> Result<Vec<Hash>, QueryError> {
-        let proof = self.log.plan_range(range)?.proof(&self.tiles);
+        let proof = self.nodes.proof(&self.log.plan_range(range)?);
         let proof = proof.map_err(|error| self.no_hash(error, self.log.place()))?;
         let leaves = leaves.iter().map(|(_, leaf)| *leaf);
         verify_range(&self.log.head, self.log.index(range.start)?, leaves, &proof)
@@ -278,9 +278,9 @@ impl CheckedTree {
     /// The hashes of a tile, verified against the checked head.
     pub(crate) fn prove_tile(&self, tile: Tile) -> Result<Vec<Hash>, QueryError> {
         let no_hash = |error| self.no_hash(error, self.log.place());
-        let hashes = self.tiles.hashes(tile).map_err(no_hash)?;
+        let hashes = self.nodes.hashes(tile).map_err(no_hash)?;
         let leaves = leaves_below(tile);
-        let proof = self.log.plan_range(&leaves)?.proof(&self.tiles).map_err(no_hash)?;
+        let proof = self.nodes.proof(&self.log.plan_range(&leaves)?).map_err(no_hash)?;
         verify_nodes(&self.log.head, tile.level * 8, self.log.index(leaves.start)?, hashes.iter().copied(), &proof)
             .map_err(|error| self.log.corrupt(error))?;
         Ok(hashes.to_vec())
@@ -289,7 +289,7 @@ impl CheckedTree {
     /// The consistency proof between two heads, which [`Self::head_at`] gave, verified.
     pub(crate) fn prove_growth(&self, first: &TreeHead, second: &TreeHead) -> Result<Vec<Hash>, QueryError> {
         let plan = consistency_plan(first.size, second.size).map_err(plan_error(self.log.log))?;
-        let proof = plan.proof(&self.tiles).map_err(|error| self.no_hash(error, self.log.place()))?;
+        let proof = self.nodes.proof(&plan).map_err(|error| self.no_hash(error, self.log.place()))?;
         verify_consistency(first, second, &proof).map_err(|error| self.log.corrupt(error))?;
         Ok(proof)
     }
@@ -315,7 +315,7 @@ impl CheckedTree {
 
     fn has_all_hashes_around(&self, run: &[(LeafIndex, LeafHash)]) -> bool {
         let tile = run.first().and_then(|(index, _)| Tile::holding(leaf_position(*index), self.log.head.size).ok());
-        tile.is_some_and(|tile| self.tiles.hashes(tile).is_ok())
+        tile.is_some_and(|tile| self.nodes.hashes(tile).is_ok())
     }
 
     /// Why tiles give no hash: it is not known, or it should be there.
@@ -329,7 +329,7 @@ impl CheckedTree {
     }
 
     fn hash_at(&self, position: Position) -> Result<Hash, QueryError> {
-        self.tiles.hash_at(position).map_err(|error| self.no_hash(error, self.log.place()))
+        self.nodes.hash_at(position).map_err(|error| self.no_hash(error, self.log.place()))
     }
 }
 
