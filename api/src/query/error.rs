@@ -11,9 +11,9 @@ use merkle_log::{FrontierError, Hash, LeafHash, PlanError, Position, ProofError,
 /// The most entries, events or ledgers in one answer.
 pub const MAX_PAGE: u32 = 1_000;
 
-/// The most conditions of one filter.
+/// The most conditions of one filter, with the values of its lists and the filters within it.
 pub const MAX_CONDITIONS: usize = 100;
-/// How deep they may be.
+/// How deep these may be, the filter itself included.
 pub const MAX_FILTER_DEPTH: usize = 16;
 
 /// Why there is no answer.
@@ -70,7 +70,10 @@ pub enum QueryError {
         most: u32,
     },
     /// More conditions, or deeper ones, than one answer takes.
-    #[error("a filter has at most {MAX_CONDITIONS} conditions, {MAX_FILTER_DEPTH} deep")]
+    #[error(
+        "a filter has at most {MAX_CONDITIONS} conditions, {MAX_FILTER_DEPTH} deep: each comparison is one, each value of \
+         a list, and each filter within it"
+    )]
     FilterTooLarge,
     /// A cursor of another list, of another ledger's, or of another order.
     #[error("the cursor is not of this list in this order")]
@@ -183,6 +186,9 @@ pub enum Difference {
     /// A row is missing.
     #[error("its row is missing")]
     Missing,
+    /// A row was found by a key that no row can have.
+    #[error("a row has a key that is no address and no index")]
+    Key,
     /// The row of another leaf stands in this one's place.
     #[error("the stored event says that it is number {found} of ledger {ledger}")]
     OtherEvent {

@@ -172,22 +172,26 @@ pub(super) async fn limit(moment: &mut Moment) -> Result<(), QueryError> {
     limit_statements(moment.parts().0, MOST).await.map_err(place.store_error())
 }
 
+/// Refuses a filter with more conditions than [`MAX_CONDITIONS`], or deeper than [`MAX_FILTER_DEPTH`].
+///
+/// A filter is a [`Condition::All`]. Whatever compares counts one, and so do each value of a list and each filter within a
+/// filter: what one filter costs the database is bounded by it.
 pub(super) fn expect_small<C>(condition: &Condition<C>) -> Result<(), QueryError> {
     fn count<C>(condition: &Condition<C>, depth: usize) -> Option<usize> {
-        let depth = depth.checked_sub(1)?;
+        let sum = |parts: &[Condition<C>], depth: usize| {
+            parts.iter().try_fold(0_usize, |sum, part| sum.checked_add(count(part, depth)?))
+        };
         match condition {
-            Condition::All(parts) | Condition::Any(parts) => {
-                parts.iter().try_fold(1_usize, |sum, part| sum.checked_add(count(part, depth)?))
-            }
-            Condition::Not(part) => count(part, depth)?.checked_add(1),
-            Condition::In(_, values) => values.len().checked_add(1),
+            Condition::All(parts) => sum(parts, depth.checked_sub(1)?)?.checked_add(1),
+            Condition::Any(parts) => sum(parts, depth),
+            Condition::Not(part) => count(part, depth),
+            Condition::In(_, values) => Some(values.len().max(1)),
             Condition::Compare(..) | Condition::StartsWith(..) => Some(1),
         }
     }
-    // The filter itself and each field of it are conditions of conditions.
-    let depth = MAX_FILTER_DEPTH.saturating_mul(2);
-    let most = MAX_CONDITIONS.saturating_mul(2);
-    count(condition, depth).filter(|count| *count <= most).map(|_| ()).ok_or(QueryError::FilterTooLarge)
+    // The outermost filter is within none.
+    let most = MAX_CONDITIONS.saturating_add(1);
+    count(condition, MAX_FILTER_DEPTH).filter(|count| *count <= most).map(|_| ()).ok_or(QueryError::FilterTooLarge)
 }
 
 /// The keys of a page, in its order, with their cursors.
@@ -265,8 +269,11 @@ async fn find_keys<C: Column, K>(
     let has_beyond = wanted.after.is_some();
     let (has_previous, has_next) = if is_backwards { (has_more, has_beyond) } else { (has_beyond, has_more) };
     // The order ends with the key.
-    let rows = rows.iter().filter_map(|values| Some((list.cursor(values), key(values.last()?)?)));
-    Ok(Keys { rows: rows.collect(), has_previous, has_next })
+    let rows = rows.iter().map(|values| {
+        let key = values.last().and_then(&key).ok_or_else(|| place.corrupt(Difference::Key))?;
+        Ok((list.cursor(values), key))
+    });
+    Ok(Keys { rows: rows.collect::<Result<_, QueryError>>()?, has_previous, has_next })
 }
 
 /// What is equal in the order wanted is in the key's, so that each row has one place.

@@ -7,6 +7,7 @@ mod caching;
 mod committed;
 mod export;
 mod find;
+mod find_refusals;
 mod graphql;
 mod heads;
 mod history;
