@@ -331,17 +331,27 @@ trait ColumnFilter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem>;
 }
 
-fn push_comparisons<C: Copy, T: ToValue, const N: usize>(
+fn push_comparison<C>(
     parts: &mut Vec<Condition<C>>,
     column: C,
-    comparisons: [(Comparison, Option<T>); N],
+    comparison: Comparison,
+    value: Option<impl ToValue>,
 ) -> Result<(), Problem> {
-    for (comparison, value) in comparisons {
-        if let Some(value) = value {
-            parts.push(Condition::Compare(column, comparison, value.to_value()?));
-        }
+    if let Some(value) = value {
+        parts.push(Condition::Compare(column, comparison, value.to_value()?));
     }
     Ok(())
+}
+
+/// Of values in the order equal, less, at most, greater, at least.
+fn push_ordered<C: Copy>(
+    parts: &mut Vec<Condition<C>>,
+    column: C,
+    values: [Option<impl ToValue>; 5],
+) -> Result<(), Problem> {
+    use Comparison::{AtLeast, AtMost, Equal, Greater, Less};
+    let comparisons = [Equal, Less, AtMost, Greater, AtLeast];
+    comparisons.into_iter().zip(values).try_for_each(|(how, value)| push_comparison(parts, column, how, value))
 }
 
 fn push_one_of<C: Copy, T: ToValue>(
@@ -358,30 +368,14 @@ fn push_one_of<C: Copy, T: ToValue>(
 
 impl ColumnFilter for U64Filter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
-        let Self { eq, one_of, lt, lte, gt, gte } = self;
-        let comparisons = [
-            (Comparison::Equal, eq),
-            (Comparison::Less, lt),
-            (Comparison::AtMost, lte),
-            (Comparison::Greater, gt),
-            (Comparison::AtLeast, gte),
-        ];
-        push_comparisons(parts, column, comparisons)?;
-        push_one_of(parts, column, one_of)
+        push_ordered(parts, column, [self.eq, self.lt, self.lte, self.gt, self.gte])?;
+        push_one_of(parts, column, self.one_of)
     }
 }
 
 impl ColumnFilter for TimeFilter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
-        let Self { eq, lt, lte, gt, gte } = self;
-        let comparisons = [
-            (Comparison::Equal, eq),
-            (Comparison::Less, lt),
-            (Comparison::AtMost, lte),
-            (Comparison::Greater, gt),
-            (Comparison::AtLeast, gte),
-        ];
-        push_comparisons(parts, column, comparisons)
+        push_ordered(parts, column, [self.eq, self.lt, self.lte, self.gt, self.gte])
     }
 }
 
@@ -389,7 +383,7 @@ macro_rules! equality {
     ($($filter:ty),*) => {
         $(impl ColumnFilter for $filter {
             fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
-                push_comparisons(parts, column, [(Comparison::Equal, self.eq)])?;
+                push_comparison(parts, column, Comparison::Equal, self.eq)?;
                 push_one_of(parts, column, self.one_of)
             }
         })*
@@ -399,7 +393,7 @@ equality!(KeyFilter, HashFilter, SignatureFilter, EventKindFilter);
 
 impl ColumnFilter for BytesFilter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
-        push_comparisons(parts, column, [(Comparison::Equal, self.eq)])?;
+        push_comparison(parts, column, Comparison::Equal, self.eq)?;
         push_one_of(parts, column, self.one_of)?;
         parts.extend(self.prefix.map(|prefix| Condition::StartsWith(column, prefix.0)));
         Ok(())

@@ -18,7 +18,7 @@ use super::refuse;
 use super::standing::Standing;
 use crate::condition::{ToValue, seconds};
 use crate::problem::{Code, Problem};
-use crate::query::{self, CheckedLedger, Search, View, When, Window};
+use crate::query::{self, CheckedLedger, View, When, Window};
 use crate::value::{Hash, Key, Time, U64, hashes};
 
 /// Whether the indexer goes on with a ledger.
@@ -228,14 +228,7 @@ impl Ledger {
         before: Option<String>,
     ) -> Result<FoundConnection<Entry, FoundEntries>> {
         let condition = filter.unwrap_or_default().condition()?;
-        let search = Search {
-            condition: condition.clone(),
-            order: order_by.into_iter().flatten().map(Into::into).collect(),
-            first: first.map(count).transpose()?,
-            after,
-            last: last.map(count).transpose()?,
-            before,
-        };
+        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
         let found = query::find_entries(context.data::<View>()?, self.address(), search).await;
         let counted = Counted::new(self.address(), Log::Entries, condition);
         found_connection(found, |head| FoundEntries::new(head, counted), Entry::of_page)
@@ -255,14 +248,7 @@ impl Ledger {
         before: Option<String>,
     ) -> Result<FoundConnection<Event, FoundEvents>> {
         let condition = filter.unwrap_or_default().condition()?;
-        let search = Search {
-            condition: condition.clone(),
-            order: order_by.into_iter().flatten().map(Into::into).collect(),
-            first: first.map(count).transpose()?,
-            after,
-            last: last.map(count).transpose()?,
-            before,
-        };
+        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
         let found = query::find_events(context.data::<View>()?, self.address(), search).await;
         let counted = Counted::new(self.address(), Log::Events, condition);
         found_connection(found, |head| FoundEvents::new(head, counted), Event::of_page)

@@ -4,13 +4,13 @@ use async_graphql::connection::{Connection, Edge};
 use async_graphql::{ObjectType, OutputType, Result};
 use counterfoil_core::LedgerHead;
 use counterfoil_core::certificate::Certificate;
-use counterfoil_store::MissingSubtree;
+use counterfoil_store::{Condition, Direction, MissingSubtree};
 use merkle_log::LeafIndex;
 
 use super::head::PageHeads;
 use super::refuse;
 use crate::problem::{Code, Problem};
-use crate::query::{DEFAULT_PAGE, Page, QueryError, Window};
+use crate::query::{DEFAULT_PAGE, Page, QueryError, Search, Window};
 
 /// The arguments of a connection.
 pub(super) struct Arguments {
@@ -28,6 +28,24 @@ pub(super) struct PageParts {
     pub(super) head: LedgerHead,
     pub(super) missing: Vec<MissingSubtree>,
     pub(super) certificate: Option<Certificate>,
+}
+
+impl Arguments {
+    /// A page of what satisfies a condition.
+    pub(super) fn search<C>(
+        self,
+        condition: Condition<C>,
+        order: Option<Vec<impl Into<(C, Direction)>>>,
+    ) -> Result<Search<C>, Problem> {
+        Ok(Search {
+            condition,
+            order: order.into_iter().flatten().map(Into::into).collect(),
+            first: self.first.map(count).transpose()?,
+            after: self.after,
+            last: self.last.map(count).transpose()?,
+            before: self.before,
+        })
+    }
 }
 
 impl TryFrom<Arguments> for Window {

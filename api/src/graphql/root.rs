@@ -9,10 +9,10 @@ use super::event::{Event, one_event};
 use super::filter::{LedgerFilter, LedgerOrder};
 use super::found::{FoundConnection, FoundLedgers, found_connection};
 use super::ledger::Ledger;
-use super::page::{complexity, count};
+use super::page::{Arguments, complexity, count};
 use super::refuse;
 use crate::problem::{Code, Problem};
-use crate::query::{self, Search, View};
+use crate::query::{self, View};
 use crate::rest::parse_ledger;
 use crate::value::Key;
 
@@ -84,14 +84,7 @@ impl Root {
         before: Option<String>,
     ) -> Result<FoundConnection<Ledger, FoundLedgers>> {
         let condition = filter.unwrap_or_default().condition()?;
-        let search = Search {
-            condition: condition.clone(),
-            order: order_by.into_iter().flatten().map(Into::into).collect(),
-            first: first.map(count).transpose()?,
-            after,
-            last: last.map(count).transpose()?,
-            before,
-        };
+        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
         let found = query::find_ledgers(context.data::<View>()?, search).await;
         let nodes = |(), ledgers: Vec<_>| ledgers.into_iter().map(Ledger).collect();
         found_connection(found, |()| FoundLedgers(condition), nodes)
