@@ -1,0 +1,97 @@
+//! Keys that end, rates, and origins.
+
+use axum::body::Body;
+use axum::http::{Request, Response};
+use counterfoil_api::{AccessSettings, Admin, Mode, Settings, administer, app};
+use counterfoil_core::LedgerId;
+use futures_util::StreamExt;
+
+use super::setting::{LIFETIME, Setting, access, key};
+use crate::history::History;
+use crate::index::{Index, settings};
+
+#[tokio::test]
+async fn a_stream_ends_with_the_key_that_opened_it() {
+    let mut setting = Setting::open().await;
+    let mut history = History::create(LedgerId([9; 32]));
+    history.append(2);
+    history.check(&setting.index.pool).await;
+    let secret = setting.secret.clone();
+    setting.serve(access(Mode::Required, &secret, LIFETIME));
+    for path in ["entries/live?after=0", "live"] {
+        let path = format!("/v1/ledgers/{}/{path}", history.ledger);
+        let key = key(&setting.index, vec![]).await;
+        let request = Request::get(&path).header("authorization", format!("Bearer {key}"));
+        let response = setting.index.send(request.body(Body::empty()).unwrap()).await;
+        let mut stream = response.into_body().into_data_stream();
+        let mut next = async || String::from_utf8(stream.next().await.unwrap().unwrap().to_vec()).unwrap();
+        assert!(next().await.contains("data:"), "{path}");
+        administer(&setting.index.url, Admin::RevokeKey { id: key[4..20].to_owned() }).await.unwrap();
+        history.append(1);
+        history.check(&setting.index.pool).await;
+        let last = next().await;
+        assert!(last.contains("event: problem") && last.contains("unauthorized"), "{path}: {last}");
+    }
+}
+
+#[tokio::test]
+async fn rates_are_counted_by_address_and_by_key_and_told() {
+    let mut index = Index::open().await;
+    let access =
+        AccessSettings { mode: Mode::Required, address_rate: Some(3.try_into().unwrap()), ..AccessSettings::default() };
+    let admin = Admin::CreateKey { name: "slow".to_owned(), ledgers: vec![], rate: 2.try_into().unwrap() };
+    let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
+    index.app = app(index.pool.clone(), Settings { access, ..settings() });
+    let ask = async |path: &str, token: Option<&str>| {
+        let request = Request::get(path);
+        let request = match token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        let response = index.send(request.body(Body::empty()).unwrap()).await;
+        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), header("ratelimit-policy"), header("retry-after").is_some())
+    };
+    let (of_key, of_address) = (Some("\"key\";q=2;w=60".to_owned()), Some("\"address\";q=3;w=60".to_owned()));
+    for status in [200, 200, 429] {
+        assert_eq!(ask("/v1/status", Some(&key)).await, (status, of_key.clone(), status == 429));
+    }
+    // Guesses count, whether or not they have the form of a key.
+    let guess = format!("{}{}", &key[..84], if key.ends_with('0') { '1' } else { '0' });
+    assert_eq!(ask("/v1/status", Some(&guess)).await, (401, of_address.clone(), false));
+    assert_eq!(ask("/v1/status", None).await, (401, of_address.clone(), false));
+    assert_eq!(ask("/docs", None).await, (200, of_address.clone(), false));
+    assert_eq!(ask("/docs", None).await, (429, of_address.clone(), true));
+    assert_eq!(ask("/v1/status", Some(&guess)).await, (429, of_address, true));
+    assert_eq!(ask("/livez", None).await, (200, None, false));
+}
+
+#[tokio::test]
+async fn pages_of_the_configured_origins_alone_may_read() {
+    let mut index = Index::open().await;
+    let origin = "https://app.example.com";
+    let access = AccessSettings {
+        mode: Mode::Required,
+        cors_origins: vec![origin.parse().unwrap()],
+        ..AccessSettings::default()
+    };
+    index.app = app(index.pool.clone(), Settings { access, ..settings() });
+    for (from, expected) in [(origin, Some(origin)), ("https://evil.example.com", None), ("null", None)] {
+        let preflight = Request::options("/v1/ledgers")
+            .header("origin", from)
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "authorization");
+        // Browsers send no credentials with it.
+        let response = index.send(preflight.body(Body::empty()).unwrap()).await;
+        let allowed = |response: &Response<Body>| {
+            let value = response.headers().get("access-control-allow-origin");
+            value.map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!((response.status().as_u16(), allowed(&response).as_deref()), (200, expected));
+        // A refusal must be readable too.
+        let response =
+            index.send(Request::get("/v1/ledgers").header("origin", from).body(Body::empty()).unwrap()).await;
+        assert_eq!((response.status().as_u16(), allowed(&response).as_deref()), (401, expected));
+        assert!(!response.headers().contains_key("access-control-allow-credentials"));
+    }
+}
