@@ -14,6 +14,7 @@ pub mod query;
 mod rest;
 mod run;
 mod server;
+mod stop;
 mod tlog;
 pub mod value;
 

@@ -17,7 +17,7 @@ use crate::server::{read_tls, serve};
 use crate::{Settings, app};
 
 const CONNECTIONS: u32 = 16;
-/// How long requests that are under way when the process shall stop may take.
+/// How long requests that are under way when the process shall stop may take. Streams end at once.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How the API is run.
@@ -42,7 +42,7 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Runs until `stop` is ready, then answers what is under way.
+/// Runs until `stop` is ready, then ends streams and answers what is under way.
 ///
 /// # Errors
 /// When the database cannot be reached, or the address cannot be listened on.

@@ -24,7 +24,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -32,6 +32,7 @@ use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 use tracing::{debug, warn};
 
 use crate::access::Peer;
+use crate::stop::{Stop, Stopping};
 
 /// For the whole head of a request, also of the next one on a connection.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -66,7 +67,7 @@ pub(crate) fn read_tls(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcce
     Ok(Arc::new(config).into())
 }
 
-/// Serves until `stop` is ready, and then what is under way. At most `places` connections at a time; others wait in the
+/// Serves until `stop` is ready, and then what is under way; streams are told to end. At most `places` connections at a time; others wait in the
 /// operating system's queue.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -77,8 +78,7 @@ pub(crate) async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(places));
     let app = TowerToHyperService::new(app);
-    // Each connection has a receiver, so it is also told by it when the last one is over.
-    let (stopped, stopping) = watch::channel(());
+    let connections = Stop::default();
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -94,7 +94,7 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let (app, tls, stopping) = (app.clone(), tls.clone(), stopping.clone());
+        let (app, tls, stopping) = (app.clone(), tls.clone(), connections.stopping());
         tokio::spawn(async move {
             match tls {
                 None => converse(stream, peer, app, stopping).await,
@@ -106,9 +106,8 @@ pub(crate) async fn serve(
             }
         });
     }
-    drop((listener, stopping));
-    let _ = stopped.send(());
-    stopped.closed().await;
+    drop(listener);
+    connections.stop().await;
 }
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(Tcp, IpAddr)> {
@@ -121,12 +120,14 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
     Ok((Placed(stream, place), peer.ip()))
 }
 
-async fn converse<S>(stream: S, peer: IpAddr, app: TowerToHyperService<Router>, mut stopping: watch::Receiver<()>)
+async fn converse<S>(stream: S, peer: IpAddr, app: TowerToHyperService<Router>, stopping: Stopping)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let told = stopping.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(told.clone());
         app.call(request)
     });
     let connection = http1::Builder::new()
@@ -138,7 +139,7 @@ where
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stopping.changed() => {
+        () = stopping.stopped() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -8,25 +8,29 @@ use async_graphql::http::{ALL_WEBSOCKET_PROTOCOLS, GraphiQLSource};
 use async_graphql::{Data, ErrorExtensionValues, Executor, Request, Response};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::extract::rejection::JsonRejection;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, stream};
+use futures_util::stream::{BoxStream, SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt, stream};
+use tokio::time::timeout;
 
 use super::{AllowedQueries, ApiSchema, schema};
 use crate::app::MAX_BODY_BYTES;
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::View;
+use crate::stop::Stopping;
 
 /// How often a stream says that it lives, when nothing is new; who does not answer to it on a WebSocket is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a client may take to hear that its WebSocket is closed.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The routes. `introspection` opens the schema to tools, and serves one.
 pub(crate) fn router(view: View, feed: Feed, introspection: bool, allowed: Option<AllowedQueries>) -> Router {
@@ -77,11 +81,12 @@ fn with_codes(mut response: Response) -> Response {
 async fn graphql(
     State(GraphQl { schema, feed, .. }): State<GraphQl>,
     view: View,
+    stopping: Stopping,
     headers: HeaderMap,
     request: Result<Json<Request>, JsonRejection>,
 ) -> Result<axum::response::Response, Problem> {
     let Json(request) = request.map_err(refuse_body)?;
-    let request = request.data(view).data(feed);
+    let request = request.data(view).data(feed).data(stopping);
     if !wants_events(&headers) {
         return Ok(Json(schema.execute(request).await).into_response());
     }
@@ -106,6 +111,7 @@ fn wants_events(headers: &HeaderMap) -> bool {
 async fn subscribe(
     State(GraphQl { schema, feed, .. }): State<GraphQl>,
     view: View,
+    stopping: Stopping,
     protocol: Result<GraphQLProtocol, StatusCode>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -114,19 +120,40 @@ async fn subscribe(
         return Err(Problem::new(Code::MethodNotAllowed, detail));
     };
     let upgrade = upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).max_message_size(MAX_BODY_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| {
-        GraphQLWebSocket::new(socket, schema, protocol)
-            .on_connection_init(|payload| sign_on(payload, view, feed))
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let (mut sink, mut stream) = socket.split();
+        let data = (view, feed, stopping.clone());
+        let served = GraphQLWebSocket::new_with_pair(&mut sink, &mut stream, schema, protocol)
+            .on_connection_init(|payload| sign_on(payload, data))
             .keepalive_timeout(KEEP_ALIVE)
-            .serve()
+            .serve();
+        tokio::select! {
+            biased;
+            () = stopping.stopped() => {}
+            () = served => return,
+        }
+        let _ = timeout(FAREWELL, close(sink, stream)).await;
     }))
 }
 
+/// Tells the client that the server goes away, and waits until it has heard: a connection that is closed before may lose
+/// what was sent last. Source: RFC 6455 sections 7.1.1 and 7.4.1.
+async fn close(mut sink: SplitSink<WebSocket, Message>, mut stream: SplitStream<WebSocket>) {
+    let frame = CloseFrame { code: close_code::AWAY, reason: "The server stops.".into() };
+    if sink.send(Message::Close(Some(frame))).await.is_ok() {
+        while let Some(Ok(_)) = stream.next().await {}
+    }
+}
+
 /// Whoever could not say who calls by a header says it with the first message, as its `authorization`.
-async fn sign_on(payload: serde_json::Value, view: View, feed: Feed) -> async_graphql::Result<Data> {
+async fn sign_on(
+    payload: serde_json::Value,
+    (view, feed, stopping): (View, Feed, Stopping),
+) -> async_graphql::Result<Data> {
     let mut data = Data::default();
     data.insert(view.sign_on(payload["authorization"].as_str()).await?);
     data.insert(feed);
+    data.insert(stopping);
     Ok(data)
 }
 

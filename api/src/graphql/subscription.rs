@@ -12,6 +12,7 @@ use crate::live::Feed;
 use crate::problem::Problem;
 use crate::query::View;
 use crate::rest::parse_ledger;
+use crate::stop::Stopping;
 use crate::value::Key;
 
 /// What a page of a stream counts: as that of a list of ten.
@@ -34,8 +35,8 @@ impl SubscriptionRoot {
         ledger: Key,
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<LeafConnection<Entry, EntryPageFields>>> + use<>> {
-        let (feed, view, ledger) = (context.data::<Feed>()?, context.data::<View>()?.clone(), parse_ledger(&ledger.0)?);
-        let batches = feed.entries(view, ledger, first_after(after)?).await?;
+        let (feed, view, stopping) = follower(context)?;
+        let batches = feed.entries(view, parse_ledger(&ledger.0)?, first_after(after)?, stopping).await?;
         Ok(batches.map(|batch| {
             let batch = batch?;
             let nodes = |head, entries| Entry::with_proofs(head, entries, &batch.proofs);
@@ -51,8 +52,8 @@ impl SubscriptionRoot {
         ledger: Key,
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<LeafConnection<Event>>> + use<>> {
-        let (feed, view, ledger) = (context.data::<Feed>()?, context.data::<View>()?.clone(), parse_ledger(&ledger.0)?);
-        let batches = feed.events(view, ledger, first_after(after)?).await?;
+        let (feed, view, stopping) = follower(context)?;
+        let batches = feed.events(view, parse_ledger(&ledger.0)?, first_after(after)?, stopping).await?;
         Ok(batches.map(|batch| {
             let batch = batch?;
             let nodes = |head, events| Event::with_proofs(head, events, &batch.proofs);
@@ -63,10 +64,14 @@ impl SubscriptionRoot {
     /// A ledger as it is, and whenever its checked heads move or it is halted. Who is slow misses what was between.
     #[graphql(complexity = "complexity(child_complexity)")]
     async fn ledger(&self, context: &Context<'_>, address: Key) -> Result<impl Stream<Item = Result<Ledger>> + use<>> {
-        let (feed, view) = (context.data::<Feed>()?, context.data::<View>()?.clone());
-        let states = feed.ledger(view, parse_ledger(&address.0)?).await?;
+        let (feed, view, stopping) = follower(context)?;
+        let states = feed.ledger(view, parse_ledger(&address.0)?, stopping).await?;
         Ok(states.map(|state| Ok(Ledger(state?))))
     }
+}
+
+fn follower<'a>(context: &Context<'a>) -> Result<(&'a Feed, View, Stopping)> {
+    Ok((context.data::<Feed>()?, context.data::<View>()?.clone(), context.data::<Stopping>()?.clone()))
 }
 
 fn first_after(after: Option<String>) -> Result<Option<u64>, Problem> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use counterfoil_core::LedgerId;
 use futures_util::{Stream, stream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::hub::Hub;
 use super::leaf::{Batch, Leaf};
+use super::place::{Place, stream_ended};
 use super::tail::{BATCH, Receiver, Tails};
 use crate::problem::{Code, Problem};
 use crate::query::{self, QueryError, View, Window};
@@ -23,7 +23,7 @@ pub(super) async fn follow<T: Leaf>(
     tails: &Tails<T>,
     ledger: LedgerId,
     first: Option<u64>,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> Result<impl Stream<Item = Result<Arc<Batch<T>>, Problem>> + use<T>, Problem> {
     hub.listen().await?;
     let known = query::head(&view, ledger, T::LOG).await?.size;
@@ -33,7 +33,7 @@ pub(super) async fn follow<T: Leaf>(
     if next > size.get() {
         return Err(QueryError::IndexOutOfRange { log: T::LOG, index: next, size }.into());
     }
-    let follower = Follower { view, ledger, next, receiver, is_behind: next < size.get(), _place: place };
+    let follower = Follower { view, ledger, next, receiver, is_behind: next < size.get(), place };
     Ok(stream::unfold(Some(follower), |follower| async move {
         let mut follower = follower?;
         match follower.next_batch().await {
@@ -51,11 +51,19 @@ struct Follower<T: Leaf> {
     receiver: Receiver<T>,
     /// Whether there are leaves to be read that were not handed over.
     is_behind: bool,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl<T: Leaf> Follower<T> {
     async fn next_batch(&mut self) -> Result<Arc<Batch<T>>, Problem> {
+        tokio::select! {
+            biased;
+            ended = self.place.ended() => Err(ended),
+            batch = self.find_batch() => batch,
+        }
+    }
+
+    async fn find_batch(&mut self) -> Result<Arc<Batch<T>>, Problem> {
         loop {
             if self.is_behind {
                 if let Some(batch) = self.read().await? {
@@ -87,7 +95,7 @@ impl<T: Leaf> Follower<T> {
         let batch = match self.receiver.recv().await {
             Ok(batch) => batch?,
             Err(RecvError::Lagged(_)) => return Err(self.too_slow()),
-            Err(RecvError::Closed) => return Err(Problem::new(Code::StreamEnded, "The server stops. Connect again.")),
+            Err(RecvError::Closed) => return Err(stream_ended()),
         };
         // Read for all who follow, so it was not asked whether this one still may.
         self.view.authorize(self.ledger).await?;

@@ -75,6 +75,7 @@ async fn hear(mut listener: Listener, pool: PgPool, waiting: Arc<Waiting>) {
                     changed.send_replace(());
                 });
             }
+            Err(_) if pool.is_closed() => return,
             Err(error) => {
                 warn!("cannot listen to the database, trying again: {error}");
                 tokio::time::sleep(PAUSE).await;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use counterfoil_core::LedgerId;
 use futures_util::{Stream, stream};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::hub::Hub;
-use crate::problem::{Code, Problem};
+use super::place::{Place, stream_ended};
+use crate::problem::Problem;
 use crate::query::{self, CheckedLedger, QueryError, View};
 
 /// How long the database is left alone after a failure.
@@ -35,7 +36,7 @@ impl Ledgers {
         &self,
         view: View,
         ledger: LedgerId,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Result<impl Stream<Item = Result<CheckedLedger, Problem>> + use<>, Problem> {
         self.hub.listen().await?;
         let now = query::ledger(&view, ledger).await?;
@@ -43,9 +44,13 @@ impl Ledgers {
         receiver.mark_changed();
         Ok(stream::unfold(Some((view, receiver, place)), move |follower| async move {
             let (view, mut receiver, place) = follower?;
-            if receiver.changed().await.is_err() {
-                let stopped = Problem::new(Code::StreamEnded, "The server stops. Connect again.");
-                return Some((Err(stopped), None));
+            let ended = tokio::select! {
+                biased;
+                ended = place.ended() => Some(ended),
+                changed = receiver.changed() => changed.err().map(|_| stream_ended()),
+            };
+            if let Some(ended) = ended {
+                return Some((Err(ended), None));
             }
             let now = receiver.borrow_and_update().clone();
             // Read for all who follow, so it was not asked whether this one still may.

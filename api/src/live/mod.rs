@@ -9,6 +9,7 @@ mod follow;
 mod hub;
 mod leaf;
 mod ledgers;
+mod place;
 mod tail;
 
 use std::sync::Arc;
@@ -16,13 +17,14 @@ use std::sync::Arc;
 use counterfoil_core::LedgerId;
 use counterfoil_store::PgPool;
 use futures_util::Stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::query::{CheckedEvent, CheckedLedger, Entry, View};
+use crate::stop::Stopping;
 use follow::follow;
 use hub::Hub;
 use ledgers::Ledgers;
+use place::Places;
 use tail::Tails;
 
 pub(crate) use leaf::{Batch, Leaf};
@@ -36,8 +38,7 @@ struct Shared {
     entries: Tails<Entry>,
     events: Tails<Arc<CheckedEvent>>,
     ledgers: Ledgers,
-    places: Arc<Semaphore>,
-    most: usize,
+    places: Places,
 }
 
 impl Feed {
@@ -51,8 +52,7 @@ impl Feed {
             events: Tails::new(view.clone(), hub.clone()),
             ledgers: Ledgers::new(view, hub.clone()),
             hub,
-            places: Arc::new(Semaphore::new(most)),
-            most,
+            places: Places::new(most),
         }))
     }
 
@@ -62,8 +62,9 @@ impl Feed {
         view: View,
         ledger: LedgerId,
         first: Option<u64>,
+        stopping: Stopping,
     ) -> Result<impl Stream<Item = Result<Arc<Batch<Entry>>, Problem>> + use<>, Problem> {
-        let place = self.take_place()?;
+        let place = self.0.places.take(stopping)?;
         follow(view, &self.0.hub, &self.0.entries, ledger, first, place).await
     }
 
@@ -73,8 +74,9 @@ impl Feed {
         view: View,
         ledger: LedgerId,
         first: Option<u64>,
+        stopping: Stopping,
     ) -> Result<impl Stream<Item = Result<Arc<Batch<Arc<CheckedEvent>>>, Problem>> + use<>, Problem> {
-        let place = self.take_place()?;
+        let place = self.0.places.take(stopping)?;
         follow(view, &self.0.hub, &self.0.events, ledger, first, place).await
     }
 
@@ -83,15 +85,9 @@ impl Feed {
         &self,
         view: View,
         ledger: LedgerId,
+        stopping: Stopping,
     ) -> Result<impl Stream<Item = Result<CheckedLedger, Problem>> + use<>, Problem> {
-        let place = self.take_place()?;
+        let place = self.0.places.take(stopping)?;
         self.0.ledgers.follow(view, ledger, place).await
-    }
-
-    fn take_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        self.0.places.clone().try_acquire_owned().map_err(|_| {
-            let detail = format!("This server has {} streams open, its most. Try again later.", self.0.most);
-            Problem::new(Code::TooManyStreams, detail)
-        })
     }
 }

@@ -17,6 +17,7 @@ use super::parameters::{LedgerPath, Parameters};
 use crate::live::{Batch, Feed, Leaf};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::query::{Page, View};
+use crate::stop::Stopping;
 use crate::value::{Key, U64};
 
 /// How often a stream says that it lives, when nothing is new.
@@ -63,8 +64,9 @@ pub(crate) async fn entries(
     LedgerPath(ledger): LedgerPath,
     Parameters(beginning): Parameters<Beginning>,
     headers: HeaderMap,
+    stopping: Stopping,
 ) -> Result<impl IntoResponse, Problem> {
-    let batches = feed.entries(view, ledger, beginning.first(&headers)?).await?;
+    let batches = feed.entries(view, ledger, beginning.first(&headers)?, stopping).await?;
     Ok(sent(batches.map(|batch| Ok(batch_message("entries", &*batch?, EntryPage::from)))))
 }
 
@@ -86,8 +88,9 @@ pub(crate) async fn events(
     LedgerPath(ledger): LedgerPath,
     Parameters(beginning): Parameters<Beginning>,
     headers: HeaderMap,
+    stopping: Stopping,
 ) -> Result<impl IntoResponse, Problem> {
-    let batches = feed.events(view, ledger, beginning.first(&headers)?).await?;
+    let batches = feed.events(view, ledger, beginning.first(&headers)?, stopping).await?;
     Ok(sent(batches.map(|batch| Ok(batch_message("events", &*batch?, EventPage::from)))))
 }
 
@@ -108,8 +111,9 @@ pub(crate) async fn ledger(
     State(feed): State<Feed>,
     view: View,
     LedgerPath(ledger): LedgerPath,
+    stopping: Stopping,
 ) -> Result<impl IntoResponse, Problem> {
-    let states = feed.ledger(view, ledger).await?;
+    let states = feed.ledger(view, ledger, stopping).await?;
     Ok(sent(states.map(|state| Ok(Event::default().event("ledger").data(to_json(&Ledger::from(state?)))))))
 }
 

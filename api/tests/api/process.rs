@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::index::{BIG, Index};
+use crate::sockets::Socket;
 
 /// The service, started as its user starts it; it ends with this value.
 pub struct Process {
@@ -72,6 +73,43 @@ async fn answers_what_is_under_way_when_its_input_closes() {
     lock.rollback().await.unwrap();
 
     assert!(read(under_way).starts_with("HTTP/1.1 200 OK"));
+    assert!(process.child.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_open_streams_at_once_and_cleanly() {
+    let index = Index::open().await;
+    let mut process = Process::start(&index.url, &[]);
+    let mut streams = Vec::new();
+    for path in ["entries/live", "events/live", "live"] {
+        streams.push(process.request(&format!("/v1/ledgers/{BIG}/{path}")));
+    }
+    let query = format!("subscription {{ entries(ledger: \\\"{BIG}\\\") {{ edges {{ cursor }} }} }}");
+    let body = format!("{{\"query\":\"{query}\"}}");
+    let mut graphql = TcpStream::connect(&process.address).unwrap();
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\nconnection: close";
+    write!(graphql, "{head}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .unwrap();
+    streams.push(graphql);
+    for stream in &streams {
+        // The head of the answer: the stream is open.
+        assert_eq!(stream.peek(&mut [0]).unwrap(), 1);
+    }
+    let address = process.address.parse().unwrap();
+    let (mut idle, mut following) = (Socket::connect(address).await, Socket::connect(address).await);
+    following.subscribe("a", format!("subscription {{ ledger(address: \"{BIG}\") {{ ledger }} }}")).await;
+    assert_eq!(following.next().await.unwrap()["type"], "next");
+
+    drop(process.child.stdin.take());
+    for stream in streams {
+        let answer = read(stream);
+        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("0\r\n\r\n"), "{answer}");
+        assert!(answer.contains("stream_ended"), "{answer}");
+    }
+    assert_eq!((idle.close_code().await, following.close_code().await), (Some(1001), Some(1001)));
+    let mut log = String::new();
+    process.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("stopping") && !log.contains("WARN"), "{log}");
     assert!(process.child.wait().unwrap().success());
 }
 

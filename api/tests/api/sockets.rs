@@ -17,7 +17,7 @@ use crate::index::{BIG, Index, UNKNOWN, settings};
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    async fn connect(address: SocketAddr) -> Self {
+    pub async fn connect(address: SocketAddr) -> Self {
         Self::sign_on(address, None).await.unwrap()
     }
 
@@ -52,6 +52,17 @@ impl Socket {
                 Message::Text(text) => return Some(serde_json::from_str(&text).unwrap()),
                 Message::Close(_) => return None,
                 _ => {}
+            }
+        }
+    }
+}
+
+impl Socket {
+    /// The code with which the server closed, after whatever it sent before.
+    pub async fn close_code(&mut self) -> Option<u16> {
+        loop {
+            if let Message::Close(frame) = self.0.next().await?.ok()? {
+                return Some(frame?.code.into());
             }
         }
     }
