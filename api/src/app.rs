@@ -36,6 +36,8 @@ pub struct Settings {
     pub allowed_queries: Option<AllowedQueries>,
     /// How many streams may be open at a time.
     pub max_streams: usize,
+    /// How many of them of one caller: a key, a wallet, or else an address.
+    pub max_streams_per_caller: usize,
     /// Signs checkpoints of logs and receipts; without it there are none but our own.
     pub note_key: Option<NoteKey>,
     /// Who may read, and how often.
@@ -49,6 +51,7 @@ impl Default for Settings {
             introspection: true,
             allowed_queries: None,
             max_streams: 20_000,
+            max_streams_per_caller: 100,
             note_key: None,
             access: AccessSettings::default(),
         }
@@ -59,7 +62,7 @@ impl Default for Settings {
 ///
 /// Clients are not trusted: what they ask for is bounded in length, time and depth.
 pub fn app(pool: PgPool, settings: Settings) -> Router {
-    let feed = Feed::new(pool.clone(), settings.max_streams);
+    let feed = Feed::new(pool.clone(), settings.max_streams, settings.max_streams_per_caller);
     let cors = cors(&settings.access.cors_origins);
     let access = Access::new(pool.clone(), settings.access);
     let view = View::new(pool);

@@ -31,6 +31,9 @@ struct Arguments {
     /// How many streams may be open at a time.
     #[arg(long, default_value_t = 20_000)]
     max_streams: usize,
+    /// How many of them by one key, by one wallet, or, of callers without either, from one address.
+    #[arg(long, value_name = "STREAMS", default_value_t = 100)]
+    max_streams_per_caller: usize,
     /// Close GraphQL's schema to tools, and serve no GraphiQL.
     #[arg(long)]
     no_introspection: bool,
@@ -92,6 +95,7 @@ async fn main() -> anyhow::Result<()> {
             request_timeout: Duration::from_millis(arguments.request_timeout_ms),
             allowed_queries: arguments.allowed_queries.as_deref().map(read_allowed_queries).transpose()?,
             max_streams: arguments.max_streams,
+            max_streams_per_caller: arguments.max_streams_per_caller,
             introspection: !arguments.no_introspection,
             note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,
             access: arguments.access.settings(arguments.listen)?,

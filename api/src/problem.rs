@@ -73,11 +73,13 @@ pub enum Code {
     StreamEnded,
     /// As many streams are open as the server allows.
     TooManyStreams,
+    /// As many streams are open as the server allows one caller.
+    TooManyStreamsOfCaller,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
@@ -107,6 +109,7 @@ impl Code {
         Self::TooSlow,
         Self::StreamEnded,
         Self::TooManyStreams,
+        Self::TooManyStreamsOfCaller,
     ];
 
     /// As clients see it.
@@ -142,6 +145,7 @@ impl Code {
             Self::TooSlow => "too_slow",
             Self::StreamEnded => "stream_ended",
             Self::TooManyStreams => "too_many_streams",
+            Self::TooManyStreamsOfCaller => "too_many_streams_of_caller",
         }
     }
 
@@ -156,7 +160,7 @@ impl Code {
             | Self::PageTooLarge => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited | Self::TooManyStreamsOfCaller => StatusCode::TOO_MANY_REQUESTS,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::SizeOutOfRange
             | Self::UnknownLedger
@@ -226,6 +230,7 @@ impl Code {
             Self::TooSlow => "The stream was taken too slowly",
             Self::StreamEnded => "The server ended the stream",
             Self::TooManyStreams => "Too many streams are open",
+            Self::TooManyStreamsOfCaller => "Too many streams of one caller are open",
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Who calls, and what they may read.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use counterfoil_core::LedgerId;
+use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_store::{KeyId, Selection};
 
 use super::Access;
@@ -13,7 +14,13 @@ use crate::query::{Place, QueryError};
 
 /// Who calls. Asked anew about each ledger, so that a stream ends with what it was begun with: a session, a key.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller(Option<Arc<Access>>, Who);
+pub(crate) struct Caller {
+    /// None where nobody is asked.
+    access: Option<Arc<Access>>,
+    who: Who,
+    /// Where the request comes from.
+    network: IpAddr,
+}
 
 /// What a caller was let in with.
 #[derive(Clone, Copy, Debug)]
@@ -23,25 +30,49 @@ pub(super) enum Who {
     Wallet(Session),
 }
 
+/// By whom streams are counted: by what a caller was let in with, or else by where the request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum CallerName {
+    Key(KeyId),
+    Wallet(Wallet),
+    Network(IpAddr),
+}
+
 impl Caller {
     /// One who may read everything: the operator, and everybody when nobody is asked.
     pub(crate) const fn everything() -> Self {
-        Self(None, Who::Nobody)
+        Self::of_network(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
-    pub(super) const fn through(access: Arc<Access>, who: Who) -> Self {
-        Self(Some(access), who)
+    /// The same, of whom it is known where they are.
+    pub(super) const fn of_network(network: IpAddr) -> Self {
+        Self { access: None, who: Who::Nobody, network }
+    }
+
+    pub(super) const fn through(access: Arc<Access>, who: Who, network: IpAddr) -> Self {
+        Self { access: Some(access), who, network }
+    }
+
+    pub(crate) const fn name(&self) -> CallerName {
+        match self.who {
+            Who::Nobody => CallerName::Network(self.network),
+            Who::Key(id) => CallerName::Key(id),
+            Who::Wallet(session) => CallerName::Wallet(session.wallet),
+        }
     }
 
     /// Whether the caller said who they are.
     pub(super) const fn is_known(&self) -> bool {
-        !matches!(self.1, Who::Nobody)
+        !matches!(self.who, Who::Nobody)
     }
 
     /// The caller of a socket, by its first message where the request did not say who calls.
     pub(crate) async fn sign_on(&self, authorization: Option<&str>) -> Result<Self, Problem> {
-        match &self.0 {
-            Some(access) if !self.is_known() => access.sign_on(authorization).await,
+        match &self.access {
+            Some(access) if !self.is_known() => {
+                let who = access.sign_on(authorization).await?;
+                Ok(Self { who, ..self.clone() })
+            }
             _ => Ok(self.clone()),
         }
     }
@@ -49,7 +80,7 @@ impl Caller {
     /// Refuses unless the caller may read this ledger.
     pub(crate) async fn authorize(&self, ledger: LedgerId) -> Result<(), QueryError> {
         match self.policy(Place::Ledger(ledger)).await? {
-            Some(policy) if !policy.may_read(self.1, ledger) => Err(QueryError::Forbidden(ledger)),
+            Some(policy) if !policy.may_read(self.who, ledger) => Err(QueryError::Forbidden(ledger)),
             Some(_) | None => Ok(()),
         }
     }
@@ -57,12 +88,12 @@ impl Caller {
     /// The ledgers that lists may hold.
     pub(crate) async fn selection(&self) -> Result<Selection, QueryError> {
         let policy = self.policy(Place::Index).await?;
-        Ok(policy.map_or_else(Selection::default, |policy| policy.selection(self.1)))
+        Ok(policy.map_or_else(Selection::default, |policy| policy.selection(self.who)))
     }
 
     async fn policy(&self, place: Place) -> Result<Option<Arc<Policy>>, QueryError> {
-        let Some(access) = &self.0 else { return Ok(None) };
+        let Some(access) = &self.access else { return Ok(None) };
         let policy = access.policies.current().await.map_err(place.store_error())?;
-        if policy.is_good(self.1) { Ok(Some(policy)) } else { Err(QueryError::Unauthorized) }
+        if policy.is_good(self.who) { Ok(Some(policy)) } else { Err(QueryError::Unauthorized) }
     }
 }

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::address::client_address;
+use super::address::{client_address, network};
 use super::caller::{Caller, Who};
 use super::key::{self, ApiKey};
 use super::limit::Standing;
@@ -57,9 +57,9 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, n
 
 impl Access {
     async fn admit(self: &Arc<Self>, parts: &Parts, standing: &mut Option<Standing>) -> Result<Caller, Problem> {
-        let path = parts.uri.path();
+        let (path, network) = (parts.uri.path(), self.network(parts));
         if path == LIVEZ {
-            return Ok(Caller::through(self.clone(), Who::Nobody));
+            return Ok(Caller::through(self.clone(), Who::Nobody, network));
         }
         if is_socket(parts) && !self.is_from_known_page(&parts.headers) {
             let detail =
@@ -67,27 +67,27 @@ impl Access {
             return Err(Problem::new(Code::Forbidden, detail));
         }
         if self.mode == Mode::Off {
-            self.count(parts, standing)?;
-            return Ok(Caller::everything());
+            self.count(network, standing)?;
+            return Ok(Caller::of_network(network));
         }
         let is_open = OPEN.contains(&path);
         let who = match self.credential(&parts.headers) {
             _ if is_open => Who::Nobody,
             Credential::Nothing if self.mode == Mode::Public || is_socket(parts) => Who::Nobody,
-            Credential::Nothing => return Err(self.refuse(parts, standing, WHO_ARE_YOU)),
-            Credential::Bad => return Err(self.refuse(parts, standing, BAD_TOKEN)),
+            Credential::Nothing => return Err(self.refuse(network, standing, WHO_ARE_YOU)),
+            Credential::Bad => return Err(self.refuse(network, standing, BAD_TOKEN)),
             Credential::Session(session) => Who::Wallet(session),
             Credential::Key(key) => {
                 let policy = self.policies.current().await.map_err(Place::Index.store_error())?;
                 let Some(limiter) = policy.limiter(&key) else {
-                    return Err(self.refuse(parts, standing, BAD_TOKEN));
+                    return Err(self.refuse(network, standing, BAD_TOKEN));
                 };
                 settle(limiter.count(), standing)?;
-                return Ok(Caller::through(self.clone(), Who::Key(key.id)));
+                return Ok(Caller::through(self.clone(), Who::Key(key.id), network));
             }
         };
-        self.count(parts, standing)?;
-        Ok(Caller::through(self.clone(), who))
+        self.count(network, standing)?;
+        Ok(Caller::through(self.clone(), who, network))
     }
 
     /// Browsers let any page open a socket to any server, this machine's included, and name the page's origin. Others name
@@ -109,7 +109,7 @@ impl Access {
     }
 
     /// Lets the caller of a socket in, who cannot send headers when it is a browser's.
-    pub(super) async fn sign_on(self: &Arc<Self>, authorization: Option<&str>) -> Result<Caller, Problem> {
+    pub(super) async fn sign_on(&self, authorization: Option<&str>) -> Result<Who, Problem> {
         let bad = || Problem::new(Code::Unauthorized, BAD_TOKEN);
         let who = match authorization.map(|text| self.parse(text)) {
             None | Some(Credential::Nothing) if self.mode == Mode::Required => {
@@ -124,7 +124,7 @@ impl Access {
                 Who::Key(key.id)
             }
         };
-        Ok(Caller::through(self.clone(), who))
+        Ok(who)
     }
 
     fn parse(&self, authorization: &str) -> Credential {
@@ -144,15 +144,19 @@ impl Access {
     }
 
     /// Counts a request that has no good key.
-    fn count(&self, parts: &Parts, standing: &mut Option<Standing>) -> Result<(), Problem> {
-        let Some(limiter) = &self.addresses else { return Ok(()) };
+    fn count(&self, network: IpAddr, standing: &mut Option<Standing>) -> Result<(), Problem> {
+        self.addresses.as_ref().map_or(Ok(()), |limiter| settle(limiter.count(network), standing))
+    }
+
+    /// Where a request comes from.
+    fn network(&self, parts: &Parts) -> IpAddr {
         let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
-        settle(limiter.count(client_address(peer, &parts.headers, &self.trusted_proxies)), standing)
+        network(client_address(peer, &parts.headers, &self.trusted_proxies))
     }
 
     /// Guesses are counted too.
-    fn refuse(&self, parts: &Parts, standing: &mut Option<Standing>, detail: &str) -> Problem {
-        match self.count(parts, standing) {
+    fn refuse(&self, network: IpAddr, standing: &mut Option<Standing>, detail: &str) -> Problem {
+        match self.count(network, standing) {
             Ok(()) => Problem::new(Code::Unauthorized, detail),
             Err(too_many) => too_many,
         }

@@ -1,7 +1,7 @@
 //! How many requests a minute.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
+
+use super::address::network;
 
 /// Addresses are counted in this many places, so that memory has a bound whoever calls. Two that fall into one place
 /// share a rate: of 1,000 at a time one in 260 does.
@@ -102,17 +104,6 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 /// As many at once as in a minute, and then one after the other as the minute passes.
 fn quota(rate: NonZeroU32) -> Quota {
     Quota::per_minute(rate)
-}
-
-/// Who has one IPv6 address has the 2^64 beside it.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use clap::ValueEnum;
 use counterfoil_store::PgPool;
 use ipnet::IpNet;
 
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, CallerName};
 pub use guard::OPEN;
 pub(crate) use guard::guard;
 pub use key::{ApiKey, ApiKeyError};

@@ -42,8 +42,8 @@ struct Shared {
 }
 
 impl Feed {
-    /// Listens only when somebody follows. At most `most` followers at a time.
-    pub(crate) fn new(pool: PgPool, most: usize) -> Self {
+    /// Listens only when somebody follows. At most `most` followers at a time, and of one caller `most_per_caller`.
+    pub(crate) fn new(pool: PgPool, most: usize, most_per_caller: usize) -> Self {
         let hub = Arc::new(Hub::new(pool.clone()));
         // Each follower's own view decides whether it may follow; what tails read is for all of them.
         let view = View::new(pool);
@@ -52,7 +52,7 @@ impl Feed {
             events: Tails::new(view.clone(), hub.clone()),
             ledgers: Ledgers::new(view, hub.clone()),
             hub,
-            places: Places::new(most),
+            places: Places::new(most, most_per_caller),
         }))
     }
 
@@ -64,7 +64,7 @@ impl Feed {
         first: Option<u64>,
         stopping: Stopping,
     ) -> Result<impl Stream<Item = Result<Arc<Batch<Entry>>, Problem>> + use<>, Problem> {
-        let place = self.0.places.take(stopping)?;
+        let place = self.0.places.take(view.caller_name(), stopping)?;
         follow(view, &self.0.hub, &self.0.entries, ledger, first, place).await
     }
 
@@ -76,7 +76,7 @@ impl Feed {
         first: Option<u64>,
         stopping: Stopping,
     ) -> Result<impl Stream<Item = Result<Arc<Batch<Arc<CheckedEvent>>>, Problem>> + use<>, Problem> {
-        let place = self.0.places.take(stopping)?;
+        let place = self.0.places.take(view.caller_name(), stopping)?;
         follow(view, &self.0.hub, &self.0.events, ledger, first, place).await
     }
 
@@ -87,7 +87,7 @@ impl Feed {
         ledger: LedgerId,
         stopping: Stopping,
     ) -> Result<impl Stream<Item = Result<CheckedLedger, Problem>> + use<>, Problem> {
-        let place = self.0.places.take(stopping)?;
+        let place = self.0.places.take(view.caller_name(), stopping)?;
         self.0.ledgers.follow(view, ledger, place).await
     }
 }

@@ -6,7 +6,7 @@ use counterfoil_core::LedgerId;
 use counterfoil_store::{PgPool, Selection, Snapshot, snapshot};
 
 use super::error::{Place, QueryError};
-use crate::access::Caller;
+use crate::access::{Caller, CallerName};
 use crate::problem::{Code, Problem};
 
 /// The index as one caller sees it. All that is answered is read through it.
@@ -27,6 +27,11 @@ impl View {
     pub(crate) async fn sign_on(self, authorization: Option<&str>) -> Result<Self, Problem> {
         let caller = self.caller.sign_on(authorization).await?;
         Ok(Self { caller, ..self })
+    }
+
+    /// By whom streams are counted.
+    pub(crate) const fn caller_name(&self) -> CallerName {
+        self.caller.name()
     }
 
     /// Refuses unless the caller may still read this ledger: for what is handed over without being read anew.

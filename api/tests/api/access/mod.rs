@@ -4,6 +4,7 @@ mod guard;
 mod matrix;
 mod setting;
 mod sign_in;
+mod streams;
 
 use std::collections::BTreeSet;
 use std::path::Path;

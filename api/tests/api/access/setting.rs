@@ -132,7 +132,7 @@ impl Setting {
     }
 
     /// Signs in by the routes, with a signer that shares nothing with the project.
-    async fn session(&self, seed: [u8; 32]) -> String {
+    pub async fn session(&self, seed: [u8; 32]) -> String {
         let address = wallet(seed).to_string();
         let issued = post(&self.index, "/v1/sign-in/message", &json!({ "address": address })).await.1;
         let message = issued["message"].as_str().unwrap();
