@@ -16,6 +16,7 @@ mod run;
 mod server;
 mod stop;
 mod tlog;
+mod tls;
 pub mod value;
 
 pub use access::{AccessSettings, ApiKey, ApiKeyError, Chain, Mode, OPEN, Secret, SecretError, SignIn, SignInUriError};
@@ -23,5 +24,6 @@ pub use admin::{Admin, administer};
 pub use app::{Settings, app};
 pub use graphql::{AllowedQueries, AllowedQueriesError, schema_graphql};
 pub use rest::openapi_json;
-pub use run::{Config, TlsFiles, run};
+pub use run::{Config, run};
 pub use tlog::{NoteKey, NoteKeyError};
+pub use tls::TlsFiles;

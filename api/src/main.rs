@@ -45,7 +45,7 @@ struct Arguments {
     note_key: Option<PathBuf>,
     #[command(flatten)]
     access: AccessArguments,
-    /// The certificate with its chain, in PEM: serve TLS. Both files are read once, at the start.
+    /// The certificate with its chain, in PEM: serve TLS. Both files are read anew when they change.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
     /// The certificate's private key, in PEM.

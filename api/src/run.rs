@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,9 +11,11 @@ use counterfoil_store::connect;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
-use crate::server::{read_tls, serve};
+use crate::server::serve;
+use crate::tls::{Certificate, TlsFiles, keep_fresh};
 use crate::{Settings, app};
 
 const CONNECTIONS: u32 = 16;
@@ -34,32 +36,25 @@ pub struct Config {
     pub settings: Settings,
 }
 
-/// A certificate and its key, both in PEM.
-pub struct TlsFiles {
-    /// The certificate, and those that lead from it to a root.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-}
-
 /// Runs until `stop` is ready, then ends streams and answers what is under way.
 ///
 /// # Errors
 /// When the database cannot be reached, or the address cannot be listened on.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let tls = config.tls.as_ref().map(|files| read_tls(&files.certificate, &files.key)).transpose()?;
+    let certificate = config.tls.map(Certificate::read).transpose()?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
     let pool = connect(&config.database_url, CONNECTIONS, config.settings.request_timeout)
         .await
         .context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let scheme = if certificate.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}", listener.local_addr()?);
     announce(&json!({ "url": url })).context("standard output is closed")?;
     info!("serving on {url}");
 
     let (stop_serving, stopping) = oneshot::channel::<()>();
+    let tls = certificate.map(serve_fresh).transpose()?;
     let service = app(pool.clone(), config.settings);
     let places = config.max_connections as usize;
     let mut server = tokio::spawn(serve(listener, tls, service, places, async move {
@@ -83,4 +78,9 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     // A request that was dropped may still hold a connection.
     let _ = tokio::time::timeout(GRACE, pool.close()).await;
     Ok(())
+}
+
+fn serve_fresh(certificate: Arc<Certificate>) -> anyhow::Result<TlsAcceptor> {
+    tokio::spawn(keep_fresh(Arc::downgrade(&certificate)));
+    certificate.acceptor()
 }

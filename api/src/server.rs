@@ -6,13 +6,11 @@
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use axum::Router;
 use axum::extract::Request;
 use hyper::body::Incoming;
@@ -20,15 +18,12 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 use tracing::{debug, warn};
 
 use crate::access::Peer;
@@ -47,25 +42,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 struct Placed<S>(S, #[expect(dead_code, reason = "dropped with the connection")] OwnedSemaphorePermit);
 
 type Tcp = Placed<Pin<Box<TimeoutStream<TcpStream>>>>;
-
-/// Reads a certificate chain and its key, both in PEM.
-///
-/// # Errors
-/// When a file cannot be read, or the two do not belong together.
-pub(crate) fn read_tls(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
-    let what = || format!("the certificate {}", certificate.display());
-    let chain = CertificateDer::pem_file_iter(certificate).with_context(what)?;
-    let chain = chain.collect::<Result<Vec<_>, _>>().with_context(what)?;
-    // The error may hold bytes of the file, which is secret.
-    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|_| ());
-    let key_der = key_der.ok().with_context(|| format!("{} is not a private key in PEM", key.display()))?;
-    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().context("no version of TLS")?;
-    let config = builder.with_no_client_auth().with_single_cert(chain, key_der);
-    let mut config = config.with_context(|| format!("{} with the key {}", what(), key.display()))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config).into())
-}
 
 /// Serves until `stop` is ready, and then what is under way; streams are told to end. At most `places` connections at a time; others wait in the
 /// operating system's queue.
