@@ -12,6 +12,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::link::Link;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 
 use crate::access::OPEN;
@@ -31,11 +32,16 @@ const LINKS: &[(&str, &str, Known)] = &[
     ("ledger", "missing", &[("ledger", "$request.path.ledger")]),
 ];
 
+/// The name of the one scheme by which callers say who they are.
+const BEARER: &str = "bearer";
+
 /// Writes what is common into each operation.
 pub(super) struct Common;
 
 impl Modify for Common {
     fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(BEARER, bearer());
         for (path, item) in &mut document.paths.paths {
             for (method, operation) in operations(item) {
                 split_ranges(operation);
@@ -75,10 +81,19 @@ fn split_ranges(operation: &mut Operation) {
     responses.extend(by_status.into_iter().map(|(status, codes)| (status.to_string(), problem(&codes).into())));
 }
 
+fn bearer() -> SecurityScheme {
+    let description = "A key `cfk_...`, which the operator makes, or a session `cfs_...`, which signing in with a wallet \
+        answers. By the operator's choice a server asks nobody, or only those who want more than the ledgers that have no list \
+        of readers; then requests without it are answered too.";
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description));
+    SecurityScheme::Http(scheme.build())
+}
+
 /// What the guard refuses, where it asks who calls.
 fn add_refusals(path: &str, operation: &mut Operation) {
     let mut codes = vec![Code::RateLimited];
     if !OPEN.contains(&path) {
+        operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
         codes.push(Code::Unauthorized);
     }
     if path.contains("{ledger}") {

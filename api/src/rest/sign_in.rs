@@ -121,7 +121,7 @@ pub(crate) async fn message(
 
 /// A session of 15 minutes for who signed the text.
 #[utoipa::path(
-    post, path = "/v1/sign-in", tag = "Sign-in", request_body = SignedMessage,
+    post, path = "/v1/sign-in", tag = "Access", request_body = SignedMessage,
     responses(
         (status = 200, body = NewSession),
         (status = "4XX", description = "malformed_body, unauthorized, request_timeout, body_too_large, unsupported_media_type",

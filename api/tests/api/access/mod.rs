@@ -60,6 +60,20 @@ async fn every_route_has_an_entry_here() {
     assert_eq!(open, OPEN.into_iter().collect());
 }
 
+#[test]
+fn the_document_says_which_routes_ask_who_calls() {
+    let document: Value = serde_json::from_str(&counterfoil_api::openapi_json()).unwrap();
+    let scheme = &document["components"]["securitySchemes"]["bearer"];
+    assert_eq!((&scheme["type"], &scheme["scheme"]), (&json!("http"), &json!("bearer")));
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let (_, shows, _) = ROUTES.iter().find(|(route, ..)| route == path).unwrap();
+        let expected = (*shows != Shows::Nothing).then(|| json!([{ "bearer": [] }]));
+        for operation in operations.as_object().unwrap().values() {
+            assert_eq!(operation.get("security"), expected.as_ref(), "{path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_field_that_leads_to_a_ledger_has_an_entry_here() {
     let index = Index::open().await;
