@@ -5,9 +5,9 @@ use merkle_log::{FullTile, Tile};
 use sqlx::PgConnection;
 
 use crate::convert::to_bigint;
-use crate::copy::Rows;
 use crate::holes::complete_tiles;
 use crate::notify::notify;
+use crate::rows::{EntryRows, EventRows, write_tiles};
 use crate::subtree::insert_subtrees;
 use crate::{LedgerRow, Log, StoreError, load_ledger};
 
@@ -122,13 +122,12 @@ async fn insert_events(
     ledger: i32,
     batch: &[(CommittedIn, VerifiedAppend)],
 ) -> Result<(), StoreError> {
-    let mut rows = Rows::new(5, batch.iter().map(|(_, append)| append.leaf_bytes().len().saturating_add(136)).sum());
+    let mut rows = EventRows::default();
     for (within, append) in batch {
         let seq = to_bigint("event", append.event().header.event_seq.get())?;
-        rows.row().integer(ledger).bigint(seq).bytea(&within.signature);
-        rows.bytea(&append.leaf().0).bytea(append.leaf_bytes());
+        rows.push(seq, &within.signature, &append.leaf().0, append.leaf_bytes());
     }
-    rows.copy(connection, "copy event (ledger, seq, signature, leaf_hash, leaf) from stdin (format binary)").await
+    rows.write(connection, ledger).await
 }
 
 async fn insert_entries(
@@ -136,18 +135,14 @@ async fn insert_entries(
     ledger: i32,
     batch: &[(CommittedIn, VerifiedAppend)],
 ) -> Result<(), StoreError> {
-    let entries = || batch.iter().flat_map(|(_, append)| append.entries().iter().map(move |entry| (append, entry)));
-    let bytes = entries().map(|(_, entry)| entry.bytes.len().saturating_add(74)).sum();
-    if bytes == 0 {
-        return Ok(());
+    let mut rows = EntryRows::default();
+    for (_, append) in batch {
+        let event_seq = to_bigint("event", append.event().header.event_seq.get())?;
+        for entry in append.entries() {
+            rows.push(to_bigint("index", entry.index.get())?, event_seq, &entry.leaf.0, &entry.bytes);
+        }
     }
-    let mut rows = Rows::new(5, bytes);
-    for (append, entry) in entries() {
-        rows.row().integer(ledger).bigint(to_bigint("index", entry.index.get())?);
-        rows.bigint(to_bigint("event", append.event().header.event_seq.get())?);
-        rows.bytea(&entry.leaf.0).bytea(&entry.bytes);
-    }
-    rows.copy(connection, "copy entry (ledger, index, event_seq, leaf_hash, payload) from stdin (format binary)").await
+    rows.write(connection, ledger).await
 }
 
 /// A hash that a tile lacks may have been filled in since the state was loaded that this batch was applied to: then
@@ -177,23 +172,5 @@ async fn insert_new_tiles(
             entries.chain(append.event_tiles().iter().map(|tile| (Log::Events, tile)))
         })
         .collect();
-    insert_tiles(connection, ledger, &tiles).await
-}
-
-pub(crate) async fn insert_tiles(
-    connection: &mut PgConnection,
-    ledger: i32,
-    tiles: &[(Log, &FullTile)],
-) -> Result<(), StoreError> {
-    if tiles.is_empty() {
-        return Ok(());
-    }
-    let mut rows = Rows::new(6, tiles.len().saturating_mul(8_300));
-    for (log, tile) in tiles {
-        rows.row().integer(ledger).smallint(log.number()).smallint(i16::from(tile.level));
-        rows.bigint(to_bigint("tile", tile.index)?).bytea(&tile.root.0);
-        let hashes: Vec<&[u8]> = tile.hashes.iter().map(|hash| hash.as_bytes().as_slice()).collect();
-        rows.value(&hashes);
-    }
-    rows.copy(connection, "copy tile (ledger, log, level, index, root, hashes) from stdin (format binary)").await
+    write_tiles(connection, ledger, &tiles).await
 }

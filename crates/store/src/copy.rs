@@ -1,4 +1,4 @@
-//! PostgreSQL's binary COPY: the fastest way in, one statement per table and batch.
+//! PostgreSQL's binary COPY: the fastest way in for many rows.
 
 use sqlx::PgConnection;
 
@@ -10,12 +10,12 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Rows in PostgreSQL's binary COPY format.
 ///
 /// Source: PostgreSQL's manual, COPY, "Binary Format".
-pub(crate) struct Rows {
+pub(crate) struct Copy {
     bytes: Vec<u8>,
     columns: i16,
 }
 
-impl Rows {
+impl Copy {
     /// No rows yet, of so many columns, with room for so many bytes of values.
     pub(crate) fn new(columns: i16, capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(capacity.saturating_add(64));
@@ -62,7 +62,7 @@ impl Rows {
     }
 
     /// Sends the rows with `statement`, a `copy … from stdin (format binary)`, and waits until they are written.
-    pub(crate) async fn copy(mut self, connection: &mut PgConnection, statement: &str) -> Result<(), StoreError> {
+    pub(crate) async fn send(mut self, connection: &mut PgConnection, statement: &str) -> Result<(), StoreError> {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
         let mut copy = connection.copy_in_raw(statement).await?;
         for chunk in self.bytes.chunks(CHUNK_BYTES) {

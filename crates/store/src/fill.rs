@@ -5,10 +5,9 @@ use counterfoil_core::limits::MAX_ENTRY_BYTES;
 use merkle_log::{Edge, FullTile, Grown, Hash, LeafHash, Root, Tile, hash_leaf};
 use sqlx::PgConnection;
 
-use crate::commit::insert_tiles;
 use crate::convert::to_bigint;
-use crate::copy::Rows;
 use crate::holes::complete_tiles;
+use crate::rows::{EntryRows, write_tiles};
 use crate::subtree::Row;
 use crate::{LedgerRow, Log, MissingSubtree, StoreError, load_ledger};
 
@@ -140,29 +139,30 @@ impl<'a> Fill<'a> {
         if self.rest() < entries.len() as u64 {
             return Err(self.wrong_count(self.given().saturating_add(entries.len() as u64)));
         }
-        let bytes = entries.iter().map(|entry| entry.len().saturating_add(74)).sum();
-        let (mut rows, mut grown) = (Rows::new(5, bytes), Grown::default());
-        let event_seq = to_bigint("event", self.subtree.event_seq.get())?;
-        for entry in entries {
-            let index = self.subtree.first_index().saturating_add(self.given());
+        let (mut leaves, mut grown) = (Vec::with_capacity(entries.len()), Grown::default());
+        let first = self.subtree.first_index().saturating_add(self.given());
+        for (index, entry) in (first..).zip(entries) {
             if entry.is_empty() || entry.len() > MAX_ENTRY_BYTES {
                 return Err(FillError::WrongEntryLength { index, bytes: entry.len() });
             }
             let leaf: LeafHash = hash_leaf(entry);
-            rows.row().integer(self.row.key).bigint(to_bigint("index", index)?).bigint(event_seq);
-            rows.bytea(&leaf.0).bytea(entry);
             // Far from full: the subtree fits into the ledger's log.
             let appended = self.edge.append_leaf(&leaf, &mut grown);
             appended.map_err(|error| StoreError::corrupt("subtree", self.row.ledger, error))?;
+            leaves.push((to_bigint("index", index)?, leaf));
         }
-        let statement = "copy entry (ledger, index, event_seq, leaf_hash, payload) from stdin (format binary)";
-        rows.copy(&mut *self.connection, statement).await?;
+        let mut rows = EntryRows::default();
+        let event_seq = to_bigint("event", self.subtree.event_seq.get())?;
+        for ((index, leaf), entry) in leaves.iter().zip(entries) {
+            rows.push(*index, event_seq, &leaf.0, entry);
+        }
+        rows.write(&mut *self.connection, self.row.key).await?;
         for tile in &mut grown.tiles {
             let hashes_before = self.subtree.first_index() >> (8 * u32::from(tile.level));
             tile.index = tile.index.saturating_add(hashes_before / merkle_log::TILE_WIDTH);
         }
         let tiles: Vec<(Log, &FullTile)> = grown.tiles.iter().map(|tile| (Log::Entries, tile)).collect();
-        insert_tiles(self.connection, self.row.key, &tiles).await?;
+        write_tiles(self.connection, self.row.key, &tiles).await?;
         Ok(())
     }
 

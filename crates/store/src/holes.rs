@@ -6,8 +6,8 @@ use std::slice;
 use merkle_log::{FullTile, Hash, Tile};
 use sqlx::PgConnection;
 
-use crate::commit::insert_tiles;
 use crate::convert::{bytes, from_bigint, hashes, to_bigint};
+use crate::rows::write_tiles;
 use crate::tiles::{Found, TileSet, Wanted};
 use crate::{LedgerRow, Log, StoreError};
 
@@ -124,5 +124,5 @@ pub(crate) async fn complete_tiles(
         complete.extend(hashes.and_then(|hashes| FullTile::new(tile.level, tile.index, hashes)));
     }
     let complete: Vec<(Log, &FullTile)> = complete.iter().map(|tile| (Log::Entries, tile)).collect();
-    insert_tiles(connection, ledger.key, &complete).await
+    write_tiles(connection, ledger.key, &complete).await
 }

@@ -21,6 +21,7 @@ mod pending;
 mod read;
 mod rebuild;
 mod retract;
+mod rows;
 mod schema;
 mod state;
 mod subtree;

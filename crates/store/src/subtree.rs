@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use crate::commit::CommittedIn;
 use crate::convert::{bytes, from_bigint, leaf_index, to_bigint};
-use crate::copy::Rows;
+use crate::rows::SubtreeRows;
 use crate::{LedgerRow, StoreError};
 
 /// A subtree that was appended by its hash, and of whose leaves the index has no entries.
@@ -167,19 +167,14 @@ pub(crate) async fn insert_subtrees(
     ledger: i32,
     batch: &[(CommittedIn, VerifiedAppend)],
 ) -> Result<(), StoreError> {
-    let count: usize = batch.iter().map(|(_, append)| append.subtrees().len() + append.holed_tiles().len()).sum();
-    if count == 0 {
-        return Ok(());
-    }
-    let mut rows = Rows::new(6, count.saturating_mul(88));
+    let mut rows = SubtreeRows::default();
     for (_, append) in batch {
         let event_seq = to_bigint("event", append.event().header.event_seq.get())?;
         let appended = append.subtrees().iter().map(|subtree| (subtree, false));
         for ((position, root), is_tile) in appended.chain(append.holed_tiles().iter().map(|tile| (tile, true))) {
-            rows.row().integer(ledger).smallint(i16::from(position.level));
-            rows.bigint(to_bigint("index", position.offset)?).bytea(&root.0).bigint(event_seq).boolean(is_tile);
+            let index = to_bigint("index", position.offset)?;
+            rows.push(i16::from(position.level), index, &root.0, event_seq, is_tile);
         }
     }
-    let statement = "copy subtree (ledger, level, index, root, event_seq, is_tile) from stdin (format binary)";
-    rows.copy(connection, statement).await
+    rows.write(connection, ledger).await
 }

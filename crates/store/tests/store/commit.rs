@@ -1,5 +1,5 @@
 use counterfoil_core::LedgerId;
-use counterfoil_store::{StoreError, commit, load_events, load_ledger, load_state};
+use counterfoil_store::{PgConnection, StoreError, begin, commit, load_events, load_ledger, load_state};
 use merkle_log::LeafIndex;
 
 use crate::database::{Database, LEDGER, OTHER_LEDGER, rows, rule};
@@ -177,4 +177,37 @@ async fn a_batch_that_is_no_run_of_the_ledgers_events_is_refused_and_nothing_wri
     let anothers = history(OTHER_LEDGER).take();
     assert_eq!(database.commit(LEDGER, &anothers).await.unwrap_err().to_string(), refused(0));
     assert_eq!(database.rows().await, before);
+}
+
+/// The tables that the connection has inserted into; COPY is never prepared.
+async fn inserted_into(connection: &mut PgConnection) -> Vec<String> {
+    let tables = sqlx::query_scalar(
+        r"select distinct substring(statement from '^insert into (\w+)') as inserted from pg_prepared_statements
+          where statement like 'insert into %' order by inserted",
+    );
+    tables.fetch_all(connection).await.unwrap()
+}
+
+#[tokio::test]
+async fn few_rows_that_are_inserted_and_many_that_are_copied_are_equal() {
+    let (many, few) = (Database::open().await, Database::open().await);
+    let mut history = History::create(LEDGER);
+    // Of each table more than INSERT takes: of tiles 35, of subtrees 3,000.
+    (0..900).for_each(|_| history.append(10));
+    (0..3_000).for_each(|_| history.append_subtrees(1));
+    let batch = history.take();
+    for (database, events, inserted) in
+        [(&many, batch.len(), &[][..]), (&few, 20, &["entry", "event", "subtree", "tile"][..])]
+    {
+        let mut connection = database.pool.acquire().await.unwrap();
+        for part in batch.chunks(events) {
+            let mut transaction = begin(&mut connection).await.unwrap();
+            commit(&mut transaction, LEDGER, part).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        assert_eq!(inserted_into(&mut connection).await, inserted);
+    }
+    let rows = many.rows().await;
+    assert!(rows.len() > 3_900 + 9_000 + 35 + 3_000, "{} rows", rows.len());
+    assert_eq!(rows, few.rows().await);
 }
