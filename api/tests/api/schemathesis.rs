@@ -32,18 +32,16 @@ async fn every_answer_is_as_the_document_says() {
     let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/schemathesis/run"))
         .arg(format!("http://{}", process.address))
         .args(["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--mode", "all"])
-        // Streams have no end to be waited for; tests of their own read them.
-        .args(["--exclude-tag", "Streams", "--header", &authorization])
-        // Nor can a wallet's signature be made up; tests of their own sign.
-        .args(["--exclude-path", "/v1/sign-in"])
+        .args(["--header", &authorization])
         .args([
             "--max-examples",
             EXAMPLES,
             "--seed",
             &seed,
             "--continue-on-failure",
+            // Python 3.11 parses in one thread at a time, or fails. Source: github.com/python/cpython/issues/106905.
             "--workers",
-            "2",
+            "1",
             "--request-timeout",
             "90",
         ])
