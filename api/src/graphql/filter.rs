@@ -1,7 +1,7 @@
-//! Filters and orders: what clients may write, and the conditions that they are.
+//! Filters: what clients may write, and the conditions that they are.
 
-use async_graphql::{Enum, InputObject};
-use counterfoil_store::{Comparison, Condition, Direction, EntryColumn, EventColumn, LedgerColumn};
+use async_graphql::InputObject;
+use counterfoil_store::{Comparison, Condition, EntryColumn, EventColumn, LedgerColumn};
 
 use crate::condition::{EventKind, ToValue};
 use crate::problem::Problem;
@@ -123,39 +123,6 @@ pub(super) struct LedgerFilter {
     is_halted: Option<bool>,
 }
 
-/// By what ledgers are put in order.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-pub(super) enum LedgerOrderField {
-    Ledger,
-    Size,
-    EventSeq,
-    CheckedSlot,
-    MissingLeaves,
-    IsHalted,
-}
-
-/// An order of ledgers.
-#[derive(InputObject)]
-pub(super) struct LedgerOrder {
-    field: LedgerOrderField,
-    #[graphql(default_with = "Way::Asc")]
-    direction: Way,
-}
-
-impl From<LedgerOrder> for (LedgerColumn, Direction) {
-    fn from(order: LedgerOrder) -> Self {
-        let column = match order.field {
-            LedgerOrderField::Ledger => LedgerColumn::Address,
-            LedgerOrderField::Size => LedgerColumn::Size,
-            LedgerOrderField::EventSeq => LedgerColumn::EventSeq,
-            LedgerOrderField::CheckedSlot => LedgerColumn::CheckedSlot,
-            LedgerOrderField::MissingLeaves => LedgerColumn::Missing,
-            LedgerOrderField::IsHalted => LedgerColumn::IsHalted,
-        };
-        (column, order.direction.into())
-    }
-}
-
 impl LedgerFilter {
     /// Bounded in depth by GraphQL's and JSON's parsers.
     pub(super) fn condition(self) -> Result<Condition<LedgerColumn>, Problem> {
@@ -170,99 +137,6 @@ impl LedgerFilter {
             parts.push(Condition::Compare(LedgerColumn::IsHalted, Comparison::Equal, value));
         }
         combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
-    }
-}
-
-/// Which way.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(name = "OrderDirection")]
-pub(super) enum Way {
-    Asc,
-    Desc,
-}
-
-impl From<Way> for Direction {
-    fn from(way: Way) -> Self {
-        match way {
-            Way::Asc => Self::Ascending,
-            Way::Desc => Self::Descending,
-        }
-    }
-}
-
-/// By what entries are put in order.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-pub(super) enum EntryOrderField {
-    Index,
-    EventSeq,
-    Slot,
-    Time,
-    Signer,
-    Transaction,
-    LeafHash,
-    PayloadBytes,
-}
-
-/// By what events are put in order.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-pub(super) enum EventOrderField {
-    Seq,
-    Kind,
-    Slot,
-    Time,
-    Signer,
-    Transaction,
-    LeafHash,
-    FirstIndex,
-    Count,
-}
-
-/// An order of entries.
-#[derive(InputObject)]
-pub(super) struct EntryOrder {
-    field: EntryOrderField,
-    #[graphql(default_with = "Way::Asc")]
-    direction: Way,
-}
-
-/// An order of events.
-#[derive(InputObject)]
-pub(super) struct EventOrder {
-    field: EventOrderField,
-    #[graphql(default_with = "Way::Asc")]
-    direction: Way,
-}
-
-impl From<EntryOrder> for (EntryColumn, Direction) {
-    fn from(order: EntryOrder) -> Self {
-        let column = match order.field {
-            EntryOrderField::Index => EntryColumn::Index,
-            EntryOrderField::EventSeq => EntryColumn::EventSeq,
-            EntryOrderField::Slot => EntryColumn::Slot,
-            EntryOrderField::Time => EntryColumn::Time,
-            EntryOrderField::Signer => EntryColumn::Signer,
-            EntryOrderField::Transaction => EntryColumn::Transaction,
-            EntryOrderField::LeafHash => EntryColumn::LeafHash,
-            EntryOrderField::PayloadBytes => EntryColumn::PayloadBytes,
-        };
-        (column, order.direction.into())
-    }
-}
-
-impl From<EventOrder> for (EventColumn, Direction) {
-    fn from(order: EventOrder) -> Self {
-        let column = match order.field {
-            EventOrderField::Seq => EventColumn::Seq,
-            EventOrderField::Kind => EventColumn::Kind,
-            EventOrderField::Slot => EventColumn::Slot,
-            EventOrderField::Time => EventColumn::Time,
-            EventOrderField::Signer => EventColumn::Signer,
-            EventOrderField::Transaction => EventColumn::Transaction,
-            EventOrderField::LeafHash => EventColumn::LeafHash,
-            EventOrderField::FirstIndex => EventColumn::FirstIndex,
-            EventOrderField::Count => EventColumn::Count,
-        };
-        (column, order.direction.into())
     }
 }
 

@@ -15,6 +15,7 @@ mod http;
 mod ledger;
 mod limits;
 mod missing;
+mod order;
 mod page;
 mod pending;
 mod root;

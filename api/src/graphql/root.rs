@@ -6,9 +6,10 @@ use counterfoil_store::Condition;
 
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
-use super::filter::{LedgerFilter, LedgerOrder};
+use super::filter::LedgerFilter;
 use super::found::{FoundConnection, FoundLedgers, found_connection};
 use super::ledger::Ledger;
+use super::order::LedgerOrder;
 use super::page::{Arguments, complexity, count};
 use super::refuse;
 use crate::problem::{Code, Problem};
