@@ -43,8 +43,8 @@ struct Placed<S>(S, #[expect(dead_code, reason = "dropped with the connection")]
 
 type Tcp = Placed<Pin<Box<TimeoutStream<TcpStream>>>>;
 
-/// Serves until `stop` is ready, and then what is under way; streams are told to end. At most `places` connections at a time; others wait in the
-/// operating system's queue.
+/// Serves until `stop` is ready, and then what is under way; streams are told to end. At most `places` connections at a
+/// time; others wait in the operating system's queue.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,

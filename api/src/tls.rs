@@ -64,8 +64,8 @@ impl Certificate {
         Ok(Arc::new(config).into())
     }
 
-    /// Serves what the files hold, if that has changed; what was served before goes on when it is not good. Says whether
-    /// it has changed.
+    /// Serves what the files hold, if that has changed; what was served before goes on when it is not good. Says
+    /// whether it has changed.
     fn refresh(&self) -> anyhow::Result<bool> {
         let read = Files::read(&self.files)?;
         let digest = read.digest();

@@ -1,4 +1,4 @@
-"""Ed25519 signatures, as a wallet makes them. Slow and not safe against who measures: for tests. Source: RFC 8032, 5.1."""
+"""Ed25519 signatures, as a wallet makes them: slow, and for tests alone. Source: RFC 8032 section 5.1."""
 
 import hashlib
 

@@ -136,8 +136,8 @@ async fn subscribe(
     }))
 }
 
-/// Tells the client that the server goes away, and waits until it has heard: a connection that is closed before may lose
-/// what was sent last. Source: RFC 6455 sections 7.1.1 and 7.4.1.
+/// Tells the client that the server goes away, and waits until it has heard: a connection that is closed before may
+/// lose what was sent last. Source: RFC 6455 sections 7.1.1 and 7.4.1.
 async fn close(mut sink: SplitSink<WebSocket, Message>, mut stream: SplitStream<WebSocket>) {
     let frame = CloseFrame { code: close_code::AWAY, reason: "The server stops.".into() };
     if sink.send(Message::Close(Some(frame))).await.is_ok() {

@@ -71,8 +71,8 @@ pub enum QueryError {
     },
     /// More conditions, or deeper ones, than one answer takes.
     #[error(
-        "a filter has at most {MAX_CONDITIONS} conditions, {MAX_FILTER_DEPTH} deep: each comparison is one, each value of \
-         a list, and each filter within it"
+        "a filter has at most {MAX_CONDITIONS} conditions, {MAX_FILTER_DEPTH} deep: each comparison is one, each \
+         value of a list, and each filter within it"
     )]
     FilterTooLarge,
     /// A cursor of another list, of another ledger's, or of another order.

@@ -174,8 +174,8 @@ pub(super) async fn limit(moment: &mut Moment) -> Result<(), QueryError> {
 
 /// Refuses a filter with more conditions than [`MAX_CONDITIONS`], or deeper than [`MAX_FILTER_DEPTH`].
 ///
-/// A filter is a [`Condition::All`]. Whatever compares counts one, and so do each value of a list and each filter within a
-/// filter: what one filter costs the database is bounded by it.
+/// A filter is a [`Condition::All`]. Whatever compares counts one, and so do each value of a list and each filter within
+/// a filter: what one filter costs the database is bounded by it.
 pub(super) fn expect_small<C>(condition: &Condition<C>) -> Result<(), QueryError> {
     fn count<C>(condition: &Condition<C>, depth: usize) -> Option<usize> {
         let sum = |parts: &[Condition<C>], depth: usize| {

@@ -82,9 +82,9 @@ fn split_ranges(operation: &mut Operation) {
 }
 
 fn bearer() -> SecurityScheme {
-    let description = "A key `cfk_...`, which the operator makes, or a session `cfs_...`, which signing in with a wallet \
-        answers. By the operator's choice a server asks nobody, or only those who want more than the ledgers that have no list \
-        of readers; then requests without it are answered too.";
+    let description = "A key `cfk_...`, which the operator makes, or a session `cfs_...`, which signing in with a \
+        wallet answers. By the operator's choice a server asks nobody, or only those who want more than the ledgers \
+        that have no list of readers; then requests without it are answered too.";
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description));
     SecurityScheme::Http(scheme.build())
 }

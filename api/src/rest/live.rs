@@ -53,7 +53,8 @@ impl Beginning {
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            not_checked_yet, rate_limited, too_many_streams_of_caller", body = ProblemBody, content_type = "application/problem+json"),
+            not_checked_yet, rate_limited, too_many_streams_of_caller", body = ProblemBody,
+            content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
             body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -77,7 +78,8 @@ pub(crate) async fn entries(
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            not_checked_yet, rate_limited, too_many_streams_of_caller", body = ProblemBody, content_type = "application/problem+json"),
+            not_checked_yet, rate_limited, too_many_streams_of_caller", body = ProblemBody,
+            content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
             body = ProblemBody, content_type = "application/problem+json"),
     ),
