@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 
 use crate::convert::to_bigint;
 use crate::holes::complete_tiles;
+use crate::notify::notify;
 use crate::rows::{EntryRows, write_tiles};
 use crate::subtree::Row;
 use crate::{LedgerRow, Log, MissingSubtree, StoreError, load_ledger};
@@ -192,9 +193,9 @@ impl<'a> Fill<'a> {
             self.row.key,
             to_bigint("count", leaves)?,
         )
-        .execute(self.connection)
+        .execute(&mut *self.connection)
         .await?;
-        Ok(())
+        Ok(notify(self.connection, self.row.ledger).await?)
     }
 
     fn given(&self) -> u64 {

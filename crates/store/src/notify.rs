@@ -1,4 +1,5 @@
-//! Who waits for a ledger hears that its watermark moved, or that it was halted, when that is committed.
+//! Who waits for a ledger hears that its watermark moved, that it was halted or filled in, when that is committed; and all,
+//! that the index was made anew.
 //!
 //! A notification says that there may be more, and nothing else: what it is, is read. One that is lost is made up for by
 //! reading once more when the connection is back.
@@ -16,7 +17,7 @@ const CHANNEL: &str = "counterfoil_ledger";
 pub enum Heard {
     /// Something of this ledger changed.
     Ledger(LedgerId),
-    /// The connection was lost and is back: anything may have changed.
+    /// The connection was lost and is back, or the index was made anew: anything may have changed.
     Anything,
 }
 
@@ -42,13 +43,22 @@ impl Listener {
     pub async fn heard(&mut self) -> Result<Heard, StoreError> {
         // The listener makes a lost connection anew before it says that it was lost.
         let Some(notification) = self.0.try_recv().await? else { return Ok(Heard::Anything) };
-        // Whoever may use the database may notify: what does not parse is not of an indexer.
+        // What names no ledger is of all. Whoever may use the database may notify, which costs readers a look.
         Ok(notification.payload().parse().map_or(Heard::Anything, Heard::Ledger))
     }
 }
 
 /// Tells who listens, when the transaction commits.
 pub(crate) async fn notify(connection: &mut PgConnection, ledger: LedgerId) -> Result<(), StoreError> {
-    sqlx::query!("select pg_notify($1, $2)", CHANNEL, ledger.to_string()).execute(connection).await?;
+    tell(connection, &ledger.to_string()).await
+}
+
+/// As [`notify`], of everything.
+pub(crate) async fn notify_all(connection: &mut PgConnection) -> Result<(), StoreError> {
+    tell(connection, "all").await
+}
+
+async fn tell(connection: &mut PgConnection, what: &str) -> Result<(), StoreError> {
+    sqlx::query!("select pg_notify($1, $2)", CHANNEL, what).execute(connection).await?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use counterfoil_core::LedgerId;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::convert::to_bigint;
+use crate::notify::notify_all;
 use crate::schema::connect_in;
 use crate::{LedgerRow, StoreError, begin};
 
@@ -273,6 +274,7 @@ impl<'a> Swap<'a> {
         statements.extend(tables.iter().map(|table| format!("alter table {REBUILD_SCHEMA}.{table} set schema {home}")));
         statements.push(format!("drop schema {REBUILD_SCHEMA}"));
         sqlx::raw_sql(AssertSqlSafe(statements.join(";\n"))).execute(&mut *self.transaction).await?;
+        notify_all(&mut self.transaction).await?;
         Ok(self.transaction.commit().await?)
     }
 
