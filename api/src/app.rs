@@ -1,5 +1,6 @@
 //! All routes, and what holds for each of them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -16,7 +17,7 @@ use crate::access::{Access, AccessSettings, guard};
 use crate::graphql::AllowedQueries;
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
-use crate::query::View;
+use crate::query::{Memory, View};
 use crate::tlog::{self, Logs, NoteKey};
 use crate::{cache, graphql, rest};
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub max_streams: usize,
     /// How many of them of one caller: a key, a wallet, or else an address.
     pub max_streams_per_caller: usize,
+    /// How many bytes of tiles are kept in memory; with 0 all is read anew for each answer.
+    pub memory_bytes: u64,
     /// Signs checkpoints of logs and receipts; without it there are none but our own.
     pub note_key: Option<NoteKey>,
     /// Who may read, and how often.
@@ -52,6 +55,7 @@ impl Default for Settings {
             allowed_queries: None,
             max_streams: 20_000,
             max_streams_per_caller: 100,
+            memory_bytes: 256 << 20,
             note_key: None,
             access: AccessSettings::default(),
         }
@@ -61,11 +65,18 @@ impl Default for Settings {
 /// The whole service.
 ///
 /// Clients are not trusted: what they ask for is bounded in length, time and depth.
+///
+/// # Panics
+/// Outside of Tokio's runtime, in which it listens to the database.
 pub fn app(pool: PgPool, settings: Settings) -> Router {
-    let feed = Feed::new(pool.clone(), settings.max_streams, settings.max_streams_per_caller);
+    let memory = Arc::new(Memory::new(settings.memory_bytes));
+    let feed = Feed::new(pool.clone(), memory.clone(), settings.max_streams, settings.max_streams_per_caller);
+    if settings.memory_bytes > 0 {
+        tokio::spawn(feed.clone().listen());
+    }
     let cors = cors(&settings.access.cors_origins);
     let access = Access::new(pool.clone(), settings.access);
-    let view = View::new(pool);
+    let view = View::with_memory(pool, memory);
     let logs = Logs::new(view.clone(), settings.note_key);
     let cached = rest::router(view.clone(), logs.clone()).merge(tlog::router(logs)).layer(from_fn(cache::tag));
     cached

@@ -34,6 +34,9 @@ struct Arguments {
     /// How many of them by one key, by one wallet, or, of callers without either, from one address.
     #[arg(long, value_name = "STREAMS", default_value_t = 100)]
     max_streams_per_caller: usize,
+    /// How many MiB of tiles are kept in memory; with 0 all is read anew for each answer.
+    #[arg(long, default_value_t = 256)]
+    memory_mib: u32,
     /// Close GraphQL's schema to tools, and serve no GraphiQL.
     #[arg(long)]
     no_introspection: bool,
@@ -96,6 +99,7 @@ async fn main() -> anyhow::Result<()> {
             allowed_queries: arguments.allowed_queries.as_deref().map(read_allowed_queries).transpose()?,
             max_streams: arguments.max_streams,
             max_streams_per_caller: arguments.max_streams_per_caller,
+            memory_bytes: u64::from(arguments.memory_mib) << 20,
             introspection: !arguments.no_introspection,
             note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,
             access: arguments.access.settings(arguments.listen)?,

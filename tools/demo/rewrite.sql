@@ -56,5 +56,7 @@ begin
     set checked_root = pg_temp.counterfoil_root(leaves[1:checked_size::integer]),
         checked_event_root = pg_temp.counterfoil_root(event_leaves[1:checked_event_seq::integer])
     where ledger = in_ledger;
+    -- As the indexer does, so that the API forgets the head that it knew.
+    perform pg_notify('counterfoil_ledger', 'all');
     return 'rewritten';
 end $$;

@@ -51,7 +51,7 @@ impl Entry {
 
     /// The entry's bytes.
     async fn payload(&self) -> Bytes {
-        Bytes(self.entry.payload.clone())
+        Bytes(self.entry.payload.to_vec())
     }
 
     /// SHA-256(0x00 || payload).

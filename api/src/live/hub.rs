@@ -1,4 +1,4 @@
-//! Hears from the database, and wakes those who wait for a ledger.
+//! Hears from the database: forgets what is not so any more, and wakes those who wait for a ledger.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,11 @@ use std::time::Duration;
 use counterfoil_core::LedgerId;
 use counterfoil_store::{Heard, Listener, PgPool, StoreError};
 use tokio::sync::{OnceCell, watch};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::problem::{Code, Problem};
-use crate::query::QueryError;
+use crate::query::{Memory, QueryError};
 
 /// How long the database is left alone after it could not be listened to.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -18,25 +19,38 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Who waits for which ledger.
 pub(super) struct Hub {
     pool: PgPool,
+    ears: Ears,
+    /// Ends with the hub.
+    listening: OnceCell<JoinSet<()>>,
+}
+
+/// Who is told.
+#[derive(Clone)]
+struct Ears {
+    memory: Arc<Memory>,
     waiting: Arc<Waiting>,
-    listening: OnceCell<()>,
 }
 
 type Waiting = Mutex<HashMap<LedgerId, watch::Sender<()>>>;
 
 impl Hub {
-    pub(super) fn new(pool: PgPool) -> Self {
-        Self { pool, waiting: Arc::default(), listening: OnceCell::new() }
+    pub(super) fn new(pool: PgPool, memory: Arc<Memory>) -> Self {
+        Self { pool, ears: Ears { memory, waiting: Arc::default() }, listening: OnceCell::new() }
+    }
+
+    /// Listens as soon as the database can be listened to. A standby never can.
+    pub(super) async fn listen_when_possible(&self) {
+        while let Err(error) = self.try_listen().await {
+            if error.is_of_standby() || self.pool.is_closed() {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// From when this is ready on, every change is heard of.
     pub(super) async fn listen(&self) -> Result<(), Problem> {
-        let listening = self.listening.get_or_try_init(|| async {
-            let listener = Listener::listen(&self.pool).await?;
-            tokio::spawn(hear(listener, self.pool.clone(), self.waiting.clone()));
-            Ok(())
-        });
-        listening.await.copied().map_err(|error: StoreError| {
+        self.try_listen().await.map_err(|error| {
             if error.is_of_standby() {
                 let detail =
                     "This server reads a standby, which cannot tell what is new. Ask one that reads the primary.";
@@ -46,40 +60,63 @@ impl Hub {
         })
     }
 
+    async fn try_listen(&self) -> Result<(), StoreError> {
+        let listening = self.listening.get_or_try_init(|| async {
+            let listener = Listener::listen(&self.pool).await?;
+            self.ears.memory.rows.forget_all(true);
+            let mut listening = JoinSet::new();
+            listening.spawn(hear(listener, self.pool.clone(), self.ears.clone()));
+            Ok(listening)
+        });
+        listening.await.map(|_| ())
+    }
+
     /// Changes of a ledger from now on; several between two looks are one.
     pub(super) fn changes(&self, ledger: LedgerId) -> watch::Receiver<()> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.ears.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, changed| changed.receiver_count() > 0);
         waiting.entry(ledger).or_insert_with(|| watch::Sender::new(())).subscribe()
     }
 }
 
-/// Ends with the pool.
-async fn hear(mut listener: Listener, pool: PgPool, waiting: Arc<Waiting>) {
+/// Ends with the pool, if not before.
+async fn hear(mut listener: Listener, pool: PgPool, ears: Ears) {
     loop {
         let heard = tokio::select! {
             heard = listener.heard() => heard,
             () = pool.close_event() => return,
         };
         match heard {
-            Ok(Heard::Ledger(ledger)) => {
-                let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(changed) = waiting.get(&ledger) {
-                    changed.send_replace(());
-                }
-            }
+            Ok(Heard::Ledger(ledger)) => ears.tell(ledger),
             Ok(Heard::Anything) => {
                 info!("listening to the database again");
-                let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                waiting.values().for_each(|changed| {
-                    changed.send_replace(());
-                });
+                ears.tell_all();
             }
             Err(_) if pool.is_closed() => return,
             Err(error) => {
                 warn!("cannot listen to the database, trying again: {error}");
+                ears.memory.rows.forget_all(false);
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+impl Ears {
+    /// Who is woken reads, so what is not so any more is forgotten first.
+    fn tell(&self, ledger: LedgerId) {
+        self.memory.rows.forget(ledger);
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(changed) = waiting.get(&ledger) {
+            changed.send_replace(());
+        }
+    }
+
+    fn tell_all(&self) {
+        self.memory.rows.forget_all(true);
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.values().for_each(|changed| {
+            changed.send_replace(());
+        });
     }
 }

@@ -19,7 +19,7 @@ use counterfoil_store::PgPool;
 use futures_util::Stream;
 
 use crate::problem::Problem;
-use crate::query::{CheckedEvent, CheckedLedger, Entry, View};
+use crate::query::{CheckedEvent, CheckedLedger, Entry, Memory, View};
 use crate::stop::Stopping;
 use follow::follow;
 use hub::Hub;
@@ -42,11 +42,11 @@ struct Shared {
 }
 
 impl Feed {
-    /// Listens only when somebody follows. At most `most` followers at a time, and of one caller `most_per_caller`.
-    pub(crate) fn new(pool: PgPool, most: usize, most_per_caller: usize) -> Self {
-        let hub = Arc::new(Hub::new(pool.clone()));
+    /// At most `most` followers at a time, and of one caller `most_per_caller`.
+    pub(crate) fn new(pool: PgPool, memory: Arc<Memory>, most: usize, most_per_caller: usize) -> Self {
+        let hub = Arc::new(Hub::new(pool.clone(), memory.clone()));
         // Each follower's own view decides whether it may follow; what tails read is for all of them.
-        let view = View::new(pool);
+        let view = View::with_memory(pool, memory);
         Self(Arc::new(Shared {
             entries: Tails::new(view.clone(), hub.clone()),
             events: Tails::new(view.clone(), hub.clone()),
@@ -54,6 +54,11 @@ impl Feed {
             hub,
             places: Places::new(most, most_per_caller),
         }))
+    }
+
+    /// Hears of changes from as soon as possible on, whether or not anybody follows: what is in memory depends on it.
+    pub(crate) async fn listen(self) {
+        self.0.hub.listen_when_possible().await;
     }
 
     /// The entries of a ledger from an index on; from the checked size on when none is said.

@@ -37,7 +37,7 @@ pub async fn aggregate(
     let mut moment = Moment::open(view, ledger).await?;
     let end = moment.head.entries.size.get();
     limit(&mut moment).await?;
-    let (connection, row) = moment.parts();
+    let (connection, row) = moment.parts().await?;
     let most_and_one = most.saturating_add(1);
     let buckets = counterfoil_store::aggregate(connection, row, end, condition, bucket, after, most_and_one).await;
     let mut buckets = buckets.map_err(expensive(Place::Log(ledger, Log::Entries)))?;

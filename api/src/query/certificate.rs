@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use counterfoil_core::certificate::{Certificate, FORMAT};
 use counterfoil_core::receipt::LogKind;
-use counterfoil_store::{Log, load_cluster};
+use counterfoil_store::Log;
 use merkle_log::Hash;
 
 use super::error::{Place, QueryError};
@@ -20,8 +20,7 @@ pub(crate) async fn certify(
 ) -> Result<Option<Certificate>, QueryError> {
     let Some(proof) = proof else { return Ok(None) };
     let place = Place::Log(moment.ledger(), log);
-    let (connection, _) = moment.parts();
-    let cluster = load_cluster(connection).await.map_err(place.store_error())?;
+    let cluster = moment.cluster(place).await?;
     let kind = match log {
         Log::Entries => LogKind::Entries,
         Log::Events => LogKind::Events,

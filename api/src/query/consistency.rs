@@ -40,8 +40,7 @@ pub async fn consistency(
     reading.add_head(first)?;
     reading.add_head(second)?;
     reading.add_growth(first, second)?;
-    let (connection, row) = moment.parts();
-    let [tree] = load_trees(connection, row, Place::Log(ledger, log), [reading]).await?;
+    let [tree] = load_trees(&mut moment, Place::Log(ledger, log), [reading]).await?;
     let (first, second) = (tree.head_at(first)?, tree.head_at(second)?);
     let proof = tree.prove_growth(&first, &second)?;
     Ok(Consistency { log, first, second, proof })

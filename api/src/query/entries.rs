@@ -23,7 +23,7 @@ pub struct Entry {
     /// Its index in the log.
     pub index: LeafIndex,
     /// Its bytes.
-    pub payload: Vec<u8>,
+    pub payload: Arc<[u8]>,
     /// Recomputed from the bytes.
     pub leaf: LeafHash,
     /// The event that appended it; neighbours share it.
@@ -50,12 +50,12 @@ pub async fn entries(view: &View, ledger: LedgerId, window: Window) -> Result<Pa
 async fn plan_page(moment: &mut Moment, window: Window) -> Result<(Range<u64>, Vec<MissingSubtree>), QueryError> {
     let size = moment.head.entries.size;
     let mut range = window.range(Log::Entries, size)?;
-    if moment.row.missing == 0 {
+    if moment.row().missing == 0 {
         return Ok((range, Vec::new()));
     }
     if let Some(forward) = window.forward(size)? {
         let place = Place::Log(moment.ledger(), Log::Entries);
-        let (connection, row) = moment.parts();
+        let (connection, row) = moment.parts().await?;
         let most = range.start..forward.end.max(range.start);
         range.end = load_page_end(connection, row, most, forward.limit).await.map_err(place.store_error())?;
     }
@@ -119,7 +119,7 @@ async fn load_hashed_rows(
     let wanted: u64 = present.iter().map(|run| run.end.saturating_sub(run.start)).sum();
     // A row that is missing where none may be is found at the first one.
     let limit = u32::try_from(wanted).unwrap_or(MAX_PAGE).min(MAX_PAGE);
-    let (connection, row) = moment.parts();
+    let (connection, row) = moment.parts().await?;
     let rows = load_entries(connection, row, range.start, limit);
     let mut rows = rows.await.map_err(Place::Log(ledger, Log::Entries).store_error())?.into_iter().peekable();
     let mut hashed = Vec::new();
@@ -164,14 +164,7 @@ pub(crate) async fn load_payloads(
     Ok(found.into_iter().map(|(row, leaf)| (row.index, leaf, row.payload)).collect())
 }
 
-/// Reads the leaf hash of one entry's bytes.
-pub(crate) async fn load_entry_leaf(moment: &mut Moment, index: LeafIndex) -> Result<LeafHash, QueryError> {
-    let found = load_hashed_rows(moment, index.get()..index.smallest_size().get(), &[]).await?.pop();
-    let missing = || Place::Leaf(moment.ledger(), Log::Entries, index.get()).corrupt(Difference::Missing);
-    found.map(|(_, leaf)| leaf).ok_or_else(missing)
-}
-
-/// Reads one entry that lies below the checked size.
+/// Gives one entry that lies below the checked size. It is not in the tree yet for all that is known: prove or verify it.
 pub(crate) async fn load_checked_entry(moment: &mut Moment, index: LeafIndex) -> Result<Entry, QueryError> {
     let found = load_checked_entries(moment, index.get()..index.smallest_size().get(), &[]).await?.pop();
     found.ok_or_else(|| Place::Leaf(moment.ledger(), Log::Entries, index.get()).corrupt(Difference::Missing))
@@ -193,5 +186,5 @@ fn join(
         let (seq, name) = (row.event_seq.get(), event.event.body.name());
         return Err(place.corrupt(Difference::NotCovered { seq, name, first, count }));
     }
-    Ok(Entry { index: row.index, payload: row.payload, leaf, event: Arc::clone(event) })
+    Ok(Entry { index: row.index, payload: row.payload.into(), leaf, event: Arc::clone(event) })
 }

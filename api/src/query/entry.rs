@@ -57,8 +57,7 @@ pub(crate) async fn load_proven_entry(moment: &mut Moment, index: u64) -> Result
     events.add_leaf(entry.event.seq, head.events.size)?;
 
     let place = Place::Leaf(moment.ledger(), Log::Entries, index.get());
-    let (connection, row) = moment.parts();
-    let [entries, events] = load_trees(connection, row, place, [entries, events]).await?;
+    let [entries, events] = load_trees(moment, place, [entries, events]).await?;
     let proof = entries.prove_leaf(&head.entries, index, &entry.leaf)?;
     let event_proof = events.prove_leaf(&head.events, entry.event.seq, &entry.event.leaf)?;
     Ok(ProvenEntry { head, entry, proof, event_proof })

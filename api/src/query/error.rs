@@ -251,9 +251,21 @@ pub enum Difference {
     /// The stored hashes make no tree.
     #[error(transparent)]
     Frontier(#[from] FrontierError),
+    /// The hashes of a tile, or a part of them, do not lead to what stands for them in the checked tree.
+    #[error("the hashes of tile {level}/{index} lead to {computed}, in the tree above them stands {above}")]
+    Tile {
+        /// The tile's level.
+        level: u8,
+        /// Which tile of that level.
+        index: u64,
+        /// Recomputed.
+        computed: Hash,
+        /// What must stand there.
+        above: Hash,
+    },
     /// Hashes of a tile are missing.
     #[error(transparent)]
-    Tile(#[from] TileError),
+    NoHash(#[from] TileError),
     /// Which cluster the rows are of is missing.
     #[error("the row of table cluster is missing")]
     NoCluster,

@@ -96,7 +96,7 @@ pub(crate) async fn load_checked_events(
     }
     let ledger = moment.ledger();
     let place = Place::Log(ledger, Log::Events);
-    let (connection, row) = moment.parts();
+    let (connection, row) = moment.parts().await?;
     let rows = load_events(connection, row, &seqs).await.map_err(place.store_error())?;
     // The store gives one row for each number, in order, or an error.
     let rows = seqs.iter().zip(rows);

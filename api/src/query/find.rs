@@ -73,7 +73,7 @@ pub async fn find_entries(
     let mut moment = Moment::open(view, ledger).await?;
     let keys = find_leaves(&mut moment, Log::Entries, search).await?;
     let indexes: Vec<u64> = keys.rows.iter().map(|(_, index)| *index).collect();
-    let (connection, row) = moment.parts();
+    let (connection, row) = moment.parts().await?;
     let rows = load_entries_at(connection, row, &indexes).await;
     let rows = rows.map_err(Place::Log(ledger, Log::Entries).store_error())?;
     let rows = rows.into_iter().map(|row| hash_row(ledger, row)).collect::<Result<_, _>>()?;
@@ -117,7 +117,7 @@ pub async fn find_ledgers(view: &View, search: Search<LedgerColumn>) -> Result<F
     let only = Selection { only: Some(keys.rows.iter().map(|(_, ledger)| *ledger).collect()), except: Vec::new() };
     let rows = load_selected_ledgers(&mut snapshot, &only, None, MAX_PAGE).await;
     let rows = rows.map_err(Place::Index.store_error())?;
-    let ledgers = load_frontiers(&mut snapshot, Place::Index, rows).await?;
+    let ledgers = load_frontiers(view, &mut snapshot, Place::Index, rows).await?;
     let found = ledgers.into_iter().map(|ledger| (ledger.row.ledger, ledger)).collect();
     keys.with((), found, |ledger| Place::Ledger(*ledger))
 }
@@ -150,7 +150,7 @@ pub async fn count_found<C: Column>(
     expect_small(condition)?;
     let mut moment = Moment::open(view, ledger).await?;
     let end = moment.tree_head(log).size.get();
-    let (connection, row) = moment.parts();
+    let (connection, row) = moment.parts().await?;
     let count = async {
         limit_statements(connection, MOST).await?;
         counterfoil_store::count(connection, Scope::Ledger(row, end), condition, MAX_COUNT.saturating_add(1)).await
@@ -169,7 +169,7 @@ pub(super) fn expensive(place: Place) -> impl Fn(StoreError) -> QueryError {
 /// Gives the statements of a search their time.
 pub(super) async fn limit(moment: &mut Moment) -> Result<(), QueryError> {
     let place = Place::Ledger(moment.ledger());
-    limit_statements(moment.parts().0, MOST).await.map_err(place.store_error())
+    limit_statements(moment.parts().await?.0, MOST).await.map_err(place.store_error())
 }
 
 /// Refuses a filter with more conditions than [`MAX_CONDITIONS`], or deeper than [`MAX_FILTER_DEPTH`].
@@ -223,7 +223,7 @@ async fn find_leaves<C: Column>(moment: &mut Moment, log: Log, search: Search<C>
     let name = [&ledger.0[..], &[u8::from(log == Log::Events)]].concat();
     let place = Place::Log(ledger, log);
     let end = moment.tree_head(log).size.get();
-    let (connection, row) = moment.parts();
+    let (connection, row) = moment.parts().await?;
     find_keys(connection, Scope::Ledger(row, end), place, &name, search, |value| match value {
         Value::Number(number) => u64::try_from(*number).ok(),
         Value::Bytes(_) => None,

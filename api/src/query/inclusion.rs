@@ -4,9 +4,8 @@ use counterfoil_core::LedgerId;
 use counterfoil_store::Log;
 use merkle_log::{Hash, LeafHash, LeafIndex, TreeHead};
 
-use super::entries::load_entry_leaf;
 use super::error::{Place, QueryError};
-use super::events::load_checked_event;
+use super::missing::missing_or_corrupt;
 use super::moment::Moment;
 use super::tree::{Reading, load_trees};
 use super::view::View;
@@ -18,7 +17,7 @@ pub struct Inclusion {
     pub log: Log,
     /// The leaf.
     pub index: LeafIndex,
-    /// Recomputed from the entry's or event's bytes.
+    /// Its hash, as it stands in the tree.
     pub leaf: LeafHash,
     /// The head that the proof leads to; it is the checked one, or was shown to be consistent with it.
     pub head: TreeHead,
@@ -43,13 +42,12 @@ pub async fn inclusion(
     let size = reading.size_or_checked(size, index.smallest_size())?;
     reading.add_leaf(index, size)?;
     reading.add_head(size)?;
-    let leaf = match log {
-        Log::Entries => load_entry_leaf(&mut moment, index).await?,
-        Log::Events => load_checked_event(&mut moment, index).await?.leaf,
-    };
     let place = Place::Leaf(ledger, log, index.get());
-    let (connection, row) = moment.parts();
-    let [tree] = load_trees(connection, row, place, [reading]).await?;
+    let [tree] = load_trees(&mut moment, place, [reading]).await?;
+    let leaf = match tree.leaf(index) {
+        Err(QueryError::UnknownNode { .. }) => return Err(missing_or_corrupt(&mut moment, index.get()).await),
+        leaf => leaf?,
+    };
     let head = tree.head_at(size)?;
     let proof = tree.prove_leaf(&head, index, &leaf)?;
     Ok(Inclusion { log, index, leaf, head, proof })

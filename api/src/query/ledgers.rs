@@ -60,7 +60,7 @@ pub async fn ledger(view: &View, ledger: LedgerId) -> Result<CheckedLedger, Quer
     let place = Place::Ledger(ledger);
     let mut snapshot = view.moment_of(ledger).await?;
     let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
-    let checked = load_frontiers(snapshot.deref_mut(), place, vec![row]).await?.pop();
+    let checked = load_frontiers(view, snapshot.deref_mut(), place, vec![row]).await?.pop();
     checked.ok_or(QueryError::UnknownLedger(ledger))
 }
 
@@ -78,21 +78,24 @@ pub async fn ledgers(view: &View, after: Option<LedgerId>, limit: Option<u64>) -
     let has_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = rows.last().map(|row| row.ledger).filter(|_| has_more);
-    Ok(LedgerPage { ledgers: load_frontiers(snapshot.deref_mut(), place, rows).await?, next })
+    Ok(LedgerPage { ledgers: load_frontiers(view, snapshot.deref_mut(), place, rows).await?, next })
 }
 
 /// Reads the checked frontiers of all these ledgers by one query.
 pub(super) async fn load_frontiers(
+    view: &View,
     connection: &mut PgConnection,
     place: Place,
     rows: Vec<LedgerRow>,
 ) -> Result<Vec<CheckedLedger>, QueryError> {
-    let readings = rows.iter().map(frontier_reading).collect::<Result<Vec<_>, _>>()?;
-    let wanted = rows.iter().zip(&readings).filter_map(|(row, reading)| Some(reading.as_ref()?.tile_set(row)));
+    let memory = view.memory();
+    let recall = |row| Ok::<_, QueryError>(frontier_reading(row)?.map(|reading| reading.recall(memory)));
+    let recalled = rows.iter().map(recall).collect::<Result<Vec<_>, _>>()?;
+    let wanted = rows.iter().zip(&recalled).filter_map(|(row, recalled)| Some(recalled.as_ref()?.tile_set(row)));
     let sets: Vec<TileSet<'_>> = wanted.collect();
     let mut tiles = load_tile_sets(connection, &sets).await.map_err(place.store_error())?.into_iter();
-    let frontiers = rows.iter().zip(readings).map(|(row, reading)| match reading {
-        Some(reading) => reading.with(row, tiles.next().unwrap_or_default()).frontier(),
+    let frontiers = rows.iter().zip(recalled).map(|(row, recalled)| match recalled {
+        Some(recalled) => recalled.with(row, tiles.next().unwrap_or_default(), memory)?.frontier(),
         None => Ok(Vec::new()),
     });
     let frontiers: Vec<_> = frontiers.collect::<Result<_, _>>()?;

@@ -34,7 +34,8 @@ pub struct Missing {
 /// [`QueryError`].
 pub async fn missing(view: &View, ledger: LedgerId, first: u64, limit: Option<u64>) -> Result<Missing, QueryError> {
     let limit = page_limit(limit)?;
-    let mut moment = Moment::open(view, ledger).await?;
+    // How many there are falls when they are filled in, which says nothing of the head.
+    let mut moment = Moment::open_anew(view, ledger).await?;
     let size = moment.head.entries.size;
     if first > size.get() {
         return Err(QueryError::IndexOutOfRange { log: Log::Entries, index: first, size });
@@ -44,7 +45,7 @@ pub async fn missing(view: &View, ledger: LedgerId, first: u64, limit: Option<u6
     let next = subtrees.get(limit as usize).map(MissingSubtree::first_index);
     subtrees.truncate(limit as usize);
     verify_missing(&mut moment, &subtrees).await?;
-    Ok(Missing { head: moment.head, leaves: moment.row.missing, subtrees, next })
+    Ok(Missing { head: moment.head, leaves: moment.row().missing, subtrees, next })
 }
 
 /// Reads at most `limit` subtrees whose entries are missing and that begin in a range; with `around`, also one that
@@ -56,10 +57,10 @@ pub(crate) async fn load_overlapping(
     around: bool,
 ) -> Result<Vec<MissingSubtree>, QueryError> {
     let place = Place::Log(moment.ledger(), Log::Entries);
-    if moment.row.missing == 0 || range.is_empty() {
+    if moment.row().missing == 0 || range.is_empty() {
         return Ok(Vec::new());
     }
-    let (connection, row) = moment.parts();
+    let (connection, row) = moment.parts().await?;
     let mut subtrees = Vec::new();
     if around {
         let reaching = load_missing_at(&mut *connection, row, range.start).await.map_err(place.store_error())?;

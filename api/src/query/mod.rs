@@ -1,7 +1,7 @@
 //! What the API answers: functions from the index to checked answers. REST and GraphQL are skins over them.
 //!
-//! Each reads one moment of the database, and gives out nothing that it has not recomputed: the bytes of entries and
-//! events hash to leaves of the trees whose roots are the checked ones, lists included, and proofs lead there.
+//! Each reads one moment of the database, but for what is in memory, and gives out nothing that was not recomputed: the bytes
+//! of entries and events hash to leaves of the trees whose roots are the checked ones, lists included, and proofs lead there.
 //!
 //! Trusted: the checked head, which the indexer compared with the chain, and nothing else that is stored. Whoever can
 //! write to the database can write a head too: that the head is the chain's is for the reader to check.
@@ -17,6 +17,7 @@ mod find;
 mod heads;
 mod inclusion;
 mod ledgers;
+mod memory;
 mod missing;
 mod moment;
 mod nodes;
@@ -24,8 +25,10 @@ mod page;
 mod pending;
 mod prove;
 mod receipt;
+mod rows;
 mod standing;
 mod status;
+mod tile_nodes;
 mod tiles;
 mod tree;
 mod view;
@@ -40,6 +43,7 @@ pub use find::{Found, MAX_COUNT, Search, count_found, count_ledgers, find_entrie
 pub use heads::{Heads, heads};
 pub use inclusion::{Inclusion, inclusion};
 pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
+pub(crate) use memory::Memory;
 pub use missing::{Missing, missing};
 pub use page::{DEFAULT_PAGE, Page, Window, page_limit};
 pub use pending::{PendingEvent, pending};

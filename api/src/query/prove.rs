@@ -32,8 +32,7 @@ pub async fn prove(
         reading.add_leaf(*index, answered.size)?;
     }
     let place = Place::Log(heads.ledger, log);
-    let (connection, row) = moment.parts();
-    let [tree] = load_trees(connection, row, place, [reading]).await?;
+    let [tree] = load_trees(&mut moment, place, [reading]).await?;
     if tree.head_at(answered.size)? != answered {
         return Err(place.corrupt(Difference::OtherHead { size: answered.size }));
     }

@@ -3,7 +3,7 @@
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::{EntryProof, EventProof, FORMAT, Receipt};
 use counterfoil_signed::{Inclusion, StandardSigner, cose, tlog};
-use counterfoil_store::{Log, load_cluster};
+use counterfoil_store::Log;
 
 use super::entry::{load_proven_entry, proven_entry};
 use super::error::{Difference, Place, QueryError};
@@ -18,16 +18,14 @@ pub async fn receipt(view: &View, ledger: LedgerId, index: u64) -> Result<Receip
     let place = Place::Leaf(ledger, Log::Entries, index);
     let mut moment = Moment::open(view, ledger).await?;
     let proven = load_proven_entry(&mut moment, index).await?;
-    let (connection, _) = moment.parts();
-    let cluster = load_cluster(connection).await.map_err(place.store_error())?;
-    let cluster = cluster.ok_or_else(|| place.corrupt(Difference::NoCluster))?;
+    let cluster = moment.cluster(place).await?.ok_or_else(|| place.corrupt(Difference::NoCluster))?;
     let event = proven.entry.event;
     let receipt = Receipt {
         format: FORMAT.to_owned(),
         genesis_hash: cluster.genesis_hash,
         program: cluster.program,
         ledger,
-        entry: EntryProof { index, payload: proven.entry.payload, proof: proven.proof },
+        entry: EntryProof { index, payload: proven.entry.payload.to_vec(), proof: proven.proof },
         event: EventProof { seq: event.seq.get(), leaf: event.leaf_bytes.clone(), proof: proven.event_proof },
         head: proven.head.entries.into(),
         event_head: proven.head.events.into(),

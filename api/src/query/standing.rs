@@ -79,7 +79,7 @@ pub async fn standing(view: &View, ledger: LedgerId, when: When) -> Result<Stand
     }
     let events = count_events(&mut moment, when).await?;
     let place = Place::Log(ledger, Log::Events);
-    let (connection, row) = moment.parts();
+    let (connection, row) = moment.parts().await?;
     let found = load_administrative(connection, row, 0, events.get(), MAX_ADMINISTRATIVE.saturating_add(1)).await;
     let found = found.map_err(place.store_error())?;
     if found.len() > MAX_ADMINISTRATIVE as usize {
@@ -123,7 +123,7 @@ async fn count_events(moment: &mut Moment, when: When) -> Result<TreeSize, Query
     let place = Place::Log(moment.ledger(), Log::Events);
     for (rising, most) in bounds {
         let Some(most) = most else { continue };
-        let (connection, row) = moment.parts();
+        let (connection, row) = moment.parts().await?;
         let count = count_events_until(connection, row, events.get(), rising, most).await;
         // It is at most what it was, which is a size.
         events = TreeSize::new(count.map_err(place.store_error())?).unwrap_or(events);
@@ -152,8 +152,7 @@ async fn heads(moment: &mut Moment, entries: TreeSize, events: TreeSize) -> Resu
     let mut event_reading = Reading::new(&moment.head, Log::Events);
     event_reading.add_head(events)?;
     let place = Place::Ledger(moment.ledger());
-    let (connection, row) = moment.parts();
-    let [entry_tree, event_tree] = load_trees(connection, row, place, [entry_reading, event_reading]).await?;
+    let [entry_tree, event_tree] = load_trees(moment, place, [entry_reading, event_reading]).await?;
     Ok((entry_tree.head_at(entries)?, event_tree.head_at(events)?))
 }
 

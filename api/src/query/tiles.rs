@@ -34,11 +34,8 @@ pub async fn tile(
     let mut moment = Moment::open(view, ledger).await?;
     let mut reading = Reading::new(&moment.head, log);
     let tile = reading.add_tile(level, index, width)?;
-    let (connection, row) = moment.parts();
-    let [tree] = load_trees(connection, row, Place::Log(ledger, log), [reading]).await?;
-    let mut hashes = tree.prove_tile(tile)?;
-    hashes.truncate(width.into());
-    Ok(hashes)
+    let [tree] = load_trees(&mut moment, Place::Log(ledger, log), [reading]).await?;
+    Ok(tree.hashes(tile)?.iter().take(width.into()).copied().collect())
 }
 
 /// Answers the bytes of the first `width` leaves of a tile of level 0, verified to be in the checked tree: of the entries

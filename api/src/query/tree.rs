@@ -1,21 +1,22 @@
-//! Proofs in one log, each verified against the checked head before it is given out.
+//! Proofs in one log, made of nodes that lead to the checked head.
 //!
-//! First everything that is to be proven is named ([`Reading`]), then all tiles are read by one query, then proofs are
-//! computed and verified without reading more ([`CheckedTree`]).
+//! First everything that is to be proven is named ([`Reading`]), then all tiles that are not in memory are read by one query
+//! and shown to belong to the checked tree, then proofs are computed without reading more ([`CheckedTree`]).
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use counterfoil_core::{LedgerHead, LedgerId};
-use counterfoil_store::{LedgerRow, Log, PgConnection, TileSet, load_tile_sets};
+use counterfoil_store::{LedgerRow, Log, TileSet, load_tile_sets};
 use merkle_log::{
-    Frontier, Hash, LeafHash, LeafIndex, Plan, Position, TILE_WIDTH, Tile, TileError, Tiles, TreeHead, TreeSize,
-    consistency_plan, inclusion_plan, range_plan, verify_consistency, verify_inclusion, verify_nodes, verify_range,
+    Frontier, Hash, LeafHash, LeafIndex, Position, TILE_WIDTH, Tile, TileError, Tiles, TreeHead, TreeSize,
+    consistency_plan, verify_consistency, verify_inclusion,
 };
 
 use super::error::{Difference, Place, QueryError, plan_error};
+use super::memory::Memory;
 use super::moment::Moment;
-use super::nodes::Nodes;
+use super::nodes::{Nodes, peaks};
 
 /// One log of a ledger up to its checked head.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +36,6 @@ impl CheckedLog {
     fn index(&self, index: u64) -> Result<LeafIndex, QueryError> {
         let error = QueryError::IndexOutOfRange { log: self.log, index, size: self.head.size };
         if index >= self.head.size.get() { Err(error) } else { LeafIndex::new(index).map_err(|_| error) }
-    }
-
-    fn plan_range(&self, range: &Range<u64>) -> Result<Plan, QueryError> {
-        let first = self.index(range.start)?;
-        let end = self.size(range.end, first.smallest_size())?;
-        range_plan(first, end, self.head.size).map_err(plan_error(self.log))
     }
 
     fn corrupt(&self, difference: impl Into<Difference>) -> QueryError {
@@ -81,30 +76,27 @@ impl Reading {
 
     /// For [`CheckedTree::prove_leaf`].
     pub(crate) fn add_leaf(&mut self, index: LeafIndex, size: TreeSize) -> Result<(), QueryError> {
-        self.add(&inclusion_plan(index, size).map_err(plan_error(self.log.log))?)
+        // What lies beside the way to the root lies in the tiles on it, and at the right edge.
+        self.add_position(leaf_position(index))?;
+        if size == self.log.head.size { Ok(()) } else { self.add_peaks(size) }
     }
 
     /// For [`CheckedTree::verify_leaves`].
     pub(crate) fn add_leaves(&mut self, leaves: &[(LeafIndex, LeafHash)]) -> Result<(), QueryError> {
-        for run in tiles_of(leaves) {
-            // The proofs of all leaves of a tile need the same tiles.
-            let Some((index, _)) = run.first() else { continue };
-            self.add_position(leaf_position(*index))?;
-            self.add_leaf(*index, self.log.head.size)?;
-        }
-        Ok(())
+        leaves.iter().try_for_each(|(index, _)| self.add_position(leaf_position(*index)))
     }
 
     /// For [`CheckedTree::prove_range`].
     fn add_range(&mut self, range: &Range<u64>) -> Result<(), QueryError> {
-        self.add(&self.log.plan_range(range)?)
+        let last = self.index(range.end.saturating_sub(1))?;
+        self.add_position(leaf_position(self.index(range.start)?))?;
+        self.add_position(leaf_position(last))
     }
 
-    /// For [`CheckedTree::prove_tile`]: the tile as it is in the checked tree, where it must have `width` hashes.
+    /// For [`CheckedTree::hashes`]: the tile as it is in the checked tree, where it must have `width` hashes.
     pub(crate) fn add_tile(&mut self, level: u8, index: u64, width: u16) -> Result<Tile, QueryError> {
         let tile = self.tile(level, index, width)?;
         self.tiles.insert(tile);
-        self.add(&self.log.plan_range(&leaves_below(tile))?)?;
         Ok(tile)
     }
 
@@ -120,16 +112,13 @@ impl Reading {
 
     /// For [`CheckedTree::prove_growth`].
     pub(crate) fn add_growth(&mut self, first: TreeSize, second: TreeSize) -> Result<(), QueryError> {
-        self.add(&consistency_plan(first, second).map_err(plan_error(self.log.log))?)
+        let plan = consistency_plan(first, second).map_err(plan_error(self.log.log))?;
+        plan.positions().try_for_each(|position| self.add_position(position))
     }
 
     /// For [`CheckedTree::head_at`].
     pub(crate) fn add_head(&mut self, size: TreeSize) -> Result<(), QueryError> {
-        if size == self.log.head.size {
-            return Ok(());
-        }
-        self.add_peaks(size)?;
-        self.add_growth(size, self.log.head.size)
+        if size == self.log.head.size { Ok(()) } else { self.add_peaks(size) }
     }
 
     /// For [`CheckedTree::frontier`].
@@ -137,20 +126,10 @@ impl Reading {
         self.add_peaks(self.log.head.size)
     }
 
-    /// The tiles, for [`load_tile_sets`].
-    pub(crate) fn tile_set<'a>(&self, ledger: &'a LedgerRow) -> TileSet<'a> {
-        TileSet { ledger, log: self.log.log, tiles: self.tiles.iter().copied().collect() }
-    }
-
-    /// Takes the tiles that were read.
-    pub(crate) fn with(self, ledger: &LedgerRow, tiles: Tiles) -> CheckedTree {
-        CheckedTree { log: self.log, nodes: Nodes::new(tiles, self.log.head.size), lacks_entries: ledger.missing > 0 }
-    }
-
-    fn add(&mut self, plan: &Plan) -> Result<(), QueryError> {
-        let tiles = plan.tiles(self.log.head.size);
-        self.tiles.extend(tiles.map_err(|error| self.log.corrupt(error))?);
-        Ok(())
+    /// Takes from memory what is there.
+    pub(crate) fn recall(self, memory: &Memory) -> Recalled {
+        let (nodes, lacking) = Nodes::recall(self.log.head, &self.tiles, memory);
+        Recalled { log: self.log, nodes, lacking }
     }
 
     fn add_peaks(&mut self, size: TreeSize) -> Result<(), QueryError> {
@@ -164,19 +143,49 @@ impl Reading {
     }
 }
 
-/// Reads the tiles of several logs of one ledger by one query. `place` is what the answer is about.
+/// What memory gives of a tree, and the tiles that are still to be read.
+pub(crate) struct Recalled {
+    log: CheckedLog,
+    nodes: Nodes,
+    lacking: Vec<Tile>,
+}
+
+impl Recalled {
+    /// The tiles that are not in memory, for [`load_tile_sets`].
+    pub(crate) fn tile_set<'a>(&self, ledger: &'a LedgerRow) -> TileSet<'a> {
+        TileSet { ledger, log: self.log.log, tiles: self.lacking.clone() }
+    }
+
+    /// Takes the tiles that were read, and shows that they belong to the checked tree.
+    pub(crate) fn with(mut self, ledger: &LedgerRow, tiles: Tiles, memory: &Memory) -> Result<CheckedTree, QueryError> {
+        self.nodes.take(&self.lacking, tiles, memory).map_err(|difference| self.log.corrupt(difference))?;
+        Ok(CheckedTree { log: self.log, nodes: self.nodes, lacks_entries: ledger.missing > 0 })
+    }
+}
+
+/// The trees of several logs of one ledger. The tiles that are not in memory are read by one query. `place` is what the
+/// answer is about.
 pub(crate) async fn load_trees<const N: usize>(
-    connection: &mut PgConnection,
-    row: &LedgerRow,
+    moment: &mut Moment,
     place: Place,
     readings: [Reading; N],
 ) -> Result<[CheckedTree; N], QueryError> {
-    let sets: Vec<TileSet<'_>> = readings.iter().map(|reading| reading.tile_set(row)).collect();
-    let mut tiles = load_tile_sets(connection, &sets).await.map_err(place.store_error())?.into_iter();
-    Ok(readings.map(|reading| reading.with(row, tiles.next().unwrap_or_default())))
+    let recalled = readings.map(|reading| reading.recall(moment.memory()));
+    let mut tiles = Vec::new();
+    if recalled.iter().any(|recalled| !recalled.lacking.is_empty()) {
+        let (connection, row) = moment.parts().await?;
+        let sets: Vec<TileSet<'_>> = recalled.iter().map(|recalled| recalled.tile_set(row)).collect();
+        tiles = load_tile_sets(connection, &sets).await.map_err(place.store_error())?;
+    }
+    let mut tiles = tiles.into_iter();
+    let mut trees = Vec::with_capacity(N);
+    for recalled in recalled {
+        trees.push(recalled.with(moment.row(), tiles.next().unwrap_or_default(), moment.memory())?);
+    }
+    Ok(trees.try_into().unwrap_or_else(|_| unreachable!("as many as readings")))
 }
 
-/// Verifies that leaves of both logs, in order, are in the checked trees; all tiles are read by one query.
+/// Verifies that leaves of both logs, in order, are in the checked trees.
 ///
 /// Gives back the proof that the leaves of one of the logs are all of a range, where that is wanted.
 pub(crate) async fn verify_leaves(
@@ -198,18 +207,17 @@ pub(crate) async fn verify_leaves(
         None => {}
     }
     let place = Place::Ledger(moment.ledger());
-    let (connection, row) = moment.parts();
-    let [entry_tree, event_tree] = load_trees(connection, row, place, [entry_reading, event_reading]).await?;
+    let [entry_tree, event_tree] = load_trees(moment, place, [entry_reading, event_reading]).await?;
     entry_tree.verify_leaves(entries)?;
     event_tree.verify_leaves(events)?;
     let prove = |(log, range)| match log {
-        Log::Entries => entry_tree.prove_range(range, entries),
-        Log::Events => event_tree.prove_range(range, events),
+        Log::Entries => entry_tree.prove_range(range),
+        Log::Events => event_tree.prove_range(range),
     };
     whole.map(prove).transpose()
 }
 
-/// Hashes of one log, and the checked head that everything computed from them must lead to.
+/// The nodes of one log that lead to its checked head: what is computed from them holds.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedTree {
     log: CheckedLog,
@@ -219,103 +227,76 @@ pub(crate) struct CheckedTree {
 }
 
 impl CheckedTree {
-    /// The head at this size, shown to be consistent with the checked one.
+    /// The head at this size, which the checked one continues.
     pub(crate) fn head_at(&self, size: TreeSize) -> Result<TreeHead, QueryError> {
-        let checked = self.log.head;
-        if size == checked.size {
-            return Ok(checked);
+        if size == self.log.head.size {
+            return Ok(self.log.head);
         }
-        let head = self.rebuild(size)?.head();
-        self.prove_growth(&head, &checked)?;
-        Ok(head)
+        let mut frontier = Frontier::new();
+        for peak in peaks(size) {
+            let root = self.hash_at(peak)?;
+            frontier.append_subtree(peak.level, &root).map_err(|error| self.log.corrupt(error))?;
+        }
+        Ok(frontier.head())
     }
 
-    /// The inclusion proof of a leaf, verified against `head`, which [`Self::head_at`] gave.
+    /// The hash of a leaf.
+    pub(crate) fn leaf(&self, index: LeafIndex) -> Result<LeafHash, QueryError> {
+        self.hash_at(leaf_position(index)).map(|hash| LeafHash(hash.0))
+    }
+
+    /// The inclusion proof of a leaf under `head`, which [`Self::head_at`] gave.
     pub(crate) fn prove_leaf(
         &self,
         head: &TreeHead,
         index: LeafIndex,
         leaf: &LeafHash,
     ) -> Result<Vec<Hash>, QueryError> {
-        let place = Place::Leaf(self.log.ledger, self.log.log, index.get());
-        let proof = self.nodes.inclusion_proof(index, head.size).map_err(|error| self.no_hash(error, place))?;
-        verify_inclusion(head, index, leaf, &proof).map_err(|error| place.corrupt(error))?;
+        self.verify_leaf(index, leaf)?;
+        let proof = self.nodes.inclusion_proof(index, head.size);
+        let proof = proof.map_err(|error| self.no_hash(error, self.leaf_place(index)))?;
+        debug_assert_eq!(verify_inclusion(head, index, leaf, &proof), Ok(()));
         Ok(proof)
     }
 
-    /// Verifies that all these leaves, in order, are in the checked tree.
-    ///
-    /// A proof from a tile's hashes takes in every one of them, so one proof a tile and a comparison with its hashes
-    /// prove all leaves in it. A tile that lacks hashes may give the root over others in their place, so that each leaf
-    /// needs its own proof.
+    /// Verifies that all these leaves are in the checked tree.
     pub(crate) fn verify_leaves(&self, leaves: &[(LeafIndex, LeafHash)]) -> Result<(), QueryError> {
-        for run in tiles_of(leaves) {
-            for (index, leaf) in run {
-                let in_tree = self.hash_at(leaf_position(*index))?;
-                if in_tree != Hash::from(*leaf) {
-                    let place = Place::Leaf(self.log.ledger, self.log.log, index.get());
-                    return Err(place.corrupt(Difference::NotInTree { leaf: *leaf, in_tree }));
-                }
-            }
-            let proven = if self.has_all_hashes_around(run) { 1 } else { run.len() };
-            for (index, leaf) in run.iter().take(proven) {
-                self.prove_leaf(&self.log.head, *index, leaf)?;
-            }
+        leaves.iter().try_for_each(|(index, leaf)| self.verify_leaf(*index, leaf))
+    }
+
+    fn verify_leaf(&self, index: LeafIndex, leaf: &LeafHash) -> Result<(), QueryError> {
+        let in_tree = self.hash_at(leaf_position(index))?;
+        if in_tree == Hash::from(*leaf) {
+            return Ok(());
         }
-        Ok(())
+        Err(self.leaf_place(index).corrupt(Difference::NotInTree { leaf: *leaf, in_tree }))
     }
 
-    /// The proof that the leaves of a range are these, verified against the checked head.
-    fn prove_range(&self, range: &Range<u64>, leaves: &[(LeafIndex, LeafHash)]) -> Result<Vec<Hash>, QueryError> {
-        let proof = self.nodes.proof(&self.log.plan_range(range)?);
-        let proof = proof.map_err(|error| self.no_hash(error, self.log.place()))?;
-        let leaves = leaves.iter().map(|(_, leaf)| *leaf);
-        verify_range(&self.log.head, self.log.index(range.start)?, leaves, &proof)
-            .map_err(|error| self.log.corrupt(error))?;
-        Ok(proof)
+    /// The proof that the leaves of a range, which were verified, are all that it has.
+    fn prove_range(&self, range: &Range<u64>) -> Result<Vec<Hash>, QueryError> {
+        self.nodes.range_proof(range).map_err(|error| self.no_hash(error, self.log.place()))
     }
 
-    /// The hashes of a tile, verified against the checked head.
-    pub(crate) fn prove_tile(&self, tile: Tile) -> Result<Vec<Hash>, QueryError> {
-        let no_hash = |error| self.no_hash(error, self.log.place());
-        let hashes = self.nodes.hashes(tile).map_err(no_hash)?;
-        let leaves = leaves_below(tile);
-        let proof = self.nodes.proof(&self.log.plan_range(&leaves)?).map_err(no_hash)?;
-        verify_nodes(&self.log.head, tile.level * 8, self.log.index(leaves.start)?, hashes.iter().copied(), &proof)
-            .map_err(|error| self.log.corrupt(error))?;
-        Ok(hashes.to_vec())
+    /// The hashes of a tile.
+    pub(crate) fn hashes(&self, tile: Tile) -> Result<&[Hash], QueryError> {
+        self.nodes.hashes(tile).map_err(|error| self.no_hash(error, self.log.place()))
     }
 
-    /// The consistency proof between two heads, which [`Self::head_at`] gave, verified.
+    /// The consistency proof between two heads, which [`Self::head_at`] gave.
     pub(crate) fn prove_growth(&self, first: &TreeHead, second: &TreeHead) -> Result<Vec<Hash>, QueryError> {
-        let plan = consistency_plan(first.size, second.size).map_err(plan_error(self.log.log))?;
-        let proof = self.nodes.proof(&plan).map_err(|error| self.no_hash(error, self.log.place()))?;
-        verify_consistency(first, second, &proof).map_err(|error| self.log.corrupt(error))?;
+        let proof = self.nodes.consistency_proof(first.size, second.size);
+        let proof = proof.map_err(|error| self.no_hash(error, self.log.place()))?;
+        debug_assert_eq!(verify_consistency(first, second, &proof), Ok(()));
         Ok(proof)
     }
 
     /// The roots of the perfect subtrees that make up the checked tree, the largest first.
     pub(crate) fn frontier(&self) -> Result<Vec<Hash>, QueryError> {
-        let checked = self.log.head;
-        let computed = self.rebuild(checked.size)?.root();
-        if computed != checked.root {
-            return Err(self.log.corrupt(Difference::Root { size: checked.size, computed, checked: checked.root }));
-        }
-        peaks(checked.size).map(|peak| self.hash_at(peak)).collect()
+        peaks(self.log.head.size).map(|peak| self.hash_at(peak)).collect()
     }
 
-    fn rebuild(&self, size: TreeSize) -> Result<Frontier, QueryError> {
-        let mut frontier = Frontier::new();
-        for peak in peaks(size) {
-            let root = self.hash_at(peak)?;
-            frontier.append_subtree(peak.level, &root).map_err(|error| self.log.corrupt(error))?;
-        }
-        Ok(frontier)
-    }
-
-    fn has_all_hashes_around(&self, run: &[(LeafIndex, LeafHash)]) -> bool {
-        let tile = run.first().and_then(|(index, _)| Tile::holding(leaf_position(*index), self.log.head.size).ok());
-        tile.is_some_and(|tile| self.nodes.hashes(tile).is_ok())
+    const fn leaf_place(&self, index: LeafIndex) -> Place {
+        Place::Leaf(self.log.ledger, self.log.log, index.get())
     }
 
     /// Why tiles give no hash: it is not known, or it should be there.
@@ -333,28 +314,6 @@ impl CheckedTree {
     }
 }
 
-/// Runs of leaves that lie in one tile.
-fn tiles_of(leaves: &[(LeafIndex, LeafHash)]) -> impl Iterator<Item = &[(LeafIndex, LeafHash)]> {
-    leaves.chunk_by(|(left, _), (right, _)| left.get() / TILE_WIDTH == right.get() / TILE_WIDTH)
-}
-
-/// The leaves over which a tile's hashes are.
-const fn leaves_below(tile: Tile) -> Range<u64> {
-    let first = tile.first_offset();
-    let level = tile.level as u32 * 8;
-    first << level..first.saturating_add(tile.width as u64) << level
-}
-
 const fn leaf_position(index: LeafIndex) -> Position {
     Position { level: 0, offset: index.get() }
-}
-
-/// The perfect subtrees that make up a tree, the largest first: one for each bit of its size.
-fn peaks(size: TreeSize) -> impl Iterator<Item = Position> {
-    let size = size.get();
-    (0..u64::BITS as u8).rev().filter(move |level| size >> level & 1 == 1).map(move |level| Position {
-        level,
-        // The leaves before this subtree are the bits above its own.
-        offset: (size >> level) - 1,
-    })
 }

@@ -1,26 +1,43 @@
 //! What answers are read from.
 
+use std::fmt;
+use std::sync::Arc;
+
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use counterfoil_core::LedgerId;
 use counterfoil_store::{PgPool, Selection, Snapshot, snapshot};
 
 use super::error::{Place, QueryError};
+use super::memory::Memory;
 use crate::access::{Caller, CallerName};
 use crate::problem::{Code, Problem};
 
 /// The index as one caller sees it. All that is answered is read through it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct View {
     pool: PgPool,
+    memory: Arc<Memory>,
     caller: Caller,
 }
+
+/// How many bytes a view that is told nothing keeps in memory.
+const MEMORY_BYTES: u64 = 64 << 20;
 
 impl View {
     /// Over a database, which is not trusted with anything but the checked heads; as its operator sees it.
     #[must_use]
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool, caller: Caller::everything() }
+    pub fn new(pool: PgPool) -> Self {
+        Self::with_memory(pool, Arc::new(Memory::new(MEMORY_BYTES)))
+    }
+
+    /// As [`Self::new`], with a memory that others share.
+    pub(crate) const fn with_memory(pool: PgPool, memory: Arc<Memory>) -> Self {
+        Self { pool, memory, caller: Caller::everything() }
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The same index as the caller sees it who signs on to a socket.
@@ -54,6 +71,12 @@ impl View {
     /// One moment of the database, to read nothing of any ledger.
     pub(crate) async fn moment_of_index(&self) -> Result<Snapshot, QueryError> {
         snapshot(&self.pool).await.map_err(Place::Index.store_error())
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("caller", &self.caller).finish_non_exhaustive()
     }
 }
 

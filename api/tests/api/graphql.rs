@@ -1,9 +1,10 @@
 //! GraphQL: the same content as REST, and its bounds.
 
+use counterfoil_api::Settings;
 use serde_json::{Value, json};
 
 use crate::history::History;
-use crate::index::{BIG, BIG_EVENTS, BIG_SIZE, Index, UNCHECKED, UNKNOWN};
+use crate::index::{BIG, BIG_EVENTS, BIG_SIZE, Index, UNCHECKED, UNKNOWN, settings};
 use crate::lists::{self, heads};
 use crate::oracle::assert_included;
 use crate::statements::count_statements;
@@ -253,7 +254,7 @@ async fn introspection_is_open_to_tools_unless_switched_off() {
 
 #[tokio::test]
 async fn a_page_of_proofs_takes_as_many_statements_as_one_proof() {
-    let index = Index::open().await;
+    let index = Index::open_with(Settings { memory_bytes: 0, ..settings() }).await;
     let query = |count: u32| {
         let fields = format!("proof {ENTRY} event {{ proof }}");
         ledger(BIG, &format!("entries(first: {count}) {{ edges {{ node {{ {fields} }} }} }}"))

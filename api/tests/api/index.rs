@@ -61,6 +61,10 @@ pub struct Index {
 
 impl Index {
     pub async fn open() -> Self {
+        Self::open_with(settings()).await
+    }
+
+    pub async fn open_with(settings: Settings) -> Self {
         let shared = tokio::task::spawn_blocking(shared).await.unwrap();
         let name = format!("copy_{}", shared.copies.fetch_add(1, Ordering::Relaxed));
         let admin = connect(&shared.cluster.url("postgres"), 1, Duration::from_secs(60)).await.unwrap();
@@ -69,7 +73,7 @@ impl Index {
         admin.close().await;
         let url = shared.cluster.url(&name);
         let pool = connect(&url, 4, Duration::from_secs(10)).await.unwrap();
-        let app = counterfoil_api::app(pool.clone(), settings());
+        let app = counterfoil_api::app(pool.clone(), settings);
         Self { shared, url, pool, app }
     }
 

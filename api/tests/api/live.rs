@@ -158,8 +158,8 @@ async fn who_is_slow_is_let_go_and_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn who_waits_costs_the_database_nothing() {
-    let mut index = Index::open().await;
-    index.app = counterfoil_api::app(index.pool.clone(), Settings { max_streams_per_caller: 1_000, ..settings() });
+    let settings = Settings { max_streams_per_caller: 1_000, memory_bytes: 0, ..settings() };
+    let index = Index::open_with(settings).await;
     let mut history = open_live(&index, 0).await;
     let path = format!("/v1/ledgers/{LIVE}/entries/live");
     let mut streams = vec![Messages::get(&index, &path).await];

@@ -15,6 +15,7 @@ mod index;
 mod limits;
 mod lists;
 mod live;
+mod memory;
 mod missing;
 mod oracle;
 mod pending;

@@ -59,7 +59,7 @@ impl From<query::Entry> for Entry {
         Self {
             index: entry.index.into(),
             leaf_hash: entry.leaf.into(),
-            payload: Bytes(entry.payload),
+            payload: Bytes(entry.payload.to_vec()),
             event: (&*entry.event).into(),
         }
     }
@@ -177,7 +177,7 @@ impl From<query::ProvenEntry> for ProvenEntry {
         Self {
             index: entry.index.into(),
             leaf_hash: entry.leaf.into(),
-            payload: Bytes(entry.payload),
+            payload: Bytes(entry.payload.to_vec()),
             event: ProvenEvent {
                 event: (&*entry.event).into(),
                 leaf: Bytes(entry.event.leaf_bytes.clone()),
