@@ -50,7 +50,7 @@ pub use rebuild::{
     find_obstacles,
 };
 pub use retract::drop_unchecked;
-pub use schema::{Snapshot, begin, connect, is_only_indexer, limit_statements, migrate, snapshot};
+pub use schema::{Connection, Snapshot, acquire, begin, connect, is_only_indexer, limit_statements, migrate, snapshot};
 pub use state::load_state;
 pub use subtree::{MissingSubtree, load_missing, load_missing_at, load_page_end};
 pub use survey::{LockHolder, Migrations, TableSize, load_lock_holder, load_migrations, load_table_sizes};

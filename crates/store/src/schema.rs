@@ -8,6 +8,8 @@ use sqlx::{PgConnection, PgPool};
 use crate::StoreError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For so long an idle connection is taken to stand.
+const IDLE_TRUST: Duration = Duration::from_secs(1);
 
 /// All changes of the tables.
 pub(crate) static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -42,6 +44,11 @@ pub(crate) async fn connect_in(
     ]);
     let options = options.options(schema.map(|schema| ("search_path", schema)));
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_TIMEOUT);
+    // Whether it still stands is asked of a connection that was idle. Of one just used it would be asked in vain, at the cost
+    // of a round trip for each answer.
+    let pool = pool.test_before_acquire(false).before_acquire(|connection, idle| {
+        Box::pin(async move { Ok(idle.idle_for < IDLE_TRUST || sqlx::Connection::ping(connection).await.is_ok()) })
+    });
     Ok(pool.connect_with(options).await?)
 }
 
@@ -62,6 +69,17 @@ pub type Snapshot = sqlx::Transaction<'static, sqlx::Postgres>;
 /// [`StoreError::Database`].
 pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, StoreError> {
     Ok(pool.begin_with("begin isolation level repeatable read read only").await?)
+}
+
+/// A connection of a pool, without a transaction: each statement sees its own moment of the database.
+pub type Connection = sqlx::pool::PoolConnection<sqlx::Postgres>;
+
+/// Takes a [`Connection`]. Drop it to give it back.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn acquire(pool: &PgPool) -> Result<Connection, StoreError> {
+    Ok(pool.acquire().await?)
 }
 
 /// Gives the statements of the rest of a transaction less time than others.
