@@ -96,6 +96,7 @@ impl AllowedQueries {
     }
 }
 
-fn hash(query: &str) -> String {
+/// As Apollo names a query.
+pub(super) fn hash(query: &str) -> String {
     Sha256::digest(query.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,10 +2,11 @@
 //! GET /graphiql.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 
 use async_graphql::http::{ALL_WEBSOCKET_PROTOCOLS, GraphiQLSource};
-use async_graphql::{Data, ErrorExtensionValues, Executor, Request, Response};
+use async_graphql::{Data, ErrorExtensionValues, Executor, Request, Response, ServerError};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -20,6 +21,7 @@ use futures_util::stream::{BoxStream, SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt, stream};
 use tokio::time::timeout;
 
+use super::limits::Limits;
 use super::{AllowedQueries, ApiSchema, schema};
 use crate::app::MAX_BODY_BYTES;
 use crate::live::Feed;
@@ -37,7 +39,8 @@ pub(crate) fn router(view: View, feed: Feed, introspection: bool, allowed: Optio
     let methods = post(graphql).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).get(subscribe);
     let routes = Router::new().route("/graphql", methods);
     let routes = if introspection { routes.route("/graphiql", get(graphiql)) } else { routes };
-    routes.with_state(GraphQl { schema: Coded(schema(introspection, allowed)), view, feed })
+    let schema = Coded { schema: schema(introspection), limits: Limits::new(allowed, introspection) };
+    routes.with_state(GraphQl { schema, view, feed })
 }
 
 #[derive(Clone)]
@@ -53,19 +56,35 @@ impl FromRef<GraphQl> for View {
     }
 }
 
-/// The schema, each of whose errors has a code. What resolvers refuse has its own; all else was refused before anything
-/// was asked of the database.
+/// The schema, for requests within the limits. Each error has a code: what resolvers refuse has its own; all else was
+/// refused before anything was asked of the database.
 #[derive(Clone)]
-struct Coded(ApiSchema);
+struct Coded {
+    schema: ApiSchema,
+    limits: Limits,
+}
 
 impl Executor for Coded {
     async fn execute(&self, request: Request) -> Response {
-        with_codes(self.0.execute(request).await)
+        match self.limits.admit(request).await {
+            Ok(request) => with_codes(self.schema.execute(request).await),
+            Err(error) => refused(error),
+        }
     }
 
     fn execute_stream(&self, request: Request, session: Option<std::sync::Arc<Data>>) -> BoxStream<'static, Response> {
-        Executor::execute_stream(&self.0, request, session).map(with_codes).boxed()
+        let Self { schema, limits } = self.clone();
+        let admitted = async move { limits.admit(request).await };
+        let answers = stream::once(admitted).flat_map(move |admitted| match admitted {
+            Ok(request) => Executor::execute_stream(&schema, request, session.clone()).map(with_codes).boxed(),
+            Err(error) => stream::once(ready(refused(error))).boxed(),
+        });
+        answers.boxed()
     }
+}
+
+fn refused(error: ServerError) -> Response {
+    with_codes(Response::from_errors(vec![error]))
 }
 
 fn with_codes(mut response: Response) -> Response {

@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
+use async_graphql::extensions::apollo_persisted_queries::{CacheStorage, LruCacheStorage};
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
-use async_graphql::{Name, Positioned, Request, ServerError, ServerResult, Value, Variables};
+use async_graphql::{Name, Positioned, Request, ServerError, ServerResult, Value, Variables, from_value};
+use serde::Deserialize;
 
-use super::allowed::AllowedQueries;
+use super::allowed::{AllowedQueries, hash};
 use crate::problem::{Code, Problem};
 
 /// A tool's introspection has some 350.
@@ -22,41 +23,68 @@ const MAX_FIELDS: usize = 1_000;
 /// Each is looked up by itself.
 const MAX_REPRESENTATIONS: usize = 50;
 
-/// Refuses what is beyond the limits, or not on the list where there is one.
+/// How many queries are kept for those who name them by their hash; each is at most as long as a body may be.
+const PERSISTED: usize = 256;
+
+/// Refuses what is beyond the limits, or not on the list where there is one. No extension of the schema: one that does
+/// nothing but this makes each field that is resolved a third slower.
 #[derive(Clone)]
 pub(super) struct Limits {
-    pub(super) allowed: Option<Arc<AllowedQueries>>,
+    allowed: Option<Arc<AllowedQueries>>,
     /// Whether the schema is open, which a federated gateway asks for too.
-    pub(super) introspection: bool,
+    introspection: bool,
+    persisted: LruCacheStorage,
 }
 
-impl ExtensionFactory for Limits {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(self.clone())
+/// Source: Apollo's automatic persisted queries.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Persisted {
+    version: i32,
+    sha256_hash: String,
+}
+
+impl Limits {
+    pub(super) fn new(allowed: Option<AllowedQueries>, introspection: bool) -> Self {
+        Self { allowed: allowed.map(Arc::new), introspection, persisted: LruCacheStorage::new(PERSISTED) }
     }
-}
 
-#[async_graphql::async_trait::async_trait]
-impl Extension for Limits {
-    async fn prepare_request(
-        &self,
-        context: &ExtensionContext<'_>,
-        mut request: Request,
-        next: NextPrepareRequest<'_>,
-    ) -> ServerResult<Request> {
+    /// Gives a request that may be executed.
+    pub(super) async fn admit(&self, mut request: Request) -> ServerResult<Request> {
         if let Some(allowed) = &self.allowed {
             allowed.admit(&mut request).map_err(server_error)?;
         }
-        // An empty query is a persisted one, which was looked at when it came with its text.
-        if !request.query.is_empty() {
-            let tokens = count_tokens(&request.query);
-            expect_at_most(tokens, MAX_TOKENS, "tokens").map_err(server_error)?;
-            let document = parse_query(&request.query)?;
-            check(&document, &request.variables, self.introspection).map_err(server_error)?;
-            request.set_parsed_query(document);
+        let named = request.extensions.remove("persistedQuery").map(read_persisted).transpose()?;
+        if request.query.is_empty() {
+            // It was looked at when it came with its text.
+            if let Some(named) = named {
+                let found = self.persisted.get(named.sha256_hash).await;
+                request.set_parsed_query(found.ok_or_else(|| ServerError::new("PersistedQueryNotFound", None))?);
+            }
+            return Ok(request);
         }
-        next.run(context, request).await
+        let tokens = count_tokens(&request.query);
+        expect_at_most(tokens, MAX_TOKENS, "tokens").map_err(server_error)?;
+        let document = parse_query(&request.query)?;
+        check(&document, &request.variables, self.introspection).map_err(server_error)?;
+        if let Some(named) = named {
+            if named.sha256_hash != hash(&request.query) {
+                return Err(ServerError::new("provided sha does not match query", None));
+            }
+            self.persisted.set(named.sha256_hash, document.clone()).await;
+        }
+        request.set_parsed_query(document);
+        Ok(request)
     }
+}
+
+fn read_persisted(value: Value) -> ServerResult<Persisted> {
+    let persisted: Result<Persisted, _> = from_value(value);
+    let persisted = persisted.map_err(|error| error.to_string()).and_then(|persisted| match persisted.version {
+        1 => Ok(persisted),
+        other => Err(format!("version {other} is not 1")),
+    });
+    persisted.map_err(|error| ServerError::new(format!("the extension persistedQuery is malformed: {error}"), None))
 }
 
 fn server_error(problem: Problem) -> ServerError {

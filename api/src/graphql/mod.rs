@@ -22,9 +22,6 @@ mod root;
 mod standing;
 mod subscription;
 
-use std::sync::Arc;
-
-use async_graphql::extensions::apollo_persisted_queries::{ApolloPersistedQueries, LruCacheStorage};
 use async_graphql::{Context, EmptyMutation, Result, Schema};
 use merkle_log::LeafIndex;
 
@@ -32,7 +29,6 @@ use crate::problem::Problem;
 use crate::proofs::PageProofs;
 use crate::query::{QueryError, View};
 use crate::value::Hash;
-use limits::Limits;
 use root::Root;
 use subscription::SubscriptionRoot;
 
@@ -47,13 +43,8 @@ const MAX_DEPTH: usize = 16;
 const MAX_COMPLEXITY: usize = 50_000;
 const MAX_DIRECTIVES: usize = 16;
 
-/// How many queries are kept for those who name them by their hash; each is at most as long as a body may be.
-const PERSISTED: usize = 256;
-
-fn schema(introspection: bool, allowed: Option<AllowedQueries>) -> ApiSchema {
+fn schema(introspection: bool) -> ApiSchema {
     let builder = Schema::build(Root, EmptyMutation, SubscriptionRoot)
-        .extension(Limits { allowed: allowed.map(Arc::new), introspection })
-        .extension(ApolloPersistedQueries::new(LruCacheStorage::new(PERSISTED)))
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_directives(MAX_DIRECTIVES);
