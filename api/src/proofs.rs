@@ -34,7 +34,7 @@ impl PageProofs {
     /// The proof of one of the page's leaves; none for one that is not of the page.
     pub(crate) async fn load(&self, view: &View, index: LeafIndex) -> Result<Option<Vec<Hash>>, Problem> {
         let proofs = self.proofs.get_or_init(|| async {
-            let proofs = prove(view, &self.head, self.log, &self.leaves).await?;
+            let proofs = Box::pin(prove(view, &self.head, self.log, &self.leaves)).await?;
             Ok(self.leaves.iter().map(|(index, _)| *index).zip(proofs.into_iter().map(hashes)).collect())
         });
         let proofs = proofs.await.as_ref().map_err(Problem::clone)?;

@@ -56,7 +56,7 @@ impl Policies {
         }
         let begun = Instant::now();
         let before = self.loaded.read().ok().and_then(|loaded| Some(loaded.as_ref()?.1.clone())).unwrap_or_default();
-        let policy = Arc::new(self.load(&before).await?);
+        let policy = Arc::new(Box::pin(self.load(&before)).await?);
         if let Ok(mut loaded) = self.loaded.write() {
             *loaded = Some((begun, policy.clone()));
         }

@@ -12,7 +12,7 @@ use super::certificate::certify;
 use super::error::{Difference, MAX_PAGE, Place, QueryError};
 use super::events::{CheckedEvent, load_checked_events};
 use super::missing::{load_overlapping, missing_or_corrupt, verify_missing};
-use super::moment::Moment;
+use super::moment::{Moment, answer};
 use super::tree::verify_leaves;
 use super::view::View;
 use super::{Page, Window};
@@ -35,7 +35,10 @@ pub struct Entry {
 /// # Errors
 /// [`QueryError`].
 pub async fn entries(view: &View, ledger: LedgerId, window: Window) -> Result<Page<Entry>, QueryError> {
-    let mut moment = Moment::open(view, ledger).await?;
+    answer(view, ledger, |moment| load_page(moment, window)).await
+}
+
+async fn load_page(mut moment: Moment, window: Window) -> Result<Page<Entry>, QueryError> {
     let size = moment.head.entries.size;
     let (range, missing) = plan_page(&mut moment, window).await?;
     let entries = load_checked_entries(&mut moment, range.clone(), &missing).await?;
@@ -120,7 +123,7 @@ async fn load_hashed_rows(
     // A row that is missing where none may be is found at the first one.
     let limit = u32::try_from(wanted).unwrap_or(MAX_PAGE).min(MAX_PAGE);
     let (connection, row) = moment.parts().await?;
-    let rows = load_entries(connection, row, range.start, limit);
+    let rows = Box::pin(load_entries(connection, row, range.start, limit));
     let mut rows = rows.await.map_err(Place::Log(ledger, Log::Entries).store_error())?.into_iter().peekable();
     let mut hashed = Vec::new();
     for index in present.into_iter().flatten() {

@@ -9,7 +9,7 @@ use merkle_log::Hash;
 use super::Entry;
 use super::entries::{load_checked_entry, verify_entries};
 use super::error::{Place, QueryError};
-use super::moment::Moment;
+use super::moment::{Moment, answer};
 use super::tree::{Reading, load_trees};
 use super::view::View;
 
@@ -31,11 +31,13 @@ pub struct ProvenEntry {
 /// # Errors
 /// [`QueryError`].
 pub async fn entry(view: &View, ledger: LedgerId, index: u64) -> Result<(LedgerHead, Entry), QueryError> {
-    let mut moment = Moment::open(view, ledger).await?;
-    let index = Reading::new(&moment.head, Log::Entries).index(index)?;
-    let entry = load_checked_entry(&mut moment, index).await?;
-    verify_entries(&mut moment, slice::from_ref(&entry), None).await?;
-    Ok((moment.head, entry))
+    answer(view, ledger, |mut moment| async move {
+        let index = Reading::new(&moment.head, Log::Entries).index(index)?;
+        let entry = load_checked_entry(&mut moment, index).await?;
+        verify_entries(&mut moment, slice::from_ref(&entry), None).await?;
+        Ok((moment.head, entry))
+    })
+    .await
 }
 
 /// Answers one entry with its proofs.
@@ -43,8 +45,7 @@ pub async fn entry(view: &View, ledger: LedgerId, index: u64) -> Result<(LedgerH
 /// # Errors
 /// [`QueryError`].
 pub async fn proven_entry(view: &View, ledger: LedgerId, index: u64) -> Result<ProvenEntry, QueryError> {
-    let mut moment = Moment::open(view, ledger).await?;
-    load_proven_entry(&mut moment, index).await
+    answer(view, ledger, |mut moment| async move { load_proven_entry(&mut moment, index).await }).await
 }
 
 pub(crate) async fn load_proven_entry(moment: &mut Moment, index: u64) -> Result<ProvenEntry, QueryError> {

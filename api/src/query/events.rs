@@ -10,7 +10,7 @@ use merkle_log::{LeafHash, LeafIndex, hash_leaf};
 
 use super::certificate::certify;
 use super::error::{Difference, Place, QueryError};
-use super::moment::Moment;
+use super::moment::{Moment, answer};
 use super::tree::{Reading, verify_leaves};
 use super::view::View;
 use super::{Page, Window};
@@ -55,7 +55,10 @@ impl CheckedEvent {
 /// # Errors
 /// [`QueryError`].
 pub async fn events(view: &View, ledger: LedgerId, window: Window) -> Result<Page<Arc<CheckedEvent>>, QueryError> {
-    let mut moment = Moment::open(view, ledger).await?;
+    answer(view, ledger, |moment| load_page(moment, window)).await
+}
+
+async fn load_page(mut moment: Moment, window: Window) -> Result<Page<Arc<CheckedEvent>>, QueryError> {
     let size = moment.head.events.size;
     let range = window.range(Log::Events, size)?;
     let reading = Reading::new(&moment.head, Log::Events);
@@ -71,11 +74,13 @@ pub async fn events(view: &View, ledger: LedgerId, window: Window) -> Result<Pag
 /// # Errors
 /// [`QueryError`].
 pub async fn event(view: &View, ledger: LedgerId, seq: u64) -> Result<(LedgerHead, Arc<CheckedEvent>), QueryError> {
-    let mut moment = Moment::open(view, ledger).await?;
-    let seq = Reading::new(&moment.head, Log::Events).index(seq)?;
-    let event = load_checked_event(&mut moment, seq).await?;
-    verify_leaves(&mut moment, &[], &[(seq, event.leaf)], None).await?;
-    Ok((moment.head, event))
+    answer(view, ledger, |mut moment| async move {
+        let seq = Reading::new(&moment.head, Log::Events).index(seq)?;
+        let event = load_checked_event(&mut moment, seq).await?;
+        verify_leaves(&mut moment, &[], &[(seq, event.leaf)], None).await?;
+        Ok((moment.head, event))
+    })
+    .await
 }
 
 /// Reads one event that lies below the checked size.
@@ -97,7 +102,7 @@ pub(crate) async fn load_checked_events(
     let ledger = moment.ledger();
     let place = Place::Log(ledger, Log::Events);
     let (connection, row) = moment.parts().await?;
-    let rows = load_events(connection, row, &seqs).await.map_err(place.store_error())?;
+    let rows = Box::pin(load_events(connection, row, &seqs)).await.map_err(place.store_error())?;
     // The store gives one row for each number, in order, or an error.
     let rows = seqs.iter().zip(rows);
     rows.map(|(seq, row)| Ok((*seq, Arc::new(CheckedEvent::check(ledger, *seq, row)?)))).collect()

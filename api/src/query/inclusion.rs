@@ -45,7 +45,7 @@ pub async fn inclusion(
     let place = Place::Leaf(ledger, log, index.get());
     let [tree] = load_trees(&mut moment, place, [reading]).await?;
     let leaf = match tree.leaf(index) {
-        Err(QueryError::UnknownNode { .. }) => return Err(missing_or_corrupt(&mut moment, index.get()).await),
+        Err(QueryError::UnknownNode { .. }) => return Err(Box::pin(missing_or_corrupt(&mut moment, index.get())).await),
         leaf => leaf?,
     };
     let head = tree.head_at(size)?;

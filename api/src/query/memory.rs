@@ -71,7 +71,7 @@ impl Weighter<Hash, Arc<TileNodes>> for Weight {
 
 impl Weighter<TreeHead, Arc<Edge>> for Weight {
     fn weight(&self, _: &TreeHead, edge: &Arc<Edge>) -> u64 {
-        edge.iter().map(|(_, nodes)| tile_bytes(nodes)).sum::<usize>().saturating_add(OVERHEAD) as u64
+        edge.tiles.iter().map(|(_, nodes)| tile_bytes(nodes)).sum::<usize>().saturating_add(OVERHEAD) as u64
     }
 }
 

@@ -1,10 +1,11 @@
 //! One moment of a ledger: all that one answer is read from.
 
+use std::future::Future;
 use std::ops::DerefMut;
 use std::sync::Arc;
 
 use counterfoil_core::{LedgerHead, LedgerId};
-use counterfoil_store::{Cluster, LedgerRow, Log, PgConnection, Snapshot, load_cluster, load_ledger};
+use counterfoil_store::{Cluster, Connection, LedgerRow, Log, PgConnection, Snapshot, load_cluster, load_ledger};
 use merkle_log::TreeHead;
 
 use super::error::{Place, QueryError};
@@ -17,7 +18,7 @@ use super::view::View;
 /// checked head stays as it is, so that one later moment of it does as well.
 pub(crate) struct Moment {
     view: View,
-    snapshot: Option<Snapshot>,
+    source: Source,
     row: Arc<LedgerRow>,
     /// The checked heads: where every answer ends.
     pub(crate) head: LedgerHead,
@@ -25,11 +26,39 @@ pub(crate) struct Moment {
     pub(crate) slot: u64,
 }
 
+/// What a moment is read from.
+enum Source {
+    /// Nothing was read yet; when something is, the row is first.
+    Unread,
+    /// Nothing was read yet, and what is, is read by the row in memory.
+    UnreadByThisRow,
+    Connection(Connection),
+    Snapshot(Snapshot),
+}
+
+/// Answers by the row in memory where there is one; and where that fails, once more by the row as it is.
+///
+/// Only for what is verified when it was read: then an old row can make an answer fail, and cannot make a wrong one. For this
+/// the database is asked neither for a transaction nor for the row.
+pub(super) async fn answer<T, F>(view: &View, ledger: LedgerId, make: impl Fn(Moment) -> F) -> Result<T, QueryError>
+where
+    F: Future<Output = Result<T, QueryError>>,
+{
+    if let Some(row) = view.memory().rows.ledger(ledger) {
+        view.authorize(ledger).await?;
+        match make(Moment::at(view, row, Source::UnreadByThisRow)?).await {
+            Err(error) if !matches!(error, QueryError::Database(_)) => {}
+            answered => return answered,
+        }
+    }
+    make(Box::pin(Moment::open_anew(view, ledger)).await?).await
+}
+
 impl Moment {
     pub(crate) async fn open(view: &View, ledger: LedgerId) -> Result<Self, QueryError> {
-        let Some(row) = view.memory().rows.ledger(ledger) else { return Self::open_anew(view, ledger).await };
+        let Some(row) = view.memory().rows.ledger(ledger) else { return Box::pin(Self::open_anew(view, ledger)).await };
         view.authorize(ledger).await?;
-        Self::at(view, row, None)
+        Self::at(view, row, Source::Unread)
     }
 
     /// With the row as it is now in the database.
@@ -39,26 +68,35 @@ impl Moment {
         if let Some(asked) = asked {
             view.memory().rows.keep_ledger(asked, row.clone());
         }
-        Self::at(view, row, Some(snapshot))
+        Self::at(view, row, Source::Snapshot(snapshot))
     }
 
-    fn at(view: &View, row: Arc<LedgerRow>, snapshot: Option<Snapshot>) -> Result<Self, QueryError> {
+    fn at(view: &View, row: Arc<LedgerRow>, source: Source) -> Result<Self, QueryError> {
         let Some((head, slot)) = row.checked else { return Err(QueryError::NotCheckedYet(row.ledger)) };
-        Ok(Self { view: view.clone(), snapshot, row, head, slot })
+        Ok(Self { view: view.clone(), source, row, head, slot })
     }
 
-    /// The connection and the row to read by, which is then of the same moment of the database.
+    /// The connection and the row to read by, which is of the same moment of the database unless the answer may be of an old
+    /// one.
     pub(crate) async fn parts(&mut self) -> Result<(&mut PgConnection, &LedgerRow), QueryError> {
-        let snapshot = match self.snapshot.take() {
-            Some(snapshot) => snapshot,
-            None => {
+        match self.source {
+            Source::Unread => {
                 // The number that stands for a ledger may be another than it was, when the index was made anew.
-                let (snapshot, row) = read(&self.view, self.row.ledger).await?;
+                let (snapshot, row) = Box::pin(read(&self.view, self.row.ledger)).await?;
                 self.row = row;
-                snapshot
+                self.source = Source::Snapshot(snapshot);
             }
-        };
-        Ok((self.snapshot.insert(snapshot).deref_mut(), &self.row))
+            Source::UnreadByThisRow => {
+                let place = Place::Ledger(self.row.ledger);
+                self.source = Source::Connection(Box::pin(self.view.connection(place)).await?);
+            }
+            Source::Connection(_) | Source::Snapshot(_) => {}
+        }
+        match &mut self.source {
+            Source::Connection(connection) => Ok((connection.deref_mut(), &self.row)),
+            Source::Snapshot(snapshot) => Ok((snapshot.deref_mut(), &self.row)),
+            Source::Unread | Source::UnreadByThisRow => unreachable!("it was opened above"),
+        }
     }
 
     /// The cluster that the index is bound to, if it is.
@@ -68,7 +106,7 @@ impl Moment {
         }
         let asked = self.memory().rows.ask();
         let (connection, _) = self.parts().await?;
-        let cluster = load_cluster(connection).await.map_err(place.store_error())?;
+        let cluster = Box::pin(load_cluster(connection)).await.map_err(place.store_error())?;
         if let Some((asked, cluster)) = asked.zip(cluster) {
             self.memory().rows.keep_cluster(asked, cluster);
         }

@@ -10,8 +10,14 @@ use super::error::Difference;
 use super::memory::Memory;
 use super::tile_nodes::{TILE_HEIGHT, TileNodes};
 
-/// The tiles at the right edge of a log: from these alone its root follows.
-pub(super) type Edge = Vec<(Tile, Arc<TileNodes>)>;
+/// The right edge of a log: from this alone its root follows.
+#[derive(Debug, Default)]
+pub(super) struct Edge {
+    /// The tiles that are not full.
+    pub(super) tiles: Vec<(Tile, Arc<TileNodes>)>,
+    /// The roots over all leaves from one on, by that leaf: the first ones of the perfect subtrees that make up the tree.
+    roots: Vec<(u64, Hash)>,
+}
 
 /// Nodes of the tree under one head.
 ///
@@ -22,6 +28,7 @@ pub(super) struct Nodes {
     head: TreeHead,
     /// By level and index.
     known: BTreeMap<(u8, u64), Arc<TileNodes>>,
+    edge: Arc<Edge>,
     /// Tiles as they were read, which know why a node is not known.
     read: Tiles,
 }
@@ -30,7 +37,7 @@ impl Nodes {
     /// Takes from memory what is there of these tiles, and of those above them that lead to the root. Gives also the tiles
     /// that are not there.
     pub(super) fn recall(head: TreeHead, wanted: &BTreeSet<Tile>, memory: &Memory) -> (Self, Vec<Tile>) {
-        let mut nodes = Self { head, known: BTreeMap::new(), read: Tiles::default() };
+        let mut nodes = Self { head, known: BTreeMap::new(), edge: Arc::default(), read: Tiles::default() };
         if wanted.is_empty() {
             return (nodes, Vec::new());
         }
@@ -38,7 +45,7 @@ impl Nodes {
         let Some(edge) = memory.edge(&head) else {
             return (nodes, Tile::partial(head.size).chain(full).collect());
         };
-        nodes.known.extend(edge.iter().map(|(tile, known)| ((tile.level, tile.index), known.clone())));
+        nodes.keep_edge(edge);
         let mut lacking = Vec::new();
         for tile in full {
             match nodes.root_above(tile).and_then(|root| memory.tile(&root)) {
@@ -86,17 +93,23 @@ impl Nodes {
         if computed != checked {
             return Err(Difference::Root { size, computed, checked });
         }
-        let mut known = Edge::new();
+        let mut tiles = Vec::with_capacity(edge.len());
         for tile in edge {
             let is_within = |(peak, _): &&(Position, Hash)| peak.level / TILE_HEIGHT == tile.level;
             let roots: Vec<(Position, Hash)> = roots.iter().filter(is_within).copied().collect();
-            known.push((*tile, Arc::new(TileNodes::below(*tile, &roots, &self.read)?)));
+            tiles.push((*tile, Arc::new(TileNodes::below(*tile, &roots, &self.read)?)));
         }
-        self.known.extend(known.iter().map(|(tile, known)| ((tile.level, tile.index), known.clone())));
-        if known.iter().all(|(_, known)| known.is_whole()) {
-            memory.keep_edge(self.head, Arc::new(known));
+        let edge = Arc::new(Edge { tiles, roots: roots_to_the_end(&roots) });
+        if edge.tiles.iter().all(|(_, known)| known.is_whole()) {
+            memory.keep_edge(self.head, edge.clone());
         }
+        self.keep_edge(edge);
         Ok(())
+    }
+
+    fn keep_edge(&mut self, edge: Arc<Edge>) {
+        self.known.extend(edge.tiles.iter().map(|(tile, known)| ((tile.level, tile.index), known.clone())));
+        self.edge = edge;
     }
 
     /// The hash that stands for a full tile in the tile above.
@@ -189,6 +202,11 @@ impl Nodes {
             let level = len.trailing_zeros();
             return self.hash_at(Position { level: level as u8, offset: start >> level });
         }
+        if end == self.head.size.get()
+            && let Some((_, root)) = self.edge.roots.iter().find(|(first, _)| *first == start)
+        {
+            return Ok(*root);
+        }
         let middle = split(start, end);
         Ok(hash_children(&self.root(start, middle)?, &self.root(middle, end)?))
     }
@@ -202,6 +220,16 @@ pub(super) fn peaks(size: TreeSize) -> impl Iterator<Item = Position> {
         // The leaves before this subtree are the bits above its own.
         offset: (size >> level) - 1,
     })
+}
+
+/// The roots over all leaves from the first of each of a tree's [`peaks`] on.
+fn roots_to_the_end(peaks: &[(Position, Hash)]) -> Vec<(u64, Hash)> {
+    let mut roots: Vec<(u64, Hash)> = Vec::with_capacity(peaks.len());
+    for (peak, hash) in peaks.iter().rev() {
+        let root = roots.last().map_or(*hash, |(_, rest)| hash_children(hash, rest));
+        roots.push((peak.offset << peak.level, root));
+    }
+    roots
 }
 
 /// The full tiles among these, and those above them, the highest first.

@@ -14,9 +14,10 @@ const KEPT_HEIGHT: u8 = 3;
 pub(super) enum TileNodes {
     /// All are known.
     Whole {
-        hashes: Vec<Hash>,
-        /// From [`KEPT_HEIGHT`] up.
-        over: Vec<Vec<Hash>>,
+        /// How many hashes the tile has.
+        width: usize,
+        /// The hashes, and then the nodes over them from [`KEPT_HEIGHT`] up, height by height.
+        nodes: Vec<Hash>,
     },
     /// Some hashes are unknown. By height; what could not be shown to be in the tree is not known.
     Holed(Vec<Vec<Option<Hash>>>),
@@ -26,7 +27,7 @@ impl TileNodes {
     /// The nodes of a tile that was read, below these of the tree: its root, or the peaks at the tree's right edge.
     pub(super) fn below(tile: Tile, roots: &[(Position, Hash)], read: &Tiles) -> Result<Self, Difference> {
         let known = match read.hashes(tile) {
-            Ok(hashes) => Self::whole(hashes.to_vec()),
+            Ok(hashes) => Self::whole(hashes),
             Err(TileError::Unknown { .. }) => return Self::holed(tile, roots, read),
             Err(error) => return Err(error.into()),
         };
@@ -41,14 +42,14 @@ impl TileNodes {
         Ok(known)
     }
 
-    fn whole(hashes: Vec<Hash>) -> Self {
+    fn whole(hashes: &[Hash]) -> Self {
         let over = |level: &Vec<Hash>| {
             let (pairs, _) = level.as_chunks::<2>();
             (!pairs.is_empty()).then(|| pairs.iter().map(|[left, right]| hash_children(left, right)).collect())
         };
-        let levels = std::iter::successors(Some(hashes.clone()), over);
-        let over = levels.skip(KEPT_HEIGHT.into()).collect();
-        Self::Whole { hashes, over }
+        let levels: Vec<Vec<Hash>> = std::iter::successors(Some(hashes.to_vec()), over).collect();
+        let kept = levels.iter().skip(KEPT_HEIGHT.into()).flatten();
+        Self::Whole { width: hashes.len(), nodes: hashes.iter().chain(kept).copied().collect() }
     }
 
     /// From the roots down: two nodes that hash to a known one are known.
@@ -80,7 +81,7 @@ impl TileNodes {
     /// The hashes, where all are known.
     pub(super) fn hashes(&self) -> Option<&[Hash]> {
         match self {
-            Self::Whole { hashes, .. } => Some(hashes),
+            Self::Whole { width, nodes } => nodes.get(..*width),
             Self::Holed(_) => None,
         }
     }
@@ -90,22 +91,29 @@ impl TileNodes {
         let at = usize::try_from(slot).ok()?;
         match self {
             Self::Holed(levels) => *levels.get(usize::from(height))?.get(at)?,
-            Self::Whole { hashes, .. } if height == 0 => hashes.get(at).copied(),
-            Self::Whole { .. } if height < KEPT_HEIGHT => {
+            Self::Whole { width, nodes } if height == 0 || height >= KEPT_HEIGHT => {
+                nodes.get(start(*width, height)..)?.get(..width >> height)?.get(at).copied()
+            }
+            Self::Whole { .. } => {
                 let below = |side| self.node(height - 1, slot << 1 | side);
                 Some(hash_children(&below(0)?, &below(1)?))
             }
-            Self::Whole { over, .. } => over.get(usize::from(height - KEPT_HEIGHT))?.get(at).copied(),
         }
     }
 
     /// How many hashes it takes in memory.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Whole { hashes, over } => over.iter().map(Vec::len).sum::<usize>().saturating_add(hashes.len()),
+            Self::Whole { nodes, .. } => nodes.len(),
             Self::Holed(levels) => levels.iter().map(Vec::len).sum(),
         }
     }
+}
+
+/// Where the nodes of a height begin among those that are kept of a tile.
+fn start(width: usize, height: u8) -> usize {
+    let over = (KEPT_HEIGHT..height).map(|below| width >> below);
+    if height == 0 { 0 } else { width.saturating_add(over.sum()) }
 }
 
 /// A node's height over the tile's hashes.

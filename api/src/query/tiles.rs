@@ -7,7 +7,7 @@ use merkle_log::{Hash, LeafHash, LeafIndex, TreeHead};
 use super::entries::load_payloads;
 use super::error::{Place, QueryError};
 use super::events::{leaves_of, load_checked_events};
-use super::moment::Moment;
+use super::moment::{Moment, answer};
 use super::tree::{Reading, load_trees, verify_leaves};
 use super::view::View;
 
@@ -50,7 +50,10 @@ pub async fn bundle(
     index: u64,
     width: u16,
 ) -> Result<Vec<Vec<u8>>, QueryError> {
-    let mut moment = Moment::open(view, ledger).await?;
+    answer(view, ledger, |moment| load_bundle(moment, log, index, width)).await
+}
+
+async fn load_bundle(mut moment: Moment, log: Log, index: u64, width: u16) -> Result<Vec<Vec<u8>>, QueryError> {
     let reading = Reading::new(&moment.head, log);
     let tile = reading.tile(0, index, width)?;
     let first = tile.first_offset();

@@ -175,7 +175,7 @@ pub(crate) async fn load_trees<const N: usize>(
     if recalled.iter().any(|recalled| !recalled.lacking.is_empty()) {
         let (connection, row) = moment.parts().await?;
         let sets: Vec<TileSet<'_>> = recalled.iter().map(|recalled| recalled.tile_set(row)).collect();
-        tiles = load_tile_sets(connection, &sets).await.map_err(place.store_error())?;
+        tiles = Box::pin(load_tile_sets(connection, &sets)).await.map_err(place.store_error())?;
     }
     let mut tiles = tiles.into_iter();
     let mut trees = Vec::with_capacity(N);

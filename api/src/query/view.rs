@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use counterfoil_core::LedgerId;
-use counterfoil_store::{PgPool, Selection, Snapshot, snapshot};
+use counterfoil_store::{Connection, PgPool, Selection, Snapshot, acquire, snapshot};
 
 use super::error::{Place, QueryError};
 use super::memory::Memory;
@@ -60,6 +60,11 @@ impl View {
     pub(crate) async fn moment_of(&self, ledger: LedgerId) -> Result<Snapshot, QueryError> {
         self.caller.authorize(ledger).await?;
         snapshot(&self.pool).await.map_err(Place::Ledger(ledger).store_error())
+    }
+
+    /// A connection to read what is verified, whatever moment of the database it is of.
+    pub(super) async fn connection(&self, place: Place) -> Result<Connection, QueryError> {
+        acquire(&self.pool).await.map_err(place.store_error())
     }
 
     /// One moment of the database, to list ledgers, and those that the list may hold.
