@@ -1,25 +1,28 @@
 //! All routes, and what holds for each of them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, HttpBody, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use counterfoil_store::PgPool;
+use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceBuilder, service_fn};
 use tower_http::cors::CorsLayer;
 use tracing::debug;
 
 use crate::access::{Access, AccessSettings, guard};
+use crate::cache::tag;
 use crate::graphql::AllowedQueries;
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::{Memory, View};
 use crate::tlog::{self, Logs, NoteKey};
-use crate::{cache, graphql, rest};
+use crate::{graphql, rest};
 
 /// The longest body of any route.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -62,13 +65,16 @@ impl Default for Settings {
     }
 }
 
-/// The whole service.
+/// The whole service, from requests to answers.
+pub type App = BoxCloneSyncService<Request, Response, Infallible>;
+
+/// Makes the whole service.
 ///
 /// Clients are not trusted: what they ask for is bounded in length, time and depth.
 ///
 /// # Panics
 /// Outside of Tokio's runtime, in which it listens to the database.
-pub fn app(pool: PgPool, settings: Settings) -> Router {
+pub fn app(pool: PgPool, settings: Settings) -> App {
     let memory = Arc::new(Memory::new(settings.memory_bytes));
     let feed = Feed::new(pool.clone(), memory.clone(), settings.max_streams, settings.max_streams_per_caller);
     if settings.memory_bytes > 0 {
@@ -78,23 +84,32 @@ pub fn app(pool: PgPool, settings: Settings) -> Router {
     let access = Access::new(pool.clone(), settings.access);
     let view = View::with_memory(pool, memory);
     let logs = Logs::new(view.clone(), settings.note_key);
-    let cached = rest::router(view.clone(), logs.clone()).merge(tlog::router(logs)).layer(from_fn(cache::tag));
-    cached
+    let routes = rest::router(view.clone(), logs.clone())
+        .merge(tlog::router(logs))
         .merge(rest::streams(view.clone(), feed.clone()))
         .merge(graphql::router(view, feed, settings.introspection, settings.allowed_queries))
         .merge(rest::sign_in(access.clone()))
         .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(receive_in_time))
-        .layer(from_fn_with_state(access, guard))
-        .layer(from_fn_with_state(settings.request_timeout, answer_in_time))
-        .layer(cors)
-        .layer(from_fn(harden))
+        .method_not_allowed_fallback(method_not_allowed);
+    let gated = service_fn(move |request| pass(access.clone(), settings.request_timeout, routes.clone(), request));
+    // Around all routes at once: what a router has as a layer is around each of them, and is cloned for each request.
+    App::new(ServiceBuilder::new().map_response(harden).option_layer(cors).service(gated))
+}
+
+/// What each request passes before its route.
+async fn pass(access: Arc<Access>, limit: Duration, routes: Router, request: Request) -> Result<Response, Infallible> {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let route = |request| tag(request, |request| receive_in_time(request, routes));
+    let started = Instant::now();
+    let response = answer_in_time(limit, guard(&access, request, route)).await;
+    let (status, elapsed_ms) = (response.status().as_u16(), started.elapsed().as_millis());
+    debug!(http.status = status, elapsed_ms, "{method} {}", uri.path());
+    Ok(response)
 }
 
 /// Pages of these origins may read the answers; no others. Credentials are headers, never cookies.
-fn cors(origins: &[HeaderValue]) -> CorsLayer {
-    CorsLayer::new()
+fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
+    let layer = CorsLayer::new()
         .allow_origin(origins.to_vec())
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
@@ -105,18 +120,19 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
             HeaderName::from_static("ratelimit"),
             HeaderName::from_static("ratelimit-policy"),
         ])
-        .max_age(Duration::from_secs(3600))
+        .max_age(Duration::from_secs(3600));
+    (!origins.is_empty()).then_some(layer)
 }
 
 /// Takes the whole body before anything is done about it. A slow one has a time of its own, so that what is known of the
 /// request is not forgotten with it; that a client sends a byte now and then does not prolong it.
-async fn receive_in_time(request: Request, next: Next) -> Response {
+async fn receive_in_time(request: Request, routes: Router) -> Response {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
-        return next.run(Request::from_parts(parts, body)).await;
+        return route(routes, Request::from_parts(parts, body)).await;
     }
     match tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_BODY_BYTES)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Ok(bytes)) => route(routes, Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(_)) => {
             let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes, or broke off.");
             Problem::new(Code::BodyTooLarge, detail).into_response()
@@ -128,24 +144,19 @@ async fn receive_in_time(request: Request, next: Next) -> Response {
     }
 }
 
-async fn answer_in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let started = Instant::now();
-    let response = match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = format!("No answer within {} ms. Ask for less, or try again.", limit.as_millis());
-            Problem::new(Code::Timeout, detail).into_response()
-        }
-    };
-    let (status, elapsed_ms) = (response.status().as_u16(), started.elapsed().as_millis());
-    debug!(http.status = status, elapsed_ms, "{method} {path}");
-    response
+async fn route(mut routes: Router, request: Request) -> Response {
+    routes.call(request).await.unwrap_or_else(|never| match never {})
+}
+
+async fn answer_in_time(limit: Duration, answer: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+        let detail = format!("No answer within {} ms. Ask for less, or try again.", limit.as_millis());
+        Problem::new(Code::Timeout, detail).into_response()
+    })
 }
 
 /// Tells browsers to take answers for what they are, and to load nothing because of them; pages say what they need.
-async fn harden(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+fn harden(mut response: Response) -> Response {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),

@@ -3,10 +3,9 @@
 //! What is pinned to a size below the checked head never changes. All else follows the head, so it is asked for again, by
 //! its tag, and not sent twice.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,13 +21,16 @@ pub(crate) fn pinned(is_pinned: bool) -> AppendHeaders<Option<(HeaderName, Heade
     AppendHeaders(is_pinned.then_some((header::CACHE_CONTROL, IMMUTABLE)))
 }
 
-/// Gives good answers to GET their tag, and answers 304 to who has them already. Answers are whole in memory here: what
-/// is streamed must not pass through.
-pub(crate) async fn tag(request: Request, next: Next) -> Response {
+/// Gives good answers to GET their tag, and answers 304 to who has them already. Only those whose length is known, which are
+/// whole in memory: the others are streams.
+pub(crate) async fn tag<F>(request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let is_get = request.method() == Method::GET;
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
-    let response = next.run(request).await;
-    if !is_get || response.status() != StatusCode::OK {
+    let response = answer(request).await;
+    if !is_get || response.status() != StatusCode::OK || response.body().size_hint().exact().is_none() {
         return response;
     }
     let (mut head, body) = response.into_parts();

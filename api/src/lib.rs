@@ -21,7 +21,7 @@ pub mod value;
 
 pub use access::{AccessSettings, ApiKey, ApiKeyError, Chain, Mode, OPEN, Secret, SecretError, SignIn, SignInUriError};
 pub use admin::{Admin, administer};
-pub use app::{Settings, app};
+pub use app::{App, Settings, app};
 pub use graphql::{AllowedQueries, AllowedQueriesError, schema_graphql};
 pub use rest::openapi_json;
 pub use run::{Config, run};

@@ -12,6 +12,11 @@ use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles
 use counterfoil_service::{StopSignals, log_to_stderr};
 
 use arguments::{AccessArguments, KeyCommand, ReaderCommand, Write};
+use mimalloc::MiMalloc;
+
+/// An answer is made of many small pieces, above all GraphQL's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Serves the entries and events of Counterfoil ledgers with their proofs, over REST, GraphQL and as tlog-tiles.
 #[derive(Parser)]

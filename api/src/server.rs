@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -26,6 +26,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use crate::App;
 use crate::access::Peer;
 use crate::stop::{Stop, Stopping};
 
@@ -48,7 +49,7 @@ type Tcp = Placed<Pin<Box<TimeoutStream<TcpStream>>>>;
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    app: Router,
+    app: App,
     places: usize,
     stop: impl Future<Output = ()>,
 ) {
@@ -96,7 +97,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
     Ok((Placed(stream, place), peer.ip()))
 }
 
-async fn converse<S>(stream: S, peer: IpAddr, app: TowerToHyperService<Router>, stopping: Stopping)
+async fn converse<S>(stream: S, peer: IpAddr, app: TowerToHyperService<App>, stopping: Stopping)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -104,7 +105,7 @@ where
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(told.clone());
-        app.call(request)
+        app.call(request.map(Body::new))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

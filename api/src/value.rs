@@ -119,13 +119,13 @@ impl From<jiff::Timestamp> for Time {
 
 /// As its text, at once: digit by digit takes ten times as long.
 fn write_hex<S: Serializer>(hash: &merkle_log::Hash, serializer: S) -> Result<S::Ok, S::Error> {
-    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
-    let text: String = hash.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
-    serializer.serialize_str(&text)
+    let mut text = [0; 64];
+    let text = base16ct::lower::encode_str(&hash.0, &mut text).expect("two digits for each byte");
+    serializer.serialize_str(text)
 }
 
 fn base58(text: &[u8], len: usize) -> String {
-    text.iter().take(len).map(|digit| char::from(*digit)).collect()
+    String::from_utf8_lossy(text.get(..len).unwrap_or_default()).into_owned()
 }
 
 /// Hashes of a proof or frontier, in their order.

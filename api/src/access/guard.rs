@@ -3,10 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::address::{client_address, network};
@@ -33,7 +32,10 @@ enum Credential {
 }
 
 /// Lets a request pass with its [`Caller`], or answers why not.
-pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard<F>(access: &Arc<Access>, request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let (mut parts, body) = request.into_parts();
     let mut standing = None;
     let admitted = access.admit(&parts, &mut standing).await;
@@ -41,7 +43,7 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, n
     let mut response = match admitted {
         Ok(caller) => {
             parts.extensions.insert(caller);
-            next.run(Request::from_parts(parts, body)).await
+            answer(Request::from_parts(parts, body)).await
         }
         Err(problem) => problem.into_response(),
     };

@@ -28,7 +28,7 @@ pub(super) async fn tile(
     let bytes = match tile.wanted {
         Wanted::Hashes { level } => {
             let hashes = query::tile(&view, ledger, log, level, tile.index, tile.width).await?;
-            hashes.iter().flat_map(|hash| hash.0).collect()
+            hashes.iter().map(|hash| hash.0).collect::<Vec<_>>().into_flattened()
         }
         Wanted::Entries => {
             let entries = query::bundle(&view, ledger, log, tile.index, tile.width).await?;

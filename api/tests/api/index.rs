@@ -4,10 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
-use counterfoil_api::Settings;
+use counterfoil_api::{App, Settings};
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use counterfoil_store::{Cluster, PgPool, Said, add_ledger, bind_cluster, connect, halt, keep_evidence, migrate};
 use pgcluster::Durability;
@@ -56,7 +55,7 @@ pub struct Index {
     pub url: String,
     /// As the database's superuser.
     pub pool: PgPool,
-    pub app: Router,
+    pub app: App,
 }
 
 impl Index {

@@ -1,9 +1,8 @@
 //! Streams: each leaf once and in order, whatever fails, and nobody waits for anybody.
 
-use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Request, StatusCode};
-use counterfoil_api::Settings;
+use counterfoil_api::{App, Settings};
 use counterfoil_core::LedgerId;
 use counterfoil_core::certificate::Certificate;
 use counterfoil_store::halt;
@@ -27,7 +26,7 @@ pub struct Messages {
 pub type Message = (String, Option<u64>, Value);
 
 impl Messages {
-    pub async fn open(app: &Router, request: Request<Body>) -> Self {
+    pub async fn open(app: &App, request: Request<Body>) -> Self {
         let response = app.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -164,7 +163,7 @@ async fn who_waits_costs_the_database_nothing() {
     let path = format!("/v1/ledgers/{LIVE}/entries/live");
     let mut streams = vec![Messages::get(&index, &path).await];
     let mut statements = Vec::new();
-    for (end, followers) in [(1, 1), (2, 1_000)] {
+    for (end, followers) in [(1, 1), (2, 1), (3, 1_000)] {
         while streams.len() < followers {
             streams.push(Messages::get(&index, &path).await);
         }
@@ -181,8 +180,8 @@ async fn who_waits_costs_the_database_nothing() {
             .await,
         );
     }
-    // A page with its certificate.
-    assert_eq!(statements, [5, 5]);
+    // A page with its certificate. While the first one came, the connection that listens may have been opened.
+    assert_eq!(statements[1..], [5, 5]);
 }
 
 #[tokio::test]

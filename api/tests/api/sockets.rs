@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+use axum::ServiceExt;
+use axum::body::Body;
+use axum::http::Request;
 use counterfoil_api::{AccessSettings, Settings};
 use counterfoil_core::LedgerId;
 use futures_util::{SinkExt, StreamExt};
@@ -71,7 +74,9 @@ impl Socket {
 pub async fn serve(index: &Index) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(axum::serve(listener, index.app.clone()).into_future());
+    tokio::spawn(
+        axum::serve(listener, ServiceExt::<Request<Body>>::into_make_service(index.app.clone())).into_future(),
+    );
     address
 }
 

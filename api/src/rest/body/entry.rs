@@ -8,7 +8,7 @@ use crate::query::{self, CheckedEvent};
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64, hashes};
 
 /// The event that appended an entry.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct EntryEvent {
     /// Its number in the ledger's event log.
     seq: U64,
@@ -56,13 +56,29 @@ pub(crate) struct Entry {
 
 impl From<query::Entry> for Entry {
     fn from(entry: query::Entry) -> Self {
-        Self {
-            index: entry.index.into(),
-            leaf_hash: entry.leaf.into(),
-            payload: Bytes(entry.payload.to_vec()),
-            event: (&*entry.event).into(),
-        }
+        let event = (&*entry.event).into();
+        Self::new(entry, event)
     }
+}
+
+impl Entry {
+    fn new(entry: query::Entry, event: EntryEvent) -> Self {
+        let payload = Bytes(entry.payload.to_vec());
+        Self { index: entry.index.into(), payload, leaf_hash: entry.leaf.into(), event }
+    }
+}
+
+/// Neighbours of one event, whose text is then made once.
+fn entries(items: Vec<query::Entry>) -> Vec<Entry> {
+    let mut last: Option<EntryEvent> = None;
+    let mut entries = Vec::with_capacity(items.len());
+    for entry in items {
+        let seq = U64::from(entry.event.seq);
+        let event = last.take().filter(|last| last.seq == seq).unwrap_or_else(|| (&*entry.event).into());
+        last = Some(event.clone());
+        entries.push(Entry::new(entry, event));
+    }
+    entries
 }
 
 /// A subtree that was appended by its hash and whose entries the index lacks.
@@ -137,7 +153,7 @@ impl From<query::Page<query::Entry>> for EntryPage {
         Self {
             head: page.head.entries.into(),
             event_head: page.head.events.into(),
-            entries: page.items.into_iter().map(Entry::from).collect(),
+            entries: entries(page.items),
             missing: page.missing.into_iter().map(MissingSubtree::from).collect(),
             next: page.next.map(U64),
             certificate: page.certificate.map(Certificate::from),
