@@ -80,9 +80,8 @@ fn the_script_of_the_api_verifies_a_page_against_the_chain() {
     let built = Command::new("bash").args(["-c", build]).current_dir(&client).output().unwrap();
     expect_success(&built);
     // Inside of the package, whose own name leads to it there.
-    let folder = client.join("examples");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("page.mjs"), script).unwrap();
+    let folder = tempfile::tempdir_in(&client).unwrap();
+    std::fs::write(folder.path().join("page.mjs"), script).unwrap();
     let output = Command::new("node")
         .arg("page.mjs")
         .current_dir(&folder)
