@@ -12,7 +12,7 @@ use crate::tiles::{Found, TileSet, Wanted};
 use crate::{LedgerRow, Log, StoreError};
 
 /// Reads all that is known of the tiles of such ledgers, in one query: the rows of tiles, what their hashes are derived
-/// from where there is no row, and the subtrees in and around them.
+/// from where there is no row, and the subtrees in and around them. Limits and sub-selects are those of [`crate::tiles`].
 pub(crate) async fn load_holed_rows(
     connection: &mut PgConnection,
     sets: &[TileSet<'_>],
@@ -27,38 +27,56 @@ pub(crate) async fn load_holed_rows(
     }
     let rows = sqlx::query!(
         r#"with wanted as (
-               select unnested.*, tile.hashes
-               from unnest($1::integer[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])
+               select unnested.*, (
+                   select tile.hashes from tile
+                   where tile.ledger = unnested.ledger and tile.log = 0
+                       and tile.level = unnested.level and tile.index = unnested.index
+               ) as hashes
+               from unnest((select $1::integer[]), (select $2::smallint[]), (select $3::bigint[]),
+                           (select $4::bigint[]), (select $5::bigint[]))
                    as unnested (ledger, level, index, first, after_last)
-               left join tile on tile.ledger = unnested.ledger and tile.log = 0
-                   and tile.level = unnested.level and tile.index = unnested.index
            )
            select wanted.ledger as "ledger!", wanted.level as "level!", wanted.index as "index!",
                   wanted.hashes as "hashes!", null::bigint[] as offsets, false as "is_subtree!"
            from wanted
            where wanted.hashes is not null
            union all
-           select wanted.ledger, wanted.level, wanted.index,
-                  string_agg(below.root, '' order by below.index), array_agg(below.index order by below.index), false
-           from wanted join tile as below on below.ledger = wanted.ledger and below.log = 0
-               and below.level = wanted.level - 1
-               and below.index >= wanted.first and below.index < wanted.after_last
-           where wanted.level > 0 and wanted.hashes is null
-           group by wanted.ledger, wanted.level, wanted.index
+           select wanted.ledger, wanted.level, wanted.index, below.hashes, below.offsets, false
+           from wanted cross join lateral (
+               select string_agg(known.root, '' order by known.index) as hashes,
+                      array_agg(known.index order by known.index) as offsets
+               from (
+                   select tile.root, tile.index from tile
+                   where tile.ledger = wanted.ledger and tile.log = 0 and tile.level = wanted.level - 1
+                       and tile.index >= wanted.first and tile.index < wanted.after_last
+                   limit 256
+               ) as known
+           ) as below
+           where wanted.level > 0 and wanted.hashes is null and below.hashes is not null
            union all
-           select wanted.ledger, wanted.level, wanted.index,
-                  string_agg(entry.leaf_hash, '' order by entry.index), array_agg(entry.index order by entry.index), false
-           from wanted join entry on entry.ledger = wanted.ledger
-               and entry.index >= wanted.first and entry.index < wanted.after_last
-           where wanted.level = 0 and wanted.hashes is null
-           group by wanted.ledger, wanted.level, wanted.index
+           select wanted.ledger, wanted.level, wanted.index, below.hashes, below.offsets, false
+           from wanted cross join lateral (
+               select string_agg(known.leaf_hash, '' order by known.index) as hashes,
+                      array_agg(known.index order by known.index) as offsets
+               from (
+                   select entry.leaf_hash, entry.index from entry
+                   where entry.ledger = wanted.ledger
+                       and entry.index >= wanted.first and entry.index < wanted.after_last
+                   limit 256
+               ) as known
+           ) as below
+           where wanted.level = 0 and wanted.hashes is null and below.hashes is not null
            union all
-           select subtree.ledger, subtree.level, subtree.index, subtree.root, null, true
+           select wanted.ledger, height.level::smallint, known.index, known.root, null, true
            from wanted
            cross join generate_series(8 * wanted.level, 47) as height (level)
-           join subtree on subtree.ledger = wanted.ledger and subtree.level = height.level::smallint
-               and subtree.index >= (wanted.first << (8 * wanted.level)) >> height.level
-               and subtree.index <= ((wanted.after_last << (8 * wanted.level)) - 1) >> height.level
+           cross join lateral (
+               select subtree.index, subtree.root from subtree
+               where subtree.ledger = wanted.ledger and subtree.level = height.level::smallint
+                   and subtree.index >= (wanted.first << (8 * wanted.level)) >> height.level
+                   and subtree.index <= ((wanted.after_last << (8 * wanted.level)) - 1) >> height.level
+               limit 256
+           ) as known
            where wanted.hashes is null"#,
         &wanted.ledgers,
         &wanted.levels,

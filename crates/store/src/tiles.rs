@@ -125,6 +125,10 @@ pub async fn load_tile_sets(connection: &mut PgConnection, sets: &[TileSet<'_>])
 }
 
 /// Reads what is derived by the size of the log alone.
+///
+/// How many rows a range has is a guess to the planner, a share of the table: the limits, which leave out nothing, keep
+/// it at index scans. The arrays come out of sub-selects, so that it does not see how many are wanted: else it would find
+/// each request cheaper than its plan for all, and plan anew, which takes longer than to read.
 async fn load_rows(connection: &mut PgConnection, sets: &[TileSet<'_>], found: &mut Found) -> Result<(), StoreError> {
     let (mut full, mut roots, mut leaves) = (Wanted::default(), Wanted::default(), Wanted::default());
     for set in sets.iter().filter(|set| !set.may_have_holes()) {
@@ -142,36 +146,57 @@ async fn load_rows(connection: &mut PgConnection, sets: &[TileSet<'_>], found: &
     let rows = sqlx::query!(
         r#"select wanted.ledger as "ledger!", wanted.log as "log!", wanted.level as "level!",
                   wanted.index as "index!", tile.hashes as "hashes!"
-           from unnest($1::integer[], $2::smallint[], $3::smallint[], $4::bigint[])
+           from unnest((select $1::integer[]), (select $2::smallint[]), (select $3::smallint[]),
+                       (select $4::bigint[]))
                as wanted (ledger, log, level, index)
-           join tile on tile.ledger = wanted.ledger and tile.log = wanted.log
-               and tile.level = wanted.level and tile.index = wanted.index
+           cross join lateral (
+               select tile.hashes from tile
+               where tile.ledger = wanted.ledger and tile.log = wanted.log
+                   and tile.level = wanted.level and tile.index = wanted.index
+               limit 1
+           ) as tile
            union all
-           select wanted.ledger, wanted.log, wanted.level, wanted.index,
-                  string_agg(tile.root, '' order by tile.index)
-           from unnest($5::integer[], $6::smallint[], $7::smallint[], $8::bigint[], $9::bigint[], $10::bigint[])
+           select wanted.ledger, wanted.log, wanted.level, wanted.index, below.hashes
+           from unnest((select $5::integer[]), (select $6::smallint[]), (select $7::smallint[]),
+                       (select $8::bigint[]), (select $9::bigint[]), (select $10::bigint[]))
                as wanted (ledger, log, level, index, first, after_last)
-           join tile on tile.ledger = wanted.ledger and tile.log = wanted.log and tile.level = wanted.level - 1
-               and tile.index >= wanted.first and tile.index < wanted.after_last
-           group by wanted.ledger, wanted.log, wanted.level, wanted.index
+           cross join lateral (
+               select string_agg(known.root, '' order by known.index) as hashes from (
+                   select tile.root, tile.index from tile
+                   where tile.ledger = wanted.ledger and tile.log = wanted.log and tile.level = wanted.level - 1
+                       and tile.index >= wanted.first and tile.index < wanted.after_last
+                   limit 256
+               ) as known
+           ) as below
+           where below.hashes is not null
            union all
-           select wanted.ledger, wanted.log, 0::smallint, wanted.index,
-                  string_agg(entry.leaf_hash, '' order by entry.index)
-           from unnest($11::integer[], $12::smallint[], $13::bigint[], $14::bigint[], $15::bigint[])
+           select wanted.ledger, wanted.log, 0::smallint, wanted.index, below.hashes
+           from unnest((select $11::integer[]), (select $12::smallint[]), (select $13::bigint[]),
+                       (select $14::bigint[]), (select $15::bigint[]))
                as wanted (ledger, log, index, first, after_last)
-           join entry on entry.ledger = wanted.ledger
-               and entry.index >= wanted.first and entry.index < wanted.after_last
-           where wanted.log = 0
-           group by wanted.ledger, wanted.log, wanted.index
+           cross join lateral (
+               select string_agg(known.leaf_hash, '' order by known.index) as hashes from (
+                   select entry.leaf_hash, entry.index from entry
+                   where entry.ledger = wanted.ledger
+                       and entry.index >= wanted.first and entry.index < wanted.after_last
+                   limit 256
+               ) as known
+           ) as below
+           where wanted.log = 0 and below.hashes is not null
            union all
-           select wanted.ledger, wanted.log, 0::smallint, wanted.index,
-                  string_agg(event.leaf_hash, '' order by event.seq)
-           from unnest($11::integer[], $12::smallint[], $13::bigint[], $14::bigint[], $15::bigint[])
+           select wanted.ledger, wanted.log, 0::smallint, wanted.index, below.hashes
+           from unnest((select $11::integer[]), (select $12::smallint[]), (select $13::bigint[]),
+                       (select $14::bigint[]), (select $15::bigint[]))
                as wanted (ledger, log, index, first, after_last)
-           join event on event.ledger = wanted.ledger
-               and event.seq >= wanted.first and event.seq < wanted.after_last
-           where wanted.log = 1
-           group by wanted.ledger, wanted.log, wanted.index"#,
+           cross join lateral (
+               select string_agg(known.leaf_hash, '' order by known.seq) as hashes from (
+                   select event.leaf_hash, event.seq from event
+                   where event.ledger = wanted.ledger
+                       and event.seq >= wanted.first and event.seq < wanted.after_last
+                   limit 256
+               ) as known
+           ) as below
+           where wanted.log = 1 and below.hashes is not null"#,
         &full.ledgers,
         &full.logs,
         &full.levels,

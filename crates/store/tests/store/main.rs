@@ -10,6 +10,7 @@ mod constraints;
 mod database;
 mod history;
 mod migration;
+mod plans;
 mod retract;
 mod state;
 mod subtrees;
