@@ -5,6 +5,7 @@ use counterfoil_core::LedgerHead;
 use counterfoil_core::receipt::Receipt;
 
 use super::event::Event;
+use super::hashes::Hashes;
 use super::head::Head;
 use super::{load_proof, refuse};
 use crate::proofs::EntryProofs;
@@ -66,7 +67,7 @@ impl Entry {
 
     /// Its inclusion proof, from the leaf to the root of head.
     #[graphql(complexity = 2)]
-    async fn proof(&self, context: &Context<'_>) -> Result<Vec<Hash>> {
+    async fn proof(&self, context: &Context<'_>) -> Result<Hashes> {
         load_proof(&self.proofs.entries, context, self.entry.index).await
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, Result};
 use counterfoil_core::LedgerHead;
 
+use super::hashes::Hashes;
 use super::head::Head;
 use super::{load_proof, refuse};
 use crate::proofs::PageProofs;
@@ -95,7 +96,7 @@ impl Event {
 
     /// Its inclusion proof in the event log, from the leaf to the root of eventHead.
     #[graphql(complexity = 2)]
-    async fn proof(&self, context: &Context<'_>) -> Result<Vec<Hash>> {
+    async fn proof(&self, context: &Context<'_>) -> Result<Hashes> {
         load_proof(&self.proofs, context, self.event.seq).await
     }
 

@@ -9,6 +9,7 @@ use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
 use super::filter::{EntryFilter, EventFilter};
 use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, found_connection};
+use super::hashes::Hashes;
 use super::head::Head;
 use super::heads::Heads;
 use super::missing::{EntryPageFields, Missing};
@@ -56,7 +57,7 @@ struct Checked {
     /// The slot at which the account was read.
     slot: U64,
     /// The roots of the perfect subtrees that make up the log, the largest first.
-    frontier: Vec<Hash>,
+    frontier: Hashes,
 }
 
 /// How much was applied that is not checked yet.
@@ -83,7 +84,7 @@ struct Inclusion {
     /// The head that the proof leads to.
     head: Head,
     /// From the leaf to the root.
-    proof: Vec<Hash>,
+    proof: Hashes,
 }
 
 /// A consistency proof.
@@ -95,7 +96,7 @@ struct Consistency {
     /// The later head.
     second: Head,
     /// From the leaves to the root.
-    proof: Vec<Hash>,
+    proof: Hashes,
 }
 
 /// A ledger, and how far it is.
@@ -133,7 +134,7 @@ impl Ledger {
             head: head.entries.into(),
             event_head: head.events.into(),
             slot: U64(slot),
-            frontier: hashes(self.0.frontier.clone()),
+            frontier: Hashes(hashes(self.0.frontier.clone())),
         })
     }
 
@@ -303,7 +304,7 @@ impl Ledger {
             index: found.index.into(),
             leaf_hash: found.leaf.into(),
             head: found.head.into(),
-            proof: hashes(found.proof),
+            proof: Hashes(hashes(found.proof)),
         })
     }
 
@@ -320,7 +321,7 @@ impl Ledger {
         let found = query::consistency(context.data::<View>()?, self.address(), log.into(), first.0, second).await;
         let found = found.map_err(refuse)?;
         let (first, second) = (found.first.into(), found.second.into());
-        Ok(Consistency { log, first, second, proof: hashes(found.proof) })
+        Ok(Consistency { log, first, second, proof: Hashes(hashes(found.proof)) })
     }
 }
 

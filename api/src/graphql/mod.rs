@@ -9,6 +9,7 @@ mod entry;
 mod event;
 mod filter;
 mod found;
+mod hashes;
 mod head;
 mod heads;
 mod http;
@@ -28,7 +29,7 @@ use merkle_log::LeafIndex;
 use crate::problem::Problem;
 use crate::proofs::PageProofs;
 use crate::query::{QueryError, View};
-use crate::value::Hash;
+use hashes::Hashes;
 use root::Root;
 use subscription::SubscriptionRoot;
 
@@ -70,8 +71,8 @@ fn refuse(error: QueryError) -> async_graphql::Error {
 }
 
 /// The proof of one of a page's leaves.
-async fn load_proof(proofs: &PageProofs, context: &Context<'_>, index: LeafIndex) -> Result<Vec<Hash>> {
+async fn load_proof(proofs: &PageProofs, context: &Context<'_>, index: LeafIndex) -> Result<Hashes> {
     let proof = proofs.load(context.data::<View>()?, index).await?;
     // The page was made from the same leaves.
-    Ok(proof.ok_or("the leaf is not of this page")?)
+    Ok(Hashes(proof.ok_or("the leaf is not of this page")?))
 }
