@@ -1,12 +1,14 @@
 //! Ledgers, and how far each is.
 
 use std::ops::DerefMut;
+use std::sync::Arc;
 
 use counterfoil_core::LedgerId;
 use counterfoil_store::{LedgerRow, Log, PgConnection, TileSet, load_ledger, load_selected_ledgers, load_tile_sets};
-use merkle_log::Hash;
+use merkle_log::{Hash, Tiles};
 
 use super::error::{Place, QueryError};
+use super::memory::Memory;
 use super::page::page_limit;
 use super::tree::Reading;
 use super::view::View;
@@ -57,11 +59,27 @@ pub struct LedgerPage {
 /// # Errors
 /// [`QueryError`].
 pub async fn ledger(view: &View, ledger: LedgerId) -> Result<CheckedLedger, QueryError> {
+    let memory = view.memory();
+    if let Some(row) = memory.rows.ledger(ledger) {
+        view.authorize(ledger).await?;
+        if let Some(frontier) = recall_frontier(&row, memory)? {
+            return Ok(CheckedLedger { row: Arc::unwrap_or_clone(row), frontier });
+        }
+    }
+    Box::pin(load_checked_ledger(view, ledger)).await
+}
+
+async fn load_checked_ledger(view: &View, ledger: LedgerId) -> Result<CheckedLedger, QueryError> {
     let place = Place::Ledger(ledger);
+    let asked = view.memory().rows.ask();
     let mut snapshot = view.moment_of(ledger).await?;
     let row = load_ledger(&mut snapshot, ledger).await.map_err(place.store_error())?;
     let checked = load_frontiers(view, snapshot.deref_mut(), place, vec![row]).await?.pop();
-    checked.ok_or(QueryError::UnknownLedger(ledger))
+    let checked = checked.ok_or(QueryError::UnknownLedger(ledger))?;
+    if let Some(asked) = asked {
+        view.memory().rows.keep_ledger(asked, Arc::new(checked.row.clone()));
+    }
+    Ok(checked)
 }
 
 /// Answers a page of ledgers.
@@ -100,6 +118,16 @@ pub(super) async fn load_frontiers(
     });
     let frontiers: Vec<_> = frontiers.collect::<Result<_, _>>()?;
     Ok(rows.into_iter().zip(frontiers).map(|(row, frontier)| CheckedLedger { row, frontier }).collect())
+}
+
+/// The frontier, if nothing is to be read for it.
+fn recall_frontier(row: &LedgerRow, memory: &Memory) -> Result<Option<Vec<Hash>>, QueryError> {
+    let Some(reading) = frontier_reading(row)? else { return Ok(Some(Vec::new())) };
+    let recalled = reading.recall(memory);
+    if !recalled.is_whole() {
+        return Ok(None);
+    }
+    recalled.with(row, Tiles::default(), memory)?.frontier().map(Some)
 }
 
 /// None for a ledger that was never checked.

@@ -151,6 +151,11 @@ pub(crate) struct Recalled {
 }
 
 impl Recalled {
+    /// Whether no tile is to be read.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.lacking.is_empty()
+    }
+
     /// The tiles that are not in memory, for [`load_tile_sets`].
     pub(crate) fn tile_set<'a>(&self, ledger: &'a LedgerRow) -> TileSet<'a> {
         TileSet { ledger, log: self.log.log, tiles: self.lacking.clone() }
@@ -172,7 +177,7 @@ pub(crate) async fn load_trees<const N: usize>(
 ) -> Result<[CheckedTree; N], QueryError> {
     let recalled = readings.map(|reading| reading.recall(moment.memory()));
     let mut tiles = Vec::new();
-    if recalled.iter().any(|recalled| !recalled.lacking.is_empty()) {
+    if !recalled.iter().all(Recalled::is_whole) {
         let (connection, row) = moment.parts().await?;
         let sets: Vec<TileSet<'_>> = recalled.iter().map(|recalled| recalled.tile_set(row)).collect();
         tiles = Box::pin(load_tile_sets(connection, &sets)).await.map_err(place.store_error())?;
