@@ -6,8 +6,8 @@ use super::error::Difference;
 
 /// How many tree levels lie between two tile levels.
 pub(super) const TILE_HEIGHT: u8 = 8;
-/// The nodes below this height are computed when they are asked for: three hashes at most, for a third of the memory.
-const KEPT_HEIGHT: u8 = 3;
+/// The nodes below this height are computed when they are asked for: one hash each, for a quarter of the memory.
+const KEPT_HEIGHT: u8 = 2;
 
 /// The nodes of a tile, each shown to be in the tree.
 #[derive(Clone, Debug)]

@@ -1,6 +1,9 @@
 //! Entries, and those that the index lacks.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
 use super::{Certificate, Head};
@@ -8,7 +11,7 @@ use crate::query::{self, CheckedEvent};
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64, hashes};
 
 /// The event that appended an entry.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EntryEvent {
     /// Its number in the ledger's event log.
     seq: U64,
@@ -43,6 +46,22 @@ impl From<&CheckedEvent> for EntryEvent {
     }
 }
 
+/// An [`EntryEvent`] as JSON: the most of an entry's text, and the same for all that it appended.
+#[derive(Clone, Debug)]
+struct EventText(Arc<RawValue>);
+
+impl From<&CheckedEvent> for EventText {
+    fn from(event: &CheckedEvent) -> Self {
+        Self(to_raw_value(&EntryEvent::from(event)).expect("strings under constant names").into())
+    }
+}
+
+impl Serialize for EventText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
 /// An entry.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Entry {
@@ -51,7 +70,8 @@ pub(crate) struct Entry {
     payload: Bytes,
     /// SHA-256(0x00 || payload).
     leaf_hash: Hash,
-    event: EntryEvent,
+    #[schema(value_type = EntryEvent)]
+    event: EventText,
 }
 
 impl From<query::Entry> for Entry {
@@ -62,20 +82,21 @@ impl From<query::Entry> for Entry {
 }
 
 impl Entry {
-    fn new(entry: query::Entry, event: EntryEvent) -> Self {
+    fn new(entry: query::Entry, event: EventText) -> Self {
         let payload = Bytes(entry.payload.to_vec());
         Self { index: entry.index.into(), payload, leaf_hash: entry.leaf.into(), event }
     }
 }
 
-/// Neighbours of one event, whose text is then made once.
+/// Neighbours share their event's text.
 fn entries(items: Vec<query::Entry>) -> Vec<Entry> {
-    let mut last: Option<EntryEvent> = None;
+    let mut last = None;
     let mut entries = Vec::with_capacity(items.len());
     for entry in items {
-        let seq = U64::from(entry.event.seq);
-        let event = last.take().filter(|last| last.seq == seq).unwrap_or_else(|| (&*entry.event).into());
-        last = Some(event.clone());
+        let seq = entry.event.seq;
+        let known = last.take().filter(|(last, _)| *last == seq);
+        let event = known.map_or_else(|| EventText::from(&*entry.event), |(_, event)| event);
+        last = Some((seq, event.clone()));
         entries.push(Entry::new(entry, event));
     }
     entries
