@@ -42,7 +42,7 @@ pub struct Settings {
     pub max_streams: usize,
     /// How many of them of one caller: a key, a wallet, or else an address.
     pub max_streams_per_caller: usize,
-    /// How many bytes of tiles are kept in memory; with 0 all is read anew for each answer.
+    /// How many bytes of tiles and entries are kept in memory; with 0 all is read anew for each answer.
     pub memory_bytes: u64,
     /// Signs checkpoints of logs and receipts; without it there are none but our own.
     pub note_key: Option<NoteKey>,

@@ -39,7 +39,7 @@ struct Arguments {
     /// How many of them by one key, by one wallet, or, of callers without either, from one address.
     #[arg(long, value_name = "STREAMS", default_value_t = 100)]
     max_streams_per_caller: usize,
-    /// How many MiB of tiles are kept in memory; with 0 all is read anew for each answer.
+    /// How many MiB of tiles and entries are kept in memory; with 0 all is read anew for each answer.
     #[arg(long, default_value_t = 256)]
     memory_mib: u32,
     /// Close GraphQL's schema to tools, and serve no GraphiQL.

@@ -41,9 +41,14 @@ pub async fn entries(view: &View, ledger: LedgerId, window: Window) -> Result<Pa
 async fn load_page(mut moment: Moment, window: Window) -> Result<Page<Entry>, QueryError> {
     let size = moment.head.entries.size;
     let (range, missing) = plan_page(&mut moment, window).await?;
-    let entries = load_checked_entries(&mut moment, range.clone(), &missing).await?;
-    let whole = Some(&range).filter(|_| missing.is_empty());
-    let proof = verify_entries(&mut moment, &entries, whole).await?;
+    let recalled = recall(&moment, range.clone()).filter(|_| missing.is_empty());
+    let (entries, proof) = match recalled {
+        Some(entries) => {
+            let proof = verify_entries(&mut moment, &entries, Some(&range)).await?;
+            (entries, proof)
+        }
+        None => Box::pin(load_verified_entries(&mut moment, &range, &missing)).await?,
+    };
     let certificate = certify(&mut moment, Log::Entries, &range, proof).await?;
     Ok(Page::new(moment.head, size, range, entries, missing, certificate))
 }
@@ -81,6 +86,26 @@ pub(crate) async fn verify_entries(
     let leaves: Vec<_> = entries.iter().map(|entry| (entry.index, entry.leaf)).collect();
     let events: BTreeMap<_, _> = entries.iter().map(|entry| (entry.event.seq, entry.event.leaf)).collect();
     verify_leaves(moment, &leaves, &Vec::from_iter(events), whole.map(|range| (Log::Entries, range))).await
+}
+
+/// The entries of a range, if all are in memory and that may be asked. They are not in the tree yet for all that is known:
+/// prove or verify them.
+fn recall(moment: &Moment, range: Range<u64>) -> Option<Vec<Entry>> {
+    if moment.is_anew() { None } else { moment.memory().entries(moment.ledger(), range) }
+}
+
+/// Reads the entries of a range that lies below the checked size, but for the missing ones, with their events, and verifies
+/// that they are in the checked tree; and, where none is missing, that they are all, of which the proof is given back.
+async fn load_verified_entries(
+    moment: &mut Moment,
+    range: &Range<u64>,
+    missing: &[MissingSubtree],
+) -> Result<(Vec<Entry>, Option<Vec<Hash>>), QueryError> {
+    let entries = load_checked_entries(moment, range.clone(), missing).await?;
+    let whole = Some(range).filter(|_| missing.is_empty());
+    let proof = verify_entries(moment, &entries, whole).await?;
+    moment.memory().keep_entries(&moment.head, &entries);
+    Ok((entries, proof))
 }
 
 /// Reads the entries of a range that lies below the checked size, but for the missing ones, with their events. They are
@@ -167,9 +192,15 @@ pub(crate) async fn load_payloads(
     Ok(found.into_iter().map(|(row, leaf)| (row.index, leaf, row.payload)).collect())
 }
 
-/// Gives one entry that lies below the checked size. It is not in the tree yet for all that is known: prove or verify it.
+/// Gives one entry that lies below the checked size. It is not in the tree yet for all that is known: prove or verify it, and
+/// then it may be kept.
 pub(crate) async fn load_checked_entry(moment: &mut Moment, index: LeafIndex) -> Result<Entry, QueryError> {
-    let found = load_checked_entries(moment, index.get()..index.smallest_size().get(), &[]).await?.pop();
+    let range = index.get()..index.smallest_size().get();
+    let found = match recall(moment, range.clone()) {
+        Some(entries) => entries,
+        None => Box::pin(load_checked_entries(moment, range, &[])).await?,
+    };
+    let found = found.into_iter().next();
     found.ok_or_else(|| Place::Leaf(moment.ledger(), Log::Entries, index.get()).corrupt(Difference::Missing))
 }
 

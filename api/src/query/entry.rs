@@ -35,6 +35,7 @@ pub async fn entry(view: &View, ledger: LedgerId, index: u64) -> Result<(LedgerH
         let index = Reading::new(&moment.head, Log::Entries).index(index)?;
         let entry = load_checked_entry(&mut moment, index).await?;
         verify_entries(&mut moment, slice::from_ref(&entry), None).await?;
+        moment.memory().keep_entries(&moment.head, slice::from_ref(&entry));
         Ok((moment.head, entry))
     })
     .await
@@ -61,5 +62,6 @@ pub(crate) async fn load_proven_entry(moment: &mut Moment, index: u64) -> Result
     let [entries, events] = load_trees(moment, place, [entries, events]).await?;
     let proof = entries.prove_leaf(&head.entries, index, &entry.leaf)?;
     let event_proof = events.prove_leaf(&head.events, entry.event.seq, &entry.event.leaf)?;
+    moment.memory().keep_entries(&head, slice::from_ref(&entry));
     Ok(ProvenEntry { head, entry, proof, event_proof })
 }

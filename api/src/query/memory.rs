@@ -1,80 +1,124 @@
 //! What is kept in memory, so that the database is not asked for it again.
 //!
 //! Tiles are kept by the hash that stands for them in the tree, and the tiles of a tree's right edge by its head: whatever
-//! is found is what was looked for, so nothing of it can go out of date. Entries and events are always read: what happened to
-//! their rows is to be noticed. How far a ledger is, is another matter: [`Rows`].
+//! is found is what was looked for, so nothing of it can go out of date. Entries are kept by their place, and shown to be in
+//! the checked tree whenever they are answered, as rows are: memory is believed no more than the database. Only those below
+//! full tiles are, which never change; the newest are always read, and so is whatever is not in memory, so that what happened
+//! to its row is noticed. How far a ledger is, is another matter: [`Rows`].
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use merkle_log::{Hash, TreeHead};
+use counterfoil_core::{LedgerHead, LedgerId};
+use merkle_log::{Hash, LeafIndex, TILE_WIDTH, TreeHead};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use super::entries::Entry;
 use super::nodes::Edge;
 use super::rows::Rows;
 use super::tile_nodes::TileNodes;
 
 /// What a kept thing takes beside its content, in bytes: its key, its place among the others, allocations.
 const OVERHEAD: usize = 200;
-/// Of what is kept as an edge: edges are small, and those of passed heads are seldom asked for.
-const EDGES_SHARE: u64 = 8;
+/// What the event of an entry takes beside its leaf.
+const EVENT_BYTES: usize = 500;
+/// What a kept thing takes, by and large, for a first guess at how many there will be.
+const EACH: u64 = 1_000;
 
-/// Tiles, and rows of ledgers.
+/// Tiles, entries, and rows of ledgers.
 pub(crate) struct Memory {
-    tiles: Cache<Hash, Arc<TileNodes>, Weight>,
-    edges: Cache<TreeHead, Arc<Edge>, Weight>,
+    kept: Cache<Name, Kept, Weight>,
+    is_off: bool,
     /// How far ledgers are.
     pub(crate) rows: Rows,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Name {
+    Tile(Hash),
+    Edge(TreeHead),
+    Entry(LedgerId, LeafIndex),
+}
+
+#[derive(Clone)]
+enum Kept {
+    Tile(Arc<TileNodes>),
+    Edge(Arc<Edge>),
+    Entry(Entry),
+}
+
 impl Memory {
-    /// With room for so many bytes of tiles. Without room nothing is kept.
+    /// With room for so many bytes. Without room nothing is kept.
     pub(crate) fn new(bytes: u64) -> Self {
-        let edges = bytes / EDGES_SHARE;
-        let tiles = bytes.saturating_sub(edges);
-        let count = |bytes: u64, each: u64| usize::try_from(bytes / each).unwrap_or(usize::MAX);
-        Self {
-            tiles: Cache::with_weighter(count(tiles, 10_000), tiles, Weight),
-            edges: Cache::with_weighter(count(edges, 10_000), edges, Weight),
-            rows: Rows::new(bytes > 0),
-        }
+        let count = usize::try_from(bytes / EACH).unwrap_or(usize::MAX);
+        Self { kept: Cache::with_weighter(count, bytes, Weight), is_off: bytes == 0, rows: Rows::new(bytes > 0) }
     }
 
     /// The full tile that this hash stands for.
     pub(super) fn tile(&self, root: &Hash) -> Option<Arc<TileNodes>> {
-        self.tiles.get(root)
+        match self.kept.get(&Name::Tile(*root)) {
+            Some(Kept::Tile(nodes)) => Some(nodes),
+            _ => None,
+        }
     }
 
     /// `nodes` are whole and lead to `root`.
     pub(super) fn keep_tile(&self, root: Hash, nodes: Arc<TileNodes>) {
-        self.tiles.insert(root, nodes);
+        self.kept.insert(Name::Tile(root), Kept::Tile(nodes));
     }
 
     pub(super) fn edge(&self, head: &TreeHead) -> Option<Arc<Edge>> {
-        self.edges.get(head)
+        match self.kept.get(&Name::Edge(*head)) {
+            Some(Kept::Edge(edge)) => Some(edge),
+            _ => None,
+        }
     }
 
     /// The tiles of `edge` are whole, and all that lead to the root of `head`.
     pub(super) fn keep_edge(&self, head: TreeHead, edge: Arc<Edge>) {
-        self.edges.insert(head, edge);
+        self.kept.insert(Name::Edge(head), Kept::Edge(edge));
+    }
+
+    /// The entries of a range, if all of them are here. They are not in the tree yet for all that is known.
+    pub(super) fn entries(&self, ledger: LedgerId, range: Range<u64>) -> Option<Vec<Entry>> {
+        let entry = |index| match self.kept.get(&Name::Entry(ledger, LeafIndex::new(index).ok()?)) {
+            Some(Kept::Entry(entry)) => Some(entry),
+            _ => None,
+        };
+        range.map(entry).collect()
+    }
+
+    /// Keeps those of these entries, all of which are in the tree under `head`, that lie below its full tiles.
+    pub(super) fn keep_entries(&self, head: &LedgerHead, entries: &[Entry]) {
+        let end = head.entries.size.get() / TILE_WIDTH * TILE_WIDTH;
+        for entry in entries.iter().filter(|entry| entry.index.get() < end && !self.is_off) {
+            self.kept.insert(Name::Entry(head.ledger, entry.index), Kept::Entry(entry.clone()));
+        }
     }
 }
 
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<Hash, Arc<TileNodes>> for Weight {
-    fn weight(&self, _: &Hash, nodes: &Arc<TileNodes>) -> u64 {
-        tile_bytes(nodes) as u64
-    }
-}
-
-impl Weighter<TreeHead, Arc<Edge>> for Weight {
-    fn weight(&self, _: &TreeHead, edge: &Arc<Edge>) -> u64 {
-        edge.tiles.iter().map(|(_, nodes)| tile_bytes(nodes)).sum::<usize>().saturating_add(OVERHEAD) as u64
+impl Weighter<Name, Kept> for Weight {
+    fn weight(&self, _: &Name, kept: &Kept) -> u64 {
+        let content = match kept {
+            Kept::Tile(nodes) => tile_bytes(nodes),
+            Kept::Edge(edge) => edge.tiles.iter().map(|(_, nodes)| tile_bytes(nodes).saturating_add(OVERHEAD)).sum(),
+            Kept::Entry(entry) => entry.payload.len().saturating_add(event_share(entry)),
+        };
+        content.saturating_add(OVERHEAD) as u64
     }
 }
 
 fn tile_bytes(nodes: &TileNodes) -> usize {
-    nodes.len().saturating_mul(size_of::<Hash>()).saturating_add(OVERHEAD)
+    nodes.len().saturating_mul(size_of::<Hash>())
+}
+
+/// An event is shared by the entries that it appended: the first of them counts for all.
+fn event_share(entry: &Entry) -> usize {
+    let event = &entry.event;
+    let is_first = event.event.header.first_index.get() == entry.index.get();
+    if is_first { event.leaf_bytes.len().saturating_add(EVENT_BYTES) } else { 0 }
 }

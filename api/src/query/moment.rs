@@ -113,6 +113,11 @@ impl Moment {
         Ok(cluster)
     }
 
+    /// Whether all is to be read as it is now in the database.
+    pub(super) const fn is_anew(&self) -> bool {
+        matches!(self.source, Source::Snapshot(_))
+    }
+
     pub(super) fn memory(&self) -> &Memory {
         self.view.memory()
     }

@@ -7,7 +7,7 @@ use counterfoil_store::Log;
 
 use super::entry::{load_proven_entry, proven_entry};
 use super::error::{Difference, Place, QueryError};
-use super::moment::Moment;
+use super::moment::{Moment, answer};
 use super::view::View;
 
 /// Answers the receipt of an entry, verified as its reader will verify it.
@@ -15,8 +15,12 @@ use super::view::View;
 /// # Errors
 /// [`QueryError`].
 pub async fn receipt(view: &View, ledger: LedgerId, index: u64) -> Result<Receipt, QueryError> {
+    answer(view, ledger, |moment| load_receipt(moment, index)).await
+}
+
+async fn load_receipt(mut moment: Moment, index: u64) -> Result<Receipt, QueryError> {
+    let ledger = moment.ledger();
     let place = Place::Leaf(ledger, Log::Entries, index);
-    let mut moment = Moment::open(view, ledger).await?;
     let proven = load_proven_entry(&mut moment, index).await?;
     let cluster = moment.cluster(place).await?.ok_or_else(|| place.corrupt(Difference::NoCluster))?;
     let event = proven.entry.event;

@@ -6,13 +6,17 @@ use counterfoil_api::Settings;
 use counterfoil_core::LedgerId;
 use serde_json::Value;
 
-use crate::history::History;
+use crate::history::{CREATOR, History};
 use crate::index::{BIG, Index, settings};
 use crate::statements::count_statements;
 
 const LIVE: LedgerId = LedgerId([7; 32]);
 
-const ANSWERS: [&str; 5] = [
+const ANSWERS: [&str; 9] = [
+    "",
+    "/entries?first=5&limit=300",
+    "/entries/5",
+    "/entries/5/receipt",
     "/inclusion?log=entries&index=5",
     "/inclusion?log=events&index=5",
     "/inclusion?log=entries&index=5&size=300",
@@ -92,6 +96,48 @@ async fn a_lost_connection_does_not_keep_what_is_old() {
     history.append(5);
     history.check(&index.pool).await;
     while index.ok(&path).await["head"]["size"] != "10" {}
+}
+
+#[tokio::test]
+async fn a_row_that_changed_is_noticed_at_the_edge_at_once_and_elsewhere_by_who_reads_it() {
+    let mut index = Index::open().await;
+    let [full, edge] = [5, 890].map(|entry| format!("/v1/ledgers/{BIG}/entries/{entry}"));
+    let before = index.ok(&full).await;
+    while count_statements(index.ok(&full)).await > 0 {}
+    index.ok(&edge).await;
+    index.tamper("update entry set payload = 'changed' where ledger = 1 and index in (5, 890)").await;
+    assert_eq!(index.problem(&edge).await.1, "stored_data_corrupt");
+    assert_eq!(index.ok(&full).await, before);
+    index.app = counterfoil_api::app(index.pool.clone(), settings());
+    assert_eq!(index.problem(&full).await.1, "stored_data_corrupt");
+}
+
+#[tokio::test]
+async fn entries_in_memory_are_not_answered_of_another_history() {
+    let index = Index::open().await;
+    let page = format!("/v1/ledgers/{LIVE}/entries?limit=256");
+    let mut first = History::create(LIVE);
+    first.append(300);
+    first.check(&index.pool).await;
+    while count_statements(index.ok(&page)).await > 0 {}
+    for table in ["entry", "event", "tile", "cursor"] {
+        let ledger = format!("ledger = (select id from ledger where address = '\\x{}')", "07".repeat(32));
+        index.tamper(&format!("delete from {table} where {ledger}")).await;
+    }
+    index.tamper(&format!("delete from ledger where address = '\\x{}'", "07".repeat(32))).await;
+    // The same entries, by other events.
+    let mut second = History::create(LIVE);
+    second.append_as(CREATOR, 300);
+    let root = second.check(&index.pool).await.head().events.root.to_string();
+    let answer = async || index.get(&page).await.1;
+    while answer().await["event_head"]["root"] != root.as_str() {}
+    let signers = answer().await["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["event"]["signer"].clone())
+        .collect::<Vec<_>>();
+    assert_eq!(signers, vec![Value::from(CREATOR.to_string()); 256]);
 }
 
 #[tokio::test]
