@@ -1,0 +1,145 @@
+//! GET /v1/ledgers/{ledger}/entries/find.
+
+use axum::Json;
+use counterfoil_store::{Comparison, Condition, EntryColumn};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{next, parse_order, push, search};
+use crate::problem::{Code, Problem, ProblemBody};
+use crate::query::{self, View};
+use crate::rest::body::{Entry, Head};
+use crate::rest::parameters::{LedgerPath, Limit, Parameters};
+use crate::value::{Hash, Key, Signature, Time, U64};
+
+/// Which entries: those that are all that is given.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WhichEntries {
+    /// The wallet whose signature allowed them.
+    signer: Option<Key>,
+    /// The signature of the transaction that they came in.
+    transaction: Option<Signature>,
+    /// The leaf hash.
+    leaf_hash: Option<Hash>,
+    /// The bytes with which they begin, as lowercase hex digits.
+    #[param(pattern = "^([0-9a-f]{2}){1,64}$", example = "7b22")]
+    payload_prefix: Option<String>,
+    /// The first index.
+    from_index: Option<U64>,
+    /// The index before which they end.
+    to_index: Option<U64>,
+    /// The first slot.
+    from_slot: Option<U64>,
+    /// The slot before which they end.
+    to_slot: Option<U64>,
+    /// The first second of the chain's clock.
+    #[param(inline)]
+    from_time: Option<Time>,
+    /// The second before which they end.
+    #[param(inline)]
+    to_time: Option<Time>,
+    /// By what they are put in order, each with - before it for the largest first; by index when absent.
+    #[param(
+        pattern = "^-?(index|event_seq|slot|time|signer|transaction|leaf_hash|payload_bytes)\
+            (,-?(index|event_seq|slot|time|signer|transaction|leaf_hash|payload_bytes)){0,3}$",
+        example = "-time,index"
+    )]
+    order: Option<String>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// At most how many, 1 to 1,000; 100 when absent.
+    #[param(inline, value_type = Option<Limit>)]
+    limit: Option<U64>,
+}
+
+/// A page of the entries that were found. Each is proven; that none is left out is not.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FoundEntries {
+    /// The checked head at which they were looked for.
+    head: Head,
+    event_head: Head,
+    /// In the order that was wanted.
+    entries: Vec<Entry>,
+    /// For `after`; null when there are no more.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+/// Entries that are all that is given, in any order. Each was verified to be in the checked tree; that none was left out is
+/// the database's word.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/entries/find", tag = "Entries", operation_id = "find_entries",
+    params(("ledger" = Key, Path, description = "The ledger's address."), WhichEntries),
+    responses(
+        (status = 200, body = FoundEntries),
+        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
+            unknown_cursor, not_checked_yet, too_expensive", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn entries(
+    view: View,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(which): Parameters<WhichEntries>,
+) -> Result<Json<FoundEntries>, Problem> {
+    let (after, limit) = (which.after.clone(), which.limit.map(|limit| limit.0));
+    let order = parse_order(which.order.as_deref(), entry_column)?;
+    let search = search(which.condition()?, order, after, limit);
+    let found = query::find_entries(&view, ledger, search).await?;
+    let next = next(&found);
+    Ok(Json(FoundEntries {
+        head: found.head.entries.into(),
+        event_head: found.head.events.into(),
+        entries: found.items.into_iter().map(|(_, entry)| entry.into()).collect(),
+        next,
+    }))
+}
+
+impl WhichEntries {
+    fn condition(self) -> Result<Condition<EntryColumn>, Problem> {
+        use EntryColumn::{Index, LeafHash, Payload, Signer, Slot, Time, Transaction};
+        let mut parts = Vec::new();
+        push(&mut parts, Signer, Comparison::Equal, self.signer)?;
+        push(&mut parts, Transaction, Comparison::Equal, self.transaction)?;
+        push(&mut parts, LeafHash, Comparison::Equal, self.leaf_hash)?;
+        push(&mut parts, Index, Comparison::AtLeast, self.from_index)?;
+        push(&mut parts, Index, Comparison::Less, self.to_index)?;
+        push(&mut parts, Slot, Comparison::AtLeast, self.from_slot)?;
+        push(&mut parts, Slot, Comparison::Less, self.to_slot)?;
+        push(&mut parts, Time, Comparison::AtLeast, self.from_time)?;
+        push(&mut parts, Time, Comparison::Less, self.to_time)?;
+        if let Some(prefix) = self.payload_prefix {
+            parts.push(Condition::StartsWith(Payload, parse_hex(&prefix)?));
+        }
+        Ok(Condition::All(parts))
+    }
+}
+
+fn entry_column(name: &str) -> Option<EntryColumn> {
+    Some(match name {
+        "index" => EntryColumn::Index,
+        "event_seq" => EntryColumn::EventSeq,
+        "slot" => EntryColumn::Slot,
+        "time" => EntryColumn::Time,
+        "signer" => EntryColumn::Signer,
+        "transaction" => EntryColumn::Transaction,
+        "leaf_hash" => EntryColumn::LeafHash,
+        "payload_bytes" => EntryColumn::PayloadBytes,
+        _ => return None,
+    })
+}
+
+fn parse_hex(text: &str) -> Result<Vec<u8>, Problem> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| u8::try_from(digit(high)? * 16 + digit(low)?).ok());
+    let bytes: Option<Vec<u8>> = bytes.collect();
+    bytes.filter(|bytes| rest.is_empty() && (1..=64).contains(&bytes.len())).ok_or_else(|| {
+        let detail = format!("\"{}\" is not 1 to 64 bytes as lowercase hex digits.", text.escape_debug());
+        Problem::new(Code::MalformedParameter, detail)
+    })
+}

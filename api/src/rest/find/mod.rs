@@ -1,0 +1,51 @@
+//! GET /v1/ledgers/{ledger}/…/find. GraphQL's filters say more: `or`, `not`, and lists.
+
+pub(super) mod entries;
+pub(super) mod events;
+
+use counterfoil_store::{Column, Comparison, Condition, Direction};
+
+use crate::condition::ToValue;
+use crate::problem::{Code, Problem};
+use crate::query::{Found, Search};
+
+fn search<C>(
+    condition: Condition<C>,
+    order: Vec<(C, Direction)>,
+    after: Option<String>,
+    limit: Option<u64>,
+) -> Search<C> {
+    Search { condition, order, first: limit, after, last: None, before: None }
+}
+
+fn next<T>(found: &Found<T>) -> Option<String> {
+    found.items.last().filter(|_| found.has_next).map(|(cursor, _)| cursor.clone())
+}
+
+fn push<C>(
+    parts: &mut Vec<Condition<C>>,
+    column: C,
+    comparison: Comparison,
+    value: Option<impl ToValue>,
+) -> Result<(), Problem> {
+    if let Some(value) = value {
+        parts.push(Condition::Compare(column, comparison, value.to_value()?));
+    }
+    Ok(())
+}
+
+fn parse_order<C: Column>(
+    text: Option<&str>,
+    column: impl Fn(&str) -> Option<C>,
+) -> Result<Vec<(C, Direction)>, Problem> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let parts = text.split(',').map(|part| match part.strip_prefix('-') {
+        Some(name) => Some((column(name)?, Direction::Descending)),
+        None => Some((column(part)?, Direction::Ascending)),
+    });
+    let order: Option<Vec<_>> = parts.collect();
+    order.filter(|order| order.len() <= 4).ok_or_else(|| {
+        let detail = format!("\"{}\" is not an order of at most four columns. See /docs.", text.escape_debug());
+        Problem::new(Code::MalformedParameter, detail)
+    })
+}
