@@ -16,12 +16,13 @@ use super::missing::{EntryPageFields, Missing};
 use super::order::{EntryOrder, EventOrder};
 use super::page::{Arguments, LeafConnection, complexity, connection, count};
 use super::pending::PendingEvent;
+use super::proof::{Consistency, Inclusion, LogName};
 use super::refuse;
 use super::standing::Standing;
 use crate::condition::{ToValue, seconds};
 use crate::problem::{Code, Problem};
 use crate::query::{self, CheckedLedger, View, When, Window};
-use crate::value::{Hash, Key, Time, U64, hashes};
+use crate::value::{Key, Time, U64, hashes};
 
 /// Whether the indexer goes on with a ledger.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -65,38 +66,6 @@ struct Checked {
 struct Behind {
     entries: U64,
     events: U64,
-}
-
-/// Which of a ledger's two logs.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "Log")]
-enum LogName {
-    Entries,
-    Events,
-}
-
-/// An inclusion proof.
-#[derive(SimpleObject)]
-struct Inclusion {
-    log: LogName,
-    index: U64,
-    leaf_hash: Hash,
-    /// The head that the proof leads to.
-    head: Head,
-    /// From the leaf to the root.
-    proof: Hashes,
-}
-
-/// A consistency proof.
-#[derive(SimpleObject)]
-struct Consistency {
-    log: LogName,
-    /// The earlier head.
-    first: Head,
-    /// The later head.
-    second: Head,
-    /// From the leaves to the root.
-    proof: Hashes,
 }
 
 /// A ledger, and how far it is.
@@ -298,14 +267,7 @@ impl Ledger {
     async fn inclusion(&self, context: &Context<'_>, log: LogName, index: U64, size: Option<U64>) -> Result<Inclusion> {
         let size = size.map(|size| size.0);
         let found = query::inclusion(context.data::<View>()?, self.address(), log.into(), index.0, size).await;
-        let found = found.map_err(refuse)?;
-        Ok(Inclusion {
-            log,
-            index: found.index.into(),
-            leaf_hash: found.leaf.into(),
-            head: found.head.into(),
-            proof: Hashes(hashes(found.proof)),
-        })
+        Ok(Inclusion::new(log, found.map_err(refuse)?))
     }
 
     /// The proof that the tree of the later size, by default the checked one, begins with that of the earlier.
@@ -319,9 +281,7 @@ impl Ledger {
     ) -> Result<Consistency> {
         let second = second.map(|second| second.0);
         let found = query::consistency(context.data::<View>()?, self.address(), log.into(), first.0, second).await;
-        let found = found.map_err(refuse)?;
-        let (first, second) = (found.first.into(), found.second.into());
-        Ok(Consistency { log, first, second, proof: Hashes(hashes(found.proof)) })
+        Ok(Consistency::new(log, found.map_err(refuse)?))
     }
 }
 

@@ -19,6 +19,7 @@ mod missing;
 mod order;
 mod page;
 mod pending;
+mod proof;
 mod root;
 mod standing;
 mod subscription;
