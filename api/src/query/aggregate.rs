@@ -4,9 +4,9 @@ use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{Aggregate, Bucket, Condition, EntryColumn, Log, Value};
 
 use super::error::{Place, QueryError};
-use super::find::{expect_small, expensive, limit};
 use super::moment::Moment;
 use super::page::page_limit;
+use super::search::{expect_small, expensive, limit};
 use super::view::View;
 
 /// What was counted.

@@ -1,20 +1,28 @@
 //! The columns that searches may name, and the expressions that they are. What an event says stands in its leaf, at the
 //! places of docs/protocol.md.
 
-/// A column that conditions may name.
-pub trait Column: Copy + PartialEq {
+use std::fmt::Debug;
+
+/// What conditions and orders of one list may name. Its `Debug` is its name.
+pub trait Field: Copy + Debug + PartialEq {
+    /// What the list is called.
+    const LIST: &'static str;
+    /// What tells its elements apart, and in whose order they are when nothing is said.
+    const KEY: Self;
+
+    /// Whether it is a number; else it is bytes.
+    fn is_number(self) -> bool;
+}
+
+/// A field that is in the database.
+pub trait Column: Field {
     /// Where the rows are.
     const FROM: &'static str;
     /// The ledger's number there.
     const LEDGER: &'static str;
-    /// The column that tells rows apart, and in whose order they are when nothing is said.
-    const KEY: Self;
 
-    /// The expression.
+    /// The expression. `scope.size` is the end of what is looked through.
     fn sql(self) -> &'static str;
-
-    /// Whether it is a number; else it is bytes.
-    fn is_number(self) -> bool;
 }
 
 /// The number of eight bytes of an event's leaf, little-endian.
@@ -55,7 +63,6 @@ pub(crate) const DAY: &str = concat!("(", leaf_number!("56"), " / 86400) * 86400
 pub(crate) const SIGNER: &str = "substring(event.leaf, 65, 32)";
 const FIRST_INDEX: &str = leaf_number!("96");
 const COUNT: &str = leaf_number!("104");
-
 /// The columns of entries and of the events that appended them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryColumn {
@@ -79,10 +86,18 @@ pub enum EntryColumn {
     Transaction,
 }
 
+impl Field for EntryColumn {
+    const LIST: &'static str = "entries";
+    const KEY: Self = Self::Index;
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Index | Self::EventSeq | Self::PayloadBytes | Self::Slot | Self::Time)
+    }
+}
+
 impl Column for EntryColumn {
     const FROM: &'static str = "entry join event on event.ledger = entry.ledger and event.seq = entry.event_seq";
     const LEDGER: &'static str = "entry.ledger";
-    const KEY: Self = Self::Index;
 
     fn sql(self) -> &'static str {
         match self {
@@ -96,10 +111,6 @@ impl Column for EntryColumn {
             Self::Signer => SIGNER,
             Self::Transaction => "event.signature",
         }
-    }
-
-    fn is_number(self) -> bool {
-        matches!(self, Self::Index | Self::EventSeq | Self::PayloadBytes | Self::Slot | Self::Time)
     }
 }
 
@@ -126,10 +137,18 @@ pub enum EventColumn {
     Transaction,
 }
 
+impl Field for EventColumn {
+    const LIST: &'static str = "events";
+    const KEY: Self = Self::Seq;
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Seq | Self::Slot | Self::Time | Self::FirstIndex | Self::Count)
+    }
+}
+
 impl Column for EventColumn {
     const FROM: &'static str = "event";
     const LEDGER: &'static str = "event.ledger";
-    const KEY: Self = Self::Seq;
 
     fn sql(self) -> &'static str {
         match self {
@@ -143,10 +162,6 @@ impl Column for EventColumn {
             Self::Count => COUNT,
             Self::Transaction => "event.signature",
         }
-    }
-
-    fn is_number(self) -> bool {
-        matches!(self, Self::Seq | Self::Slot | Self::Time | Self::FirstIndex | Self::Count)
     }
 }
 
@@ -167,11 +182,19 @@ pub enum LedgerColumn {
     IsHalted,
 }
 
+impl Field for LedgerColumn {
+    const LIST: &'static str = "ledgers";
+    const KEY: Self = Self::Address;
+
+    fn is_number(self) -> bool {
+        self != Self::Address
+    }
+}
+
 impl Column for LedgerColumn {
     const FROM: &'static str =
         "ledger join cursor on cursor.ledger = ledger.id left join halt on halt.ledger = ledger.id";
     const LEDGER: &'static str = "ledger.id";
-    const KEY: Self = Self::Address;
 
     fn sql(self) -> &'static str {
         match self {
@@ -182,9 +205,5 @@ impl Column for LedgerColumn {
             Self::Missing => "cursor.missing",
             Self::IsHalted => "(halt.ledger is not null)::integer::bigint",
         }
-    }
-
-    fn is_number(self) -> bool {
-        self != Self::Address
     }
 }

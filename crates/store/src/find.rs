@@ -113,13 +113,15 @@ pub struct Find<C> {
     pub condition: Condition<C>,
     /// In which order; the key must be the last.
     pub order: Vec<(C, Direction)>,
+    /// Columns that are read besides.
+    pub also: Vec<C>,
     /// The values of `order` of the row after which the rows begin.
     pub after: Option<Vec<Value>>,
     /// At most how many.
     pub limit: u32,
 }
 
-/// Finds rows. Of each the values of the order, of which the key's is the last.
+/// Finds rows. Of each the values of the order, of which the key's is the last, and then those of `also`.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -129,7 +131,8 @@ pub async fn find<C: Column>(
     find: &Find<C>,
 ) -> Result<Vec<Vec<Value>>, StoreError> {
     let mut query = QueryBuilder::new("select ");
-    for (at, (column, _)) in find.order.iter().enumerate() {
+    let columns: Vec<C> = find.order.iter().map(|(column, _)| *column).chain(find.also.iter().copied()).collect();
+    for (at, column) in columns.iter().enumerate() {
         query.push(if at == 0 { "" } else { ", " }).push(column.sql());
     }
     push_scope::<C>(&mut query, scope, &find.condition)?;
@@ -142,7 +145,7 @@ pub async fn find<C: Column>(
     }
     query.push(" limit ").push_bind(i64::from(find.limit));
     let rows = query.build().fetch_all(connection).await?;
-    rows.iter().map(|row| read_row(row, &find.order)).collect()
+    rows.iter().map(|row| read_row(row, &columns)).collect()
 }
 
 /// Counts the rows that satisfy a condition, up to `most`.
@@ -244,14 +247,18 @@ fn push_scope<C: Column>(
     scope: Scope<'_>,
     condition: &Condition<C>,
 ) -> Result<(), StoreError> {
-    query.push(" from ").push(C::FROM).push(" where ");
+    query.push(" from ").push(C::FROM);
     match scope {
         Scope::Ledger(ledger, end) => {
+            query
+                .push(" cross join (select ")
+                .push_bind(to_bigint("size", end)?)
+                .push("::bigint) as scope (size) where ");
             query.push(C::LEDGER).push(" = ").push_bind(ledger.key);
-            query.push(" and ").push(C::KEY.sql()).push(" < ").push_bind(to_bigint("size", end)?);
+            query.push(" and ").push(C::KEY.sql()).push(" < scope.size");
         }
         Scope::Ledgers(selection) => {
-            query.push("ledger.address <> all(").push_bind(addresses(&selection.except)).push(")");
+            query.push(" where ledger.address <> all(").push_bind(addresses(&selection.except)).push(")");
             if let Some(only) = &selection.only {
                 query.push(" and ledger.address = any(").push_bind(addresses(only)).push(")");
             }
@@ -345,8 +352,8 @@ fn push_after<C: Column>(query: &mut QueryBuilder<Postgres>, order: &[(C, Direct
     push_condition(query, &Condition::Any((0..order.len().min(after.len())).map(beyond).collect()));
 }
 
-fn read_row<C: Column>(row: &PgRow, order: &[(C, Direction)]) -> Result<Vec<Value>, StoreError> {
-    order.iter().enumerate().map(|(at, (column, _))| read_value(row, at, column.is_number())).collect()
+fn read_row<C: Column>(row: &PgRow, columns: &[C]) -> Result<Vec<Value>, StoreError> {
+    columns.iter().enumerate().map(|(at, column)| read_value(row, at, column.is_number())).collect()
 }
 
 fn addresses(ledgers: &[LedgerId]) -> Vec<Vec<u8>> {

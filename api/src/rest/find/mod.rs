@@ -3,7 +3,7 @@
 pub(super) mod entries;
 pub(super) mod events;
 
-use counterfoil_store::{Column, Comparison, Condition, Direction};
+use counterfoil_store::{Comparison, Condition, Direction};
 
 use crate::condition::ToValue;
 use crate::problem::{Code, Problem};
@@ -34,10 +34,7 @@ fn push<C>(
     Ok(())
 }
 
-fn parse_order<C: Column>(
-    text: Option<&str>,
-    column: impl Fn(&str) -> Option<C>,
-) -> Result<Vec<(C, Direction)>, Problem> {
+fn parse_order<C>(text: Option<&str>, column: impl Fn(&str) -> Option<C>) -> Result<Vec<(C, Direction)>, Problem> {
     let Some(text) = text else { return Ok(Vec::new()) };
     let parts = text.split(',').map(|part| match part.strip_prefix('-') {
         Some(name) => Some((column(name)?, Direction::Descending)),
