@@ -47,7 +47,7 @@ pub enum Code {
     ProofUnavailable,
     /// A cursor of another list, of another ledger's, or of another order.
     UnknownCursor,
-    /// There is nothing at this path.
+    /// There is nothing at this path, or with this id.
     NotFound,
     /// The path takes another method.
     MethodNotAllowed,
@@ -331,6 +331,7 @@ impl From<QueryError> for Problem {
             QueryError::TooMuchHistory { .. } => {
                 (Code::TooExpensive, "Ask for an earlier size, slot or time, or read the events themselves.")
             }
+            QueryError::NoTransaction { .. } => (Code::NotFound, "Take the id from a field id."),
             QueryError::FilterTooLarge | QueryError::BothEnds => (Code::MalformedParameter, ""),
             QueryError::ForeignCursor => {
                 (Code::UnknownCursor, "Take it from a page of the same list in the same order.")

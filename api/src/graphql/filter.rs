@@ -1,7 +1,7 @@
 //! Filters: what clients may write, and the conditions that they are.
 
 use async_graphql::InputObject;
-use counterfoil_store::{Comparison, Condition, EntryColumn, EventColumn, LedgerColumn};
+use counterfoil_store::{Comparison, Condition, EntryColumn, EventColumn, LedgerColumn, TransactionColumn};
 
 use crate::condition::{EventKind, ToValue};
 use crate::problem::Problem;
@@ -105,6 +105,21 @@ pub(super) struct EventFilter {
     count: Option<U64Filter>,
 }
 
+/// What transactions must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
+#[derive(Default, InputObject)]
+pub(super) struct TransactionFilter {
+    and: Option<Vec<TransactionFilter>>,
+    or: Option<Vec<TransactionFilter>>,
+    not: Option<Box<TransactionFilter>>,
+    first_seq: Option<U64Filter>,
+    signature: Option<SignatureFilter>,
+    slot: Option<U64Filter>,
+    time: Option<TimeFilter>,
+    event_count: Option<U64Filter>,
+    first_index: Option<U64Filter>,
+    entry_count: Option<U64Filter>,
+}
+
 /// What ledgers must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
 #[derive(Default, InputObject)]
 pub(super) struct LedgerFilter {
@@ -170,6 +185,21 @@ impl EventFilter {
         push(&mut parts, EventColumn::LeafHash, self.leaf_hash)?;
         push(&mut parts, EventColumn::FirstIndex, self.first_index)?;
         push(&mut parts, EventColumn::Count, self.count)?;
+        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+    }
+}
+
+impl TransactionFilter {
+    /// Bounded in depth by GraphQL's and JSON's parsers.
+    pub(super) fn condition(self) -> Result<Condition<TransactionColumn>, Problem> {
+        let mut parts = Vec::new();
+        push(&mut parts, TransactionColumn::FirstSeq, self.first_seq)?;
+        push(&mut parts, TransactionColumn::Signature, self.signature)?;
+        push(&mut parts, TransactionColumn::Slot, self.slot)?;
+        push(&mut parts, TransactionColumn::Time, self.time)?;
+        push(&mut parts, TransactionColumn::EventCount, self.event_count)?;
+        push(&mut parts, TransactionColumn::FirstIndex, self.first_index)?;
+        push(&mut parts, TransactionColumn::EntryCount, self.entry_count)?;
         combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
     }
 }

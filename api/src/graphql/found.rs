@@ -98,6 +98,7 @@ macro_rules! found_fields {
 }
 found_fields!(FoundEntries, counterfoil_store::EntryColumn);
 found_fields!(FoundEvents, counterfoil_store::EventColumn);
+found_fields!(FoundTransactions, counterfoil_store::TransactionColumn);
 
 /// What is said beside ledgers that were found.
 pub(super) struct FoundLedgers(pub(super) Condition<LedgerColumn>);

@@ -7,18 +7,19 @@ use counterfoil_store::{Bucket, Log, Value};
 use super::aggregate::{AggregateBy, EntryAggregates};
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
-use super::filter::{EntryFilter, EventFilter};
-use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, found_connection};
+use super::filter::{EntryFilter, EventFilter, TransactionFilter};
+use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, FoundTransactions, found_connection};
 use super::hashes::Hashes;
 use super::head::Head;
 use super::heads::Heads;
 use super::missing::{EntryPageFields, Missing};
-use super::order::{EntryOrder, EventOrder};
+use super::order::{EntryOrder, EventOrder, TransactionOrder};
 use super::page::{Arguments, LeafConnection, complexity, connection, count};
 use super::pending::PendingEvent;
 use super::proof::{Consistency, Inclusion, LogName};
 use super::refuse;
 use super::standing::Standing;
+use super::transaction::Transaction;
 use crate::condition::{ToValue, seconds};
 use crate::problem::{Code, Problem};
 use crate::query::{self, CheckedLedger, View, When, Window};
@@ -223,6 +224,26 @@ impl Ledger {
         let found = query::find_events(context.data::<View>()?, self.address(), search).await;
         let counted = Counted::new(self.address(), Log::Events, condition);
         found_connection(found, |head| FoundEvents::new(head, counted), Event::of_page)
+    }
+
+    /// The transactions that satisfy a filter, likewise. A page ends early where they have more than 1,000 events together.
+    #[graphql(complexity = "100 + complexity(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "GraphQL's arguments")]
+    async fn find_transactions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] filter: Option<TransactionFilter>,
+        order_by: Option<Vec<TransactionOrder>>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<FoundConnection<Transaction, FoundTransactions>> {
+        let condition = filter.unwrap_or_default().condition()?;
+        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
+        let found = query::find_transactions(context.data::<View>()?, self.address(), search).await;
+        let counted = Counted::new(self.address(), Log::Events, condition);
+        found_connection(found, |head| FoundTransactions::new(head, counted), Transaction::of_page)
     }
 
     /// How many entries satisfy a filter, and how many bytes they have: in all, or by signer, hour or day, at most 1,000 of

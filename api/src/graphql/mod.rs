@@ -23,6 +23,7 @@ mod proof;
 mod root;
 mod standing;
 mod subscription;
+mod transaction;
 
 use async_graphql::{Context, EmptyMutation, Result, Schema};
 use merkle_log::LeafIndex;

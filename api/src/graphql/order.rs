@@ -1,7 +1,7 @@
 //! Orders: by what clients may put what was found in order.
 
 use async_graphql::{Enum, InputObject};
-use counterfoil_store::{Direction, EntryColumn, EventColumn, LedgerColumn};
+use counterfoil_store::{Direction, EntryColumn, EventColumn, LedgerColumn, TransactionColumn};
 
 /// Which way.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -91,6 +91,41 @@ impl From<EventOrder> for (EventColumn, Direction) {
             EventOrderField::LeafHash => EventColumn::LeafHash,
             EventOrderField::FirstIndex => EventColumn::FirstIndex,
             EventOrderField::Count => EventColumn::Count,
+        };
+        (column, order.direction.into())
+    }
+}
+
+/// By what transactions are put in order.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub(super) enum TransactionOrderField {
+    FirstSeq,
+    Signature,
+    Slot,
+    Time,
+    EventCount,
+    FirstIndex,
+    EntryCount,
+}
+
+/// An order of transactions.
+#[derive(InputObject)]
+pub(super) struct TransactionOrder {
+    field: TransactionOrderField,
+    #[graphql(default_with = "Way::Asc")]
+    direction: Way,
+}
+
+impl From<TransactionOrder> for (TransactionColumn, Direction) {
+    fn from(order: TransactionOrder) -> Self {
+        let column = match order.field {
+            TransactionOrderField::FirstSeq => TransactionColumn::FirstSeq,
+            TransactionOrderField::Signature => TransactionColumn::Signature,
+            TransactionOrderField::Slot => TransactionColumn::Slot,
+            TransactionOrderField::Time => TransactionColumn::Time,
+            TransactionOrderField::EventCount => TransactionColumn::EventCount,
+            TransactionOrderField::FirstIndex => TransactionColumn::FirstIndex,
+            TransactionOrderField::EntryCount => TransactionColumn::EntryCount,
         };
         (column, order.direction.into())
     }

@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use super::order::LedgerOrder;
 use super::page::{Arguments, complexity, count};
 use super::refuse;
+use super::transaction::{Transaction, one_transaction};
 use crate::problem::{Code, Problem};
 use crate::query::{self, View};
 use crate::rest::parse_ledger;
@@ -35,6 +36,7 @@ enum Node {
     Ledger(Ledger),
     Entry(Entry),
     Event(Event),
+    Transaction(Transaction),
 }
 
 /// The root of the schema.
@@ -123,6 +125,15 @@ impl Root {
         }
     }
 
+    /// For a federated gateway: a transaction by its id.
+    #[graphql(entity)]
+    async fn transaction_by_id(&self, context: &Context<'_>, id: ID) -> Result<Transaction> {
+        match load_node(context, &id).await? {
+            Node::Transaction(transaction) => Ok(transaction),
+            _ => Err(malformed_id(&id).into()),
+        }
+    }
+
     /// Whatever has this id.
     #[graphql(complexity = "10 + child_complexity")]
     async fn node(&self, context: &Context<'_>, id: ID) -> Result<Node> {
@@ -143,6 +154,10 @@ async fn load_node(context: &Context<'_>, id: &str) -> Result<Node> {
         ["event", ledger, seq] => {
             let found = query::event(view, parse_ledger(ledger)?, number(seq)?).await;
             one_event(found).map(Node::Event)
+        }
+        ["transaction", ledger, first] => {
+            let found = query::transaction(view, parse_ledger(ledger)?, number(first)?).await;
+            one_transaction(found).map(Node::Transaction)
         }
         _ => Err(malformed_id(id).into()),
     }

@@ -75,6 +75,14 @@ pub enum QueryError {
          value of a list, and each filter within it"
     )]
     FilterTooLarge,
+    /// The event is not the first of a transaction, or not checked.
+    #[error("no transaction of ledger {ledger} begins with event {first}, as far as is checked")]
+    NoTransaction {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The event's number.
+        first: u64,
+    },
     /// A cursor of another list, of another ledger's, or of another order.
     #[error("the cursor is not of this list in this order")]
     ForeignCursor,
@@ -208,6 +216,24 @@ pub enum Difference {
         first: u64,
         /// How many.
         count: u64,
+    },
+    /// More events than a page holds are stored with one signature, one after the other.
+    #[error("{events} events from it on are stored as those of one transaction")]
+    LongTransaction {
+        /// How many.
+        events: u64,
+    },
+    /// Events of two slots are stored with one signature, one after the other.
+    #[error(
+        "it came in slot {slot}, and event {first}, which is stored as of the same transaction, in slot {first_slot}"
+    )]
+    OtherSlot {
+        /// Its slot.
+        slot: u64,
+        /// The first event of that signature.
+        first: u64,
+        /// That event's slot.
+        first_slot: u64,
     },
     /// A subtree that is said to be missing was not appended by the event beside it.
     #[error("event {seq}, which is stored as its event, did not append the subtree that begins there")]

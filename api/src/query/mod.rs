@@ -31,6 +31,7 @@ mod standing;
 mod status;
 mod tile_nodes;
 mod tiles;
+mod transactions;
 mod tree;
 mod view;
 
@@ -54,4 +55,5 @@ pub use search::{Found, MAX_COUNT, Search};
 pub use standing::{Standing, When, Writer, standing};
 pub use status::status;
 pub use tiles::{bundle, head, tile};
+pub use transactions::{Transaction, find_transactions, transaction};
 pub use view::View;

@@ -11,7 +11,7 @@ use counterfoil_store::{
 };
 use sha2::{Digest, Sha256};
 
-use super::error::{Difference, MAX_CONDITIONS, MAX_FILTER_DEPTH, Place, QueryError};
+use super::error::{Difference, MAX_CONDITIONS, MAX_FILTER_DEPTH, MAX_PAGE, Place, QueryError};
 use super::moment::Moment;
 use super::page::page_limit;
 
@@ -126,6 +126,18 @@ pub(super) struct Keys<K> {
 }
 
 impl<K: Ord> Keys<K> {
+    /// Ends the page before its rows weigh more than [`MAX_PAGE`] together.
+    pub(super) fn cut(&mut self, weight: impl Fn(&K) -> u64) {
+        let mut sum = 0_u64;
+        let fits = self.rows.iter().take_while(|(_, key)| {
+            sum = sum.saturating_add(weight(key));
+            sum <= MAX_PAGE.into()
+        });
+        let fits = fits.count();
+        self.has_more |= fits < self.rows.len();
+        self.rows.truncate(fits);
+    }
+
     /// The page of what was found by these keys, in its order.
     pub(super) fn with<T, H>(
         mut self,

@@ -34,6 +34,7 @@ use super::{
         pending::pending,
         events::events,
         find::events::events,
+        find::transactions::transactions,
         aggregate::aggregate,
         standing::standing,
         export::export,

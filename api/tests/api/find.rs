@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::history::{CREATOR, FIRST_SLOT, FIRST_TIME, History, WRITER};
 use crate::index::{BIG, EMPTY, Index, NEW, SMALL, UNCHECKED, UNKNOWN};
 use crate::oracle::assert_included;
+use crate::walk::List;
 
 pub const FOUND: LedgerId = LedgerId([8; 32]);
 const OTHER: Wallet = Wallet([0xb2; 32]);
@@ -47,36 +48,11 @@ fn time(seq: i64) -> String {
     jiff::Timestamp::from_second(FIRST_TIME + PACE * seq).unwrap().to_string()
 }
 
-pub async fn list(index: &Index, arguments: &str) -> Value {
-    let fields =
-        "pageInfo { hasPreviousPage hasNextPage startCursor endCursor } edges { cursor node { index payload } }";
-    let query = format!("{{ ledger(address: \"{FOUND}\") {{ findEntries({arguments}) {{ {fields} }} }} }}");
-    index.graphql(&query).await["ledger"]["findEntries"].take()
-}
+pub const ENTRIES: List = List { ledger: FOUND, field: "findEntries", key: "index" };
 
-/// All pages from either end, seven at a time.
-async fn walk(index: &Index, filter: &str, forwards: bool) -> Vec<u64> {
-    let (mut found, mut cursor): (Vec<u64>, Option<String>) = (Vec::new(), None);
-    loop {
-        let (count, beyond) = if forwards { ("first: 7", "after") } else { ("last: 7", "before") };
-        let beyond = cursor.as_ref().map(|cursor| format!("{beyond}: \"{cursor}\"")).unwrap_or_default();
-        let page = list(index, &format!("{filter} {count} {beyond}")).await;
-        let edges = page["edges"].as_array().unwrap();
-        let indexes = edges.iter().map(|edge| edge["node"]["index"].as_str().unwrap().parse::<u64>().unwrap());
-        let info = &page["pageInfo"];
-        let (more, less, next) = if forwards {
-            found.extend(indexes);
-            ("hasNextPage", "hasPreviousPage", "endCursor")
-        } else {
-            found.splice(0..0, indexes);
-            ("hasPreviousPage", "hasNextPage", "startCursor")
-        };
-        assert_eq!(info[less], cursor.is_some(), "{filter}");
-        if info[more] == false {
-            return found;
-        }
-        cursor = Some(info[next].as_str().unwrap().to_owned());
-    }
+async fn walk(index: &Index, arguments: &str, forwards: bool) -> Vec<u64> {
+    let found = ENTRIES.walk(index, arguments, forwards).await;
+    found.iter().map(|index| index.parse().unwrap()).collect()
 }
 
 type Holds = Box<dyn Fn(&Known) -> bool>;
@@ -156,12 +132,9 @@ async fn each_filter_in_each_order_finds_what_the_model_does_from_both_ends() {
             assert_eq!(walk(&index, &arguments, true).await, expected, "{arguments}");
             assert_eq!(walk(&index, &arguments, false).await, expected, "{arguments}");
         }
-        let query = format!(
-            "{{ ledger(address: \"{FOUND}\") {{ findEntries(where: {filter}) {{ totalCount {{ value isExact }} }} }} }}"
-        );
         let count = known.iter().filter(|known| holds(known)).count().to_string();
-        let found = index.graphql(&query).await;
-        assert_eq!(found["ledger"]["findEntries"]["totalCount"], json!({ "value": count, "isExact": true }));
+        let found = ENTRIES.count(&index, &format!("where: {filter}")).await;
+        assert_eq!(found, json!({ "value": count, "isExact": true }));
     }
 }
 

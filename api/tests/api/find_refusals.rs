@@ -4,14 +4,14 @@ use axum::http::StatusCode;
 use counterfoil_api::query::{QueryError, Search, View, find_entries};
 use counterfoil_store::Condition;
 
-use crate::find::{FOUND, list, open};
+use crate::find::{ENTRIES, FOUND, open};
 use crate::index::{BIG, BIG_SIZE, Index};
 
 #[tokio::test]
 async fn cursors_and_filters_that_are_not_of_the_list_are_refused() {
     let index = Index::open().await;
     open(&index).await;
-    let page = list(&index, "first: 1, orderBy: [{ field: SIGNER }]").await;
+    let page = ENTRIES.page(&index, "first: 1, orderBy: [{ field: SIGNER }]").await;
     let cursor = page["pageInfo"]["endCursor"].as_str().unwrap();
     let deep = format!("where: {}index: {{ eq: \"1\" }}{}", "{ not: ".repeat(40) + "{", "}".repeat(41));
     let wide = format!("where: {{ index: {{ in: [{}] }} }}", "\"1\",".repeat(300));

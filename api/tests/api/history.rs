@@ -21,6 +21,8 @@ pub struct History {
     pub events: Vec<(Vec<u8>, Event)>,
     /// How many seconds are between events.
     pub pace: i64,
+    /// The first event of the transaction in which events come; each comes in its own when none is said.
+    pub transaction: Option<u64>,
     state: LedgerState,
     entry_frontier: Frontier,
     event_frontier: Frontier,
@@ -35,6 +37,7 @@ impl History {
             payloads: Vec::new(),
             events: Vec::new(),
             pace: 1,
+            transaction: None,
             state: LedgerState::new(ledger),
             entry_frontier: Frontier::new(),
             event_frontier: Frontier::new(),
@@ -108,7 +111,7 @@ impl History {
         FIRST_SLOT + self.events.len() as u64
     }
 
-    /// The signature of the transaction that the event came in.
+    /// The signature of the transaction that begins with the event.
     pub fn signature(&self, seq: u64) -> [u8; 64] {
         let mut signature = [0; 64];
         signature[..32].copy_from_slice(&self.ledger.0);
@@ -152,11 +155,12 @@ impl History {
             }
         }
         let seq = self.events.len() as u64;
+        let first = self.transaction.unwrap_or(seq);
         let header = EventHeader {
             ledger: self.ledger,
             event_seq: LeafIndex::new(seq).unwrap(),
-            slot: FIRST_SLOT + seq,
-            unix_time: FIRST_TIME + self.pace * i64::try_from(seq).unwrap(),
+            slot: FIRST_SLOT + first,
+            unix_time: FIRST_TIME + self.pace * i64::try_from(first).unwrap(),
             signer,
             first_index,
             count,
@@ -168,7 +172,7 @@ impl History {
         self.events.push((event.leaf_bytes(), event.clone()));
         let (state, append) = self.state.clone().apply(event).unwrap();
         self.state = state;
-        self.uncommitted.push((CommittedIn { signature: self.signature(seq) }, append));
+        self.uncommitted.push((CommittedIn { signature: self.signature(first) }, append));
     }
 }
 

@@ -138,7 +138,7 @@ async fn a_federated_gateway_reads_the_schema_and_entities_by_their_keys() {
     let mut index = Index::open().await;
     let service = index.graphql("{ _service { sdl } }").await;
     let sdl = service["_service"]["sdl"].as_str().unwrap();
-    for name in ["Ledger", "Entry", "Event"] {
+    for name in ["Ledger", "Entry", "Event", "Transaction"] {
         assert!(sdl.contains(&format!("type {name} implements Node @key(fields: \"id\")")), "{sdl}");
     }
     let entities = |ids: &[(&str, String)]| {
@@ -150,9 +150,12 @@ async fn a_federated_gateway_reads_the_schema_and_entities_by_their_keys() {
         })
     };
     let (ledger, entry, event) = (format!("ledger:{SMALL}"), format!("entry:{BIG}:7"), format!("event:{BIG}:1"));
-    let found = post(&index, entities(&[("Ledger", ledger.clone()), ("Entry", entry.clone()), ("Event", event)])).await;
-    let names = json!([{ "__typename": "Ledger" }, { "__typename": "Entry", "index": "7" }, { "__typename": "Event" }]);
-    assert_eq!(found["data"]["_entities"], names, "{found}");
+    let transaction = format!("transaction:{BIG}:1");
+    let ids = [("Ledger", ledger.clone()), ("Entry", entry.clone()), ("Event", event), ("Transaction", transaction)];
+    let found = post(&index, entities(&ids)).await;
+    let mut names = ids.map(|(name, _)| json!({ "__typename": name }));
+    names[1]["index"] = "7".into();
+    assert_eq!(found["data"]["_entities"], json!(names), "{found}");
     for (ids, expected) in [
         (vec![("Ledger", entry.clone())], "malformed_parameter"),
         (vec![("Entry", ledger)], "malformed_parameter"),

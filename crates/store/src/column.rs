@@ -25,31 +25,46 @@ pub trait Column: Field {
     fn sql(self) -> &'static str;
 }
 
+/// One byte of an event's leaf, moved to its place in a number.
+macro_rules! leaf_byte {
+    ($event:literal, $at:literal, $byte:literal) => {
+        concat!("(get_byte(", $event, ".leaf, ", $at, " + ", $byte, ")::bigint << ", $byte, " * 8)")
+    };
+}
+
 /// The number of eight bytes of an event's leaf, little-endian.
 macro_rules! leaf_number {
     ($at:literal) => {
+        leaf_number!("event", $at)
+    };
+    ($event:literal, $at:literal) => {
         concat!(
-            "(get_byte(event.leaf, ",
-            $at,
-            ")::bigint | (get_byte(event.leaf, ",
-            $at,
-            " + 1)::bigint << 8)",
-            " | (get_byte(event.leaf, ",
-            $at,
-            " + 2)::bigint << 16) | (get_byte(event.leaf, ",
-            $at,
-            " + 3)::bigint << 24)",
-            " | (get_byte(event.leaf, ",
-            $at,
-            " + 4)::bigint << 32) | (get_byte(event.leaf, ",
-            $at,
-            " + 5)::bigint << 40)",
-            " | (get_byte(event.leaf, ",
-            $at,
-            " + 6)::bigint << 48) | (get_byte(event.leaf, ",
-            $at,
-            " + 7)::bigint << 56))"
+            "(",
+            leaf_byte!($event, $at, 0),
+            " | ",
+            leaf_byte!($event, $at, 1),
+            " | ",
+            leaf_byte!($event, $at, 2),
+            " | ",
+            leaf_byte!($event, $at, 3),
+            " | ",
+            leaf_byte!($event, $at, 4),
+            " | ",
+            leaf_byte!($event, $at, 5),
+            " | ",
+            leaf_byte!($event, $at, 6),
+            " | ",
+            leaf_byte!($event, $at, 7),
+            ")"
         )
+    };
+}
+
+/// The number after that of the last event of a run.
+macro_rules! run_end {
+    () => {
+        "coalesce((select min(next.seq) from event as next where next.ledger = event.ledger and next.seq > event.seq \
+         and next.seq < scope.size and next.signature <> event.signature), scope.size)"
     };
 }
 
@@ -63,6 +78,15 @@ pub(crate) const DAY: &str = concat!("(", leaf_number!("56"), " / 86400) * 86400
 pub(crate) const SIGNER: &str = "substring(event.leaf, 65, 32)";
 const FIRST_INDEX: &str = leaf_number!("96");
 const COUNT: &str = leaf_number!("104");
+const RUN_EVENTS: &str = concat!("(", run_end!(), " - event.seq)");
+const RUN_ENTRIES: &str = concat!(
+    "(select sum(",
+    leaf_number!("part", "104"),
+    ")::bigint from event as part where part.ledger = event.ledger and part.seq >= event.seq and part.seq < ",
+    run_end!(),
+    ")"
+);
+
 /// The columns of entries and of the events that appended them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryColumn {
@@ -161,6 +185,54 @@ impl Column for EventColumn {
             Self::FirstIndex => FIRST_INDEX,
             Self::Count => COUNT,
             Self::Transaction => "event.signature",
+        }
+    }
+}
+
+/// The columns of transactions: each is the run of neighbouring events of one signature, and its row is the first of them.
+/// A run ends where what is looked through does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionColumn {
+    /// The number of its first event.
+    FirstSeq,
+    /// Its signature, which nothing proves.
+    Signature,
+    /// Its slot.
+    Slot,
+    /// Its time: seconds since 1970.
+    Time,
+    /// How many events came in it.
+    EventCount,
+    /// The size of the log before.
+    FirstIndex,
+    /// How many entries these events appended.
+    EntryCount,
+}
+
+impl Field for TransactionColumn {
+    const LIST: &'static str = "transactions";
+    const KEY: Self = Self::FirstSeq;
+
+    fn is_number(self) -> bool {
+        self != Self::Signature
+    }
+}
+
+impl Column for TransactionColumn {
+    const FROM: &'static str = "(select event.* from event left join event as before \
+        on before.ledger = event.ledger and before.seq = event.seq - 1 \
+        where before.signature is distinct from event.signature) as event";
+    const LEDGER: &'static str = "event.ledger";
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::FirstSeq => "event.seq",
+            Self::Signature => "event.signature",
+            Self::Slot => SLOT,
+            Self::Time => TIME,
+            Self::EventCount => RUN_EVENTS,
+            Self::FirstIndex => FIRST_INDEX,
+            Self::EntryCount => RUN_ENTRIES,
         }
     }
 }

@@ -33,7 +33,7 @@ pub use access::{
 };
 pub use check::{RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots};
 pub use cluster::{Cluster, bind_cluster, load_cluster};
-pub use column::{Column, EntryColumn, EventColumn, Field, LedgerColumn};
+pub use column::{Column, EntryColumn, EventColumn, Field, LedgerColumn, TransactionColumn};
 pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
 pub use evidence::{Evidence, Said, keep_evidence, load_evidence};

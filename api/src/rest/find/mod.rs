@@ -2,6 +2,7 @@
 
 pub(super) mod entries;
 pub(super) mod events;
+pub(super) mod transactions;
 
 use counterfoil_store::{Comparison, Condition, Direction};
 

@@ -14,7 +14,7 @@ pub enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-pub const ROUTES: [(&str, Shows, &str); 32] = [
+pub const ROUTES: [(&str, Shows, &str); 33] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),
@@ -31,6 +31,7 @@ pub const ROUTES: [(&str, Shows, &str); 32] = [
     ("/v1/ledgers/{ledger}/entries/{index}/receipt", Shows::Ledger, "/v1/ledgers/L/entries/1/receipt"),
     ("/v1/ledgers/{ledger}/entries/find", Shows::Ledger, "/v1/ledgers/L/entries/find"),
     ("/v1/ledgers/{ledger}/events/find", Shows::Ledger, "/v1/ledgers/L/events/find"),
+    ("/v1/ledgers/{ledger}/transactions/find", Shows::Ledger, "/v1/ledgers/L/transactions/find"),
     ("/v1/ledgers/{ledger}/aggregate", Shows::Ledger, "/v1/ledgers/L/aggregate"),
     ("/v1/ledgers/{ledger}/standing", Shows::Ledger, "/v1/ledgers/L/standing"),
     ("/v1/ledgers/{ledger}/missing", Shows::Ledger, "/v1/ledgers/L/missing"),
@@ -52,7 +53,7 @@ pub const ROUTES: [(&str, Shows, &str); 32] = [
 
 /// Each field of a root, and each that takes arguments, with a query that reaches it. Those that begin with `subscription`
 /// are streams.
-pub const FIELDS: [(&str, Shows, &str); 25] = [
+pub const FIELDS: [(&str, Shows, &str); 27] = [
     ("Query.status", Shows::Index, "{ status { version } }"),
     ("Query._service", Shows::Index, "{ _service { sdl } }"),
     ("Query.ledgers", Shows::List, "{ ledgers { edges { node { ledger } } } }"),
@@ -61,6 +62,7 @@ pub const FIELDS: [(&str, Shows, &str); 25] = [
     ("Query.node", Shows::Ledger, "{ node(id: \"ledger:L\") { id } }"),
     ("Query.node", Shows::Ledger, "{ node(id: \"entry:L:1\") { id } }"),
     ("Query.node", Shows::Ledger, "{ node(id: \"event:L:1\") { id } }"),
+    ("Query.node", Shows::Ledger, "{ node(id: \"transaction:L:1\") { id } }"),
     (
         "Query._entities",
         Shows::Ledger,
@@ -82,6 +84,11 @@ pub const FIELDS: [(&str, Shows, &str); 25] = [
         "Ledger.findEvents",
         Shows::Ledger,
         "{ ledger(address: \"L\") { findEvents { totalCount { value } edges { cursor } } } }",
+    ),
+    (
+        "Ledger.findTransactions",
+        Shows::Ledger,
+        "{ ledger(address: \"L\") { findTransactions { totalCount { value } edges { cursor } } } }",
     ),
     ("Ledger.aggregateEntries", Shows::Ledger, "{ ledger(address: \"L\") { aggregateEntries { buckets { count } } } }"),
     ("Ledger.standing", Shows::Ledger, "{ ledger(address: \"L\") { standing { eventSeq } } }"),

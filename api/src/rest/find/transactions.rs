@@ -1,0 +1,160 @@
+//! GET /v1/ledgers/{ledger}/transactions/find.
+
+use axum::Json;
+use counterfoil_store::{Comparison, Condition, TransactionColumn};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{next, parse_order, push, search};
+use crate::problem::{Problem, ProblemBody};
+use crate::query::{self, View};
+use crate::rest::body::{Event, Head};
+use crate::rest::parameters::{LedgerPath, Limit, Parameters};
+use crate::value::{Key, Signature, Time, U64};
+
+/// Which transactions: those that are all that is given.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WhichTransactions {
+    /// The signature.
+    signature: Option<Signature>,
+    /// The first slot.
+    from_slot: Option<U64>,
+    /// The slot before which they end.
+    to_slot: Option<U64>,
+    /// The first second of the chain's clock.
+    #[param(inline)]
+    from_time: Option<Time>,
+    /// The second before which they end.
+    #[param(inline)]
+    to_time: Option<Time>,
+    /// At least how many events came in each.
+    from_event_count: Option<U64>,
+    /// At least how many entries each appended.
+    from_entry_count: Option<U64>,
+    /// By what they are put in order, each with - before it for the largest first; by their first event when absent.
+    #[param(
+        pattern = "^-?(first_seq|signature|slot|time|event_count|first_index|entry_count)\
+            (,-?(first_seq|signature|slot|time|event_count|first_index|entry_count)){0,3}$",
+        example = "-entry_count,slot"
+    )]
+    order: Option<String>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// At most how many, 1 to 1,000; 100 when absent.
+    #[param(inline, value_type = Option<Limit>)]
+    limit: Option<U64>,
+}
+
+/// The events of a ledger that came in one transaction, as far as they are checked. That they came in one is the database's
+/// word, for no proof covers a transaction's signature.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Transaction {
+    /// Its signature, as stored: a hint where to look, which no proof covers.
+    signature: Signature,
+    /// The slot of its events.
+    slot: U64,
+    /// The chain's clock in that slot.
+    time: Time,
+    /// The number of its first event in the ledger's event log.
+    first_seq: U64,
+    /// How many events came in it.
+    event_count: U64,
+    /// The size of the log before.
+    first_index: U64,
+    /// How many entries its events appended.
+    entry_count: U64,
+    /// Its events, in order.
+    events: Vec<Event>,
+}
+
+/// A page of the transactions that were found. Each event is proven; which came in one transaction, and that none is left
+/// out, is not.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FoundTransactions {
+    head: Head,
+    /// The checked head of the event log at which they were looked for.
+    event_head: Head,
+    /// In the order that was wanted. Fewer than `limit` where they have more than 1,000 events together.
+    transactions: Vec<Transaction>,
+    /// For `after`; null when there are no more.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+/// Transactions that are all that is given, in any order, each with its events of this ledger. Each event was verified to be in
+/// the checked tree; which came in one transaction, and that none was left out, is the database's word.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/transactions/find", tag = "Events", operation_id = "find_transactions",
+    params(("ledger" = Key, Path, description = "The ledger's address."), WhichTransactions),
+    responses(
+        (status = 200, body = FoundTransactions),
+        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
+            unknown_cursor, not_checked_yet, too_expensive", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn transactions(
+    view: View,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(which): Parameters<WhichTransactions>,
+) -> Result<Json<FoundTransactions>, Problem> {
+    let (after, limit) = (which.after.clone(), which.limit.map(|limit| limit.0));
+    let order = parse_order(which.order.as_deref(), transaction_column)?;
+    let search = search(which.condition()?, order, after, limit);
+    let found = query::find_transactions(&view, ledger, search).await?;
+    let next = next(&found);
+    Ok(Json(FoundTransactions {
+        head: found.head.entries.into(),
+        event_head: found.head.events.into(),
+        transactions: found.items.into_iter().map(|(_, transaction)| transaction.into()).collect(),
+        next,
+    }))
+}
+
+impl From<query::Transaction> for Transaction {
+    fn from(transaction: query::Transaction) -> Self {
+        let query::Transaction { first, events, entry_count } = transaction;
+        Self {
+            signature: first.signature.into(),
+            slot: U64(first.event.header.slot),
+            time: first.time.into(),
+            first_seq: first.seq.into(),
+            event_count: U64(events.len() as u64),
+            first_index: first.event.header.first_index.into(),
+            entry_count: U64(entry_count),
+            events: events.iter().map(|event| Event::from(&**event)).collect(),
+        }
+    }
+}
+
+impl WhichTransactions {
+    fn condition(self) -> Result<Condition<TransactionColumn>, Problem> {
+        use TransactionColumn::{EntryCount, EventCount, Signature, Slot, Time};
+        let mut parts = Vec::new();
+        push(&mut parts, Signature, Comparison::Equal, self.signature)?;
+        push(&mut parts, Slot, Comparison::AtLeast, self.from_slot)?;
+        push(&mut parts, Slot, Comparison::Less, self.to_slot)?;
+        push(&mut parts, Time, Comparison::AtLeast, self.from_time)?;
+        push(&mut parts, Time, Comparison::Less, self.to_time)?;
+        push(&mut parts, EventCount, Comparison::AtLeast, self.from_event_count)?;
+        push(&mut parts, EntryCount, Comparison::AtLeast, self.from_entry_count)?;
+        Ok(Condition::All(parts))
+    }
+}
+
+fn transaction_column(name: &str) -> Option<TransactionColumn> {
+    Some(match name {
+        "first_seq" => TransactionColumn::FirstSeq,
+        "signature" => TransactionColumn::Signature,
+        "slot" => TransactionColumn::Slot,
+        "time" => TransactionColumn::Time,
+        "event_count" => TransactionColumn::EventCount,
+        "first_index" => TransactionColumn::FirstIndex,
+        "entry_count" => TransactionColumn::EntryCount,
+        _ => return None,
+    })
+}
