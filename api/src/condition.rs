@@ -51,6 +51,12 @@ impl ToValue for U64 {
     }
 }
 
+impl ToValue for bool {
+    fn to_value(self) -> Result<Value, Problem> {
+        Ok(u64::from(self).into())
+    }
+}
+
 impl ToValue for Time {
     fn to_value(self) -> Result<Value, Problem> {
         seconds(&self).map(Value::Number)

@@ -331,7 +331,9 @@ impl From<QueryError> for Problem {
             QueryError::TooMuchHistory { .. } => {
                 (Code::TooExpensive, "Ask for an earlier size, slot or time, or read the events themselves.")
             }
-            QueryError::NoTransaction { .. } => (Code::NotFound, "Take the id from a field id."),
+            QueryError::NoTransaction { .. } | QueryError::NoWriter { .. } => {
+                (Code::NotFound, "Take the id from a field id.")
+            }
             QueryError::FilterTooLarge | QueryError::BothEnds => (Code::MalformedParameter, ""),
             QueryError::ForeignCursor => {
                 (Code::UnknownCursor, "Take it from a page of the same list in the same order.")

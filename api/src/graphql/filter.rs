@@ -5,6 +5,7 @@ use counterfoil_store::{Comparison, Condition, EntryColumn, EventColumn, LedgerC
 
 use crate::condition::{EventKind, ToValue};
 use crate::problem::Problem;
+use crate::query::WriterField;
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
 
 /// A number. All that is given must hold.
@@ -120,6 +121,21 @@ pub(super) struct TransactionFilter {
     entry_count: Option<U64Filter>,
 }
 
+/// What writers must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
+#[derive(Default, InputObject)]
+pub(super) struct WriterFilter {
+    and: Option<Vec<WriterFilter>>,
+    or: Option<Vec<WriterFilter>>,
+    not: Option<Box<WriterFilter>>,
+    wallet: Option<KeyFilter>,
+    may_append: Option<bool>,
+    may_append_subtrees: Option<bool>,
+    /// Never is later than every moment.
+    expires_at: Option<TimeFilter>,
+    granted_seq: Option<U64Filter>,
+    is_revoked: Option<bool>,
+}
+
 /// What ledgers must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
 #[derive(Default, InputObject)]
 pub(super) struct LedgerFilter {
@@ -147,10 +163,7 @@ impl LedgerFilter {
         push(&mut parts, LedgerColumn::EventSeq, self.event_seq)?;
         push(&mut parts, LedgerColumn::CheckedSlot, self.checked_slot)?;
         push(&mut parts, LedgerColumn::Missing, self.missing_leaves)?;
-        if let Some(is_halted) = self.is_halted {
-            let value = u64::from(is_halted).into();
-            parts.push(Condition::Compare(LedgerColumn::IsHalted, Comparison::Equal, value));
-        }
+        push_comparison(&mut parts, LedgerColumn::IsHalted, Comparison::Equal, self.is_halted)?;
         combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
     }
 }
@@ -200,6 +213,20 @@ impl TransactionFilter {
         push(&mut parts, TransactionColumn::EventCount, self.event_count)?;
         push(&mut parts, TransactionColumn::FirstIndex, self.first_index)?;
         push(&mut parts, TransactionColumn::EntryCount, self.entry_count)?;
+        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+    }
+}
+
+impl WriterFilter {
+    /// Bounded in depth by GraphQL's and JSON's parsers.
+    pub(super) fn condition(self) -> Result<Condition<WriterField>, Problem> {
+        let mut parts = Vec::new();
+        push(&mut parts, WriterField::Wallet, self.wallet)?;
+        push_comparison(&mut parts, WriterField::MayAppend, Comparison::Equal, self.may_append)?;
+        push_comparison(&mut parts, WriterField::MayAppendSubtrees, Comparison::Equal, self.may_append_subtrees)?;
+        push(&mut parts, WriterField::ExpiresAt, self.expires_at)?;
+        push(&mut parts, WriterField::GrantedSeq, self.granted_seq)?;
+        push_comparison(&mut parts, WriterField::IsRevoked, Comparison::Equal, self.is_revoked)?;
         combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
     }
 }

@@ -7,19 +7,20 @@ use counterfoil_store::{Bucket, Log, Value};
 use super::aggregate::{AggregateBy, EntryAggregates};
 use super::entry::{Entry, one_entry};
 use super::event::{Event, one_event};
-use super::filter::{EntryFilter, EventFilter, TransactionFilter};
+use super::filter::{EntryFilter, EventFilter, TransactionFilter, WriterFilter};
 use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, FoundTransactions, found_connection};
 use super::hashes::Hashes;
 use super::head::Head;
 use super::heads::Heads;
 use super::missing::{EntryPageFields, Missing};
-use super::order::{EntryOrder, EventOrder, TransactionOrder};
+use super::order::{EntryOrder, EventOrder, TransactionOrder, WriterOrder};
 use super::page::{Arguments, LeafConnection, complexity, connection, count};
 use super::pending::PendingEvent;
 use super::proof::{Consistency, Inclusion, LogName};
 use super::refuse;
 use super::standing::Standing;
 use super::transaction::Transaction;
+use super::writer::{FoundWriters, Writer};
 use crate::condition::{ToValue, seconds};
 use crate::problem::{Code, Problem};
 use crate::query::{self, CheckedLedger, View, When, Window};
@@ -246,6 +247,25 @@ impl Ledger {
         found_connection(found, |head| FoundTransactions::new(head, counted), Transaction::of_page)
     }
 
+    /// The writers, as they are now, that satisfy a filter, likewise. They follow from the events that `standing` shows.
+    #[graphql(complexity = "100 + complexity(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "GraphQL's arguments")]
+    async fn find_writers(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] filter: Option<WriterFilter>,
+        order_by: Option<Vec<WriterOrder>>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<FoundConnection<Writer, FoundWriters>> {
+        let condition = filter.unwrap_or_default().condition()?;
+        let search = Arguments { first, after, last, before }.search(condition, order_by)?;
+        let found = query::find_writers(context.data::<View>()?, self.address(), search).await;
+        found_connection(found, FoundWriters::from, |found, writers| Writer::of_page(found.head, writers))
+    }
+
     /// How many entries satisfy a filter, and how many bytes they have: in all, or by signer, hour or day, at most 1,000 of
     /// these a page; 100 when nothing is said. `after` is the last signer or time of the page before.
     #[graphql(complexity = "500 + complexity(first, None, child_complexity)")]
@@ -278,7 +298,7 @@ impl Ledger {
         time: Option<Time>,
     ) -> Result<Standing> {
         let (size, slot) = (size.map(|size| size.0), slot.map(|slot| slot.0));
-        let when = When { size, slot, time: time.as_ref().map(seconds).transpose()? };
+        let when = When { size, slot, time: time.as_ref().map(seconds).transpose()?, ..When::default() };
         let standing = query::standing(context.data::<View>()?, self.address(), when).await;
         Ok(standing.map_err(refuse)?.into())
     }

@@ -24,6 +24,7 @@ mod root;
 mod standing;
 mod subscription;
 mod transaction;
+mod writer;
 
 use async_graphql::{Context, EmptyMutation, Result, Schema};
 use merkle_log::LeafIndex;

@@ -3,6 +3,8 @@
 use async_graphql::{Enum, InputObject};
 use counterfoil_store::{Direction, EntryColumn, EventColumn, LedgerColumn, TransactionColumn};
 
+use crate::query::WriterField;
+
 /// Which way.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(name = "OrderDirection")]
@@ -128,6 +130,40 @@ impl From<TransactionOrder> for (TransactionColumn, Direction) {
             TransactionOrderField::EntryCount => TransactionColumn::EntryCount,
         };
         (column, order.direction.into())
+    }
+}
+
+/// By what writers are put in order.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub(super) enum WriterOrderField {
+    Wallet,
+    MayAppend,
+    MayAppendSubtrees,
+    /// Never is later than every moment.
+    ExpiresAt,
+    GrantedSeq,
+    IsRevoked,
+}
+
+/// An order of writers.
+#[derive(InputObject)]
+pub(super) struct WriterOrder {
+    field: WriterOrderField,
+    #[graphql(default_with = "Way::Asc")]
+    direction: Way,
+}
+
+impl From<WriterOrder> for (WriterField, Direction) {
+    fn from(order: WriterOrder) -> Self {
+        let field = match order.field {
+            WriterOrderField::Wallet => WriterField::Wallet,
+            WriterOrderField::MayAppend => WriterField::MayAppend,
+            WriterOrderField::MayAppendSubtrees => WriterField::MayAppendSubtrees,
+            WriterOrderField::ExpiresAt => WriterField::ExpiresAt,
+            WriterOrderField::GrantedSeq => WriterField::GrantedSeq,
+            WriterOrderField::IsRevoked => WriterField::IsRevoked,
+        };
+        (field, order.direction.into())
     }
 }
 

@@ -13,6 +13,7 @@ use super::order::LedgerOrder;
 use super::page::{Arguments, complexity, count};
 use super::refuse;
 use super::transaction::{Transaction, one_transaction};
+use super::writer::{Writer, one_writer};
 use crate::problem::{Code, Problem};
 use crate::query::{self, View};
 use crate::rest::parse_ledger;
@@ -37,6 +38,7 @@ enum Node {
     Entry(Entry),
     Event(Event),
     Transaction(Transaction),
+    Writer(Writer),
 }
 
 /// The root of the schema.
@@ -134,6 +136,15 @@ impl Root {
         }
     }
 
+    /// For a federated gateway: a writer by its id.
+    #[graphql(entity)]
+    async fn writer_by_id(&self, context: &Context<'_>, id: ID) -> Result<Writer> {
+        match load_node(context, &id).await? {
+            Node::Writer(writer) => Ok(writer),
+            _ => Err(malformed_id(&id).into()),
+        }
+    }
+
     /// Whatever has this id.
     #[graphql(complexity = "10 + child_complexity")]
     async fn node(&self, context: &Context<'_>, id: ID) -> Result<Node> {
@@ -158,6 +169,12 @@ async fn load_node(context: &Context<'_>, id: &str) -> Result<Node> {
         ["transaction", ledger, first] => {
             let found = query::transaction(view, parse_ledger(ledger)?, number(first)?).await;
             one_transaction(found).map(Node::Transaction)
+        }
+        ["writer", ledger, wallet, ref then @ ..] if then.len() <= 1 => {
+            let wallet = wallet.parse().map_err(|_| malformed_id(id))?;
+            let events = then.first().map(|events| number(events)).transpose()?;
+            let found = query::writer(view, parse_ledger(ledger)?, wallet, events).await;
+            one_writer(found).map(Node::Writer)
         }
         _ => Err(malformed_id(id).into()),
     }

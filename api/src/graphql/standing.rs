@@ -6,25 +6,10 @@ use async_graphql::SimpleObject;
 
 use super::event::Event;
 use super::head::Head;
+use super::writer::Writer;
 use crate::proofs::PageProofs;
 use crate::query;
-use crate::value::{Key, Time, U64};
-
-/// Who may append, by a grant.
-#[derive(SimpleObject)]
-pub(super) struct Writer {
-    wallet: Key,
-    /// Whether it may append entries.
-    may_append: bool,
-    /// Whether it may append subtrees by their hashes.
-    may_append_subtrees: bool,
-    /// From when on the grant no longer holds, by the chain's clock; null for never.
-    expires_at: Option<Time>,
-    /// The event that granted it.
-    granted: Event,
-    /// The event that took it back.
-    revoked: Option<Event>,
-}
+use crate::value::{Key, U64};
 
 /// A ledger as it was. Every event here has its proof; that `administrative` leaves none out shows the event log itself.
 #[derive(SimpleObject)]
@@ -59,15 +44,6 @@ impl From<query::Standing> for Standing {
         let events: Vec<_> = administrative.iter().cloned().chain(edge).collect();
         let proofs = PageProofs::of_events(head, &events);
         let event = |event: Arc<query::CheckedEvent>| Event { head, event, proofs: proofs.clone() };
-        let writer = |writer: query::Writer| Writer {
-            wallet: writer.wallet.into(),
-            may_append: writer.permissions & 1 != 0,
-            may_append_subtrees: writer.permissions & 2 != 0,
-            // What lies beyond the calendar never comes.
-            expires_at: jiff::Timestamp::from_second(writer.expires_at).ok().map(Time::from),
-            granted: event(writer.granted),
-            revoked: writer.revoked.map(event),
-        };
         Self {
             head: standing.entries.into(),
             event_head: standing.events.into(),
@@ -75,7 +51,7 @@ impl From<query::Standing> for Standing {
             next: standing.next.map(event),
             authority: standing.authority.map(Key::from),
             pending_authority: standing.pending_authority.map(Key::from),
-            writers: standing.writers.into_iter().map(writer).collect(),
+            writers: standing.writers.into_iter().map(|writer| Writer::with_proofs(head, writer, &proofs)).collect(),
             sealed: standing.sealed.map(event),
             administrative: administrative.into_iter().map(event).collect(),
             event_seq: standing.events.size.into(),

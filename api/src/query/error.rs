@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::ReceiptError;
+use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_signed::SignedError;
 use counterfoil_store::{Log, MissingSubtree, StoreError};
 use merkle_log::{FrontierError, Hash, LeafHash, PlanError, Position, ProofError, Root, TileError, TreeSize};
@@ -82,6 +82,14 @@ pub enum QueryError {
         ledger: LedgerId,
         /// The event's number.
         first: u64,
+    },
+    /// The wallet was never granted anything.
+    #[error("ledger {ledger} never granted {wallet} anything, as far as is checked")]
+    NoWriter {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The wallet.
+        wallet: Wallet,
     },
     /// A cursor of another list, of another ledger's, or of another order.
     #[error("the cursor is not of this list in this order")]

@@ -34,6 +34,7 @@ mod tiles;
 mod transactions;
 mod tree;
 mod view;
+mod writers;
 
 pub use aggregate::{Aggregates, aggregate};
 pub use consistency::{Consistency, consistency};
@@ -57,3 +58,4 @@ pub use status::status;
 pub use tiles::{bundle, head, tile};
 pub use transactions::{Transaction, find_transactions, transaction};
 pub use view::View;
+pub use writers::{CountedHead, WriterField, find_writers, writer};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use counterfoil_core::{EventBody, LedgerHead, LedgerId, Wallet};
 use counterfoil_store::{Log, Rising, count_events_until, load_administrative};
+use jiff::Timestamp;
 use merkle_log::{LeafIndex, TreeHead, TreeSize};
 
 use super::CheckedEvent;
@@ -21,6 +22,8 @@ const MAX_ADMINISTRATIVE: u32 = 10_000;
 pub struct When {
     /// With at most so many entries; those that one event appended together may be cut.
     pub size: Option<u64>,
+    /// With at most so many events.
+    pub events: Option<u64>,
     /// At the end of a slot.
     pub slot: Option<u64>,
     /// At the end of a second, since 1970, of the chain's clock.
@@ -40,6 +43,25 @@ pub struct Writer {
     pub granted: Arc<CheckedEvent>,
     /// The event that took it back.
     pub revoked: Option<Arc<CheckedEvent>>,
+    /// Of how many events that follows, unless these are all that are checked: as it was then.
+    pub then: Option<TreeSize>,
+}
+
+impl Writer {
+    /// Whether it may append entries.
+    pub(crate) const fn may_append(&self) -> bool {
+        self.permissions & 1 != 0
+    }
+
+    /// Whether it may append subtrees.
+    pub(crate) const fn may_append_subtrees(&self) -> bool {
+        self.permissions & 2 != 0
+    }
+
+    /// From when on it no longer holds. What lies beyond the calendar never comes.
+    pub(crate) fn expiry(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.expires_at).ok()
+    }
 }
 
 /// A ledger as it was.
@@ -74,9 +96,6 @@ pub struct Standing {
 /// [`QueryError`].
 pub async fn standing(view: &View, ledger: LedgerId, when: When) -> Result<Standing, QueryError> {
     let mut moment = Moment::open(view, ledger).await?;
-    if let Some(size) = when.size.filter(|size| *size > moment.head.entries.size.get()) {
-        return Err(QueryError::SizeOutOfRange { size, least: 0, most: moment.head.entries.size.get() });
-    }
     let events = count_events(&mut moment, when).await?;
     let place = Place::Log(ledger, Log::Events);
     let (connection, row) = moment.parts().await?;
@@ -114,9 +133,14 @@ pub async fn standing(view: &View, ledger: LedgerId, when: When) -> Result<Stand
     Ok(standing)
 }
 
-/// How many events there had been.
+/// How many events there had been; refuses what there never was.
 async fn count_events(moment: &mut Moment, when: When) -> Result<TreeSize, QueryError> {
-    let mut events = moment.head.events.size;
+    for (asked, checked) in [(when.size, moment.head.entries.size), (when.events, moment.head.events.size)] {
+        if let Some(size) = asked.filter(|size| *size > checked.get()) {
+            return Err(QueryError::SizeOutOfRange { size, least: 0, most: checked.get() });
+        }
+    }
+    let mut events = when.events.and_then(|events| TreeSize::new(events).ok()).unwrap_or(moment.head.events.size);
     let to_number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let bounds =
         [(Rising::Size, when.size.map(to_number)), (Rising::Slot, when.slot.map(to_number)), (Rising::Time, when.time)];
@@ -164,7 +188,8 @@ impl Standing {
                 self.writers.retain(|writer| writer.wallet != *wallet);
                 let (wallet, permissions, expires_at) = (*wallet, *permissions, *expires_at);
                 let granted = event.clone();
-                self.writers.push(Writer { wallet, permissions, expires_at, granted, revoked: None });
+                let then = Some(self.events.size).filter(|size| *size < self.head.events.size);
+                self.writers.push(Writer { wallet, permissions, expires_at, granted, revoked: None, then });
             }
             EventBody::WriterRevoked { wallet } => {
                 let writer = self.writers.iter_mut().find(|writer| writer.wallet == *wallet);

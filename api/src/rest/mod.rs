@@ -87,6 +87,7 @@ pub(crate) fn router(view: View, logs: Logs) -> Router {
         .route("/v1/ledgers/{ledger}/entries/find", get(find::entries::entries))
         .route("/v1/ledgers/{ledger}/events/find", get(find::events::events))
         .route("/v1/ledgers/{ledger}/transactions/find", get(find::transactions::transactions))
+        .route("/v1/ledgers/{ledger}/writers/find", get(find::writers::writers))
         .route("/v1/ledgers/{ledger}/aggregate", get(aggregate::aggregate))
         .route("/v1/ledgers/{ledger}/standing", get(standing::standing))
         .route("/v1/ledgers/{ledger}/entries/{index}", get(entry::entry))

@@ -35,6 +35,7 @@ use super::{
         events::events,
         find::events::events,
         find::transactions::transactions,
+        find::writers::writers,
         aggregate::aggregate,
         standing::standing,
         export::export,

@@ -78,10 +78,9 @@ impl From<query::Writer> for Writer {
     fn from(writer: query::Writer) -> Self {
         Self {
             wallet: writer.wallet.into(),
-            may_append: writer.permissions & 1 != 0,
-            may_append_subtrees: writer.permissions & 2 != 0,
-            // What lies beyond the calendar never comes.
-            expires_at: jiff::Timestamp::from_second(writer.expires_at).ok().map(Time::from),
+            may_append: writer.may_append(),
+            may_append_subtrees: writer.may_append_subtrees(),
+            expires_at: writer.expiry().map(Time::from),
             granted_seq: writer.granted.seq.into(),
             revoked_seq: writer.revoked.map(|event| event.seq.into()),
         }
@@ -124,6 +123,6 @@ pub(crate) async fn standing(
     Parameters(at): Parameters<At>,
 ) -> Result<Json<Standing>, Problem> {
     let (size, slot) = (at.size.map(|size| size.0), at.slot.map(|slot| slot.0));
-    let when = When { size, slot, time: at.time.as_ref().map(seconds).transpose()? };
+    let when = When { size, slot, time: at.time.as_ref().map(seconds).transpose()?, ..When::default() };
     Ok(Json(query::standing(&view, ledger, when).await?.into()))
 }

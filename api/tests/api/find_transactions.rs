@@ -185,6 +185,21 @@ async fn a_transaction_has_its_events_with_their_proofs_and_ends_where_what_is_c
 }
 
 #[tokio::test]
+async fn events_of_transactions_count_as_many_times_as_there_may_be() {
+    let index = Index::open().await;
+    open(&index).await;
+    let query = |count: u32| {
+        let events = "events { seq kind slot time signer proof }";
+        format!(
+            "{{ ledger(address: \"{GROUPED}\") {{ findTransactions(first: {count}) {{ edges {{ node {{ {events} }} }} }} }} }}"
+        )
+    };
+    index.graphql(&query(100)).await;
+    let (code, message) = index.graphql_error(&query(1_000)).await;
+    assert_eq!((code.as_str(), message.as_str()), ("malformed_query", "Query is too complex."));
+}
+
+#[tokio::test]
 async fn an_id_of_no_transaction_is_refused() {
     let index = Index::open().await;
     let (history, known) = open(&index).await;

@@ -183,6 +183,7 @@ async fn fill(cluster: &pgcluster::Cluster) -> (History, History) {
 
     let mut small = History::create(SMALL);
     small.append(5);
+    small.grant();
     small.check(&pool).await;
     halt(&mut pool.acquire().await.unwrap(), SMALL, "the account says otherwise").await.unwrap();
     History::create(EMPTY).check(&pool).await;

@@ -8,6 +8,7 @@ use counterfoil_api::{AllowedQueries, Settings};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::history::WRITER;
 use crate::index::{BIG, Index, SMALL, UNKNOWN, settings};
 
 async fn post(index: &Index, body: Value) -> Value {
@@ -138,7 +139,7 @@ async fn a_federated_gateway_reads_the_schema_and_entities_by_their_keys() {
     let mut index = Index::open().await;
     let service = index.graphql("{ _service { sdl } }").await;
     let sdl = service["_service"]["sdl"].as_str().unwrap();
-    for name in ["Ledger", "Entry", "Event", "Transaction"] {
+    for name in ["Ledger", "Entry", "Event", "Transaction", "Writer"] {
         assert!(sdl.contains(&format!("type {name} implements Node @key(fields: \"id\")")), "{sdl}");
     }
     let entities = |ids: &[(&str, String)]| {
@@ -151,7 +152,14 @@ async fn a_federated_gateway_reads_the_schema_and_entities_by_their_keys() {
     };
     let (ledger, entry, event) = (format!("ledger:{SMALL}"), format!("entry:{BIG}:7"), format!("event:{BIG}:1"));
     let transaction = format!("transaction:{BIG}:1");
-    let ids = [("Ledger", ledger.clone()), ("Entry", entry.clone()), ("Event", event), ("Transaction", transaction)];
+    let writer = format!("writer:{BIG}:{WRITER}");
+    let ids = [
+        ("Ledger", ledger.clone()),
+        ("Entry", entry.clone()),
+        ("Event", event),
+        ("Transaction", transaction),
+        ("Writer", writer),
+    ];
     let found = post(&index, entities(&ids)).await;
     let mut names = ids.map(|(name, _)| json!({ "__typename": name }));
     names[1]["index"] = "7".into();

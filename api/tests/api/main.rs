@@ -9,6 +9,7 @@ mod export;
 mod find;
 mod find_refusals;
 mod find_transactions;
+mod find_writers;
 mod graphql;
 mod heads;
 mod history;

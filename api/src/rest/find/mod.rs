@@ -3,6 +3,7 @@
 pub(super) mod entries;
 pub(super) mod events;
 pub(super) mod transactions;
+pub(super) mod writers;
 
 use counterfoil_store::{Comparison, Condition, Direction};
 
@@ -19,7 +20,7 @@ fn search<C>(
     Search { condition, order, first: limit, after, last: None, before: None }
 }
 
-fn next<T>(found: &Found<T>) -> Option<String> {
+fn next<T, H>(found: &Found<T, H>) -> Option<String> {
     found.items.last().filter(|_| found.has_next).map(|(cursor, _)| cursor.clone())
 }
 

@@ -14,7 +14,7 @@ pub enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-pub const ROUTES: [(&str, Shows, &str); 33] = [
+pub const ROUTES: [(&str, Shows, &str); 34] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),
@@ -32,6 +32,7 @@ pub const ROUTES: [(&str, Shows, &str); 33] = [
     ("/v1/ledgers/{ledger}/entries/find", Shows::Ledger, "/v1/ledgers/L/entries/find"),
     ("/v1/ledgers/{ledger}/events/find", Shows::Ledger, "/v1/ledgers/L/events/find"),
     ("/v1/ledgers/{ledger}/transactions/find", Shows::Ledger, "/v1/ledgers/L/transactions/find"),
+    ("/v1/ledgers/{ledger}/writers/find", Shows::Ledger, "/v1/ledgers/L/writers/find"),
     ("/v1/ledgers/{ledger}/aggregate", Shows::Ledger, "/v1/ledgers/L/aggregate"),
     ("/v1/ledgers/{ledger}/standing", Shows::Ledger, "/v1/ledgers/L/standing"),
     ("/v1/ledgers/{ledger}/missing", Shows::Ledger, "/v1/ledgers/L/missing"),
@@ -53,7 +54,7 @@ pub const ROUTES: [(&str, Shows, &str); 33] = [
 
 /// Each field of a root, and each that takes arguments, with a query that reaches it. Those that begin with `subscription`
 /// are streams.
-pub const FIELDS: [(&str, Shows, &str); 27] = [
+pub const FIELDS: [(&str, Shows, &str); 29] = [
     ("Query.status", Shows::Index, "{ status { version } }"),
     ("Query._service", Shows::Index, "{ _service { sdl } }"),
     ("Query.ledgers", Shows::List, "{ ledgers { edges { node { ledger } } } }"),
@@ -63,6 +64,8 @@ pub const FIELDS: [(&str, Shows, &str); 27] = [
     ("Query.node", Shows::Ledger, "{ node(id: \"entry:L:1\") { id } }"),
     ("Query.node", Shows::Ledger, "{ node(id: \"event:L:1\") { id } }"),
     ("Query.node", Shows::Ledger, "{ node(id: \"transaction:L:1\") { id } }"),
+    // The wallet that the tests' histories grant something.
+    ("Query.node", Shows::Ledger, "{ node(id: \"writer:L:Bswb3UyeD1pUTaGiE6WvqwFpJZsQSEY1xhJePCDTHdvp\") { id } }"),
     (
         "Query._entities",
         Shows::Ledger,
@@ -89,6 +92,11 @@ pub const FIELDS: [(&str, Shows, &str); 27] = [
         "Ledger.findTransactions",
         Shows::Ledger,
         "{ ledger(address: \"L\") { findTransactions { totalCount { value } edges { cursor } } } }",
+    ),
+    (
+        "Ledger.findWriters",
+        Shows::Ledger,
+        "{ ledger(address: \"L\") { findWriters { totalCount { value } edges { cursor } } } }",
     ),
     ("Ledger.aggregateEntries", Shows::Ledger, "{ ledger(address: \"L\") { aggregateEntries { buckets { count } } } }"),
     ("Ledger.standing", Shows::Ledger, "{ ledger(address: \"L\") { standing { eventSeq } } }"),
