@@ -1,7 +1,9 @@
 //! All routes, and what holds for each of them.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -10,8 +12,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use counterfoil_store::PgPool;
-use tower::util::BoxCloneSyncService;
-use tower::{Service, ServiceBuilder, service_fn};
+use tower::{Layer, Service, service_fn};
 use tower_http::cors::CorsLayer;
 use tracing::debug;
 
@@ -66,7 +67,15 @@ impl Default for Settings {
 }
 
 /// The whole service, from requests to answers.
-pub type App = BoxCloneSyncService<Request, Response, Infallible>;
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    access: Arc<Access>,
+    request_timeout: Duration,
+    routes: Router,
+    cors: Option<CorsLayer>,
+}
 
 /// Makes the whole service.
 ///
@@ -91,20 +100,42 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
         .merge(rest::sign_in(access.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed);
-    let gated = service_fn(move |request| pass(access.clone(), settings.request_timeout, routes.clone(), request));
-    // Around all routes at once: what a router has as a layer is around each of them, and is cloned for each request.
-    App::new(ServiceBuilder::new().map_response(harden).option_layer(cors).service(gated))
+    App(Arc::new(Inner { access, request_timeout: settings.request_timeout, routes, cors }))
 }
 
-/// What each request passes before its route.
-async fn pass(access: Arc<Access>, limit: Duration, routes: Router, request: Request) -> Result<Response, Infallible> {
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let route = |request| tag(request, |request| receive_in_time(request, routes));
-    let started = Instant::now();
-    let response = answer_in_time(limit, guard(&access, request, route)).await;
-    let (status, elapsed_ms) = (response.status().as_u16(), started.elapsed().as_millis());
-    debug!(http.status = status, elapsed_ms, "{method} {}", uri.path());
-    Ok(response)
+/// Around all routes at once: what a router has as a layer is around each of them, and is cloned for each request.
+impl Service<Request> for App {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Self(app) = self.clone();
+        Box::pin(async move {
+            let response = match &app.cors {
+                Some(cors) => cors.layer(service_fn(|request| app.pass(request))).call(request).await?,
+                None => app.pass(request).await?,
+            };
+            Ok(harden(response))
+        })
+    }
+}
+
+impl Inner {
+    /// What each request passes before its route.
+    async fn pass(&self, request: Request) -> Result<Response, Infallible> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let route = |request| tag(request, |request| receive_in_time(request, self.routes.clone()));
+        let started = Instant::now();
+        let response = answer_in_time(self.request_timeout, guard(&self.access, request, route)).await;
+        let (status, elapsed_ms) = (response.status().as_u16(), started.elapsed().as_millis());
+        debug!(http.status = status, elapsed_ms, "{method} {}", uri.path());
+        Ok(response)
+    }
 }
 
 /// Pages of these origins may read the answers; no others. Credentials are headers, never cookies.

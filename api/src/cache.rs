@@ -10,6 +10,20 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+/// What decides each byte of the answer at an address, in a few of them: its tag is made of these, and the answer is not gone
+/// through again.
+#[derive(Clone)]
+pub(crate) struct Origin(blake3::Hash);
+
+impl Origin {
+    /// Of this version of the server.
+    pub(crate) fn new(parts: &[&[u8]]) -> Self {
+        Self(blake3::hash(&[&[VERSION.as_bytes()], parts].concat().concat()))
+    }
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// For what never changes.
 pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// For what follows the head.
@@ -28,26 +42,34 @@ where
 {
     let is_get = request.method() == Method::GET;
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
-    let response = answer(request).await;
+    let mut response = answer(request).await;
     if !is_get || response.status() != StatusCode::OK || response.body().size_hint().exact().is_none() {
         return response;
     }
-    let (mut head, body) = response.into_parts();
-    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    let digest = match response.extensions_mut().remove() {
+        Some(Origin(digest)) => digest,
+        None => {
+            let (head, body) = response.into_parts();
+            let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            };
+            // A hash that nobody can make two answers collide under, and the fastest of these: pages are long.
+            let digest = blake3::hash(&bytes);
+            response = Response::from_parts(head, Body::from(bytes));
+            digest
+        }
     };
-    // A hash that nobody can make two answers collide under, and the fastest of these: pages are long.
-    let digest = blake3::hash(&bytes);
     let text = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest.as_bytes()[..16]));
     let tag = HeaderValue::from_str(&text).expect("base64 between quotes");
-    head.headers.entry(header::CACHE_CONTROL).or_insert(REVALIDATE);
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(REVALIDATE);
     if known.is_some_and(|known| names(&known, &text)) {
-        let kept = head.headers.remove(header::CACHE_CONTROL).map(|value| (header::CACHE_CONTROL, value));
+        let kept = headers.remove(header::CACHE_CONTROL).map(|value| (header::CACHE_CONTROL, value));
         let headers: HeaderMap = kept.into_iter().chain([(header::ETAG, tag)]).collect();
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    head.headers.insert(header::ETAG, tag);
-    Response::from_parts(head, Body::from(bytes))
+    headers.insert(header::ETAG, tag);
+    response
 }
 
 /// Whether the value of an If-None-Match names a tag. Source: RFC 9110 section 13.1.2.

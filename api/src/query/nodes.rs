@@ -113,7 +113,7 @@ impl Nodes {
     }
 
     /// The hash that stands for a full tile in the tile above.
-    fn root_above(&self, tile: Tile) -> Option<Hash> {
+    pub(super) fn root_above(&self, tile: Tile) -> Option<Hash> {
         self.hash_at(root_of(tile)).ok()
     }
 

@@ -19,7 +19,8 @@ pub async fn head(view: &View, ledger: LedgerId, log: Log) -> Result<TreeHead, Q
     Ok(Moment::open(view, ledger).await?.tree_head(log))
 }
 
-/// Answers the first `width` hashes of a tile, verified to be in the checked tree.
+/// Answers the first `width` hashes of a tile, verified to be in the checked tree; for a whole full one with the hash that stands
+/// for it in the tile above.
 ///
 /// # Errors
 /// [`QueryError::IndexOutOfRange`] where the checked tree has fewer; [`QueryError`].
@@ -30,12 +31,13 @@ pub async fn tile(
     level: u8,
     index: u64,
     width: u16,
-) -> Result<Vec<Hash>, QueryError> {
+) -> Result<(Vec<Hash>, Option<Hash>), QueryError> {
     let mut moment = Moment::open(view, ledger).await?;
     let mut reading = Reading::new(&moment.head, log);
     let tile = reading.add_tile(level, index, width)?;
     let [tree] = load_trees(&mut moment, Place::Log(ledger, log), [reading]).await?;
-    Ok(tree.hashes(tile)?.iter().take(width.into()).copied().collect())
+    let root = tree.root_above(tile).filter(|_| tile.is_full() && width == tile.width);
+    Ok((tree.hashes(tile)?.iter().take(width.into()).copied().collect(), root))
 }
 
 /// Answers the bytes of the first `width` leaves of a tile of level 0, verified to be in the checked tree: of the entries

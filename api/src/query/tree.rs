@@ -287,6 +287,11 @@ impl CheckedTree {
         self.nodes.hashes(tile).map_err(|error| self.no_hash(error, self.log.place()))
     }
 
+    /// The hash that stands for a full tile in the tile above.
+    pub(crate) fn root_above(&self, tile: Tile) -> Option<Hash> {
+        self.nodes.root_above(tile)
+    }
+
     /// The consistency proof between two heads, which [`Self::head_at`] gave.
     pub(crate) fn prove_growth(&self, first: &TreeHead, second: &TreeHead) -> Result<Vec<Hash>, QueryError> {
         let proof = self.nodes.consistency_proof(first.size, second.size);

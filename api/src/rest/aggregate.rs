@@ -1,11 +1,11 @@
 //! GET /v1/ledgers/{ledger}/aggregate.
 
-use axum::Json;
 use counterfoil_store::{Bucket, Comparison, Condition, EntryColumn, Value};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::Head;
+use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
 use crate::condition::{ToValue, bucket_name};
 use crate::problem::{Problem, ProblemBody};

@@ -1,11 +1,11 @@
 //! GET /v1/ledgers/{ledger}/consistency.
 
-use axum::Json;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::{Consistency, LogName};
+use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
 use crate::cache::pinned;
 use crate::problem::{Problem, ProblemBody};

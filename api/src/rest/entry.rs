@@ -1,11 +1,11 @@
 //! GET /v1/ledgers/{ledger}/entries/{index}.
 
 use super::body::ProvenEntry;
+use super::json::Json;
 use super::parameters::EntryPath;
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::value::{Key, U64};
-use axum::Json;
 
 /// One entry with its inclusion proof, and the event that appended it with its own.
 #[utoipa::path(

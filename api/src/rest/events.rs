@@ -2,11 +2,11 @@
 
 use super::body::EventPage;
 use super::entries::Which;
+use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::value::Key;
-use axum::Json;
 
 /// Events in order, up to the checked size of the event log: every append and every administrative act.
 #[utoipa::path(

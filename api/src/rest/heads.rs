@@ -1,8 +1,7 @@
 //! GET /v1/ledgers/{ledger}/heads.
 
-use axum::Json;
-
 use super::body::Heads;
+use super::json::Json;
 use super::parameters::LedgerPath;
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};

@@ -1,9 +1,9 @@
 //! GET /livez and /readyz.
 
-use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::json::Json;
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 

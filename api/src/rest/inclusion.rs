@@ -1,13 +1,14 @@
 //! GET /v1/ledgers/{ledger}/inclusion.
 
-use axum::Json;
+use axum::Extension;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::{Inclusion, LogName};
+use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
-use crate::cache::pinned;
+use crate::cache::{Origin, pinned};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::value::{Key, U64};
@@ -45,5 +46,7 @@ pub(crate) async fn inclusion(
 ) -> Result<impl IntoResponse, Problem> {
     let size = which.size.map(|size| size.0);
     let inclusion = query::inclusion(&view, ledger, which.log.into(), which.index.0, size).await?;
-    Ok((pinned(size.is_some()), Json(Inclusion::from(inclusion))))
+    let (index, head) = (inclusion.index.get(), &inclusion.head);
+    let origin = Origin::new(&[&index.to_be_bytes(), &head.size.get().to_be_bytes(), &head.root.0]);
+    Ok((pinned(size.is_some()), Extension(origin), Json(Inclusion::from(inclusion))))
 }

@@ -1,11 +1,11 @@
 //! GET /v1/ledgers/{ledger}.
 
 use super::body::Ledger;
+use super::json::Json;
 use super::parameters::LedgerPath;
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::value::Key;
-use axum::Json;
 
 /// A ledger: its checked head, and how far behind that is.
 #[utoipa::path(

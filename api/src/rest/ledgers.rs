@@ -1,10 +1,10 @@
 //! GET /v1/ledgers.
 
-use axum::Json;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::LedgerPage;
+use super::json::Json;
 use super::parameters::{Limit, Parameters, parse_ledger};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};

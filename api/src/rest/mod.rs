@@ -13,6 +13,7 @@ mod find;
 mod heads;
 mod health;
 mod inclusion;
+mod json;
 mod ledger;
 mod ledgers;
 mod live;

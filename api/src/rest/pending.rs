@@ -1,10 +1,10 @@
 //! GET /v1/ledgers/{ledger}/pending.
 
-use axum::Json;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::Pending;
+use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};

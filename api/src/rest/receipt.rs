@@ -1,6 +1,5 @@
 //! GET /v1/ledgers/{ledger}/entries/{index}/receipt.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -9,6 +8,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::ReceiptForm;
+use super::json::Json;
 use super::parameters::{EntryPath, Parameters};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, SignedFormat, View};

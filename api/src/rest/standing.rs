@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::{Event, Head};
+use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
 use crate::condition::seconds;
 use crate::problem::{Problem, ProblemBody};

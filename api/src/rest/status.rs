@@ -1,9 +1,9 @@
 //! GET /v1/status.
 
 use super::body::Status;
+use super::json::Json;
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
-use axum::Json;
 
 /// The server's version, and the cluster and program that its index is of.
 #[utoipa::path(

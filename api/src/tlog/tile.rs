@@ -1,12 +1,13 @@
 //! GET /tlog/{ledger}/{log}/tile/…: tiles of hashes, and bundles of entries.
 
+use axum::Extension;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::IntoResponse;
 
 use super::LogId;
 use super::path::{Wanted, parse_tile_path};
-use crate::cache::pinned;
+use crate::cache::{Origin, pinned};
 use crate::problem::{Code, Problem};
 use crate::query::{self, View};
 
@@ -25,17 +26,15 @@ pub(super) async fn tile(
         );
         Problem::new(Code::MalformedParameter, detail)
     })?;
-    let bytes = match tile.wanted {
+    let (bytes, root) = match tile.wanted {
         Wanted::Hashes { level } => {
-            let hashes = query::tile(&view, ledger, log, level, tile.index, tile.width).await?;
-            hashes.iter().map(|hash| hash.0).collect::<Vec<_>>().into_flattened()
+            let (hashes, root) = query::tile(&view, ledger, log, level, tile.index, tile.width).await?;
+            (hashes.into_iter().map(|hash| hash.0).collect::<Vec<_>>().into_flattened(), root)
         }
-        Wanted::Entries => {
-            let entries = query::bundle(&view, ledger, log, tile.index, tile.width).await?;
-            bundle(&entries)
-        }
+        Wanted::Entries => (bundle(&query::bundle(&view, ledger, log, tile.index, tile.width).await?), None),
     };
-    Ok((pinned(true), [(header::CONTENT_TYPE, "application/octet-stream")], bytes))
+    let origin = root.map(|root| Extension(Origin::new(&[&root.0])));
+    Ok((pinned(true), origin, [(header::CONTENT_TYPE, "application/octet-stream")], bytes))
 }
 
 fn bundle(entries: &[Vec<u8>]) -> Vec<u8> {

@@ -1,9 +1,15 @@
 //! What caches are told.
 
+use std::collections::BTreeSet;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, StatusCode};
+use counterfoil_core::LedgerId;
 
+use crate::history::History;
 use crate::index::{BIG, BIG_SIZE, Index};
+
+const LIVE: LedgerId = LedgerId([7; 32]);
 
 async fn ask(index: &Index, path: &str, known: Option<&str>) -> Response<Body> {
     let mut request = Request::get(path);
@@ -39,12 +45,40 @@ async fn an_answer_is_not_sent_twice_to_who_has_its_tag() {
 #[tokio::test]
 async fn a_tag_changes_with_the_answer() {
     let index = Index::open().await;
-    let path = format!("/v1/ledgers/{BIG}");
-    let tag = ask(&index, &path, None).await.headers()["etag"].clone();
-    index.tamper("update cursor set checked_slot = checked_slot + 1 where ledger = 1").await;
-    let changed = ask(&index, &path, Some(tag.to_str().unwrap())).await;
-    assert_eq!(changed.status(), StatusCode::OK);
-    assert_ne!(changed.headers()["etag"], tag);
+    let mut history = History::create(LIVE);
+    history.append(300);
+    history.check(&index.pool).await;
+    let paths =
+        ["", "/inclusion?log=entries&index=5", "/consistency?log=entries&first=5", "/entries/5", "/entries?limit=5"];
+    let paths = paths.map(|path| format!("/v1/ledgers/{LIVE}{path}"));
+    let mut tags = Vec::new();
+    for path in &paths {
+        tags.push(ask(&index, path, None).await.headers()["etag"].to_str().unwrap().to_owned());
+    }
+    history.append(1);
+    history.check(&index.pool).await;
+    for (path, tag) in paths.iter().zip(tags) {
+        // How far a ledger is, is known a second late where its change is not heard of.
+        let changed = loop {
+            let answer = ask(&index, path, Some(&tag)).await;
+            if answer.status() != StatusCode::NOT_MODIFIED {
+                break answer;
+            }
+        };
+        assert_eq!(changed.status(), StatusCode::OK, "{path}");
+        assert_ne!(changed.headers()["etag"], tag.as_str(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn different_tiles_have_different_tags() {
+    let index = Index::open().await;
+    let mut tags = BTreeSet::new();
+    for tile in ["entries/tile/0/000", "entries/tile/0/001", "events/tile/0/000", "entries/tile/0/000.p/255"] {
+        let answer = ask(&index, &format!("/tlog/{BIG}/{tile}"), None).await;
+        tags.insert(answer.headers()["etag"].to_str().unwrap().to_owned());
+    }
+    assert_eq!(tags.len(), 4);
 }
 
 #[tokio::test]

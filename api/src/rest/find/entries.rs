@@ -1,6 +1,5 @@
 //! GET /v1/ledgers/{ledger}/entries/find.
 
-use axum::Json;
 use counterfoil_store::{Comparison, Condition, EntryColumn};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -9,6 +8,7 @@ use super::{next, parse_order, push, search};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::rest::body::{Entry, Head};
+use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::value::{Hash, Key, Signature, Time, U64};
 

@@ -1,6 +1,5 @@
 //! GET /v1/ledgers/{ledger}/events/find.
 
-use axum::Json;
 use counterfoil_store::{Comparison, Condition, EventColumn};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,6 +9,7 @@ use crate::condition::EventKind;
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, CheckedEvent, View};
 use crate::rest::body::{Event, Head};
+use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::value::{Key, Signature, Time, U64};
 

@@ -1,6 +1,5 @@
 //! GET /v1/ledgers/{ledger}/writers/find.
 
-use axum::Json;
 use counterfoil_store::{Comparison, Condition};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -9,6 +8,7 @@ use super::{next, parse_order, push, search};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View, WriterField};
 use crate::rest::body::Head;
+use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::rest::standing::Writer;
 use crate::value::{Key, Time, U64};
