@@ -1,19 +1,19 @@
-//! The limit of what HTTP allows: one route that computes nothing, with the API's settings of hyper.
+//! The limits of what HTTP and JSON allow: routes that compute nothing, with the API's settings of hyper.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
 use axum::body::Bytes;
 use axum::http::header;
 use axum::routing::get;
+use axum::{Json, Router};
 use clap::Args;
 use counterfoil_service::{StopSignals, announce};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 #[derive(Args)]
@@ -22,13 +22,17 @@ pub struct Arguments {
     body: PathBuf,
 }
 
-/// Serves on a free port, which is printed, until standard input ends.
+/// Serves on a free port, which is printed, until standard input ends: at `/` the bytes as they are, at `/json` the value that
+/// they are, written anew for each answer.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut stop = StopSignals::listen(true)?;
     let path = &arguments.body;
     let body = Bytes::from(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?);
-    let answer = move || async move { ([(header::CONTENT_TYPE, "application/json")], body) };
-    let service = TowerToHyperService::new(Router::new().route("/", get(answer)));
+    // Not every answer is JSON.
+    let value: &'static Value = Box::leak(Box::new(serde_json::from_slice(&body).unwrap_or_default()));
+    let ready = move || async move { ([(header::CONTENT_TYPE, "application/json")], body) };
+    let written = move || async move { Json(value) };
+    let service = TowerToHyperService::new(Router::new().route("/", get(ready)).route("/json", get(written)));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     announce(&json!({ "url": format!("http://{}", listener.local_addr()?) }))?;
     tokio::select! {

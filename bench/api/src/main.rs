@@ -12,7 +12,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(about = "What the API is measured beside")]
 enum Command {
-    /// Answers everything with one file's bytes as JSON, by axum and hyper as the API has them.
+    /// Answers with one file's bytes, or the JSON that they are, by axum and hyper as the API has them.
     Bare(bare::Arguments),
     /// Reads runs of rows by the API's own SQL, without any API.
     Rows(rows::Arguments),
