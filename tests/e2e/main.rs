@@ -18,4 +18,5 @@ mod restart;
 mod stack;
 mod subtrees;
 mod tamper;
+mod tlog;
 mod writers;
