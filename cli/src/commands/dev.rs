@@ -164,7 +164,9 @@ async fn start(
 
     eprintln!("starting the API ...");
     let mut api = Command::new(sibling("counterfoil-api")?);
-    api.args(["--listen", &format!("127.0.0.1:{}", arguments.api_port)]).env("DATABASE_URL", &database_url);
+    // Whoever changes a row here wants to see at once what comes of it, so the API keeps nothing in memory.
+    api.args(["--listen", &format!("127.0.0.1:{}", arguments.api_port), "--memory-mib", "0"]);
+    api.env("DATABASE_URL", &database_url);
     let api: Service = tree.spawn("api", api).await?;
 
     let addresses = json!({
