@@ -2,7 +2,7 @@
 
 use async_graphql::Enum;
 use counterfoil_core::event::kind;
-use counterfoil_store::{Bucket, Value};
+use counterfoil_store::{Bucket, Comparison, Condition, Value};
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -38,6 +38,19 @@ impl EventKind {
             Self::LedgerSealed => kind::LEDGER_SEALED,
         }
     }
+}
+
+/// Adds that a column compares so with a value, where one is given.
+pub(crate) fn push_comparison<C>(
+    parts: &mut Vec<Condition<C>>,
+    column: C,
+    comparison: Comparison,
+    value: Option<impl ToValue>,
+) -> Result<(), Problem> {
+    if let Some(value) = value {
+        parts.push(Condition::Compare(column, comparison, value.to_value()?));
+    }
+    Ok(())
 }
 
 /// A value as the database compares it.

@@ -3,7 +3,7 @@
 use async_graphql::InputObject;
 use counterfoil_store::{Comparison, Condition, EntryColumn, EventColumn, LedgerColumn, TransactionColumn};
 
-use crate::condition::{EventKind, ToValue};
+use crate::condition::{EventKind, ToValue, push_comparison};
 use crate::problem::Problem;
 use crate::query::WriterField;
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
@@ -260,18 +260,6 @@ fn push<C: Copy>(parts: &mut Vec<Condition<C>>, column: C, filter: Option<impl C
 /// Conditions on one column.
 trait ColumnFilter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem>;
-}
-
-fn push_comparison<C>(
-    parts: &mut Vec<Condition<C>>,
-    column: C,
-    comparison: Comparison,
-    value: Option<impl ToValue>,
-) -> Result<(), Problem> {
-    if let Some(value) = value {
-        parts.push(Condition::Compare(column, comparison, value.to_value()?));
-    }
-    Ok(())
 }
 
 /// Of values in the order equal, less, at most, greater, at least.

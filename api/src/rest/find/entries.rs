@@ -4,7 +4,8 @@ use counterfoil_store::{Comparison, Condition, EntryColumn};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{next, parse_order, push, search};
+use super::{next, parse_order, search};
+use crate::condition::push_comparison;
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::rest::body::{Entry, Head};
@@ -103,15 +104,15 @@ impl WhichEntries {
     fn condition(self) -> Result<Condition<EntryColumn>, Problem> {
         use EntryColumn::{Index, LeafHash, Payload, Signer, Slot, Time, Transaction};
         let mut parts = Vec::new();
-        push(&mut parts, Signer, Comparison::Equal, self.signer)?;
-        push(&mut parts, Transaction, Comparison::Equal, self.transaction)?;
-        push(&mut parts, LeafHash, Comparison::Equal, self.leaf_hash)?;
-        push(&mut parts, Index, Comparison::AtLeast, self.from_index)?;
-        push(&mut parts, Index, Comparison::Less, self.to_index)?;
-        push(&mut parts, Slot, Comparison::AtLeast, self.from_slot)?;
-        push(&mut parts, Slot, Comparison::Less, self.to_slot)?;
-        push(&mut parts, Time, Comparison::AtLeast, self.from_time)?;
-        push(&mut parts, Time, Comparison::Less, self.to_time)?;
+        push_comparison(&mut parts, Signer, Comparison::Equal, self.signer)?;
+        push_comparison(&mut parts, Transaction, Comparison::Equal, self.transaction)?;
+        push_comparison(&mut parts, LeafHash, Comparison::Equal, self.leaf_hash)?;
+        push_comparison(&mut parts, Index, Comparison::AtLeast, self.from_index)?;
+        push_comparison(&mut parts, Index, Comparison::Less, self.to_index)?;
+        push_comparison(&mut parts, Slot, Comparison::AtLeast, self.from_slot)?;
+        push_comparison(&mut parts, Slot, Comparison::Less, self.to_slot)?;
+        push_comparison(&mut parts, Time, Comparison::AtLeast, self.from_time)?;
+        push_comparison(&mut parts, Time, Comparison::Less, self.to_time)?;
         if let Some(prefix) = self.payload_prefix {
             parts.push(Condition::StartsWith(Payload, parse_hex(&prefix)?));
         }

@@ -4,8 +4,8 @@ use counterfoil_store::{Comparison, Condition, EventColumn};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{next, parse_order, push, search};
-use crate::condition::EventKind;
+use super::{next, parse_order, search};
+use crate::condition::{EventKind, push_comparison};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, CheckedEvent, View};
 use crate::rest::body::{Event, Head};
@@ -98,13 +98,13 @@ impl WhichEvents {
     fn condition(self) -> Result<Condition<EventColumn>, Problem> {
         use EventColumn::{Kind, Signer, Slot, Time, Transaction};
         let mut parts = Vec::new();
-        push(&mut parts, Kind, Comparison::Equal, self.kind)?;
-        push(&mut parts, Signer, Comparison::Equal, self.signer)?;
-        push(&mut parts, Transaction, Comparison::Equal, self.transaction)?;
-        push(&mut parts, Slot, Comparison::AtLeast, self.from_slot)?;
-        push(&mut parts, Slot, Comparison::Less, self.to_slot)?;
-        push(&mut parts, Time, Comparison::AtLeast, self.from_time)?;
-        push(&mut parts, Time, Comparison::Less, self.to_time)?;
+        push_comparison(&mut parts, Kind, Comparison::Equal, self.kind)?;
+        push_comparison(&mut parts, Signer, Comparison::Equal, self.signer)?;
+        push_comparison(&mut parts, Transaction, Comparison::Equal, self.transaction)?;
+        push_comparison(&mut parts, Slot, Comparison::AtLeast, self.from_slot)?;
+        push_comparison(&mut parts, Slot, Comparison::Less, self.to_slot)?;
+        push_comparison(&mut parts, Time, Comparison::AtLeast, self.from_time)?;
+        push_comparison(&mut parts, Time, Comparison::Less, self.to_time)?;
         Ok(Condition::All(parts))
     }
 }

@@ -5,9 +5,8 @@ pub(super) mod events;
 pub(super) mod transactions;
 pub(super) mod writers;
 
-use counterfoil_store::{Comparison, Condition, Direction};
+use counterfoil_store::{Condition, Direction};
 
-use crate::condition::ToValue;
 use crate::problem::{Code, Problem};
 use crate::query::{Found, Search};
 
@@ -22,18 +21,6 @@ fn search<C>(
 
 fn next<T, H>(found: &Found<T, H>) -> Option<String> {
     found.items.last().filter(|_| found.has_next).map(|(cursor, _)| cursor.clone())
-}
-
-fn push<C>(
-    parts: &mut Vec<Condition<C>>,
-    column: C,
-    comparison: Comparison,
-    value: Option<impl ToValue>,
-) -> Result<(), Problem> {
-    if let Some(value) = value {
-        parts.push(Condition::Compare(column, comparison, value.to_value()?));
-    }
-    Ok(())
 }
 
 fn parse_order<C>(text: Option<&str>, column: impl Fn(&str) -> Option<C>) -> Result<Vec<(C, Direction)>, Problem> {

@@ -4,7 +4,8 @@ use counterfoil_store::{Comparison, Condition, TransactionColumn};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{next, parse_order, push, search};
+use super::{next, parse_order, search};
+use crate::condition::push_comparison;
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View};
 use crate::rest::body::{Event, Head};
@@ -135,13 +136,13 @@ impl WhichTransactions {
     fn condition(self) -> Result<Condition<TransactionColumn>, Problem> {
         use TransactionColumn::{EntryCount, EventCount, Signature, Slot, Time};
         let mut parts = Vec::new();
-        push(&mut parts, Signature, Comparison::Equal, self.signature)?;
-        push(&mut parts, Slot, Comparison::AtLeast, self.from_slot)?;
-        push(&mut parts, Slot, Comparison::Less, self.to_slot)?;
-        push(&mut parts, Time, Comparison::AtLeast, self.from_time)?;
-        push(&mut parts, Time, Comparison::Less, self.to_time)?;
-        push(&mut parts, EventCount, Comparison::AtLeast, self.from_event_count)?;
-        push(&mut parts, EntryCount, Comparison::AtLeast, self.from_entry_count)?;
+        push_comparison(&mut parts, Signature, Comparison::Equal, self.signature)?;
+        push_comparison(&mut parts, Slot, Comparison::AtLeast, self.from_slot)?;
+        push_comparison(&mut parts, Slot, Comparison::Less, self.to_slot)?;
+        push_comparison(&mut parts, Time, Comparison::AtLeast, self.from_time)?;
+        push_comparison(&mut parts, Time, Comparison::Less, self.to_time)?;
+        push_comparison(&mut parts, EventCount, Comparison::AtLeast, self.from_event_count)?;
+        push_comparison(&mut parts, EntryCount, Comparison::AtLeast, self.from_entry_count)?;
         Ok(Condition::All(parts))
     }
 }

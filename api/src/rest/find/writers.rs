@@ -4,7 +4,8 @@ use counterfoil_store::{Comparison, Condition};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{next, parse_order, push, search};
+use super::{next, parse_order, search};
+use crate::condition::push_comparison;
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{self, View, WriterField};
 use crate::rest::body::Head;
@@ -95,12 +96,12 @@ impl WhichWriters {
     fn condition(self) -> Result<Condition<WriterField>, Problem> {
         use WriterField::{ExpiresAt, IsRevoked, MayAppend, MayAppendSubtrees, Wallet};
         let mut parts = Vec::new();
-        push(&mut parts, Wallet, Comparison::Equal, self.wallet)?;
-        push(&mut parts, MayAppend, Comparison::Equal, self.may_append)?;
-        push(&mut parts, MayAppendSubtrees, Comparison::Equal, self.may_append_subtrees)?;
-        push(&mut parts, ExpiresAt, Comparison::AtLeast, self.from_expires_at)?;
-        push(&mut parts, ExpiresAt, Comparison::Less, self.to_expires_at)?;
-        push(&mut parts, IsRevoked, Comparison::Equal, self.is_revoked)?;
+        push_comparison(&mut parts, Wallet, Comparison::Equal, self.wallet)?;
+        push_comparison(&mut parts, MayAppend, Comparison::Equal, self.may_append)?;
+        push_comparison(&mut parts, MayAppendSubtrees, Comparison::Equal, self.may_append_subtrees)?;
+        push_comparison(&mut parts, ExpiresAt, Comparison::AtLeast, self.from_expires_at)?;
+        push_comparison(&mut parts, ExpiresAt, Comparison::Less, self.to_expires_at)?;
+        push_comparison(&mut parts, IsRevoked, Comparison::Equal, self.is_revoked)?;
         Ok(Condition::All(parts))
     }
 }
