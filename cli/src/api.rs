@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::verdict::refutation;
+
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A page of 1,000 of the largest entries, in base64, and then some.
 const MAX_ANSWER_BYTES: usize = 100_000_000;
@@ -38,6 +40,13 @@ impl std::fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+impl Problem {
+    /// Whether the API says that its own rows contradict what it has checked against the chain.
+    pub fn is_corrupt(&self) -> bool {
+        self.code == "stored_data_corrupt"
+    }
+}
 
 /// How far the API is with a ledger.
 #[derive(Deserialize)]
@@ -180,6 +189,8 @@ impl Api {
             return Ok(body);
         }
         match serde_json::from_slice::<Problem>(&body) {
+            // Its operator's rows are what is under test wherever a verdict is asked for.
+            Ok(problem) if problem.is_corrupt() => Err(refutation(problem.into())),
             Ok(problem) => Err(problem.into()),
             Err(_) => bail!("{path} was answered with {status}: is --api a Counterfoil API?"),
         }

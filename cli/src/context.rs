@@ -5,12 +5,14 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::Args;
 use counterfoil_client::{Instruction, Keypair, Rpc, Signer, idl, parse_rpc_url, read_keypair, send};
 use counterfoil_core::{ProgramId, Wallet};
+use counterfoil_service::note;
 
 use crate::api::Api;
+use crate::verdict::Usage;
 
 /// What can be given to every subcommand.
 #[derive(Args)]
@@ -72,7 +74,7 @@ impl Options {
     ) -> anyhow::Result<()> {
         let wallet = self.wallet()?;
         let sent = send(&self.rpc(), &wallet, instruction(self.program, wallet_of(&wallet))).await?;
-        eprintln!("{what} in slot {} by transaction {}", sent.slot, sent.signature);
+        note!("{what} in slot {} by transaction {}", sent.slot, sent.signature);
         Ok(())
     }
 
@@ -136,11 +138,13 @@ fn setting(text: &str, name: &str) -> Option<String> {
 /// How many of `asked` servers must agree: what is given, or more than half.
 ///
 /// # Errors
-/// When it is none or more than there are.
+/// [`Usage`] when it is none or more than there are.
 pub fn quorum(given: Option<usize>, asked: usize) -> anyhow::Result<usize> {
     let quorum = given.unwrap_or(asked / 2 + 1);
-    ensure!((1..=asked).contains(&quorum), "--quorum must be 1 to {asked}, the count of --rpc servers");
-    Ok(quorum)
+    match (1..=asked).contains(&quorum) {
+        true => Ok(quorum),
+        false => Err(Usage(format!("--quorum must be 1 to {asked}, the count of --rpc servers")).into()),
+    }
 }
 
 #[cfg(test)]

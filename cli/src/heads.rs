@@ -1,17 +1,28 @@
 //! What the servers of the user's choice say of a ledger.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use counterfoil_client::{AccountAt, Rpc, Source};
 use counterfoil_core::receipt::{LogKind, Relation, relate};
 use counterfoil_core::{GenesisHash, LedgerId};
+use counterfoil_service::note;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use merkle_log::{TreeHead, verify_consistency};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Problem;
 use crate::context::Options;
+use crate::verdict::{is_refutation, refutation};
 
+/// How long all servers together may take to answer one question.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the others may still take once enough have answered.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often a wait says what it waits for.
+const NOTE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a server that is behind, or an API that is, is asked again, and after how long.
 const ATTEMPTS: u32 = 30;
 const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
@@ -26,59 +37,125 @@ pub struct Reading {
     pub at: AccountAt,
 }
 
+/// Asks all servers the same question at the same time; returns the answers in the servers' order, one for each server.
+///
+/// A server that does not answer in time has an error that says so. Once `enough` have answered, the others are waited for
+/// only a little longer; a refutation ends the wait at once. A wait that is long says what it waits for.
+pub async fn ask<'a, T, F>(
+    rpcs: &'a [Rpc],
+    enough: usize,
+    question: &str,
+    call: impl Fn(&'a Rpc) -> F,
+) -> Vec<(&'a Rpc, anyhow::Result<T>)>
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
+    let mut waiting: FuturesUnordered<_> = rpcs
+        .iter()
+        .enumerate()
+        .map(|(at, rpc)| {
+            let answer = call(rpc);
+            async move { (at, answer.await) }
+        })
+        .collect();
+    let mut answers: Vec<Option<anyhow::Result<T>>> = rpcs.iter().map(|_| None).collect();
+    let mut deadline = Instant::now() + PATIENCE;
+    loop {
+        let now = Instant::now();
+        if now >= deadline {
+            break;
+        }
+        match timeout(NOTE_INTERVAL.min(deadline - now), waiting.next()).await {
+            Ok(None) => break,
+            Ok(Some((at, answer))) => {
+                let is_refuted = answer.as_ref().err().is_some_and(is_refutation);
+                answers[at] = Some(answer);
+                if is_refuted {
+                    break;
+                }
+                if answers.iter().flatten().filter(|answer| answer.is_ok()).count() == enough {
+                    deadline = deadline.min(Instant::now() + GRACE);
+                }
+            }
+            Err(_) => {
+                let missing = rpcs.iter().zip(&answers).filter(|(_, answer)| answer.is_none());
+                let names: Vec<&str> = missing.map(|(rpc, _)| rpc.name()).collect();
+                let left = deadline.saturating_duration_since(Instant::now()).as_secs();
+                note!("waiting up to {left} s more for {}: {question}", names.join(", "));
+            }
+        }
+    }
+    let late = |rpc: &Rpc| Err(anyhow::anyhow!("{} did not answer in time: {question}", rpc.name()));
+    rpcs.iter().zip(answers).map(|(rpc, answer)| (rpc, answer.unwrap_or_else(|| late(rpc)))).collect()
+}
+
 /// Reads the ledger's account from each server; at least `quorum` must answer. What they say is for the caller to
-/// compare.
+/// compare. Why the others did not answer becomes a warning.
 ///
 /// # Errors
 /// When too few answer, with what the others said.
-pub async fn read(rpcs: &[Rpc], ledger: LedgerId, quorum: usize) -> anyhow::Result<Vec<Reading>> {
+pub async fn read(
+    rpcs: &[Rpc],
+    ledger: LedgerId,
+    quorum: usize,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Vec<Reading>> {
+    let question = format!("the account of ledger {ledger}");
+    let answers = ask(rpcs, quorum, &question, |rpc| async move { Ok(rpc.fetch_account(ledger).await?) }).await;
     let (mut readings, mut errors) = (Vec::new(), Vec::new());
-    for rpc in rpcs {
-        match rpc.fetch_account(ledger).await {
+    for (rpc, answer) in answers {
+        match answer {
             Ok(at) => readings.push(Reading { server: rpc.name().to_owned(), at }),
-            Err(error) => errors.push(error.to_string()),
+            Err(error) => errors.push(named(rpc, &error)),
         }
     }
     ensure!(
         readings.len() >= quorum,
-        "{} of {} servers reported ledger {ledger}, {quorum} are needed: {}",
+        "{} of {} servers reported ledger {ledger}, {quorum} needed: {}",
         readings.len(),
         rpcs.len(),
         errors.join("; ")
     );
+    warnings.append(&mut errors);
     Ok(readings)
 }
 
-/// The cluster that all servers are of.
+/// The cluster that all servers which answer are of.
 ///
 /// # Errors
-/// When they are of several, or none answers.
-pub async fn genesis_hash(rpcs: &[Rpc]) -> anyhow::Result<GenesisHash> {
-    let mut found: Option<(GenesisHash, &str)> = None;
-    let mut last_error = None;
-    for rpc in rpcs {
-        match (rpc.fetch_genesis_hash().await, found) {
-            (Ok(hash), None) => found = Some((hash, rpc.name())),
-            (Ok(hash), Some((other, server))) if hash != other => {
-                bail!("{server} is of cluster {other}, {} of cluster {hash}: give servers of one cluster", rpc.name())
-            }
-            (Ok(_), Some(_)) => {}
-            (Err(error), _) => last_error = Some(error),
+/// When they are of several, or fewer than `quorum` answer.
+pub async fn genesis_hash(rpcs: &[Rpc], quorum: usize) -> anyhow::Result<GenesisHash> {
+    let answers =
+        ask(rpcs, quorum, "the cluster's genesis hash", |rpc| async move { Ok(rpc.fetch_genesis_hash().await?) });
+    let (mut found, mut errors): (Vec<(GenesisHash, &str)>, Vec<String>) = (Vec::new(), Vec::new());
+    for (rpc, answer) in answers.await {
+        match answer {
+            Ok(hash) => found.push((hash, rpc.name())),
+            Err(error) => errors.push(named(rpc, &error)),
         }
     }
-    match (found, last_error) {
-        (Some((hash, _)), _) => Ok(hash),
-        (None, Some(error)) => Err(error.into()),
-        (None, None) => bail!("no server was given: use --rpc"),
+    let Some((first, server)) = found.first().copied() else {
+        bail!("no server told which cluster it is of: {}", errors.join("; "))
+    };
+    if let Some((other, another)) = found.iter().find(|(hash, _)| *hash != first) {
+        bail!("{server} is of cluster {first}, {another} of cluster {other}: give servers of one cluster")
     }
+    ensure!(
+        found.len() >= quorum,
+        "{} of {} servers told which cluster they are of, {quorum} needed: {}",
+        found.len(),
+        rpcs.len(),
+        errors.join("; ")
+    );
+    Ok(first)
 }
 
 /// Makes sure that the servers are of this cluster.
 ///
 /// # Errors
-/// When they are of another one, or of several, or none answers.
-pub async fn expect_cluster(rpcs: &[Rpc], expected: GenesisHash) -> anyhow::Result<()> {
-    let found = genesis_hash(rpcs).await?;
+/// When they are of another one, or of several, or too few answer.
+pub async fn expect_cluster(rpcs: &[Rpc], quorum: usize, expected: GenesisHash) -> anyhow::Result<()> {
+    let found = genesis_hash(rpcs, quorum).await?;
     ensure!(
         expected == found,
         "it is of cluster {expected}, the servers are of cluster {found}: give servers of its cluster with --rpc"
@@ -90,8 +167,8 @@ pub async fn expect_cluster(rpcs: &[Rpc], expected: GenesisHash) -> anyhow::Resu
 /// what they have. Why others did not confirm becomes a warning.
 ///
 /// # Errors
-/// When too few confirm, and when any contradicts: a server that says otherwise is not outvoted, for one of the two
-/// lines is false.
+/// When too few confirm. A refutation when any contradicts: a server that says otherwise is not outvoted, for one of the
+/// two lines is false.
 pub async fn confirm(
     options: &Options,
     rpcs: &[Rpc],
@@ -100,36 +177,64 @@ pub async fn confirm(
     heads: &[(LogKind, TreeHead)],
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<Vec<Reading>> {
-    let mut confirmed = Vec::new();
-    for rpc in rpcs {
-        match confirm_by(options, rpc, ledger, heads).await {
+    let question = format!("finalized heads of ledger {ledger} that confirm it");
+    let answers = ask(rpcs, quorum, &question, |rpc| confirm_by(options, rpc, ledger, heads)).await;
+    let (mut confirmed, mut errors) = (Vec::new(), Vec::new());
+    let mut refuted = None;
+    for (rpc, answer) in answers {
+        match answer {
             Ok(reading) => confirmed.push(reading),
-            Err(Refusal::Contradiction(error)) => return Err(error),
-            Err(Refusal::NoAnswer(error) | Refusal::Stale(error) | Refusal::IndexBehind(error)) => {
-                warnings.push(format!("{error:#}"));
-            }
+            Err(error) if is_refutation(&error) => refuted = refuted.or(Some(error)),
+            Err(error) => errors.push(named(rpc, &error)),
         }
+    }
+    if let Some(error) = refuted {
+        return Err(error);
     }
     ensure!(
         confirmed.len() >= quorum,
-        "{} of {} servers confirmed it, {quorum} are needed: {}",
+        "{} of {} servers confirmed it, {quorum} needed: {}",
         confirmed.len(),
         rpcs.len(),
-        warnings.join("; ")
+        errors.join("; ")
     );
+    warnings.append(&mut errors);
     Ok(confirmed)
 }
 
-/// Why a server does not confirm.
-enum Refusal {
-    /// It says something that cannot be true beside the heads.
-    Contradiction(anyhow::Error),
-    /// It is behind them: ask it again.
-    Stale(anyhow::Error),
+/// An error with the name of the server that it is about.
+pub fn named(rpc: &Rpc, error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    match text.contains(rpc.name()) {
+        true => text,
+        false => format!("{}: {text}", rpc.name()),
+    }
+}
+
+/// Two servers that may be one under two names: the same port of this machine.
+pub fn same_machine(rpcs: &[Rpc]) -> Option<(&str, &str)> {
+    let mut seen: BTreeSet<(String, &str)> = BTreeSet::new();
+    for rpc in rpcs {
+        let (scheme, rest) = rpc.name().split_once("://")?;
+        let Some((host, port)) = rest.rsplit_once(':') else { continue };
+        if !["localhost", "127.0.0.1", "[::1]"].contains(&host) {
+            continue;
+        }
+        let place = format!("{scheme}:{port}");
+        if let Some((_, other)) = seen.iter().find(|(seen, _)| *seen == place) {
+            return Some((other, rpc.name()));
+        }
+        seen.insert((place, rpc.name()));
+    }
+    None
+}
+
+/// Why a server's heads are not shown to be these or to extend them, where that may pass.
+enum Behind {
+    /// The server is behind them: ask it again.
+    Server(String),
     /// The API is behind the server: ask it again.
-    IndexBehind(anyhow::Error),
-    /// It did not answer, or what lies between cannot be bridged.
-    NoAnswer(anyhow::Error),
+    Index(anyhow::Error),
 }
 
 /// Asks one server until its finalized heads are these or are shown to extend them. It is asked again only when it is
@@ -139,7 +244,7 @@ async fn confirm_by(
     rpc: &Rpc,
     ledger: LedgerId,
     heads: &[(LogKind, TreeHead)],
-) -> Result<Reading, Refusal> {
+) -> anyhow::Result<Reading> {
     let mut kept: Option<Reading> = None;
     let mut last = None;
     for attempt in 0..ATTEMPTS {
@@ -148,29 +253,24 @@ async fn confirm_by(
         }
         let reading = match kept.take() {
             Some(reading) => reading,
-            None => {
-                let readings = read(std::slice::from_ref(rpc), ledger, 1).await.map_err(Refusal::NoAnswer)?;
-                let Some(reading) = readings.into_iter().next() else { continue };
-                reading
-            }
+            None => Reading { server: rpc.name().to_owned(), at: rpc.fetch_account(ledger).await? },
         };
-        let mut outcome = Ok(());
+        let mut behind = None;
         for (log, head) in heads {
-            if outcome.is_ok() {
-                outcome = extends(options, *log, ledger, head, &reading).await;
+            if behind.is_none() {
+                behind = extends(options, *log, ledger, head, &reading).await?;
             }
         }
-        match outcome {
-            Ok(()) => return Ok(reading),
-            Err(Refusal::Stale(error)) => last = Some(error),
-            Err(Refusal::IndexBehind(error)) => {
+        match behind {
+            None => return Ok(reading),
+            Some(Behind::Server(why)) => last = Some(anyhow::anyhow!(why)),
+            Some(Behind::Index(error)) => {
                 last = Some(error);
                 kept = Some(reading);
             }
-            Err(final_refusal) => return Err(final_refusal),
         }
     }
-    Err(Refusal::NoAnswer(last.unwrap_or_else(|| anyhow::anyhow!("no answer"))))
+    Err(last.context("no answer")?)
 }
 
 async fn extends(
@@ -179,20 +279,19 @@ async fn extends(
     ledger: LedgerId,
     earlier: &TreeHead,
     reading: &Reading,
-) -> Result<(), Refusal> {
+) -> anyhow::Result<Option<Behind>> {
     let name = match log {
         LogKind::Entries => "entries",
         LogKind::Events => "events",
     };
     let server = &reading.server;
     match relate(log, earlier, &reading.at.account) {
-        Relation::Same | Relation::InRing => Ok(()),
-        Relation::Stale(current) => Err(Refusal::Stale(anyhow::anyhow!(
+        Relation::Same | Relation::InRing => Ok(None),
+        Relation::Stale(current) => Ok(Some(Behind::Server(format!(
             "{server} is stale: it has {} {name}, what is to be confirmed {}",
-            current.size,
-            earlier.size
-        ))),
-        Relation::Contradiction(current) => Err(Refusal::Contradiction(anyhow::anyhow!(
+            current.size, earlier.size
+        )))),
+        Relation::Contradiction(current) => Err(refutation(anyhow::anyhow!(
             "{server} says that the root of the first {} {name} is {}, what is to be confirmed says {}: one of the two \
              is false",
             earlier.size,
@@ -210,7 +309,7 @@ async fn bridge(
     ledger: LedgerId,
     earlier: &TreeHead,
     current: &TreeHead,
-) -> Result<(), Refusal> {
+) -> anyhow::Result<Option<Behind>> {
     let fetched = async { options.api()?.fetch_consistency(ledger, log, earlier.size.get(), current.size.get()).await };
     let proof = match fetched.await {
         Ok(consistency) => consistency.proof,
@@ -222,14 +321,16 @@ async fn bridge(
                  or a refreshed receipt",
                 earlier.size, current.size
             ));
-            return Err(if is_behind { Refusal::IndexBehind(error) } else { Refusal::NoAnswer(error) });
+            return if is_behind { Ok(Some(Behind::Index(error))) } else { Err(error) };
         }
     };
-    verify_consistency(earlier, current, &proof).map_err(|error| {
-        let what = format!(
-            "no proof shows that the chain's {} {log} extend the {} that are to be confirmed; the API's does not hold",
+    // It does not refute what is to be confirmed: the API may be the one that is false.
+    verify_consistency(earlier, current, &proof).with_context(|| {
+        format!(
+            "the API's proof that the chain's {} {log} extend the {} that are to be confirmed does not hold: it is false, \
+             or they are; ask another API with --api",
             current.size, earlier.size
-        );
-        Refusal::Contradiction(anyhow::Error::new(error).context(what))
-    })
+        )
+    })?;
+    Ok(None)
 }

@@ -1,19 +1,31 @@
 //! `counterfoil`: one file per subcommand under `commands/`.
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when a pipe is closed, and escape nothing: out!, note!"
+)]
 
 mod api;
 mod commands;
 mod context;
+mod file;
 mod heads;
 mod output;
 mod program;
+mod verdict;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use counterfoil_service::{note, output_failure};
 
 use crate::context::Options;
 
 /// Tamper-evident records: append to ledgers, fetch receipts, verify them without trusting who runs the database.
+///
+/// Exit codes of verify, audit, entries --verify and doctor: 0 verified, 1 refused, 2 cannot tell, 3 consistent, but no
+/// ledger was pinned. Of the others: 0 done, 1 failed, 2 the outcome is not known. Of all: 64 the command line is wrong,
+/// 74 standard output could not be written.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 struct Cli {
@@ -39,10 +51,10 @@ enum Command {
     Entries(commands::entries::Arguments),
     /// Fetches an entry with all that proves it, as one file.
     Receipt(commands::receipt::Arguments),
-    /// Verifies a receipt against the chain. Exit code 0 only when verified.
+    /// Verifies a receipt against the chain.
     Verify(commands::verify::Arguments),
     /// Says what the program at an address is: a release or not, and who can replace it.
-    Doctor,
+    Doctor(commands::doctor::Arguments),
     /// Downloads a whole ledger, recomputes it and compares it with the chain.
     Audit(commands::audit::Arguments),
     /// Records all transactions of the program's ledgers, and their accounts, into one file.
@@ -51,7 +63,14 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Help and version are no mistake. There is no other place to tell what cannot be printed.
+            let _ = message.print();
+            return if message.use_stderr() { ExitCode::from(verdict::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
     let result = match cli.command {
         Command::Dev(arguments) => commands::dev::run(&cli.options, arguments).await,
         Command::Ledger(command) => commands::ledger::run(&cli.options, command).await,
@@ -60,12 +79,16 @@ async fn main() -> ExitCode {
         Command::Entries(arguments) => commands::entries::run(&cli.options, arguments).await,
         Command::Receipt(arguments) => commands::receipt::run(&cli.options, arguments).await,
         Command::Verify(arguments) => commands::verify::run(&cli.options, arguments).await,
-        Command::Doctor => commands::doctor::run(&cli.options).await,
+        Command::Doctor(arguments) => commands::doctor::run(&cli.options, arguments).await,
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
         Command::Record(arguments) => commands::record::run(&cli.options, arguments).await,
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("error: {}", output::printable(&format!("{error:#}")));
-        ExitCode::FAILURE
-    })
+    let code = result.unwrap_or_else(|error| verdict::tell_error(&error));
+    match output_failure() {
+        None => code,
+        Some(error) => {
+            note!("error: standard output could not be written: {error}; what belonged there stands above");
+            ExitCode::from(verdict::OUTPUT_LOST)
+        }
+    }
 }

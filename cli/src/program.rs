@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_client::{ClientError, ProgramInfo, Rpc, Source, fetch_program};
+use counterfoil_client::{ProgramInfo, Rpc, Source, fetch_program};
+
+use crate::heads;
 
 /// The SHA-256 of the program that this version was released with, and the file's name.
 const RELEASED_PROGRAM: &str = include_str!("../../programs/counterfoil/release/counterfoil.so.sha256");
 
 /// What the servers say, which servers say it, and the errors of those that say nothing. All are asked: one alone could
 /// hide who can replace the program.
-pub async fn fetch(rpcs: &[Rpc]) -> (BTreeMap<ProgramInfo, Vec<&str>>, Vec<ClientError>) {
+pub async fn fetch(rpcs: &[Rpc]) -> (BTreeMap<ProgramInfo, Vec<&str>>, Vec<String>) {
     let (mut programs, mut errors) = (BTreeMap::new(), Vec::new());
-    for rpc in rpcs {
-        match fetch_program(rpc).await {
+    let answers =
+        heads::ask(rpcs, rpcs.len(), "what the program is", |rpc| async move { Ok(fetch_program(rpc).await?) });
+    for (rpc, answer) in answers.await {
+        match answer {
             Ok(program) => programs.entry(program).or_insert_with(Vec::new).push(rpc.name()),
-            Err(error) => errors.push(error),
+            Err(error) => errors.push(heads::named(rpc, &error)),
         }
     }
     (programs, errors)

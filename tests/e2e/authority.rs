@@ -1,6 +1,6 @@
 //! What a ledger's authority does beyond granting, and what everybody can know of the program.
 
-use crate::stack::{expect_refusal, expect_success, index, stack, text, wait_until};
+use crate::stack::{expect_refusal, expect_success, expect_verdict, index, stack, text, wait_until};
 
 #[test]
 fn the_authority_passes_and_ends_what_it_may_end_and_the_index_follows() {
@@ -36,7 +36,7 @@ fn the_authority_passes_and_ends_what_it_may_end_and_the_index_follows() {
     let file = stack.folder.path().join("sealed.receipt.json");
     let file = file.to_str().unwrap();
     expect_success(&cli(&["receipt", &ledger, "1", "--out", file]));
-    expect_success(&cli(&["verify", file]));
+    expect_verdict(&cli(&["verify", file, "--ledger", &ledger]), "VERIFIED", "entry 1");
     expect_success(&cli(&["audit", &ledger]));
     let shown = text(&cli(&["ledger", "show", &ledger]).stdout);
     assert!(shown.contains("sealed") && shown.contains(&address), "{shown}");
@@ -50,9 +50,9 @@ fn doctor_knows_the_released_program_and_who_can_replace_it() {
         let output = stack.cli(&["doctor"]);
         output.status.success().then(|| text(&output.stdout))
     });
-    assert!(said.contains("the program released with counterfoil"), "{said}");
+    assert!(said.contains("is the one released with counterfoil"), "{said}");
     assert!(said.contains("a single key"), "{said}");
     // Another address, where no program is: the system program's own would be one.
     let nowhere = stack.new_wallet().1;
-    expect_refusal(&stack.cli(&["doctor", "--program", &nowhere]), "no answer");
+    expect_verdict(&stack.cli(&["doctor", "--program", &nowhere]), "CANNOT TELL", "there is no program");
 }

@@ -11,6 +11,7 @@ mod docs;
 mod entries;
 mod journey;
 mod naive;
+mod output;
 mod pending;
 mod receipts;
 mod record;

@@ -297,6 +297,17 @@ pub fn expect_success(output: &Output) {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
+/// Expects a verdict: its word at the start of the first line of the stream that carries it, and its exit code.
+pub fn expect_verdict(output: &Output, word: &str, why: &str) {
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    let code = ["VERIFIED", "REFUSED", "CANNOT TELL", "CONSISTENT"].iter().position(|known| *known == word).unwrap();
+    assert_eq!(output.status.code(), i32::try_from(code).ok(), "{stdout}{stderr}");
+    let line = stdout.lines().chain(stderr.lines()).find(|line| line.starts_with(&format!("{word}: ")));
+    assert!(line.is_some_and(|line| line.contains(why)), "no {word} with \"{why}\": {stdout}{stderr}");
+    let others = |line: &str| line.starts_with("VERIFIED") || line.starts_with("CONSISTENT");
+    assert!(code == 0 || code == 3 || !stdout.lines().chain(stderr.lines()).any(others), "{stdout}{stderr}");
+}
+
 /// Expects a refusal that says `why`, on either stream.
 pub fn expect_refusal(output: &Output, why: &str) {
     let said = text(&output.stdout) + &text(&output.stderr);

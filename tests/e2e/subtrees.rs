@@ -77,7 +77,7 @@ fn entries_appended_by_hash_are_filled_in_and_get_their_receipts() {
     for at in [0, BEFORE - 1, size - 1] {
         let (path, output) = receipt(at);
         expect_success(&output);
-        expect_success(&stack.cli(&["--api", api, "verify", path.to_str().unwrap()]));
+        expect_success(&stack.cli(&["--api", api, "verify", path.to_str().unwrap(), "--ledger", &ledger]));
     }
     expect_refusal(&receipt(500).1, "500");
 
@@ -108,10 +108,10 @@ fn entries_appended_by_hash_are_filled_in_and_get_their_receipts() {
         expect_success(&output);
         let shown: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(shown["entry"]["index"], at.to_string());
-        expect_success(&stack.cli(&["--api", api, "verify", path.to_str().unwrap()]));
+        expect_success(&stack.cli(&["--api", api, "verify", path.to_str().unwrap(), "--ledger", &ledger]));
     }
 
-    audit("1000 entries are not on the chain");
+    audit("1000 entries that are not on the chain");
 
     // The indexer goes on from the state that it has in memory, through the tile that was filled in meanwhile.
     let more: Vec<String> = (size..size + 30).map(entry).collect();

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use counterfoil_client::{ClientError, Keypair, Rpc, entries_that_fit, instruction, send};
+use counterfoil_client::{Backoff, ClientError, Keypair, Rpc, Source, entries_that_fit, instruction, send};
 use counterfoil_core::limits::ledger_flag;
 use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
-use counterfoil_service::progress;
+use counterfoil_service::{note, out, progress};
 use merkle_log::hash_leaf;
+use tokio::time::sleep;
 
 use crate::context::{Options, wallet_of};
 
@@ -18,6 +19,8 @@ use crate::context::{Options, wallet_of};
 const UNEXPECTED_SIZE: u32 = 6006;
 /// Anchor's error when an account that an instruction names does not exist; here the grant.
 const ACCOUNT_MISSING: u32 = 3012;
+/// How often a transaction is signed anew while the server's size does not change: it is behind what the chain refuses by.
+const MAX_STALE_ROUNDS: u32 = 8;
 
 /// What to append, and where.
 #[derive(Args)]
@@ -41,7 +44,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     let rpc = options.rpc();
     let entries = read_entries(&arguments)?;
     if entries.is_empty() {
-        eprintln!("standard input has no lines: nothing to append");
+        note!("standard input has no lines: nothing to append");
         return Ok(ExitCode::SUCCESS);
     }
     let mut appender = Appender::start(&rpc, arguments.ledger, &key).await?;
@@ -52,12 +55,15 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     while !rest.is_empty() {
         let count = entries_that_fit(&rpc, arguments.ledger, wallet_of(&key), appender.is_writer, rest);
         let (batch, after) = rest.split_at(count);
-        let first = appender.append(batch).await.with_context(|| {
-            let done = entries.len() - rest.len();
-            format!(
-                "{done} of {} entries are appended for certain, the {count} after them not for certain",
-                entries.len()
-            )
+        let first = appender.append(batch).await.map_err(|error| {
+            let (done, all) = (entries.len() - rest.len(), entries.len());
+            let is_unknown = matches!(error.downcast_ref(), Some(ClientError::OutcomeUnknown { .. }));
+            error.context(match is_unknown {
+                true => format!(
+                    "{done} of {all} entries are appended for certain; of the {count} after them it is not known"
+                ),
+                false => format!("{done} of {all} entries are appended, the others are not"),
+            })
         })?;
         rest = after;
         bar.inc(count as u64);
@@ -70,12 +76,12 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     // Several when others appended in between.
     for (first, end) in &ranges {
         match end - first {
-            1 => println!("appended entry {first}"),
-            count => println!("appended {count} entries, {first} to {}", end - 1),
+            1 => out!("appended entry {first}"),
+            count => out!("appended {count} entries, {first} to {}", end - 1),
         }
     }
     let last = ranges.last().map_or(0, |(_, end)| end - 1);
-    eprintln!("once finalized and indexed: counterfoil receipt {} {last}", arguments.ledger);
+    note!("once finalized and indexed: counterfoil receipt {} {last}", arguments.ledger);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -134,6 +140,7 @@ impl<'a> Appender<'a> {
     ///
     /// It is signed anew only when it is certain that nothing was written; the expected size keeps the order.
     async fn append(&mut self, batch: &[Vec<u8>]) -> anyhow::Result<u64> {
+        let (mut backoff, mut stale_rounds) = (Backoff::default(), 0);
         loop {
             let first = self.account.entries.size().get();
             let instruction =
@@ -150,7 +157,22 @@ impl<'a> Appender<'a> {
                     ClientError::Refused { code: UNEXPECTED_SIZE, .. }
                     | ClientError::SentByAnother { .. }
                     | ClientError::Expired { .. },
-                ) => self.account = self.rpc.fetch_confirmed_account(self.ledger).await?.account,
+                ) => {
+                    self.account = self.rpc.fetch_confirmed_account(self.ledger).await?.account;
+                    if self.account.entries.size().get() != first {
+                        (backoff, stale_rounds) = (Backoff::default(), 0);
+                        continue;
+                    }
+                    stale_rounds += 1;
+                    ensure!(
+                        stale_rounds < MAX_STALE_ROUNDS,
+                        "{} says that ledger {} has {first} entries, and the chain refuses to append there: the server is \
+                         behind. Try again later, or another --rpc",
+                        self.rpc.name(),
+                        self.ledger
+                    );
+                    sleep(backoff.next_delay()).await;
+                }
                 Err(ClientError::Refused { code: ACCOUNT_MISSING, .. }) if self.is_writer => bail!(
                     "wallet {} may not append to ledger {}: it is not the authority, has no grant, and the ledger is not \
                      open",

@@ -6,18 +6,18 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::Args;
 use counterfoil_core::limits::MAX_APPEND_BYTES;
 use counterfoil_core::{CheckError, Event, EventBody, LedgerHead, LedgerId, LedgerState};
-use counterfoil_service::progress;
+use counterfoil_service::{note, progress};
 use indicatif::ProgressBar;
 use tokio::time::sleep;
 
 use crate::api::{Api, Problem};
 use crate::context::{Options, quorum};
 use crate::heads::{self, Reading};
-use crate::output::printable;
+use crate::verdict::{Refute, Report, Verdict, refutation, refute_unless};
 
 const PAGE: u64 = 1_000;
 /// How often an API that is behind the chain is asked again, and after how long.
@@ -32,23 +32,22 @@ pub struct Arguments {
     /// How many of the servers must have exactly what the API serves. Default: more than half.
     #[arg(long)]
     quorum: Option<usize>,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs it.
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
-    match audit(options, &arguments).await {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => {
-            println!("AUDIT FAILED: {}", printable(&format!("{error:#}")));
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let mut report = Report::default();
+    let result = audit(options, &arguments, &mut report).await;
+    report.conclude(result, arguments.json)
 }
 
-async fn audit(options: &Options, arguments: &Arguments) -> anyhow::Result<()> {
+async fn audit(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
     let rpcs = options.rpcs();
     let quorum = quorum(arguments.quorum, rpcs.len())?;
-    let mut readings = heads::read(&rpcs, arguments.ledger, quorum).await?;
+    let mut readings = heads::read(&rpcs, arguments.ledger, quorum, &mut report.warnings).await?;
     readings.sort_by_key(|reading| Reverse(reading.at.account.events.size()));
     let needed = readings[quorum - 1].at.account.events.size().get();
     let entries = readings[quorum - 1].at.account.entries.size().get();
@@ -63,19 +62,24 @@ async fn audit(options: &Options, arguments: &Arguments) -> anyhow::Result<()> {
     let head = confirmed.get(quorum - 1).with_context(|| {
         format!("{} of {} servers have what the API serves, {quorum} are needed", confirmed.len(), rpcs.len())
     })?;
-    println!("AUDIT PASSED: ledger {}", arguments.ledger);
     // What was appended beyond the head is not among its entries.
     let by_hash: u64 =
         by_hash.iter().filter(|run| run.end <= head.entries.size.get()).map(|run| run.end - run.start).sum();
     let entries = head.entries.size.get() - by_hash;
-    println!("  {entries} entries and {} events were downloaded and recomputed", head.events.size);
+    report.checked.push(format!("{entries} entries and {} events were downloaded and recomputed", head.events.size));
+    report.checked.push(format!(
+        "root {} is what {quorum} of {} servers have, finalized",
+        head.entries.root,
+        rpcs.len()
+    ));
     if by_hash > 0 {
-        println!(
-            "  {by_hash} entries are not on the chain: the hashes of their subtrees were recomputed from, not they"
-        );
+        report.not_checked.push(format!(
+            "{by_hash} entries that are not on the chain: the hashes of their subtrees were recomputed from, not they"
+        ));
     }
-    println!("  root {} is what {quorum} of {} servers have, finalized", head.entries.root, rpcs.len());
-    Ok(())
+    report.not_checked.push("that what was written is true, or that everything was written".to_owned());
+    report.not_checked.push("that these servers are honest: they were asked, their answers are no proof".to_owned());
+    Ok((Verdict::Verified, format!("all of ledger {}, up to its entry {}", arguments.ledger, head.entries.size)))
 }
 
 /// Waits until the API serves `events` events; returns how many it does.
@@ -83,6 +87,12 @@ async fn wait_for_index(api: &Api, ledger: LedgerId, events: u64) -> anyhow::Res
     let mut has = 0;
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
+            if attempt % 5 == 1 {
+                note!(
+                    "waiting up to {} s more for the API: it has {has} of {events} events checked",
+                    ATTEMPTS - attempt
+                );
+            }
             sleep(ATTEMPT_INTERVAL).await;
         }
         has = match api.fetch_ledger(ledger).await {
@@ -114,23 +124,27 @@ async fn recompute(
     let (mut confirmed, mut by_hash) = (Vec::new(), Vec::new());
     while state.event_seq().get() < target {
         let page = api.fetch_events(ledger, state.event_seq().get(), PAGE).await?.events;
-        ensure!(!page.is_empty(), "the API does not serve event {} and what follows", state.event_seq());
+        refute_unless!(!page.is_empty(), "the API does not serve event {} and what follows", state.event_seq());
         for row in page {
             if state.event_seq().get() == target {
                 break;
             }
-            let mut event = Event::decode_leaf(&row.leaf).with_context(|| format!("event {}", row.seq))?;
+            let mut event = Event::decode_leaf(&row.leaf).refute(|| format!("event {}", row.seq))?;
             let (first, count) = (event.header.first_index.get(), event.header.count);
             if matches!(event.body, EventBody::SubtreesAppended { .. }) {
                 by_hash.push(first..event.header.size.get());
             }
             if let EventBody::EntriesAppended { entries: carried } = &mut event.body {
-                ensure!(count <= MAX_APPEND_BYTES as u64, "event {} cannot have appended {count} entries", row.seq);
+                refute_unless!(
+                    count <= MAX_APPEND_BYTES as u64,
+                    "event {} cannot have appended {count} entries",
+                    row.seq
+                );
                 *carried = entries.take(first, count).await?;
             }
             let (next, _) = state
                 .apply(event)
-                .with_context(|| format!("event {} does not follow from what was served before it", row.seq))?;
+                .refute(|| format!("event {} does not follow from what was served before it", row.seq))?;
             state = next;
             bar.inc(count);
             for reading in readings {
@@ -146,7 +160,9 @@ fn compare(state: &LedgerState, reading: &Reading) -> anyhow::Result<Option<Ledg
     match state.check(&reading.at.account) {
         Ok(checked) => Ok(Some(*checked.head())),
         Err(CheckError::DifferentMoment { .. }) => Ok(None),
-        Err(error) => Err(anyhow::Error::new(error).context(format!("{} contradicts the API", reading.server))),
+        Err(error) => {
+            Err(refutation(anyhow::Error::new(error).context(format!("{} contradicts the API", reading.server))))
+        }
     }
 }
 
@@ -168,7 +184,7 @@ impl Entries<'_> {
                 self.fetch(index).await?;
             }
             let (found, payload) = self.buffer.pop_front().context("a page that is fetched holds an entry")?;
-            ensure!(found == index, "the API serves entry {found} where entry {index} belongs");
+            refute_unless!(found == index, "the API serves entry {found} where entry {index} belongs");
             taken.push(payload);
         }
         Ok(taken)
@@ -176,7 +192,7 @@ impl Entries<'_> {
 
     async fn fetch(&mut self, first: u64) -> anyhow::Result<()> {
         let page = self.api.fetch_entries(self.ledger, first, PAGE).await?.entries;
-        ensure!(!page.is_empty(), "the API does not serve entry {first} and what follows");
+        refute_unless!(!page.is_empty(), "the API does not serve entry {first} and what follows");
         self.buffer.extend(page.into_iter().map(|entry| (entry.index, entry.payload)));
         Ok(())
     }

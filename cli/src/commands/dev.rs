@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
-use counterfoil_service::{StopSignals, log_to_stderr};
+use counterfoil_service::{StopSignals, log_to_stderr, note, out};
 use pgcluster::{Cluster, Durability};
 use serde::Deserialize;
 use serde_json::json;
@@ -134,7 +134,7 @@ async fn start(
     let wallet = folder.join("wallet.json");
     let program = folder.join("counterfoil.so");
     fs::write(&program, PROGRAM).with_context(|| format!("cannot write {}", program.display()))?;
-    eprintln!("starting a local chain ...");
+    note!("starting a local chain ...");
     let mut localnet = arguments.validator.command()?;
     localnet.args(["--slot-ms", &arguments.slot_ms.to_string()]);
     localnet.arg("--wallet").arg(&wallet);
@@ -144,7 +144,7 @@ async fn start(
     }
     let chain: Localnet = tree.spawn("localnet", localnet).await?;
 
-    eprintln!("starting PostgreSQL ...");
+    note!("starting PostgreSQL ...");
     let (cluster, database_url) = match &arguments.database_url {
         Some(url) => (None, url.clone()),
         None => {
@@ -156,13 +156,13 @@ async fn start(
             (Some(cluster), url)
         }
     };
-    eprintln!("starting the indexer ...");
+    note!("starting the indexer ...");
     let mut indexer = Command::new(sibling("counterfoil-indexer")?);
     indexer.args(["--rpc", &chain.rpc_url, "--ws", &chain.ws_url, "--listen", "127.0.0.1:0"]);
     indexer.args(["--program", &options.program().to_string()]).env("DATABASE_URL", &database_url);
     let indexer: Service = tree.spawn("indexer", indexer).await?;
 
-    eprintln!("starting the API ...");
+    note!("starting the API ...");
     let mut api = Command::new(sibling("counterfoil-api")?);
     // Whoever changes a row here wants to see at once what comes of it, so the API keeps nothing in memory.
     api.args(["--listen", &format!("127.0.0.1:{}", arguments.api_port), "--memory-mib", "0"]);
@@ -187,22 +187,24 @@ async fn start(
     // For whoever wants to look into the tables; the password is this machine's alone.
     if cluster.is_some() {
         write_private(&folder.join("database.url"), &database_url)?;
-        println!("  database         psql \"$(cat {})\"", folder.join("database.url").display());
+        out!("  database         psql \"$(cat {})\"", folder.join("database.url").display());
     }
-    println!("\nCtrl-C stops everything.");
+    out!("");
+    out!("Ctrl-C stops everything.");
     Ok(cluster)
 }
 
 fn print_addresses(chain: &Localnet, api: &Service, indexer: &Service, wallet: &Path, folder: &Path) {
-    println!("Counterfoil runs:");
-    println!("  API              {}/v1/ledgers   {}/docs   {}/graphiql", api.url, api.url, api.url);
-    println!("  local chain      {}   {}", chain.rpc_url, chain.ws_url);
-    println!("  indexer          {}/readyz   {}/metrics", indexer.url, indexer.url);
-    println!("  logs             {}", folder.display());
-    println!("\nIn another terminal:");
-    println!("  export COUNTERFOIL_RPC={} COUNTERFOIL_API={}", chain.rpc_url, api.url);
-    println!("  export COUNTERFOIL_WALLET={}", wallet.display());
-    println!("  counterfoil ledger create");
+    out!("Counterfoil runs:");
+    out!("  API              {}/v1/ledgers   {}/docs   {}/graphiql", api.url, api.url, api.url);
+    out!("  local chain      {}   {}", chain.rpc_url, chain.ws_url);
+    out!("  indexer          {}/readyz   {}/metrics", indexer.url, indexer.url);
+    out!("  logs             {}", folder.display());
+    out!("");
+    out!("In another terminal:");
+    out!("  export COUNTERFOIL_RPC={} COUNTERFOIL_API={}", chain.rpc_url, api.url);
+    out!("  export COUNTERFOIL_WALLET={}", wallet.display());
+    out!("  counterfoil ledger create");
 }
 
 /// The services, in the order of their start.
@@ -234,7 +236,10 @@ impl Tree {
         self.children.push((name, child));
         match line {
             Ok(Ok(Some(line))) => serde_json::from_str(&line).with_context(|| format!("the {name} said: {line}")),
-            _ => bail!("the {name} did not start; its log, {}, ends:\n{}", log_path.display(), self.log_tail(name)),
+            _ => {
+                self.tell_log_tail(name);
+                bail!("the {name} did not start; the end of its log, {}, stands above", log_path.display())
+            }
         }
     }
 
@@ -244,8 +249,12 @@ impl Tree {
             for (name, child) in &mut self.children {
                 if let Ok(Some(status)) = child.try_wait() {
                     let name = *name;
-                    let tail = self.log_tail(name);
-                    return anyhow::anyhow!("the {name} ended by itself ({status}); its log ends:\n{tail}");
+                    self.tell_log_tail(name);
+                    let log = self.log(name);
+                    return anyhow::anyhow!(
+                        "the {name} ended by itself ({status}); the end of its log, {}, stands above",
+                        log.display()
+                    );
                 }
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -257,7 +266,7 @@ impl Tree {
         while let Some((name, mut child)) = self.children.pop() {
             drop(child.stdin.take());
             if timeout(STOP_TIMEOUT, child.wait()).await.is_err() {
-                eprintln!("the {name} did not stop within {} s and is killed", STOP_TIMEOUT.as_secs());
+                note!("the {name} did not stop within {} s and is killed", STOP_TIMEOUT.as_secs());
                 let _ = child.kill().await;
             }
         }
@@ -271,10 +280,10 @@ impl Tree {
         self.folder.join(format!("{name}.log"))
     }
 
-    fn log_tail(&self, name: &str) -> String {
+    fn tell_log_tail(&self, name: &str) {
         let log = fs::read_to_string(self.log(name)).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(10)..].join("\n")
+        lines[lines.len().saturating_sub(10)..].iter().for_each(|line| note!("{name}: {line}"));
     }
 }
 

@@ -2,51 +2,72 @@
 
 use std::process::ExitCode;
 
+use anyhow::{bail, ensure};
+use clap::Args;
 use counterfoil_client::{ProgramInfo, is_key};
 use counterfoil_core::Wallet;
 
-use crate::context::Options;
-use crate::output::printable;
+use crate::context::{Options, quorum};
+use crate::verdict::{Report, Verdict, refute_unless};
 use crate::{heads, program};
 
-/// Runs it. Exit code 0 only when all servers answer, agree, and the program is the one released with this version.
-pub async fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let rpcs = options.rpcs();
-    println!("program           {}", options.program());
-    println!("cluster           {}", heads::genesis_hash(&rpcs).await?);
-    let (programs, errors) = program::fetch(&rpcs).await;
-    for (info, servers) in &programs {
-        println!("as seen by        {}", servers.join(", "));
-        describe(info);
-    }
-    for error in &errors {
-        println!("no answer         {}", printable(&error.to_string()));
-    }
-    if programs.len() > 1 {
-        println!("the servers say different things of the program: at least one of them is false or behind");
-    }
-    let is_well = programs.len() == 1 && errors.is_empty() && programs.keys().all(program::is_released);
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How to tell it.
+#[derive(Args)]
+pub struct Arguments {
+    /// How many of the servers must answer. Default: all.
+    #[arg(long)]
+    quorum: Option<usize>,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
-fn describe(info: &ProgramInfo) {
-    println!("  SHA-256         {}", program::sha256(info));
-    if program::is_released(info) {
-        println!("  release         the program released with counterfoil {}", env!("CARGO_PKG_VERSION"));
-    } else {
-        println!(
-            "  release         NOT the program released with counterfoil {}: compare the SHA-256 with the releases that \
-             you trust, or build it (docs/operations.md)",
-            env!("CARGO_PKG_VERSION")
-        );
-    }
-    if let Some(slot) = info.deployed_slot {
-        println!("  deployed        in slot {slot}");
-    }
-    match info.upgrade_authority {
-        None => println!("  replaceable     by nobody: what this program refuses stays refused"),
-        Some(authority) => println!("  replaceable     by {authority}, {}", kind_of(&authority)),
-    }
+/// Runs it. Verified when all servers that answer agree that the program is the one released with this version.
+pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut report = Report::default();
+    let result = examine(options, &arguments, &mut report).await;
+    report.conclude(result, arguments.json)
+}
+
+async fn examine(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
+    let rpcs = options.rpcs();
+    let quorum = quorum(arguments.quorum.or(Some(rpcs.len())), rpcs.len())?;
+    let cluster = heads::genesis_hash(&rpcs, quorum).await?;
+    let (programs, errors) = program::fetch(&rpcs).await;
+    let answered: usize = programs.values().map(Vec::len).sum();
+    ensure!(answered >= quorum, "{answered} of {} servers told, {quorum} needed: {}", rpcs.len(), errors.join("; "));
+    report.warnings.extend(errors);
+    let mut seen = programs.iter();
+    let (Some((info, servers)), None) = (seen.next(), seen.next()) else {
+        for (info, servers) in &programs {
+            report.warnings.extend(describe(info).into_iter().map(|line| format!("{}: {line}", servers.join(", "))));
+        }
+        bail!("the servers say different things of the program: at least one of them is false or behind");
+    };
+    report.checked.push(format!("cluster {cluster}, as {} say", servers.join(", ")));
+    report.checked.extend(describe(info));
+    report.not_checked.push("that these servers are honest: they were asked, their answers are no proof".to_owned());
+    refute_unless!(
+        program::is_released(info),
+        "program {} has SHA-256 {}: it is not the one released with counterfoil {VERSION}. Compare it with the releases that you \
+         trust, or build it (docs/operations.md)",
+        info.program,
+        program::sha256(info)
+    );
+    Ok((Verdict::Verified, format!("program {} is the one released with counterfoil {VERSION}", info.program)))
+}
+
+/// What a server says of the program.
+fn describe(info: &ProgramInfo) -> Vec<String> {
+    let mut lines = vec![format!("its SHA-256 is {}", program::sha256(info))];
+    lines.extend(info.deployed_slot.map(|slot| format!("it was deployed in slot {slot}")));
+    lines.push(match info.upgrade_authority {
+        None => "it cannot be replaced: what this program refuses stays refused".to_owned(),
+        Some(authority) => format!("it can be replaced by {authority}, {}", kind_of(&authority)),
+    });
+    lines
 }
 
 /// A multisig's vault is an address of a program, for which no single key can sign.

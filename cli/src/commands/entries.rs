@@ -1,6 +1,5 @@
 //! `counterfoil entries LEDGER`: a range of a ledger as JSON lines, with --verify each page shown to be whole.
 
-use std::io::{self, Write};
 use std::ops::Range;
 use std::process::ExitCode;
 
@@ -11,13 +10,14 @@ use clap::Args;
 use counterfoil_client::Rpc;
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::LogKind;
+use counterfoil_service::{is_output_closed, note, out_json_line};
 use merkle_log::{Root, hash_leaf};
 use serde_json::{Value, json};
 
 use crate::api::{Entry, EntryPage};
 use crate::context::{Options, quorum};
 use crate::heads;
-use crate::output::printable;
+use crate::verdict::{Refute, Report, Verdict, refute_unless};
 
 const PAGE: u64 = 1_000;
 
@@ -32,33 +32,34 @@ pub struct Arguments {
     /// At most how many. Default: all that there are.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Print a page only when its certificate shows that it lacks nothing, and the chain has the head that it leads to.
+    /// Print a page only when its certificate shows that it is whole, and the chain has the head that it leads to. The event
+    /// of an entry is left out then: the certificate does not cover it, a receipt does.
     #[arg(long)]
     verify: bool,
     /// With --verify: how many of the servers must confirm each head. Default: more than half.
     #[arg(long, requires = "verify")]
     quorum: Option<usize>,
+    /// With --verify: print the verdict, on standard error, as JSON.
+    #[arg(long, requires = "verify")]
+    json: bool,
 }
 
 /// Runs it.
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
-    match list(options, &arguments).await {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        // Whoever reads a pipe, as `head` does, may have had enough.
-        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
-        Err(error) if arguments.verify => {
-            eprintln!("NOT VERIFIED: {}", printable(&format!("{error:#}")));
-            Ok(ExitCode::FAILURE)
-        }
-        Err(error) => Err(error),
+    let mut report = Report { is_beside_data: true, ..Report::default() };
+    let result = list(options, &arguments, &mut report).await;
+    match arguments.verify {
+        true => report.conclude(result.map(|whole| (Verdict::Verified, whole)), arguments.json),
+        false => result.map(|_| ExitCode::SUCCESS),
     }
 }
 
-async fn list(options: &Options, arguments: &Arguments) -> anyhow::Result<()> {
+/// Prints the pages; returns what they are, as far as --verify shows it.
+async fn list(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<String> {
     let api = options.api()?;
     let rpcs = options.rpcs();
     let quorum = quorum(arguments.quorum, rpcs.len())?;
-    let mut verifier = Verifier { options, rpcs: &rpcs, quorum, ledger: arguments.ledger, confirmed: None };
+    let mut verifier = Verifier { options, rpcs: &rpcs, quorum, ledger: arguments.ledger, confirmed: None, report };
     let (mut first, mut left) = (arguments.first, arguments.limit.unwrap_or(u64::MAX));
     let mut printed = 0_u64;
     while left > 0 {
@@ -66,24 +67,23 @@ async fn list(options: &Options, arguments: &Arguments) -> anyhow::Result<()> {
         if arguments.verify {
             verifier.verify(&page, first).await?;
         }
-        page.entries.iter().try_for_each(print_entry)?;
+        page.entries.iter().for_each(|entry| print_entry(entry, arguments.verify));
         for missing in &page.missing {
-            eprintln!(
+            note!(
                 "{} entries from {} on are missing: the API has their hashes only",
-                missing.count, missing.first_index
+                missing.count,
+                missing.first_index
             );
         }
         let count = page.entries.len() as u64;
         (printed, left) = (printed.saturating_add(count), left.saturating_sub(count));
-        let Some(next) = page.next else { break };
+        // A reader that has gone has had enough; what it got is judged as far as it goes.
+        let Some(next) = page.next.filter(|_| !is_output_closed()) else { break };
         ensure!(next > first, "the API's next page begins at {next}, this one at {first}");
         first = next;
     }
-    if arguments.verify {
-        let range = arguments.first..arguments.first.saturating_add(printed);
-        eprintln!("VERIFIED: {}", verdict(&range, verifier.confirmed));
-    }
-    Ok(())
+    let range = arguments.first..arguments.first.saturating_add(printed);
+    Ok(verdict(&range, verifier.confirmed))
 }
 
 /// That there are no more is as fresh as the account that a server gave, and said only where one ended there.
@@ -105,6 +105,7 @@ struct Verifier<'a> {
     quorum: usize,
     ledger: LedgerId,
     confirmed: Option<Confirmed>,
+    report: &'a mut Report,
 }
 
 /// The last head that the servers confirmed.
@@ -119,37 +120,43 @@ struct Confirmed {
 impl Verifier<'_> {
     async fn verify(&mut self, page: &EntryPage, first: u64) -> anyhow::Result<()> {
         if page.entries.is_empty() {
-            ensure!(page.missing.is_empty(), "the API lacks the entries from {first} on, so nothing can be verified");
-            ensure!(page.next.is_none(), "the API goes on behind a page without entries: it leaves some out");
+            ensure!(
+                page.missing.is_empty(),
+                "the API has only hashes from entry {first} on, so nothing can be verified"
+            );
+            refute_unless!(page.next.is_none(), "the API goes on behind a page without entries: it leaves some out");
             return self.expect_no_more(first).await;
         }
         let certificate = page.certificate.as_ref().with_context(|| {
-            format!("the API has no certificate for the page from {first} on: it lacks some of its entries")
+            format!("the API has no certificate for the page from {first} on: some of its entries are missing there")
         })?;
-        ensure!(
+        refute_unless!(
             certificate.ledger == self.ledger
                 && certificate.log == LogKind::Entries
                 && certificate.program == self.options.program(),
             "the API gave another log's certificate: do not trust it"
         );
-        ensure!(
+        refute_unless!(
             certificate.from == first && (first..).zip(&page.entries).all(|(index, entry)| entry.index == index),
             "the page does not begin at {first}, or its indexes do not follow each other"
         );
-        let head = certificate.verify(page.entries.iter().map(|entry| hash_leaf(&entry.payload)))?;
+        let head = certificate
+            .verify(page.entries.iter().map(|entry| hash_leaf(&entry.payload)))
+            .refute(|| format!("the page from {first} on is not what its certificate says"))?;
         let (end, size) = (certificate.to, head.size.get());
-        ensure!(
+        refute_unless!(
             page.next == Some(end).filter(|end| *end < size),
             "the page ends at {end} of {size} entries, and the API goes on elsewhere: it leaves some out"
         );
         if self.confirmed.is_some_and(|known| (known.size, known.root) == (size, head.root)) {
             return Ok(());
         }
-        heads::expect_cluster(self.rpcs, certificate.genesis_hash).await.context("the page cannot be confirmed")?;
-        let mut warnings = Vec::new();
+        heads::expect_cluster(self.rpcs, self.quorum, certificate.genesis_hash)
+            .await
+            .context("the page cannot be confirmed")?;
         let heads = [(LogKind::Entries, head)];
-        let readings = heads::confirm(self.options, self.rpcs, self.quorum, self.ledger, &heads, &mut warnings).await?;
-        warnings.iter().for_each(|warning| eprintln!("warning: {}", printable(warning)));
+        let warnings = &mut self.report.warnings;
+        let readings = heads::confirm(self.options, self.rpcs, self.quorum, self.ledger, &heads, warnings).await?;
         let at_head = readings.iter().filter(|reading| reading.at.account.entries.size() == head.size);
         let slot_without_more = at_head.map(|reading| reading.at.slot).min();
         self.confirmed = Some(Confirmed { size, root: head.root, slot_without_more });
@@ -158,7 +165,7 @@ impl Verifier<'_> {
 
     /// What is not there cannot be certified: the servers' accounts must end here.
     async fn expect_no_more(&mut self, first: u64) -> anyhow::Result<()> {
-        let readings = heads::read(self.rpcs, self.ledger, self.quorum).await?;
+        let readings = heads::read(self.rpcs, self.ledger, self.quorum, &mut self.report.warnings).await?;
         let ended = readings.iter().filter(|reading| reading.at.account.entries.size().get() <= first);
         ensure!(
             ended.count() >= self.quorum,
@@ -168,17 +175,15 @@ impl Verifier<'_> {
     }
 }
 
-fn print_entry(entry: &Entry) -> io::Result<()> {
+fn print_entry(entry: &Entry, is_verified: bool) {
     let mut line = json!({ "index": entry.index.to_string() });
     // Text is shown as it is, for people and for tools that read JSON.
     match std::str::from_utf8(&entry.payload) {
         Ok(text) => line["text"] = Value::from(text),
         Err(_) => line["base64"] = Value::from(STANDARD.encode(&entry.payload)),
     }
-    line["event"] = entry.event.clone();
-    writeln!(io::stdout(), "{line}")
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    if !is_verified {
+        line["event"] = entry.event.clone();
+    }
+    out_json_line(&line);
 }

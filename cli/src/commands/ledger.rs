@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use counterfoil_client::{Source, address, instruction, send};
 use counterfoil_core::limits::ledger_flag;
 use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
+use counterfoil_service::{note, out};
 
 use crate::context::{Options, parse_id, wallet_of};
 use crate::output::time;
@@ -83,13 +84,13 @@ pub async fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode
         Command::Create(arguments) => create(options, arguments).await?,
         Command::Show { ledger } => {
             let at = options.rpc().fetch_account(ledger).await?;
-            println!("ledger            {ledger}");
+            out!("ledger            {ledger}");
             show(&at.account);
         }
         Command::List => {
             let mut ledgers = options.rpc().fetch_ledgers(None).await?;
             ledgers.sort();
-            ledgers.iter().for_each(|ledger| println!("{ledger}"));
+            ledgers.iter().for_each(|ledger| out!("{ledger}"));
         }
         Command::ProposeAuthority(ProposeAuthority { ledger, heir, nobody: _ }) => {
             let offer = |program, authority| instruction::propose_authority(program, ledger, authority, heir);
@@ -132,8 +133,8 @@ async fn create(options: &Options, arguments: Create) -> anyhow::Result<()> {
     let sent =
         send(&options.rpc(), &wallet, instruction::create_ledger(options.program(), creator, &id, flags)).await?;
     // The address alone on standard output, for scripts.
-    println!("{}", address::ledger(options.program(), creator, &id));
-    eprintln!("created in slot {} by transaction {}", sent.slot, sent.signature);
+    out!("{}", address::ledger(options.program(), creator, &id));
+    note!("created in slot {} by transaction {}", sent.slot, sent.signature);
     Ok(())
 }
 
@@ -150,19 +151,19 @@ fn show(account: &LedgerAccount) {
     }
     let entries = account.entries.head();
     let events = account.events.head();
-    println!("entries           {}", entries.size);
-    println!("root              {}", entries.root);
-    println!("events            {}", events.size);
-    println!("event root        {}", events.root);
-    println!("authority         {}", account.authority);
+    out!("entries           {}", entries.size);
+    out!("root              {}", entries.root);
+    out!("events            {}", events.size);
+    out!("event root        {}", events.root);
+    out!("authority         {}", account.authority);
     if let Some(pending) = account.pending_authority {
-        println!("offered to        {pending}");
+        out!("offered to        {pending}");
     }
-    println!("creator           {}", account.creator);
-    println!("flags             {}", if flags.is_empty() { "none".to_owned() } else { flags.join(", ") });
-    println!("by subtree        {} entries", account.leaves_by_subtree);
-    println!("created           slot {}, {}", account.created_slot, time(account.created_time));
+    out!("creator           {}", account.creator);
+    out!("flags             {}", if flags.is_empty() { "none".to_owned() } else { flags.join(", ") });
+    out!("by subtree        {} entries", account.leaves_by_subtree);
+    out!("created           slot {}, {}", account.created_slot, time(account.created_time));
     if account.heads_written > 0 {
-        println!("last append       slot {}, {}", account.appended_slot, time(account.appended_time));
+        out!("last append       slot {}, {}", account.appended_slot, time(account.appended_time));
     }
 }

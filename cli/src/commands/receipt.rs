@@ -1,18 +1,22 @@
 //! `counterfoil receipt LEDGER INDEX`, and `receipt refresh FILE`.
 
-use std::fs;
-use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::Receipt;
+use counterfoil_service::{note, out_bytes};
 use counterfoil_signed::{StandardVerifier, cose, tlog};
 use merkle_log::{LeafIndex, hash_leaf};
 
 use crate::context::Options;
+use crate::file;
+use crate::verdict::{Refute, refute_unless};
+
+/// The largest receipt: an entry of 65,535 bytes in base64, two proofs, and room.
+const MAX_RECEIPT_BYTES: u64 = 1 << 20;
 
 /// Which receipt.
 #[derive(Args)]
@@ -24,7 +28,7 @@ pub struct Arguments {
     /// The entry's index, from 0.
     #[arg(required = true)]
     index: Option<u64>,
-    /// Write to this file. Default: standard output.
+    /// Write to this file, - for standard output. Default: standard output.
     #[arg(long, short)]
     out: Option<PathBuf>,
     /// The format. Only json shows what the chain says; of the others the reader believes the API's operator.
@@ -69,8 +73,8 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
                 (_, None) => unreachable!("clap requires the key"),
             };
             match arguments.out {
-                Some(path) => replace(&path, &bytes)?,
-                None => stdout().write_all(&bytes).context("standard output is closed")?,
+                Some(path) => file::write(&path, &bytes)?,
+                None => out_bytes(&bytes),
             }
         }
         (None, ..) => unreachable!("clap requires both"),
@@ -78,17 +82,20 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads a receipt's file.
+/// Reads a receipt's file, or standard input for `-`.
+///
+/// # Errors
+/// A refutation when it is not a receipt.
 pub fn read(path: &Path) -> anyhow::Result<Receipt> {
-    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("{} is not a receipt", path.display()))
+    let text = file::read_text(path, MAX_RECEIPT_BYTES)?;
+    serde_json::from_str(&text).refute(|| format!("{} is not a receipt", path.display()))
 }
 
 /// Fetches a receipt; one whose parts do not belong together is refused.
 async fn fetch(options: &Options, ledger: LedgerId, index: u64) -> anyhow::Result<Receipt> {
     let receipt = options.api()?.fetch_receipt(ledger, index).await?;
-    receipt.verify().context("the API gave a receipt that does not hold: do not trust it")?;
-    ensure!(
+    receipt.verify().refute(|| "the API gave a receipt that does not hold: do not trust it".to_owned())?;
+    refute_unless!(
         receipt.ledger == ledger && receipt.entry.index == index,
         "the API gave another entry's receipt: do not trust it"
     );
@@ -106,7 +113,8 @@ async fn fetch_signed(options: &Options, receipt: &Receipt, format: Format, key:
         Format::Cose => cose::verify(&bytes, index, &leaf, &key),
         _ => tlog::verify(&bytes, index, &leaf, &key),
     };
-    verified.context("the API gave a receipt that does not hold under the operator's key: do not trust it")?;
+    verified
+        .refute(|| "the API gave a receipt that does not hold under the operator's key: do not trust it".to_owned())?;
     Ok(bytes)
 }
 
@@ -115,8 +123,8 @@ async fn refresh(options: &Options, file: &Path) -> anyhow::Result<()> {
     let was =
         old.verify().with_context(|| format!("{} does not hold, so there is nothing to refresh", file.display()))?;
     let new = fetch(options, old.ledger, old.entry.index).await?;
-    let is = new.verify().context("the API gave a receipt that does not hold: do not trust it")?;
-    ensure!(
+    let is = new.verify().refute(|| "the API gave a receipt that does not hold: do not trust it".to_owned())?;
+    refute_unless!(
         new.entry.payload == old.entry.payload && is.event() == was.event(),
         "the API now gives another entry or event for index {}: {} is left as it is. Verify it against the chain, and \
          run `counterfoil audit {}`",
@@ -124,20 +132,11 @@ async fn refresh(options: &Options, file: &Path) -> anyhow::Result<()> {
         file.display(),
         old.ledger
     );
-    replace(file, to_text(&new)?.as_bytes())?;
-    eprintln!("{}: refreshed from {} to {} entries", file.display(), old.head.size, new.head.size);
+    file::write(file, to_text(&new)?.as_bytes())?;
+    note!("{}: refreshed from {} to {} entries", file.display(), old.head.size, new.head.size);
     Ok(())
 }
 
 fn to_text(receipt: &Receipt) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(receipt).context("a receipt can be written as JSON")? + "\n")
-}
-
-/// Writes beside the file first: a crash leaves the old one whole.
-fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".new");
-    fs::write(&unfinished, bytes)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .with_context(|| format!("cannot write {}", path.display()))
 }

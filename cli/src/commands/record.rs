@@ -12,7 +12,7 @@ use counterfoil_client::{
     Backoff, ClientError, ListedTransaction, RecordingWriter, Rpc, Source, TransactionRecord, decode,
 };
 use counterfoil_core::{LedgerAccount, LedgerId};
-use counterfoil_service::progress;
+use counterfoil_service::{note, out, progress};
 use indicatif::ProgressBar;
 use tokio::time::sleep;
 
@@ -58,7 +58,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     let removed = fs::remove_file(&part);
     let recorded = recorded?;
     removed.with_context(|| format!("{} cannot be removed", part.display()))?;
-    println!(
+    out!(
         "{}: {} transactions with {} events of {} ledgers",
         out.display(),
         recorded.transactions,
@@ -241,7 +241,11 @@ where
     let mut backoff = Backoff::default();
     for _ in 1..ATTEMPTS {
         match call().await {
-            Err(error) if error.is_transient() => sleep(backoff.next_delay()).await,
+            Err(error) if error.is_transient() => {
+                let delay = backoff.next_delay();
+                note!("{error}; trying again in {} ms", delay.as_millis());
+                sleep(delay).await;
+            }
             answer => return answer,
         }
     }

@@ -6,26 +6,30 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use clap::Args;
 use counterfoil_client::{ProgramInfo, Rpc};
-use counterfoil_core::LedgerHead;
 use counterfoil_core::receipt::{LogKind, Receipt, VerifiedReceipt};
+use counterfoil_core::{LedgerHead, LedgerId};
 use merkle_log::{Root, TreeHead, TreeSize};
-use serde_json::json;
 
 use crate::commands::receipt;
 use crate::context::{Options, quorum};
 use crate::heads;
-use crate::output::{printable, time};
+use crate::output::time;
 use crate::program;
+use crate::verdict::{Refute, Report, Usage, Verdict, refute_unless};
 
 /// What to verify, against what.
 #[derive(Args)]
 pub struct Arguments {
-    /// The receipt.
+    /// The receipt; - reads standard input.
     file: PathBuf,
+    /// The ledger that it must be of. Take the address from elsewhere than the receipt: anybody can make a ledger, and a
+    /// receipt of it. Without it the best verdict is CONSISTENT.
+    #[arg(long)]
+    ledger: Option<LedgerId>,
     /// How many of the servers must confirm it. Default: more than half.
     #[arg(long)]
     quorum: Option<usize>,
-    /// Ask nobody: compare with the heads given by --head and --event-head.
+    /// Ask no server: compare with the heads given by --head and --event-head.
     #[arg(long, requires = "head")]
     offline: bool,
     /// A head that you trust, SIZE:ROOT.
@@ -34,64 +38,53 @@ pub struct Arguments {
     /// An event log's head that you trust, SIZE:ROOT.
     #[arg(long, requires = "offline", value_parser = parse_head)]
     event_head: Option<TreeHead>,
-    /// Print the result as JSON.
+    /// Print the verdict as JSON.
     #[arg(long)]
     json: bool,
-}
-
-/// What was found, in plain lines.
-#[derive(Default)]
-struct Report {
-    checked: Vec<String>,
-    not_checked: Vec<String>,
-    warnings: Vec<String>,
 }
 
 /// Runs it.
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     let result = verify(options, &arguments, &mut report).await;
-    let is_verified = result.is_ok();
-    if arguments.json {
-        let error = result.as_ref().err().map(|error| format!("{error:#}"));
-        let document = json!({
-            "verified": is_verified,
-            "error": error,
-            "checked": report.checked,
-            "not_checked": report.not_checked,
-            "warnings": report.warnings,
-        });
-        println!("{document:#}");
-    } else {
-        match &result {
-            Ok(()) => {
-                println!("VERIFIED");
-                print_lines("checked", &report.checked);
-                print_lines("not checked", &report.not_checked);
-            }
-            // What was found to fit before that is of no use: a forger makes it fit.
-            Err(error) => println!("NOT VERIFIED: {}", printable(&format!("{error:#}"))),
-        }
-        print_lines("warning", &report.warnings);
-    }
-    Ok(if is_verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    report.conclude(result, arguments.json)
 }
 
-async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
+async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
+    let rpcs = options.rpcs();
+    let quorum = quorum(arguments.quorum, rpcs.len())?;
+    if arguments.offline && arguments.ledger.is_some() && arguments.event_head.is_none() {
+        return Err(Usage(
+            "--offline shows the ledger by its event head alone: give --event-head with --ledger".to_owned(),
+        )
+        .into());
+    }
     let receipt = receipt::read(&arguments.file)?;
-    ensure!(
+    refute_unless!(
         receipt.program == options.program(),
         "the receipt is of program {}, you trust {}: another program's ledger proves nothing, unless you trust it and \
          say so with --program",
         receipt.program,
         options.program()
     );
-    let verified = receipt.verify().context("the receipt does not hold together")?;
-    report.not_checked.push("that what was written is true, or that everything was written".to_owned());
-    match arguments.offline {
-        true => offline(arguments, &receipt, &verified, report),
-        false => online(options, arguments, &receipt, &verified, report).await,
+    if let Some(ledger) = arguments.ledger {
+        refute_unless!(receipt.ledger == ledger, "the receipt is of ledger {}, you asked for {ledger}", receipt.ledger);
     }
+    let verified = receipt.verify().refute(|| "the receipt does not hold together".to_owned())?;
+    report.not_checked.push("that what was written is true, or that everything was written".to_owned());
+    let entry = format!("entry {} of ledger {}", verified.index(), receipt.ledger);
+    if arguments.offline {
+        offline(arguments, &receipt, &verified, report)?;
+        return Ok((Verdict::Verified, format!("{entry}, by the heads that you gave")));
+    }
+    online(options, &rpcs, quorum, &receipt, &verified, report).await?;
+    Ok(match arguments.ledger {
+        Some(_) => (Verdict::Verified, entry),
+        None => (
+            Verdict::Consistent,
+            format!("{entry}: the chain has it, but anybody can make a ledger; pin yours with --ledger"),
+        ),
+    })
 }
 
 /// What the proofs show, once the heads are believed.
@@ -141,7 +134,15 @@ fn offline(
     Ok(())
 }
 
+/// Heads of one size with different roots contradict each other; of different sizes, nothing can be told.
 fn expect_pinned(what: &str, found: &TreeHead, trusted: &TreeHead) -> anyhow::Result<()> {
+    refute_unless!(
+        found.size != trusted.size || found == trusted,
+        "the receipt's {what} of {} leaves has root {}, you trust {}",
+        found.size,
+        found.root,
+        trusted.root
+    );
     ensure!(
         found == trusted,
         "the receipt's {what} is {}:{}, you trust {}:{}: refresh the receipt to that size, or verify it online",
@@ -155,17 +156,19 @@ fn expect_pinned(what: &str, found: &TreeHead, trusted: &TreeHead) -> anyhow::Re
 
 async fn online(
     options: &Options,
-    arguments: &Arguments,
+    rpcs: &[Rpc],
+    quorum: usize,
     receipt: &Receipt,
     verified: &VerifiedReceipt,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let rpcs = options.rpcs();
-    let quorum = quorum(arguments.quorum, rpcs.len())?;
-    heads::expect_cluster(&rpcs, receipt.genesis_hash).await.context("the receipt cannot be confirmed")?;
+    if let Some((one, other)) = heads::same_machine(rpcs) {
+        report.warnings.push(format!("{one} and {other} may be one server under two names, counted as two"));
+    }
+    heads::expect_cluster(rpcs, quorum, receipt.genesis_hash).await.context("the receipt cannot be confirmed")?;
     let LedgerHead { ledger, entries, events } = *verified.head();
     let heads = [(LogKind::Entries, entries), (LogKind::Events, events)];
-    let confirmed = heads::confirm(options, &rpcs, quorum, ledger, &heads, &mut report.warnings).await?;
+    let confirmed = heads::confirm(options, rpcs, quorum, ledger, &heads, &mut report.warnings).await?;
     report.checked.push(format!("{}, of ledger {}", describe_entry(receipt, verified), receipt.ledger));
     report.checked.push(describe_event(verified));
     for reading in &confirmed {
@@ -185,13 +188,13 @@ async fn online(
             .not_checked
             .push(format!("that the {by_subtree} entries appended by subtree exist: the chain saw hashes"));
     }
-    check_program(&rpcs, verified.event().header.slot, report).await
+    check_program(rpcs, verified.event().header.slot, report).await
 }
 
 async fn check_program(rpcs: &[Rpc], relied_on: u64, report: &mut Report) -> anyhow::Result<()> {
     let (programs, errors) = program::fetch(rpcs).await;
-    report.warnings.extend(errors.iter().map(ToString::to_string));
-    ensure!(!programs.is_empty(), "no server told what the program is: {}", report.warnings.join("; "));
+    ensure!(!programs.is_empty(), "no server told what the program is: {}", errors.join("; "));
+    report.warnings.extend(errors);
     if programs.len() > 1 {
         report.warnings.push("the servers say different things of the program:".to_owned());
     }
@@ -232,10 +235,4 @@ fn parse_head(text: &str) -> Result<TreeHead, String> {
         Some(TreeHead { size: TreeSize::new(size.parse().ok()?).ok()?, root })
     };
     parse().ok_or_else(|| "a head is SIZE:ROOT, the root in 64 lowercase hexadecimal digits".to_owned())
-}
-
-fn print_lines(kind: &str, lines: &[String]) {
-    for line in lines {
-        println!("  {kind}: {}", printable(line));
-    }
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod log;
+mod output;
 mod progress;
 
 use std::io::{self, Read, Write};
@@ -15,6 +16,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 pub use log::{LogFormat, MoreLog, log_in_format, log_to_stderr};
+pub use output::{
+    is_output_closed, note_json_line, note_line, out_bytes, out_json, out_json_line, out_line, output_failure,
+    printable, printable_json,
+};
 pub use progress::{Progress, progress};
 
 /// Writes one line of JSON to standard output.

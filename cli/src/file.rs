@@ -1,0 +1,175 @@
+//! Files that the user names: read to a bound, written without harm to what is there.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use counterfoil_service::out_bytes;
+use tempfile::Builder;
+
+/// What stands for standard input or output.
+const STANDARD: &str = "-";
+
+/// Reads a file, or standard input for `-`, of at most `max_bytes` bytes.
+///
+/// # Errors
+/// When it cannot be read or is larger; nothing beyond the bound is kept in memory.
+pub fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    let mut take = |input: &mut dyn Read| input.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes);
+    let read = match path == Path::new(STANDARD) {
+        true => take(&mut io::stdin().lock()),
+        false => File::open(path).and_then(|mut file| take(&mut file)),
+    };
+    read.with_context(|| format!("cannot read {shown}"))?;
+    ensure!(bytes.len() as u64 <= max_bytes, "{shown} has more than {max_bytes} bytes");
+    Ok(bytes)
+}
+
+/// Reads a text in UTF-8, as [`read`] does. A byte order mark is named: parsers only call it an unexpected character.
+///
+/// # Errors
+/// As [`read`], and when the bytes are not UTF-8 or begin with a mark.
+pub fn read_text(path: &Path, max_bytes: u64) -> anyhow::Result<String> {
+    let shown = path.display();
+    let bytes = read(path, max_bytes)?;
+    if let Some(what) = byte_order_mark(&bytes) {
+        bail!("{shown} begins with {what}: save it as UTF-8 without a mark")
+    }
+    String::from_utf8(bytes).with_context(|| format!("{shown} is not UTF-8 text"))
+}
+
+/// The byte order mark that a text begins with, in words.
+pub fn byte_order_mark(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xef, 0xbb, 0xbf, ..] => Some("the byte order mark of UTF-8"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Some("the byte order mark of UTF-16, as PowerShell's redirection writes")
+        }
+        _ => None,
+    }
+}
+
+/// Writes a file, whole or not at all; `-` is standard output.
+///
+/// A regular file is replaced in one step and keeps its mode; what a link points to is replaced, not the link. What is not
+/// a regular file, a device or a pipe, is written to.
+///
+/// # Errors
+/// When it cannot be written; a regular file then is as it was.
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    if path == Path::new(STANDARD) {
+        out_bytes(bytes);
+        return Ok(());
+    }
+    write_named(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write_named(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (path, mode) = match fs::metadata(path) {
+        Ok(found) if found.is_file() => (fs::canonicalize(path)?, found.permissions()),
+        Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes),
+        // A link to nothing is not replaced: its target is made.
+        Err(_) if path.is_symlink() => return File::create(path)?.write_all(bytes),
+        // What the umask takes away is taken away when the file is made.
+        Err(_) => (path.to_owned(), Permissions::from_mode(0o666)),
+    };
+    let is_new = !path.exists();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let mut unfinished = Builder::new().prefix(".counterfoil-").permissions(mode.clone()).tempfile_in(folder)?;
+    unfinished.write_all(bytes)?;
+    if !is_new {
+        unfinished.as_file().set_permissions(mode)?;
+    }
+    unfinished.as_file().sync_all()?;
+    unfinished.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+    use std::path::Path;
+
+    use super::{read, read_text, write};
+
+    #[test]
+    fn a_regular_file_is_replaced_and_keeps_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("receipt.json");
+        let beside = folder.path().join("receipt.json.new");
+        fs::write(&file, "old").unwrap();
+        fs::write(&beside, "somebody's").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        write(&file, b"new").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read(&beside).unwrap(), b"somebody's");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+    }
+
+    #[test]
+    fn what_a_link_points_to_is_replaced_and_the_link_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        symlink(&file, &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+
+        let (absent, dangling) = (folder.path().join("absent"), folder.path().join("dangling"));
+        symlink(&absent, &dangling).unwrap();
+        write(&dangling, b"new").unwrap();
+        assert!(dangling.is_symlink());
+        assert_eq!(fs::read(&absent).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_pipe_is_written_to_and_stays_a_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        write(&pipe, b"through").unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    }
+
+    #[test]
+    fn a_folder_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = format!("{:#}", write(folder.path(), b"x").unwrap_err());
+        assert!(refused.contains("directory"), "{refused}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_endless_file_is_read_to_the_bound_only() {
+        let refused = format!("{:#}", read(Path::new("/dev/zero"), 1_000).unwrap_err());
+        assert_eq!(refused, "/dev/zero has more than 1000 bytes");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        for (bytes, name) in
+            [(&b"\xef\xbb\xbf{}"[..], "UTF-8"), (b"\xff\xfe{\0}\0", "UTF-16"), (b"\xfe\xff\0{\0}", "UTF-16")]
+        {
+            fs::write(&file, bytes).unwrap();
+            let refused = format!("{:#}", read_text(&file, 100).unwrap_err());
+            assert!(refused.contains(&format!("byte order mark of {name}")), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The four verdicts, the exit codes that stand for them, and how a command tells them.
+
+use std::process::ExitCode;
+
+use counterfoil_client::ClientError;
+use counterfoil_service::{note, note_json_line, note_line, out_json, out_line};
+use serde_json::json;
+
+/// The exit code of a command line that cannot be run as it stands; `EX_USAGE` of sysexits.
+pub const USAGE: u8 = 64;
+/// The exit code when standard output could not be written; `EX_IOERR` of sysexits.
+pub const OUTPUT_LOST: u8 = 74;
+
+/// What was found of the thing under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds, against a ledger or head that the verifier pinned, as servers of the verifier's choice have it.
+    Verified,
+    /// Something contradicts it.
+    Refused,
+    /// What is needed to tell is not there: a server is away or behind, a proof is missing.
+    CannotTell,
+    /// It holds together and is the chain's, but the verifier pinned no ledger: anybody can make such a one.
+    Consistent,
+}
+
+impl Verdict {
+    /// 0 to 3, the exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Verified => 0,
+            Self::Refused => 1,
+            Self::CannotTell => 2,
+            Self::Consistent => 3,
+        }
+    }
+
+    /// As the first word of the text.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Verified => "VERIFIED",
+            Self::Refused => "REFUSED",
+            Self::CannotTell => "CANNOT TELL",
+            Self::Consistent => "CONSISTENT",
+        }
+    }
+
+    /// As the member `verdict` of the JSON.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Refused => "refused",
+            Self::CannotTell => "cannot_tell",
+            Self::Consistent => "consistent",
+        }
+    }
+}
+
+/// An error that says that the thing under test is false. Every other error says only that nothing can be told.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub struct Refutation(anyhow::Error);
+
+/// A command line that cannot be run as it stands.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Turns an error into a [`Refutation`].
+pub trait Refute<T> {
+    /// Says what the error refutes.
+    ///
+    /// # Errors
+    /// A [`Refutation`] in place of the error.
+    fn refute(self, what: impl FnOnce() -> String) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> Refute<T> for Result<T, E> {
+    fn refute(self, what: impl FnOnce() -> String) -> anyhow::Result<T> {
+        self.map_err(|error| refutation(error.into().context(what())))
+    }
+}
+
+/// Ends the function with a [`Refutation`] unless a condition holds.
+macro_rules! refute_unless {
+    ($condition:expr, $($message:tt)*) => {
+        if !$condition {
+            return Err($crate::verdict::refutation(anyhow::anyhow!($($message)*)));
+        }
+    };
+}
+pub(crate) use refute_unless;
+
+/// The error as a [`Refutation`].
+pub fn refutation(error: anyhow::Error) -> anyhow::Error {
+    Refutation(error).into()
+}
+
+/// Whether an error says that the thing under test is false.
+pub fn is_refutation(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refutation>().is_some()
+}
+
+/// What was compared, with whom, and what was not.
+#[derive(Default)]
+pub struct Report {
+    /// What was compared, and with whom.
+    pub checked: Vec<String>,
+    /// What the verdict does not cover.
+    pub not_checked: Vec<String>,
+    /// What the reader should know besides.
+    pub warnings: Vec<String>,
+    /// Whether standard output carries data, so that the verdict goes to standard error.
+    pub is_beside_data: bool,
+}
+
+impl Report {
+    /// Tells the verdict and returns its exit code.
+    ///
+    /// What was found to fit is told only with a verdict that it supports: a forger makes things fit.
+    ///
+    /// # Errors
+    /// [`Usage`], which is no verdict.
+    pub fn conclude(self, result: anyhow::Result<(Verdict, String)>, as_json: bool) -> anyhow::Result<ExitCode> {
+        let (verdict, reason) = match result {
+            Ok(found) => found,
+            Err(error) if error.downcast_ref::<Usage>().is_some() => return Err(error),
+            Err(error) if is_refutation(&error) => (Verdict::Refused, format!("{error:#}")),
+            Err(error) => (Verdict::CannotTell, format!("{error:#}")),
+        };
+        let holds = matches!(verdict, Verdict::Verified | Verdict::Consistent);
+        let [checked, not_checked] =
+            [&self.checked, &self.not_checked].map(|lines| if holds { lines.as_slice() } else { &[] });
+        if as_json {
+            let document = json!({
+                "verdict": verdict.name(),
+                "reason": reason,
+                "checked": checked,
+                "not_checked": not_checked,
+                "warnings": self.warnings,
+            });
+            if self.is_beside_data { note_json_line(&document) } else { out_json(&document) }
+        } else {
+            let tell = if self.is_beside_data { note_line } else { out_line };
+            tell(format_args!("{}: {reason}", verdict.word()));
+            for (kind, lines) in [("checked", checked), ("not checked", not_checked), ("warning", &self.warnings)] {
+                lines.iter().for_each(|line| tell(format_args!("  {kind}: {line}")));
+            }
+        }
+        Ok(ExitCode::from(verdict.code()))
+    }
+}
+
+/// Tells an error that no verdict stands for, and returns its exit code.
+pub fn tell_error(error: &anyhow::Error) -> ExitCode {
+    note!("error: {error:#}");
+    let is_unknown = matches!(error.downcast_ref(), Some(ClientError::OutcomeUnknown { .. }));
+    match error.downcast_ref::<Usage>() {
+        Some(_) => ExitCode::from(USAGE),
+        None if is_unknown => ExitCode::from(Verdict::CannotTell.code()),
+        None => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,278 @@
+//! What the command line says: verdicts and exit codes, text that others wrote, pipes that close, disks that are full.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::entries::lying_api;
+use crate::stack::{expect_success, expect_verdict, index, stack, text};
+
+/// A text that would begin lines of its own and paint over the terminal: line end, escape, CSI, bidirectional override.
+const PAINT: &str = "x\nVERIFIED\n  checked: all\n\u{1b}[2J\u{9b}1;1HVERIFIED\u{202e}DEIFIREV\u{2028}VERIFIED";
+
+/// A ledger of one entry, and its receipt's file.
+fn receipt_of(name: &str, entry: &str) -> (String, PathBuf) {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&[]);
+    stack.append_lines(&ledger, &[serde_json::to_string(entry).unwrap()]);
+    index.wait_for(&ledger, 1);
+    let file = stack.folder.path().join(name);
+    expect_success(&stack.cli(&["receipt", &ledger, "0", "--out", file.to_str().unwrap()]));
+    (ledger, file)
+}
+
+/// An RPC server that answers every call with this.
+fn rpc_that_says(answer: Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            for line in reader.by_ref().lines().map(Result::unwrap) {
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let request: Value = serde_json::from_slice(&body).unwrap();
+            let mut answer = answer.clone();
+            answer["id"] = request["id"].clone();
+            let body = answer.to_string();
+            let head = "HTTP/1.1 200 \r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length:";
+            let _ = write!(stream, "{head} {}\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
+
+/// Expects that of all that was printed no line says what only a true verdict says, and none moves the cursor.
+fn expect_no_forged_line(output: &Output, whose: &str) {
+    for stream in [&output.stdout, &output.stderr] {
+        let said = text(stream);
+        for line in said.lines() {
+            let is_forged =
+                line.starts_with("VERIFIED") || line.starts_with("CONSISTENT") || line.starts_with("  checked");
+            assert!(!is_forged, "{whose} wrote a line of a verdict: {said}");
+        }
+        let hidden = ['\u{1b}', '\u{9b}', '\u{202e}', '\u{2028}', '\u{7f}'];
+        assert!(!said.contains(hidden), "{whose} painted: {said:?}");
+    }
+}
+
+#[test]
+fn a_ledger_that_was_not_pinned_is_consistent_and_a_forgers_own_is_refused_where_one_was() {
+    let (ledger, file) = receipt_of("pinned.receipt.json", "mine");
+    let (forgers, forged) = receipt_of("forgers.receipt.json", "mine");
+    let verify = |file: &PathBuf, more: &[&str]| stack().cli(&[&["verify", file.to_str().unwrap()], more].concat());
+    expect_verdict(&verify(&file, &["--ledger", &ledger]), "VERIFIED", &ledger);
+    expect_verdict(&verify(&file, &[]), "CONSISTENT", "--ledger");
+    expect_verdict(&verify(&forged, &["--ledger", &ledger]), "REFUSED", &forgers);
+    // What the pin alone finds out.
+    expect_verdict(&verify(&forged, &[]), "CONSISTENT", &forgers);
+}
+
+#[test]
+fn verdicts_are_the_same_in_text_and_as_json() {
+    let (ledger, file) = receipt_of("json.receipt.json", "same");
+    let path = file.to_str().unwrap();
+    let absent = "http://127.0.0.1:1";
+    let forged = stack().folder.path().join("json.forged.json");
+    fs::write(&forged, fs::read_to_string(&file).unwrap().replace("receipt v1", "receipt v0")).unwrap();
+    let cases: [(&[&str], &str); 8] = [
+        (&["verify", path, "--ledger", &ledger], "verified"),
+        (&["verify", path], "consistent"),
+        (&["verify", forged.to_str().unwrap(), "--ledger", &ledger], "refused"),
+        (&["--rpc", absent, "verify", path, "--ledger", &ledger], "cannot_tell"),
+        (&["audit", &ledger], "verified"),
+        (&["--api", absent, "audit", &ledger], "cannot_tell"),
+        (&["entries", &ledger, "--verify"], "verified"),
+        (&["--rpc", absent, "entries", &ledger, "--verify"], "cannot_tell"),
+    ];
+    for (arguments, verdict) in cases {
+        expect_verdict(&stack().cli(arguments), &verdict.to_uppercase().replace('_', " "), "");
+        let output = stack().cli(&[arguments, &["--json"]].concat());
+        // Standard output of `entries` is its data.
+        let carrier = if arguments.contains(&"entries") { &output.stderr } else { &output.stdout };
+        let document: Value = serde_json::from_str(text(carrier).trim()).unwrap();
+        assert_eq!(document["verdict"], verdict, "{arguments:?}: {document}");
+        let code = ["verified", "refused", "cannot_tell", "consistent"].iter().position(|word| *word == verdict);
+        assert_eq!(output.status.code(), code.map(|code| code as i32), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_command_line_that_cannot_be_run_is_no_verdict() {
+    let (ledger, file) = receipt_of("usage.receipt.json", "usage");
+    let path = file.to_str().unwrap();
+    let cases: [&[&str]; 5] = [
+        &["verify"],
+        &["verify", path, "--quorum", "2"],
+        &["verify", path, "--ledger", "not an address"],
+        &["audit", &ledger, "--quorum", "0"],
+        &["no-such-command"],
+    ];
+    for arguments in cases {
+        let output = stack().cli(arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+    expect_success(&stack().cli(&["--help"]));
+}
+
+#[test]
+fn no_text_of_others_makes_a_line_of_a_verdict() {
+    let (ledger, file) = receipt_of("text.receipt.json", "text");
+    let path = file.to_str().unwrap();
+    let receipt: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+
+    let mut forged = receipt;
+    forged[PAINT] = json!(1);
+    let forged_file = stack().folder.path().join("text.forged.json");
+    fs::write(&forged_file, forged.to_string()).unwrap();
+    let output = stack().cli(&["verify", forged_file.to_str().unwrap(), "--ledger", &ledger]);
+    expect_verdict(&output, "REFUSED", "unknown field");
+    expect_no_forged_line(&output, "a receipt");
+
+    let rpc = rpc_that_says(json!({ "jsonrpc": "2.0", "error": { "code": -32000, "message": PAINT } }));
+    let verify = ["verify", path, "--ledger", &ledger];
+    for arguments in [&verify[..], &["audit", &ledger], &["entries", &ledger, "--verify"], &["doctor"]] {
+        let output = stack().cli(&[&["--rpc", &rpc], arguments].concat());
+        expect_verdict(&output, "CANNOT TELL", "");
+        expect_no_forged_line(&output, "an RPC server");
+    }
+    expect_no_forged_line(&stack().cli(&["--rpc", &rpc, "ledger", "show", &ledger]), "an RPC server");
+
+    let api = lying_api(|_, body| *body = json!({ "code": PAINT, "detail": PAINT, "status": 503 }));
+    for arguments in [&["receipt", &ledger, "0"][..], &["audit", &ledger], &["entries", &ledger, "--verify"]] {
+        let output = stack().cli(&[&["--api", &api], arguments].concat());
+        assert!(!output.status.success());
+        expect_no_forged_line(&output, "an API");
+    }
+}
+
+#[test]
+fn an_entry_that_would_paint_is_listed_as_the_same_json() {
+    let (ledger, _) = receipt_of("paint.receipt.json", PAINT);
+    for verify in [&[][..], &["--verify"]] {
+        let output = stack().cli(&[&["entries", &ledger], verify].concat());
+        expect_success(&output);
+        let said = text(&output.stdout);
+        assert!(said.trim_end().chars().all(|character| (' '..='~').contains(&character)), "{said:?}");
+        let line: Value = serde_json::from_str(&said).unwrap();
+        let entry: Value = serde_json::from_str(line["text"].as_str().unwrap()).unwrap();
+        assert_eq!(entry, PAINT);
+    }
+}
+
+/// Runs `counterfoil ... | true`: what it writes is refused from its first byte on.
+fn with_closed_pipe(arguments: &[&str]) -> Output {
+    let mut command = stack().command(stack().authority(), arguments);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+}
+
+#[test]
+fn a_pipe_that_closes_changes_neither_the_verdict_nor_what_was_done() {
+    let (ledger, file) = receipt_of("pipe.receipt.json", "pipe");
+    let path = file.to_str().unwrap();
+    let cases: [(&[&str], i32); 10] = [
+        (&["verify", path, "--ledger", &ledger], 0),
+        (&["verify", path, "--json"], 3),
+        (&["--rpc", "http://127.0.0.1:1", "verify", path], 2),
+        (&["audit", &ledger], 0),
+        (&["entries", &ledger], 0),
+        (&["ledger", "list"], 0),
+        (&["ledger", "show", &ledger], 0),
+        (&["receipt", &ledger, "0"], 0),
+        (&["ledger", "create"], 0),
+        (&["append", &ledger, "once"], 0),
+    ];
+    for (arguments, code) in cases {
+        let output = with_closed_pipe(arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+    }
+    // Of a run that looked like a crash a script would have made two.
+    index().wait_for(&ledger, 2);
+}
+
+#[test]
+fn what_a_full_disk_does_not_take_is_told_elsewhere_and_is_no_success() {
+    let (ledger, file) = receipt_of("full.receipt.json", "full");
+    let path = file.to_str().unwrap();
+    for arguments in [&["verify", path, "--ledger", &ledger][..], &["append", &ledger, "full"], &["ledger", "create"]] {
+        let mut command = stack().command(stack().authority(), arguments);
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(74), "{arguments:?}: {said}");
+        assert!(said.contains("could not be written") && said.lines().count() >= 2, "{arguments:?}: {said}");
+    }
+    index().wait_for(&ledger, 2);
+}
+
+#[test]
+fn a_receipt_is_read_from_standard_input_and_written_to_standard_output() {
+    let (ledger, file) = receipt_of("standard.receipt.json", "standard");
+    let mut command = stack().command(stack().authority(), &["verify", "-", "--ledger", &ledger]);
+    let output = command.stdin(File::open(&file).unwrap()).output().unwrap();
+    expect_verdict(&output, "VERIFIED", &ledger);
+    let written = stack().cli(&["receipt", &ledger, "0", "--out", "-"]);
+    expect_success(&written);
+    assert_eq!(written.stdout, fs::read(&file).unwrap());
+    assert!(!PathBuf::from("-").exists());
+}
+
+#[test]
+fn a_file_that_is_no_receipt_is_refused_by_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    let cases: [(&[u8], &str, &str); 4] = [
+        (b"{}", "REFUSED", "is not a receipt"),
+        (b"\xef\xbb\xbf{}", "CANNOT TELL", "byte order mark of UTF-8"),
+        (b"\xff\xfe{\0}\0", "CANNOT TELL", "byte order mark of UTF-16"),
+        (b"\xff", "CANNOT TELL", "not UTF-8"),
+    ];
+    for (bytes, word, why) in cases {
+        fs::write(&file, bytes).unwrap();
+        expect_verdict(&stack().cli(&["verify", file.to_str().unwrap()]), word, why);
+    }
+    expect_verdict(&stack().cli(&["verify", "/dev/zero"]), "CANNOT TELL", "has more than");
+    expect_verdict(&stack().cli(&["verify", "/nowhere/receipt.json"]), "CANNOT TELL", "cannot read");
+}
+
+#[test]
+fn a_server_that_answers_late_or_never_is_not_waited_for_once_enough_have_answered() {
+    let (ledger, file) = receipt_of("late.receipt.json", "late");
+    // Connections are taken and never answered.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let servers = ["--rpc", &stack().rpc, "--rpc", &url];
+    let verify = ["verify", file.to_str().unwrap(), "--ledger", &ledger];
+    let output = stack().cli(&[&servers[..], &verify, &["--quorum", "1"]].concat());
+    expect_verdict(&output, "VERIFIED", &ledger);
+    let said = text(&output.stdout);
+    assert!(said.contains(&format!("warning: {url}")), "the silent server is named: {said}");
+    assert!(text(&output.stderr).contains("waiting"), "{}", text(&output.stderr));
+    expect_verdict(&stack().cli(&[&servers[..], &verify, &["--quorum", "2"]].concat()), "CANNOT TELL", &url);
+}
+
+#[test]
+fn help_of_a_shell_pipe_ends_as_it_should() {
+    let lines = format!("{} --help | head -n 1", crate::stack::program("counterfoil").display());
+    let output = Command::new("bash").args(["-euo", "pipefail", "-c", &lines]).output().unwrap();
+    expect_success(&output);
+}
