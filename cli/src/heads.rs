@@ -20,7 +20,7 @@ use crate::verdict::{is_refutation, refutation};
 /// How long all servers together may take to answer one question.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the others may still take once enough have answered.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
 /// How often a wait says what it waits for.
 const NOTE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a server that is behind, or an API that is, is asked again, and after how long.
@@ -120,11 +120,16 @@ pub async fn read(
     Ok(readings)
 }
 
-/// The cluster that all servers which answer are of.
+/// The cluster that all servers which answer are of. Those that do not answer are taken out of `rpcs`, so that no later
+/// question waits for them; why becomes a warning.
 ///
 /// # Errors
 /// When they are of several, or fewer than `quorum` answer.
-pub async fn genesis_hash(rpcs: &[Rpc], quorum: usize) -> anyhow::Result<GenesisHash> {
+pub async fn genesis_hash(
+    rpcs: &mut Vec<Rpc>,
+    quorum: usize,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<GenesisHash> {
     let answers =
         ask(rpcs, quorum, "the cluster's genesis hash", |rpc| async move { Ok(rpc.fetch_genesis_hash().await?) });
     let (mut found, mut errors): (Vec<(GenesisHash, &str)>, Vec<String>) = (Vec::new(), Vec::new());
@@ -147,15 +152,23 @@ pub async fn genesis_hash(rpcs: &[Rpc], quorum: usize) -> anyhow::Result<Genesis
         rpcs.len(),
         errors.join("; ")
     );
+    let answered: BTreeSet<String> = found.iter().map(|(_, server)| (*server).to_owned()).collect();
+    rpcs.retain(|rpc| answered.contains(rpc.name()));
+    warnings.append(&mut errors);
     Ok(first)
 }
 
-/// Makes sure that the servers are of this cluster.
+/// Makes sure that the servers are of this cluster; see [`genesis_hash`].
 ///
 /// # Errors
 /// When they are of another one, or of several, or too few answer.
-pub async fn expect_cluster(rpcs: &[Rpc], quorum: usize, expected: GenesisHash) -> anyhow::Result<()> {
-    let found = genesis_hash(rpcs, quorum).await?;
+pub async fn expect_cluster(
+    rpcs: &mut Vec<Rpc>,
+    quorum: usize,
+    expected: GenesisHash,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let found = genesis_hash(rpcs, quorum, warnings).await?;
     ensure!(
         expected == found,
         "it is of cluster {expected}, the servers are of cluster {found}: give servers of its cluster with --rpc"

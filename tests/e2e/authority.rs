@@ -54,5 +54,5 @@ fn doctor_knows_the_released_program_and_who_can_replace_it() {
     assert!(said.contains("a single key"), "{said}");
     // Another address, where no program is: the system program's own would be one.
     let nowhere = stack.new_wallet().1;
-    expect_verdict(&stack.cli(&["doctor", "--program", &nowhere]), "CANNOT TELL", "there is no program");
+    expect_verdict(&stack.cli(&["doctor", "--program", &nowhere]), "CANNOT TELL", "does not know who can replace it");
 }

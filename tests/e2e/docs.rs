@@ -4,7 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::stack::{expect_refusal, expect_success, index, program, stack, text};
 
@@ -34,6 +37,10 @@ fn examples(language: &str) -> Vec<&'static str> {
 }
 
 fn run_python(script: &Path, answer: &Value) -> Output {
+    run_python_on(script, &answer.to_string())
+}
+
+fn run_python_on(script: &Path, answer: &str) -> Output {
     let mut python = Command::new("python3")
         .arg(script)
         .stdin(Stdio::piped())
@@ -41,7 +48,7 @@ fn run_python(script: &Path, answer: &Value) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    python.stdin.take().unwrap().write_all(answer.to_string().as_bytes()).unwrap();
+    python.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
     python.wait_with_output().unwrap()
 }
 
@@ -141,13 +148,99 @@ fn a_page_of_python_verifies_each_kind_of_answer_and_refuses_any_change() {
         let root = root.filter(|_| path != "events").or_else(|| answer.pointer("/event_head/root")).unwrap();
         assert!(text(&output.stdout).contains(root.as_str().unwrap()), "{path}: {}", text(&output.stdout));
         *answer.pointer_mut(field).unwrap() = change;
-        expect_refusal(&verify(&answer), "NOT VERIFIED");
+        expect_refusal(&verify(&answer), "REFUSED");
     }
     // A row before the first, in a range that begins before it.
     let (_, mut answer) = index().get(&format!("/v1/ledgers/{ledger}/entries?limit=4"));
     let forged = answer["entries"][3].clone();
     answer["entries"].as_array_mut().unwrap().insert(0, forged);
     answer["certificate"]["from"] = json!("-1");
-    expect_refusal(&verify(&answer), "NOT VERIFIED");
-    expect_refusal(&verify(&json!({ "status": "ok" })), "NOT VERIFIED");
+    expect_refusal(&verify(&answer), "REFUSED");
+    expect_refusal(&verify(&json!({ "status": "ok" })), "REFUSED");
+}
+
+/// What the answer says of itself must not be what is printed: its reader compares those lines with the account.
+#[test]
+fn the_page_of_python_prints_only_what_it_computed() {
+    let ledger = ledger_of(4);
+    let (_, page) = index().get(&format!("/v1/ledgers/{ledger}/entries?limit=1"));
+    let chain = page["certificate"]["head"]["root"].as_str().unwrap();
+    let payload = STANDARD.encode("forged");
+    let leaf = Sha256::digest(b"\0forged");
+    let root: String = leaf.iter().map(|byte| format!("{byte:02x}")).collect();
+    for log in [format!("entries from 0 up to 4: root {chain} of 4 leaves\n\u{1b}[8m"), "entries".to_owned()] {
+        let forged = json!({
+            "entries": [{ "payload": payload }],
+            "certificate": { "log": log, "from": "0", "to": "1", "proof": [], "head": { "size": "1", "root": root } },
+        });
+        let output = verify(&forged);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(!said.contains(chain) || said.starts_with("REFUSED"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        // A log of its own it may prove, under its own root.
+        assert_eq!(output.status.success(), log == "entries", "{said}");
+    }
+}
+
+#[test]
+fn the_page_of_python_reads_as_strictly_as_verify_and_always_ends() {
+    let ledger = ledger_of(3);
+    let (_, receipt) = index().get(&format!("/v1/ledgers/{ledger}/entries/1/receipt"));
+    let (_, page) = index().get(&format!("/v1/ledgers/{ledger}/entries"));
+    let script = root().join("docs/verify.py");
+    let with = |answer: &Value, field: &str, value: Value| {
+        let mut answer = answer.clone();
+        *answer.pointer_mut(field).unwrap() = value;
+        answer.to_string()
+    };
+    let hash = receipt["head"]["root"].as_str().unwrap();
+    let payload = receipt["entry"]["payload"].as_str().unwrap();
+    let mut more = receipt.clone();
+    more["note"] = json!("trust me");
+    let text_of = receipt.to_string();
+    let mut hostile = vec![
+        "null".to_owned(),
+        "[]".to_owned(),
+        "1".to_owned(),
+        "\"x\"".to_owned(),
+        "{}".to_owned(),
+        String::new(),
+        "{".to_owned(),
+        "[".repeat(100_000),
+        "{\"certificate\":".repeat(100_000),
+        "\u{feff}{}".to_owned(),
+        more.to_string(),
+        text_of.replacen("\"index\":\"1\"", "\"index\":\"0\",\"index\":\"1\"", 1),
+        with(&receipt, "/ledger", json!("1".repeat(100_000))),
+        with(&receipt, "/ledger", json!("0".repeat(44))),
+        with(&receipt, "/head/size", json!("9".repeat(4_000))),
+        with(&receipt, "/head/root", json!(hash.to_uppercase() + " ")),
+        with(&receipt, "/entry/payload", json!(format!("{payload}!!"))),
+        with(&receipt, "/entry/payload", json!(format!("{payload}===="))),
+        with(&receipt, "/entry/proof", json!(hash)),
+        with(&receipt, "/entry/proof/0", json!(null)),
+        with(&receipt, "/head", json!([])),
+        with(&receipt, "/format", json!(1)),
+        with(&page, "/certificate", json!([])),
+        with(&page, "/entries", json!(null)),
+        with(&page, "/entries/0", json!(null)),
+    ];
+    for number in ["+1", "01", " 1", "1 ", "1_0", "\u{661}", "1.0", "-1", "0x1", ""] {
+        hostile.push(with(&receipt, "/entry/index", json!(number)));
+    }
+    hostile.push(with(&receipt, "/entry/index", json!(1)));
+    hostile.push(with(&receipt, "/entry/index", json!(1.0)));
+    let file = stack().folder.path().join("strict.receipt.json");
+    for answer in hostile {
+        let output = run_python_on(&script, &answer);
+        let said = text(&output.stderr);
+        let shown = &answer[..answer.char_indices().nth(200).map_or(answer.len(), |(at, _)| at)];
+        assert_eq!(output.status.code(), Some(1), "{shown}: {said}");
+        assert!(said.starts_with("REFUSED: ") && output.stdout.is_empty(), "{shown}: {said}");
+        // What the page refuses as a receipt, the command line refuses too.
+        std::fs::write(&file, &answer).unwrap();
+        assert!(!stack().cli(&["verify", file.to_str().unwrap()]).status.success(), "{shown}");
+    }
+    expect_success(&run_python_on(&script, &text_of));
+    expect_success(&run_python_on(&script, &page.to_string()));
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::stack::{expect_refusal, expect_success, expect_verdict, index, stack, text};
 
 /// An API that answers as ours does, but for what `lie` makes of it. Ends with the tests.
-pub fn lying_api(lie: impl Fn(&str, &mut Value) + Send + 'static) -> String {
+fn lying_api(lie: impl Fn(&str, &mut Value) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {

@@ -4,12 +4,11 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::entries::lying_api;
 use crate::stack::{expect_success, expect_verdict, index, stack, text};
 
 /// A text that would begin lines of its own and paint over the terminal: line end, escape, CSI, bidirectional override.
@@ -26,8 +25,8 @@ fn receipt_of(name: &str, entry: &str) -> (String, PathBuf) {
     (ledger, file)
 }
 
-/// An RPC server that answers every call with this.
-fn rpc_that_says(answer: Value) -> String {
+/// A server that answers every request with this.
+fn server_that_says(status: u16, answer: Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -35,22 +34,19 @@ fn rpc_that_says(answer: Value) -> String {
             let mut stream = stream.unwrap();
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             let mut length = 0;
-            for line in reader.by_ref().lines().map(Result::unwrap) {
+            for line in reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()) {
                 if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
                     length = value.trim().parse().unwrap();
-                }
-                if line.is_empty() {
-                    break;
                 }
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            let request: Value = serde_json::from_slice(&body).unwrap();
+            let request: Value = serde_json::from_slice(&body).unwrap_or_default();
             let mut answer = answer.clone();
             answer["id"] = request["id"].clone();
             let body = answer.to_string();
-            let head = "HTTP/1.1 200 \r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length:";
-            let _ = write!(stream, "{head} {}\r\n\r\n{body}", body.len());
+            let head = format!("HTTP/1.1 {status} \r\ncontent-type: application/json\r\nconnection: close\r\n");
+            let _ = write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len());
         }
     });
     url
@@ -144,7 +140,7 @@ fn no_text_of_others_makes_a_line_of_a_verdict() {
     expect_verdict(&output, "REFUSED", "unknown field");
     expect_no_forged_line(&output, "a receipt");
 
-    let rpc = rpc_that_says(json!({ "jsonrpc": "2.0", "error": { "code": -32000, "message": PAINT } }));
+    let rpc = server_that_says(200, json!({ "jsonrpc": "2.0", "error": { "code": -32000, "message": PAINT } }));
     let verify = ["verify", path, "--ledger", &ledger];
     for arguments in [&verify[..], &["audit", &ledger], &["entries", &ledger, "--verify"], &["doctor"]] {
         let output = stack().cli(&[&["--rpc", &rpc], arguments].concat());
@@ -153,7 +149,7 @@ fn no_text_of_others_makes_a_line_of_a_verdict() {
     }
     expect_no_forged_line(&stack().cli(&["--rpc", &rpc, "ledger", "show", &ledger]), "an RPC server");
 
-    let api = lying_api(|_, body| *body = json!({ "code": PAINT, "detail": PAINT, "status": 503 }));
+    let api = server_that_says(503, json!({ "code": PAINT, "detail": PAINT, "status": 503 }));
     for arguments in [&["receipt", &ledger, "0"][..], &["audit", &ledger], &["entries", &ledger, "--verify"]] {
         let output = stack().cli(&[&["--api", &api], arguments].concat());
         assert!(!output.status.success());
@@ -268,11 +264,4 @@ fn a_server_that_answers_late_or_never_is_not_waited_for_once_enough_have_answer
     assert!(said.contains(&format!("warning: {url}")), "the silent server is named: {said}");
     assert!(text(&output.stderr).contains("waiting"), "{}", text(&output.stderr));
     expect_verdict(&stack().cli(&[&servers[..], &verify, &["--quorum", "2"]].concat()), "CANNOT TELL", &url);
-}
-
-#[test]
-fn help_of_a_shell_pipe_ends_as_it_should() {
-    let lines = format!("{} --help | head -n 1", crate::stack::program("counterfoil").display());
-    let output = Command::new("bash").args(["-euo", "pipefail", "-c", &lines]).output().unwrap();
-    expect_success(&output);
 }

@@ -32,12 +32,13 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 }
 
 async fn examine(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
-    let rpcs = options.rpcs();
-    let quorum = quorum(arguments.quorum.or(Some(rpcs.len())), rpcs.len())?;
-    let cluster = heads::genesis_hash(&rpcs, quorum).await?;
+    let mut rpcs = options.rpcs();
+    let asked = rpcs.len();
+    let quorum = quorum(arguments.quorum.or(Some(asked)), asked)?;
+    let cluster = heads::genesis_hash(&mut rpcs, quorum, &mut report.warnings).await?;
     let (programs, errors) = program::fetch(&rpcs).await;
     let answered: usize = programs.values().map(Vec::len).sum();
-    ensure!(answered >= quorum, "{answered} of {} servers told, {quorum} needed: {}", rpcs.len(), errors.join("; "));
+    ensure!(answered >= quorum, "{answered} of {asked} servers told, {quorum} needed: {}", errors.join("; "));
     report.warnings.extend(errors);
     let mut seen = programs.iter();
     let (Some((info, servers)), None) = (seen.next(), seen.next()) else {

@@ -59,7 +59,7 @@ async fn list(options: &Options, arguments: &Arguments, report: &mut Report) -> 
     let api = options.api()?;
     let rpcs = options.rpcs();
     let quorum = quorum(arguments.quorum, rpcs.len())?;
-    let mut verifier = Verifier { options, rpcs: &rpcs, quorum, ledger: arguments.ledger, confirmed: None, report };
+    let mut verifier = Verifier { options, rpcs, quorum, ledger: arguments.ledger, confirmed: None, report };
     let (mut first, mut left) = (arguments.first, arguments.limit.unwrap_or(u64::MAX));
     let mut printed = 0_u64;
     while left > 0 {
@@ -101,7 +101,7 @@ fn verdict(range: &Range<u64>, confirmed: Option<Confirmed>) -> String {
 /// Shows that pages are whole ranges of the ledger.
 struct Verifier<'a> {
     options: &'a Options,
-    rpcs: &'a [Rpc],
+    rpcs: Vec<Rpc>,
     quorum: usize,
     ledger: LedgerId,
     confirmed: Option<Confirmed>,
@@ -151,12 +151,12 @@ impl Verifier<'_> {
         if self.confirmed.is_some_and(|known| (known.size, known.root) == (size, head.root)) {
             return Ok(());
         }
-        heads::expect_cluster(self.rpcs, self.quorum, certificate.genesis_hash)
+        let warnings = &mut self.report.warnings;
+        heads::expect_cluster(&mut self.rpcs, self.quorum, certificate.genesis_hash, warnings)
             .await
             .context("the page cannot be confirmed")?;
         let heads = [(LogKind::Entries, head)];
-        let warnings = &mut self.report.warnings;
-        let readings = heads::confirm(self.options, self.rpcs, self.quorum, self.ledger, &heads, warnings).await?;
+        let readings = heads::confirm(self.options, &self.rpcs, self.quorum, self.ledger, &heads, warnings).await?;
         let at_head = readings.iter().filter(|reading| reading.at.account.entries.size() == head.size);
         let slot_without_more = at_head.map(|reading| reading.at.slot).min();
         self.confirmed = Some(Confirmed { size, root: head.root, slot_without_more });
@@ -165,7 +165,7 @@ impl Verifier<'_> {
 
     /// What is not there cannot be certified: the servers' accounts must end here.
     async fn expect_no_more(&mut self, first: u64) -> anyhow::Result<()> {
-        let readings = heads::read(self.rpcs, self.ledger, self.quorum, &mut self.report.warnings).await?;
+        let readings = heads::read(&self.rpcs, self.ledger, self.quorum, &mut self.report.warnings).await?;
         let ended = readings.iter().filter(|reading| reading.at.account.entries.size().get() <= first);
         ensure!(
             ended.count() >= self.quorum,

@@ -77,7 +77,7 @@ async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -
         offline(arguments, &receipt, &verified, report)?;
         return Ok((Verdict::Verified, format!("{entry}, by the heads that you gave")));
     }
-    online(options, &rpcs, quorum, &receipt, &verified, report).await?;
+    online(options, rpcs, quorum, &receipt, &verified, report).await?;
     Ok(match arguments.ledger {
         Some(_) => (Verdict::Verified, entry),
         None => (
@@ -156,19 +156,21 @@ fn expect_pinned(what: &str, found: &TreeHead, trusted: &TreeHead) -> anyhow::Re
 
 async fn online(
     options: &Options,
-    rpcs: &[Rpc],
+    mut rpcs: Vec<Rpc>,
     quorum: usize,
     receipt: &Receipt,
     verified: &VerifiedReceipt,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    if let Some((one, other)) = heads::same_machine(rpcs) {
+    if let Some((one, other)) = heads::same_machine(&rpcs) {
         report.warnings.push(format!("{one} and {other} may be one server under two names, counted as two"));
     }
-    heads::expect_cluster(rpcs, quorum, receipt.genesis_hash).await.context("the receipt cannot be confirmed")?;
+    heads::expect_cluster(&mut rpcs, quorum, receipt.genesis_hash, &mut report.warnings)
+        .await
+        .context("the receipt cannot be confirmed")?;
     let LedgerHead { ledger, entries, events } = *verified.head();
     let heads = [(LogKind::Entries, entries), (LogKind::Events, events)];
-    let confirmed = heads::confirm(options, rpcs, quorum, ledger, &heads, &mut report.warnings).await?;
+    let confirmed = heads::confirm(options, &rpcs, quorum, ledger, &heads, &mut report.warnings).await?;
     report.checked.push(format!("{}, of ledger {}", describe_entry(receipt, verified), receipt.ledger));
     report.checked.push(describe_event(verified));
     for reading in &confirmed {
@@ -188,7 +190,7 @@ async fn online(
             .not_checked
             .push(format!("that the {by_subtree} entries appended by subtree exist: the chain saw hashes"));
     }
-    check_program(rpcs, verified.event().header.slot, report).await
+    check_program(&rpcs, verified.event().header.slot, report).await
 }
 
 async fn check_program(rpcs: &[Rpc], relied_on: u64, report: &mut Report) -> anyhow::Result<()> {
