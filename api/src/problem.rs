@@ -334,7 +334,9 @@ impl From<QueryError> for Problem {
             QueryError::NoTransaction { .. } | QueryError::NoWriter { .. } => {
                 (Code::NotFound, "Take the id from a field id.")
             }
-            QueryError::FilterTooLarge | QueryError::BothEnds => (Code::MalformedParameter, ""),
+            QueryError::FilterTooLarge | QueryError::OrderTooLong | QueryError::BothEnds => {
+                (Code::MalformedParameter, "")
+            }
             QueryError::ForeignCursor => {
                 (Code::UnknownCursor, "Take it from a page of the same list in the same order.")
             }

@@ -1,5 +1,6 @@
 //! Filters: what clients may write, and the conditions that they are.
 
+use super::given::Given;
 use async_graphql::InputObject;
 use counterfoil_store::{Comparison, Condition, EntryColumn, EventColumn, LedgerColumn, TransactionColumn};
 
@@ -11,147 +12,147 @@ use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
 /// A number. All that is given must hold.
 #[derive(InputObject)]
 pub(super) struct U64Filter {
-    eq: Option<U64>,
+    eq: Given<U64>,
     #[graphql(name = "in")]
-    one_of: Option<Vec<U64>>,
-    lt: Option<U64>,
-    lte: Option<U64>,
-    gt: Option<U64>,
-    gte: Option<U64>,
+    one_of: Given<Vec<U64>>,
+    lt: Given<U64>,
+    lte: Given<U64>,
+    gt: Given<U64>,
+    gte: Given<U64>,
 }
 
 /// A moment, to the second, which is all that the chain's clock tells. All that is given must hold.
 #[derive(InputObject)]
 pub(super) struct TimeFilter {
-    eq: Option<Time>,
-    lt: Option<Time>,
-    lte: Option<Time>,
-    gt: Option<Time>,
-    gte: Option<Time>,
+    eq: Given<Time>,
+    lt: Given<Time>,
+    lte: Given<Time>,
+    gt: Given<Time>,
+    gte: Given<Time>,
 }
 
 /// A key. All that is given must hold.
 #[derive(InputObject)]
 pub(super) struct KeyFilter {
-    eq: Option<Key>,
+    eq: Given<Key>,
     #[graphql(name = "in")]
-    one_of: Option<Vec<Key>>,
+    one_of: Given<Vec<Key>>,
 }
 
 /// A hash. All that is given must hold.
 #[derive(InputObject)]
 pub(super) struct HashFilter {
-    eq: Option<Hash>,
+    eq: Given<Hash>,
     #[graphql(name = "in")]
-    one_of: Option<Vec<Hash>>,
+    one_of: Given<Vec<Hash>>,
 }
 
 /// A transaction's signature. All that is given must hold.
 #[derive(InputObject)]
 pub(super) struct SignatureFilter {
-    eq: Option<Signature>,
+    eq: Given<Signature>,
     #[graphql(name = "in")]
-    one_of: Option<Vec<Signature>>,
+    one_of: Given<Vec<Signature>>,
 }
 
 /// Bytes. All that is given must hold.
 #[derive(InputObject)]
 pub(super) struct BytesFilter {
-    eq: Option<Bytes>,
+    eq: Given<Bytes>,
     #[graphql(name = "in")]
-    one_of: Option<Vec<Bytes>>,
+    one_of: Given<Vec<Bytes>>,
     /// They begin with these.
-    prefix: Option<Bytes>,
+    prefix: Given<Bytes>,
 }
 
 /// What happened. All that is given must hold.
 #[derive(InputObject)]
 pub(super) struct EventKindFilter {
-    eq: Option<EventKind>,
+    eq: Given<EventKind>,
     #[graphql(name = "in")]
-    one_of: Option<Vec<EventKind>>,
+    one_of: Given<Vec<EventKind>>,
 }
 
 /// What entries must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
 #[derive(Default, InputObject)]
 pub(super) struct EntryFilter {
-    and: Option<Vec<EntryFilter>>,
-    or: Option<Vec<EntryFilter>>,
-    not: Option<Box<EntryFilter>>,
-    index: Option<U64Filter>,
-    event_seq: Option<U64Filter>,
-    slot: Option<U64Filter>,
-    time: Option<TimeFilter>,
-    signer: Option<KeyFilter>,
-    transaction: Option<SignatureFilter>,
-    leaf_hash: Option<HashFilter>,
-    payload: Option<BytesFilter>,
-    payload_bytes: Option<U64Filter>,
+    and: Given<Vec<EntryFilter>>,
+    or: Given<Vec<EntryFilter>>,
+    not: Given<Box<EntryFilter>>,
+    index: Given<U64Filter>,
+    event_seq: Given<U64Filter>,
+    slot: Given<U64Filter>,
+    time: Given<TimeFilter>,
+    signer: Given<KeyFilter>,
+    transaction: Given<SignatureFilter>,
+    leaf_hash: Given<HashFilter>,
+    payload: Given<BytesFilter>,
+    payload_bytes: Given<U64Filter>,
 }
 
 /// What events must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
 #[derive(Default, InputObject)]
 pub(super) struct EventFilter {
-    and: Option<Vec<EventFilter>>,
-    or: Option<Vec<EventFilter>>,
-    not: Option<Box<EventFilter>>,
-    seq: Option<U64Filter>,
-    kind: Option<EventKindFilter>,
-    slot: Option<U64Filter>,
-    time: Option<TimeFilter>,
-    signer: Option<KeyFilter>,
-    transaction: Option<SignatureFilter>,
-    leaf_hash: Option<HashFilter>,
-    first_index: Option<U64Filter>,
-    count: Option<U64Filter>,
+    and: Given<Vec<EventFilter>>,
+    or: Given<Vec<EventFilter>>,
+    not: Given<Box<EventFilter>>,
+    seq: Given<U64Filter>,
+    kind: Given<EventKindFilter>,
+    slot: Given<U64Filter>,
+    time: Given<TimeFilter>,
+    signer: Given<KeyFilter>,
+    transaction: Given<SignatureFilter>,
+    leaf_hash: Given<HashFilter>,
+    first_index: Given<U64Filter>,
+    count: Given<U64Filter>,
 }
 
 /// What transactions must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
 #[derive(Default, InputObject)]
 pub(super) struct TransactionFilter {
-    and: Option<Vec<TransactionFilter>>,
-    or: Option<Vec<TransactionFilter>>,
-    not: Option<Box<TransactionFilter>>,
-    first_seq: Option<U64Filter>,
-    signature: Option<SignatureFilter>,
-    slot: Option<U64Filter>,
-    time: Option<TimeFilter>,
-    event_count: Option<U64Filter>,
-    first_index: Option<U64Filter>,
-    entry_count: Option<U64Filter>,
+    and: Given<Vec<TransactionFilter>>,
+    or: Given<Vec<TransactionFilter>>,
+    not: Given<Box<TransactionFilter>>,
+    first_seq: Given<U64Filter>,
+    signature: Given<SignatureFilter>,
+    slot: Given<U64Filter>,
+    time: Given<TimeFilter>,
+    event_count: Given<U64Filter>,
+    first_index: Given<U64Filter>,
+    entry_count: Given<U64Filter>,
 }
 
 /// What writers must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
 #[derive(Default, InputObject)]
 pub(super) struct WriterFilter {
-    and: Option<Vec<WriterFilter>>,
-    or: Option<Vec<WriterFilter>>,
-    not: Option<Box<WriterFilter>>,
-    wallet: Option<KeyFilter>,
-    may_append: Option<bool>,
-    may_append_subtrees: Option<bool>,
+    and: Given<Vec<WriterFilter>>,
+    or: Given<Vec<WriterFilter>>,
+    not: Given<Box<WriterFilter>>,
+    wallet: Given<KeyFilter>,
+    may_append: Given<bool>,
+    may_append_subtrees: Given<bool>,
     /// Never is later than every moment.
-    expires_at: Option<TimeFilter>,
-    granted_seq: Option<U64Filter>,
-    is_revoked: Option<bool>,
+    expires_at: Given<TimeFilter>,
+    granted_seq: Given<U64Filter>,
+    is_revoked: Given<bool>,
 }
 
 /// What ledgers must satisfy: everything that is given, and `and`, `or` and `not` of more of it.
 #[derive(Default, InputObject)]
 pub(super) struct LedgerFilter {
-    and: Option<Vec<LedgerFilter>>,
-    or: Option<Vec<LedgerFilter>>,
-    not: Option<Box<LedgerFilter>>,
-    ledger: Option<KeyFilter>,
+    and: Given<Vec<LedgerFilter>>,
+    or: Given<Vec<LedgerFilter>>,
+    not: Given<Box<LedgerFilter>>,
+    ledger: Given<KeyFilter>,
     /// Entries that are checked.
-    size: Option<U64Filter>,
+    size: Given<U64Filter>,
     /// Events that are checked.
-    event_seq: Option<U64Filter>,
+    event_seq: Given<U64Filter>,
     /// The slot at which the account was read.
-    checked_slot: Option<U64Filter>,
+    checked_slot: Given<U64Filter>,
     /// Entries that the index lacks.
-    missing_leaves: Option<U64Filter>,
-    is_halted: Option<bool>,
+    missing_leaves: Given<U64Filter>,
+    is_halted: Given<bool>,
 }
 
 impl LedgerFilter {
@@ -163,8 +164,8 @@ impl LedgerFilter {
         push(&mut parts, LedgerColumn::EventSeq, self.event_seq)?;
         push(&mut parts, LedgerColumn::CheckedSlot, self.checked_slot)?;
         push(&mut parts, LedgerColumn::Missing, self.missing_leaves)?;
-        push_comparison(&mut parts, LedgerColumn::IsHalted, Comparison::Equal, self.is_halted)?;
-        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+        push_comparison(&mut parts, LedgerColumn::IsHalted, Comparison::Equal, self.is_halted.0)?;
+        combine(parts, self.and.0, self.or.0, self.not.0.map(|not| *not), Self::condition)
     }
 }
 
@@ -181,7 +182,7 @@ impl EntryFilter {
         push(&mut parts, EntryColumn::LeafHash, self.leaf_hash)?;
         push(&mut parts, EntryColumn::Payload, self.payload)?;
         push(&mut parts, EntryColumn::PayloadBytes, self.payload_bytes)?;
-        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+        combine(parts, self.and.0, self.or.0, self.not.0.map(|not| *not), Self::condition)
     }
 }
 
@@ -198,7 +199,7 @@ impl EventFilter {
         push(&mut parts, EventColumn::LeafHash, self.leaf_hash)?;
         push(&mut parts, EventColumn::FirstIndex, self.first_index)?;
         push(&mut parts, EventColumn::Count, self.count)?;
-        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+        combine(parts, self.and.0, self.or.0, self.not.0.map(|not| *not), Self::condition)
     }
 }
 
@@ -213,7 +214,7 @@ impl TransactionFilter {
         push(&mut parts, TransactionColumn::EventCount, self.event_count)?;
         push(&mut parts, TransactionColumn::FirstIndex, self.first_index)?;
         push(&mut parts, TransactionColumn::EntryCount, self.entry_count)?;
-        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+        combine(parts, self.and.0, self.or.0, self.not.0.map(|not| *not), Self::condition)
     }
 }
 
@@ -222,12 +223,12 @@ impl WriterFilter {
     pub(super) fn condition(self) -> Result<Condition<WriterField>, Problem> {
         let mut parts = Vec::new();
         push(&mut parts, WriterField::Wallet, self.wallet)?;
-        push_comparison(&mut parts, WriterField::MayAppend, Comparison::Equal, self.may_append)?;
-        push_comparison(&mut parts, WriterField::MayAppendSubtrees, Comparison::Equal, self.may_append_subtrees)?;
+        push_comparison(&mut parts, WriterField::MayAppend, Comparison::Equal, self.may_append.0)?;
+        push_comparison(&mut parts, WriterField::MayAppendSubtrees, Comparison::Equal, self.may_append_subtrees.0)?;
         push(&mut parts, WriterField::ExpiresAt, self.expires_at)?;
         push(&mut parts, WriterField::GrantedSeq, self.granted_seq)?;
-        push_comparison(&mut parts, WriterField::IsRevoked, Comparison::Equal, self.is_revoked)?;
-        combine(parts, self.and, self.or, self.not.map(|not| *not), Self::condition)
+        push_comparison(&mut parts, WriterField::IsRevoked, Comparison::Equal, self.is_revoked.0)?;
+        combine(parts, self.and.0, self.or.0, self.not.0.map(|not| *not), Self::condition)
     }
 }
 
@@ -250,8 +251,8 @@ fn combine<F, C>(
     Ok(Condition::All(parts))
 }
 
-fn push<C: Copy>(parts: &mut Vec<Condition<C>>, column: C, filter: Option<impl ColumnFilter>) -> Result<(), Problem> {
-    if let Some(filter) = filter {
+fn push<C: Copy>(parts: &mut Vec<Condition<C>>, column: C, filter: Given<impl ColumnFilter>) -> Result<(), Problem> {
+    if let Some(filter) = filter.0 {
         filter.push(parts, column)?;
     }
     Ok(())
@@ -287,14 +288,14 @@ fn push_one_of<C: Copy, T: ToValue>(
 
 impl ColumnFilter for U64Filter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
-        push_ordered(parts, column, [self.eq, self.lt, self.lte, self.gt, self.gte])?;
-        push_one_of(parts, column, self.one_of)
+        push_ordered(parts, column, [self.eq.0, self.lt.0, self.lte.0, self.gt.0, self.gte.0])?;
+        push_one_of(parts, column, self.one_of.0)
     }
 }
 
 impl ColumnFilter for TimeFilter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
-        push_ordered(parts, column, [self.eq, self.lt, self.lte, self.gt, self.gte])
+        push_ordered(parts, column, [self.eq.0, self.lt.0, self.lte.0, self.gt.0, self.gte.0])
     }
 }
 
@@ -302,8 +303,8 @@ macro_rules! equality {
     ($($filter:ty),*) => {
         $(impl ColumnFilter for $filter {
             fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
-                push_comparison(parts, column, Comparison::Equal, self.eq)?;
-                push_one_of(parts, column, self.one_of)
+                push_comparison(parts, column, Comparison::Equal, self.eq.0)?;
+                push_one_of(parts, column, self.one_of.0)
             }
         })*
     };
@@ -312,9 +313,9 @@ equality!(KeyFilter, HashFilter, SignatureFilter, EventKindFilter);
 
 impl ColumnFilter for BytesFilter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
-        push_comparison(parts, column, Comparison::Equal, self.eq)?;
-        push_one_of(parts, column, self.one_of)?;
-        parts.extend(self.prefix.map(|prefix| Condition::StartsWith(column, prefix.0)));
+        push_comparison(parts, column, Comparison::Equal, self.eq.0)?;
+        push_one_of(parts, column, self.one_of.0)?;
+        parts.extend(self.prefix.0.map(|prefix| Condition::StartsWith(column, prefix.0)));
         Ok(())
     }
 }

@@ -83,7 +83,6 @@ macro_rules! found_fields {
             }
 
             /// How many there are in all, up to 10,000. The database counts: nothing proves it.
-            #[graphql(complexity = 100)]
             async fn total_count(&self, context: &Context<'_>) -> Result<TotalCount> {
                 self.counted.load(context).await
             }
@@ -107,7 +106,6 @@ pub(super) struct FoundLedgers(pub(super) Condition<LedgerColumn>);
 #[Object]
 impl FoundLedgers {
     /// How many there are in all, up to 10,000.
-    #[graphql(complexity = 100)]
     async fn total_count(&self, context: &Context<'_>) -> Result<TotalCount> {
         Ok(count_ledgers(context.data::<View>()?, &self.0).await.map_err(refuse)?.into())
     }

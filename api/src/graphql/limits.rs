@@ -18,10 +18,15 @@ use crate::problem::{Code, Problem};
 /// A tool's introspection has some 350.
 const MAX_TOKENS: usize = 2_000;
 const MAX_ALIASES: usize = 50;
+/// How deep brackets of any kind may stand within each other. The parser reads values by recursion, without a bound of its
+/// own: some 300 levels end the process. A tool's introspection has 14, the deepest filter and its place in a query 24.
+const MAX_NESTING: usize = 32;
 /// With fragments written out; a tool's introspection has some 150.
 const MAX_FIELDS: usize = 1_000;
-/// Each is looked up by itself.
+/// In all of a query: each is looked up by itself.
 const MAX_REPRESENTATIONS: usize = 50;
+/// How much of the parser's words on a query is repeated; it shows the line, which may be the whole query.
+const MAX_PARSER_WORDS: usize = 200;
 
 /// How many queries are kept for those who name them by their hash; each is at most as long as a body may be.
 const PERSISTED: usize = 256;
@@ -56,16 +61,19 @@ impl Limits {
         }
         let named = request.extensions.remove("persistedQuery").map(read_persisted).transpose()?;
         if request.query.is_empty() {
-            // It was looked at when it came with its text.
             if let Some(named) = named {
                 let found = self.persisted.get(named.sha256_hash).await;
-                request.set_parsed_query(found.ok_or_else(|| ServerError::new("PersistedQueryNotFound", None))?);
+                let document = found.ok_or_else(|| ServerError::new("PersistedQueryNotFound", None))?;
+                // Its text was looked at when it came; what it costs depends on the variables of this time.
+                check(&document, &request.variables, self.introspection).map_err(server_error)?;
+                request.set_parsed_query(document);
             }
             return Ok(request);
         }
-        let tokens = count_tokens(&request.query);
-        expect_at_most(tokens, MAX_TOKENS, "tokens").map_err(server_error)?;
-        let document = parse_query(&request.query)?;
+        let size = measure(&request.query);
+        expect_at_most(size.tokens, MAX_TOKENS, "tokens").map_err(server_error)?;
+        expect_at_most(size.nesting, MAX_NESTING, "brackets within each other").map_err(server_error)?;
+        let document = parse_query(&request.query).map_err(shortened)?;
         check(&document, &request.variables, self.introspection).map_err(server_error)?;
         if let Some(named) = named {
             if named.sha256_hash != hash(&request.query) {
@@ -87,6 +95,20 @@ fn read_persisted(value: Value) -> ServerResult<Persisted> {
     persisted.map_err(|error| ServerError::new(format!("the extension persistedQuery is malformed: {error}"), None))
 }
 
+/// What the parser says of a query, without most of the query.
+fn shortened(error: async_graphql::parser::Error) -> ServerError {
+    let mut error = ServerError::from(error);
+    if let Some((end, _)) = error.message.char_indices().nth(MAX_PARSER_WORDS) {
+        // The last line says what was expected.
+        let expected =
+            error.message.lines().last().unwrap_or_default().chars().take(MAX_PARSER_WORDS).collect::<String>();
+        error.message.truncate(end);
+        error.message.push_str(" ...\n");
+        error.message.push_str(&expected);
+    }
+    error
+}
+
 fn server_error(problem: Problem) -> ServerError {
     async_graphql::Error::from(problem).into_server_error(async_graphql::Pos::default())
 }
@@ -99,9 +121,18 @@ fn expect_at_most(count: usize, most: usize, what: &str) -> Result<(), Problem> 
     Err(Problem::new(Code::MalformedQuery, detail))
 }
 
-/// Counts names, numbers, strings and punctuation. Source: GraphQL, October 2021, section 2.1.6.
-fn count_tokens(query: &str) -> usize {
-    let mut tokens = 0_usize;
+/// How large a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size {
+    /// Names, numbers, strings and punctuation.
+    tokens: usize,
+    /// How deep brackets stand within each other at most.
+    nesting: usize,
+}
+
+/// Reads a text once, without recursion. Source: GraphQL, October 2021, section 2.1.6.
+fn measure(query: &str) -> Size {
+    let (mut tokens, mut depth, mut nesting) = (0_usize, 0_usize, 0_usize);
     let mut rest = query;
     while let Some(first) = rest.chars().next() {
         let length = match first {
@@ -115,9 +146,15 @@ fn count_tokens(query: &str) -> usize {
         if !(first.is_whitespace() || matches!(first, ',' | '#' | '\u{feff}')) {
             tokens = tokens.saturating_add(1);
         }
+        match first {
+            '(' | '[' | '{' => depth = depth.saturating_add(1),
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        nesting = nesting.max(depth);
         rest = rest.get(length..).unwrap_or_default();
     }
-    tokens
+    Size { tokens, nesting }
 }
 
 fn is_word(c: char) -> bool {
@@ -148,12 +185,14 @@ fn string_length(text: &str) -> usize {
 struct Cost {
     fields: usize,
     aliases: usize,
+    representations: usize,
 }
 
 impl Cost {
     fn add(&mut self, other: Self) {
         self.fields = self.fields.saturating_add(other.fields);
         self.aliases = self.aliases.saturating_add(other.aliases);
+        self.representations = self.representations.saturating_add(other.representations);
     }
 }
 
@@ -163,6 +202,7 @@ fn check(document: &ExecutableDocument, variables: &Variables, introspection: bo
         let cost = counter.selections(&operation.node.selection_set)?;
         expect_at_most(cost.fields, MAX_FIELDS, "fields")?;
         expect_at_most(cost.aliases, MAX_ALIASES, "aliases")?;
+        expect_at_most(cost.representations, MAX_REPRESENTATIONS, "representations")?;
     }
     Ok(())
 }
@@ -190,15 +230,15 @@ impl<'a> Counter<'a> {
     }
 
     fn field(&mut self, field: &'a Field) -> Result<Cost, Problem> {
-        match field.name.node.as_str() {
-            "_entities" => self.check_representations(field)?,
+        let representations = match field.name.node.as_str() {
+            "_entities" => self.representations(field),
             "_service" if !self.introspection => {
                 return Err(Problem::new(Code::MalformedQuery, "This server does not tell its schema."));
             }
-            _ => {}
-        }
+            _ => 0,
+        };
         let mut cost = self.selections(&field.selection_set)?;
-        cost.add(Cost { fields: 1, aliases: usize::from(field.alias.is_some()) });
+        cost.add(Cost { fields: 1, aliases: usize::from(field.alias.is_some()), representations });
         Ok(cost)
     }
 
@@ -216,12 +256,23 @@ impl<'a> Counter<'a> {
         }
     }
 
-    fn check_representations(&self, field: &Field) -> Result<(), Problem> {
+    fn representations(&self, field: &Field) -> usize {
         let given = field.get_argument("representations").cloned();
-        let value = given.map(|value| value.node.into_const_with(|name| self.variables.get(&name).cloned().ok_or(())));
-        // A variable's default is text, which the tokens bound.
-        let Some(Ok(Value::List(list))) = value else { return Ok(()) };
-        expect_at_most(list.len(), MAX_REPRESENTATIONS, "representations")
+        let value = given.map(|value| value.node.into_const_with(|name| self.value_of(&name).ok_or(())));
+        if let Some(Ok(Value::List(list))) = value { list.len() } else { 0 }
+    }
+
+    /// What a variable stands for: what was given, or its default in any of the operations.
+    fn value_of(&self, name: &Name) -> Option<Value> {
+        self.variables.get(name).cloned().or_else(|| {
+            let definitions =
+                self.document.operations.iter().flat_map(|(_, operation)| &operation.node.variable_definitions);
+            let defaults = definitions.filter(|definition| definition.node.name.node == *name);
+            defaults
+                .filter_map(|definition| definition.node.default_value.as_ref())
+                .map(|value| value.node.clone())
+                .next()
+        })
     }
 }
 
@@ -240,7 +291,20 @@ mod tests {
             ("{ a(b: \"\"\"x \"y\" \\\"\"\" z\"\"\") }", 8),
             ("{ a(b: \"no end", 6),
         ] {
-            assert_eq!(count_tokens(query), expected, "{query}");
+            assert_eq!(measure(query).tokens, expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn brackets_are_counted_but_for_those_in_strings_and_comments() {
+        for (query, expected) in [
+            ("", 0),
+            ("}}}{ a }", 1),
+            ("{ a(b: [{ c: [1] }]) { d } }", 5),
+            ("{ a(b: \"[[[[\") # {{{{{\n }", 2),
+            ("{ a(b: \"\"\"[[\"[[\"\"\") }", 2),
+        ] {
+            assert_eq!(measure(query).nesting, expected, "{query}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod entry;
 mod event;
 mod filter;
 mod found;
+mod given;
 mod hashes;
 mod head;
 mod heads;

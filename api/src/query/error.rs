@@ -13,6 +13,8 @@ pub const MAX_PAGE: u32 = 1_000;
 
 /// The most conditions of one filter, with the values of its lists and the filters within it.
 pub const MAX_CONDITIONS: usize = 100;
+/// The most columns of one order.
+pub const MAX_ORDER: usize = 4;
 /// How deep these may be, the filter itself included.
 pub const MAX_FILTER_DEPTH: usize = 16;
 
@@ -75,6 +77,9 @@ pub enum QueryError {
          value of a list, and each filter within it"
     )]
     FilterTooLarge,
+    /// More columns than an order takes.
+    #[error("an order has at most {MAX_ORDER} columns")]
+    OrderTooLong,
     /// The event is not the first of a transaction, or not checked.
     #[error("no transaction of ledger {ledger} begins with event {first}, as far as is checked")]
     NoTransaction {

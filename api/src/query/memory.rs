@@ -1,7 +1,7 @@
 //! What is kept in memory, so that the database is not asked for it again.
 //!
-//! Tiles are kept by the hash that stands for them in the tree, and the tiles of a tree's right edge by its head: whatever
-//! is found is what was looked for, so nothing of it can go out of date. Entries are kept by their place, and shown to be in
+//! Tiles are kept by their log and the hash that stands for them in its tree, and the tiles of a tree's right edge by its
+//! head: whatever is found is what was looked for, so nothing of it can go out of date. Entries are kept by their place, and shown to be in
 //! the checked tree whenever they are answered, as rows are: memory is believed no more than the database. Only those below
 //! full tiles are, which never change; the newest are always read, and so is whatever is not in memory, so that what happened
 //! to its row is noticed. How far a ledger is, is another matter: [`Rows`].
@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use counterfoil_core::{LedgerHead, LedgerId};
+use counterfoil_store::Log;
 use merkle_log::{Hash, LeafIndex, TILE_WIDTH, TreeHead};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -34,10 +35,14 @@ pub(crate) struct Memory {
     pub(crate) rows: Rows,
 }
 
+/// The log that a tile is of. It is a part of the name: readers of one ledger must not be answered from the tiles of another
+/// that has the same hash, for hashes are public and the tiles below them may not be.
+pub(super) type Whose = (LedgerId, Log);
+
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Name {
-    Tile(Hash),
-    Edge(TreeHead),
+    Tile(Whose, Hash),
+    Edge(Whose, TreeHead),
     Entry(LedgerId, LeafIndex),
 }
 
@@ -56,28 +61,28 @@ impl Memory {
     }
 
     /// The full tile that this hash stands for.
-    pub(super) fn tile(&self, root: &Hash) -> Option<Arc<TileNodes>> {
-        match self.kept.get(&Name::Tile(*root)) {
+    pub(super) fn tile(&self, whose: Whose, root: &Hash) -> Option<Arc<TileNodes>> {
+        match self.kept.get(&Name::Tile(whose, *root)) {
             Some(Kept::Tile(nodes)) => Some(nodes),
             _ => None,
         }
     }
 
     /// `nodes` are whole and lead to `root`.
-    pub(super) fn keep_tile(&self, root: Hash, nodes: Arc<TileNodes>) {
-        self.kept.insert(Name::Tile(root), Kept::Tile(nodes));
+    pub(super) fn keep_tile(&self, whose: Whose, root: Hash, nodes: Arc<TileNodes>) {
+        self.kept.insert(Name::Tile(whose, root), Kept::Tile(nodes));
     }
 
-    pub(super) fn edge(&self, head: &TreeHead) -> Option<Arc<Edge>> {
-        match self.kept.get(&Name::Edge(*head)) {
+    pub(super) fn edge(&self, whose: Whose, head: &TreeHead) -> Option<Arc<Edge>> {
+        match self.kept.get(&Name::Edge(whose, *head)) {
             Some(Kept::Edge(edge)) => Some(edge),
             _ => None,
         }
     }
 
     /// The tiles of `edge` are whole, and all that lead to the root of `head`.
-    pub(super) fn keep_edge(&self, head: TreeHead, edge: Arc<Edge>) {
-        self.kept.insert(Name::Edge(head), Kept::Edge(edge));
+    pub(super) fn keep_edge(&self, whose: Whose, head: TreeHead, edge: Arc<Edge>) {
+        self.kept.insert(Name::Edge(whose, head), Kept::Edge(edge));
     }
 
     /// The entries of a range, if all of them are here. They are not in the tree yet for all that is known.
@@ -116,9 +121,9 @@ fn tile_bytes(nodes: &TileNodes) -> usize {
     nodes.len().saturating_mul(size_of::<Hash>())
 }
 
-/// An event is shared by the entries that it appended: the first of them counts for all.
+/// An event is shared by the entries that it appended, and goes with the last of them that is kept: each counts its part.
 fn event_share(entry: &Entry) -> usize {
     let event = &entry.event;
-    let is_first = event.event.header.first_index.get() == entry.index.get();
-    if is_first { event.leaf_bytes.len().saturating_add(EVENT_BYTES) } else { 0 }
+    let count = usize::try_from(event.event.header.count).unwrap_or(usize::MAX).clamp(1, TILE_WIDTH as usize);
+    event.leaf_bytes.len().saturating_add(EVENT_BYTES).div_ceil(count)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use merkle_log::{Frontier, Hash, LeafIndex, Position, Tile, TileError, Tiles, TreeHead, TreeSize, hash_children};
 
 use super::error::Difference;
-use super::memory::Memory;
+use super::memory::{Memory, Whose};
 use super::tile_nodes::{TILE_HEIGHT, TileNodes};
 
 /// The right edge of a log: from this alone its root follows.
@@ -25,6 +25,7 @@ pub(super) struct Edge {
 /// it in the tile above. So nothing that is made from these nodes needs to be verified once more.
 #[derive(Clone, Debug)]
 pub(super) struct Nodes {
+    whose: Whose,
     head: TreeHead,
     /// By level and index.
     known: BTreeMap<(u8, u64), Arc<TileNodes>>,
@@ -36,19 +37,19 @@ pub(super) struct Nodes {
 impl Nodes {
     /// Takes from memory what is there of these tiles, and of those above them that lead to the root. Gives also the tiles
     /// that are not there.
-    pub(super) fn recall(head: TreeHead, wanted: &BTreeSet<Tile>, memory: &Memory) -> (Self, Vec<Tile>) {
-        let mut nodes = Self { head, known: BTreeMap::new(), edge: Arc::default(), read: Tiles::default() };
+    pub(super) fn recall(whose: Whose, head: TreeHead, wanted: &BTreeSet<Tile>, memory: &Memory) -> (Self, Vec<Tile>) {
+        let mut nodes = Self { whose, head, known: BTreeMap::new(), edge: Arc::default(), read: Tiles::default() };
         if wanted.is_empty() {
             return (nodes, Vec::new());
         }
         let full = with_those_above(wanted, head.size);
-        let Some(edge) = memory.edge(&head) else {
+        let Some(edge) = memory.edge(whose, &head) else {
             return (nodes, Tile::partial(head.size).chain(full).collect());
         };
         nodes.keep_edge(edge);
         let mut lacking = Vec::new();
         for tile in full {
-            match nodes.root_above(tile).and_then(|root| memory.tile(&root)) {
+            match nodes.root_above(tile).and_then(|root| memory.tile(whose, &root)) {
                 Some(known) => drop(nodes.known.insert((tile.level, tile.index), known)),
                 None => lacking.push(tile),
             }
@@ -73,7 +74,7 @@ impl Nodes {
             };
             let known = Arc::new(TileNodes::below(tile, &[(root_of(tile), root)], &self.read)?);
             if known.is_whole() {
-                memory.keep_tile(root, known.clone());
+                memory.keep_tile(self.whose, root, known.clone());
             }
             self.known.insert((tile.level, tile.index), known);
         }
@@ -101,7 +102,7 @@ impl Nodes {
         }
         let edge = Arc::new(Edge { tiles, roots: roots_to_the_end(&roots) });
         if edge.tiles.iter().all(|(_, known)| known.is_whole()) {
-            memory.keep_edge(self.head, edge.clone());
+            memory.keep_edge(self.whose, self.head, edge.clone());
         }
         self.keep_edge(edge);
         Ok(())
@@ -264,12 +265,16 @@ const fn split(start: u64, end: u64) -> u64 {
 mod tests {
     use std::collections::BTreeSet;
 
+    use counterfoil_core::LedgerId;
+    use counterfoil_store::Log;
     use merkle_log::{
         Frontier, Hash, LeafHash, LeafIndex, TILE_WIDTH, Tile, Tiles, TreeHead, TreeSize, consistency_plan, hash_leaf,
         inclusion_plan, range_plan,
     };
 
-    use super::{Difference, Memory, Nodes};
+    use super::{Difference, Memory, Nodes, Whose};
+
+    const WHOSE: Whose = (LedgerId([7; 32]), Log::Entries);
 
     const SIZES: [u64; 14] = [1, 2, 3, 255, 256, 257, 300, 511, 512, 513, 767, 768, 65_536, 65_837];
 
@@ -304,7 +309,7 @@ mod tests {
     }
 
     fn nodes(head: TreeHead, wanted: &[Tile], read: &Tiles, memory: &Memory) -> Result<Nodes, Difference> {
-        let (mut nodes, lacking) = Nodes::recall(head, &BTreeSet::from_iter(wanted.iter().copied()), memory);
+        let (mut nodes, lacking) = Nodes::recall(WHOSE, head, &BTreeSet::from_iter(wanted.iter().copied()), memory);
         nodes.take(&lacking, read.clone(), memory)?;
         Ok(nodes)
     }
@@ -330,13 +335,26 @@ mod tests {
         }
     }
 
+    /// Hashes are public: whoever appends that of another's subtree must not be answered from the tiles below it.
+    #[test]
+    fn what_was_read_of_one_log_is_not_remembered_for_another() {
+        let leaves = leaves(65_837);
+        let (all, tiles) = tiles(&leaves);
+        let memory = Memory::new(64 << 20);
+        nodes(head(&leaves), &all, &tiles, &memory).expect("they belong together");
+        for other in [(LedgerId([8; 32]), Log::Entries), (WHOSE.0, Log::Events)] {
+            let (_, lacking) = Nodes::recall(other, head(&leaves), &all.iter().copied().collect(), &memory);
+            assert_eq!(lacking.len(), all.len(), "{other:?}");
+        }
+    }
+
     #[test]
     fn what_was_read_once_is_remembered() {
         let leaves = leaves(65_837);
         let (all, tiles) = tiles(&leaves);
         let memory = Memory::new(64 << 20);
         nodes(head(&leaves), &all, &tiles, &memory).expect("they belong together");
-        let (nodes, lacking) = Nodes::recall(head(&leaves), &all.iter().copied().collect(), &memory);
+        let (nodes, lacking) = Nodes::recall(WHOSE, head(&leaves), &all.iter().copied().collect(), &memory);
         assert_eq!(lacking, []);
         for tile in all {
             assert_eq!(nodes.hashes(tile), tiles.hashes(tile));
@@ -368,7 +386,7 @@ mod tests {
         let memory = Memory::new(64 << 20);
         let (all, read) = tiles(&mine);
         nodes(head(&mine), &all, &read, &memory).expect("they belong together");
-        let (_, lacking) = Nodes::recall(head(&other), &all.iter().copied().collect(), &memory);
+        let (_, lacking) = Nodes::recall(WHOSE, head(&other), &all.iter().copied().collect(), &memory);
         assert_eq!(
             lacking.len(),
             all.len(),

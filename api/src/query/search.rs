@@ -11,7 +11,7 @@ use counterfoil_store::{
 };
 use sha2::{Digest, Sha256};
 
-use super::error::{Difference, MAX_CONDITIONS, MAX_FILTER_DEPTH, MAX_PAGE, Place, QueryError};
+use super::error::{Difference, MAX_CONDITIONS, MAX_FILTER_DEPTH, MAX_ORDER, MAX_PAGE, Place, QueryError};
 use super::moment::Moment;
 use super::page::page_limit;
 
@@ -63,6 +63,7 @@ impl<C: Field> Plan<C> {
     /// In the list of a ledger, or of the index. The fields `also` are read besides those of the order.
     pub(super) fn new(ledger: Option<LedgerId>, search: Search<C>, also: Vec<C>) -> Result<Self, QueryError> {
         expect_small(&search.condition)?;
+        expect_short(&search.order)?;
         let order = whole_order(search.order);
         let list = ListName::new(ledger, &order);
         let is_backwards = search.last.is_some() || search.before.is_some();
@@ -195,13 +196,22 @@ pub(super) fn expect_small<C>(condition: &Condition<C>) -> Result<(), QueryError
     count(condition, MAX_FILTER_DEPTH).filter(|count| *count <= most).map(|_| ()).ok_or(QueryError::FilterTooLarge)
 }
 
-/// What is equal in the order wanted is in the key's, so that each row has one place.
-fn whole_order<C: Field>(mut order: Vec<(C, Direction)>) -> Vec<(C, Direction)> {
-    match order.iter().position(|(field, _)| *field == C::KEY) {
-        Some(at) => order.truncate(at.saturating_add(1)),
-        None => order.push((C::KEY, Direction::Ascending)),
+/// Refuses an order of more than [`MAX_ORDER`] columns: the condition that a page begins with compares each column with
+/// all before it.
+fn expect_short<C>(order: &[(C, Direction)]) -> Result<(), QueryError> {
+    if order.len() <= MAX_ORDER { Ok(()) } else { Err(QueryError::OrderTooLong) }
+}
+
+/// What is equal in the order wanted is in the key's, so that each row has one place. A column that stands there once more
+/// orders nothing.
+fn whole_order<C: Field>(order: Vec<(C, Direction)>) -> Vec<(C, Direction)> {
+    let mut whole: Vec<(C, Direction)> = Vec::with_capacity(order.len().saturating_add(1));
+    for (field, way) in order.into_iter().chain([(C::KEY, Direction::Ascending)]) {
+        if whole.iter().all(|(earlier, _)| *earlier != field && *earlier != C::KEY) {
+            whole.push((field, way));
+        }
     }
-    order
+    whole
 }
 
 const fn reverse(direction: Direction) -> Direction {

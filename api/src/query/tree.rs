@@ -128,7 +128,7 @@ impl Reading {
 
     /// Takes from memory what is there.
     pub(crate) fn recall(self, memory: &Memory) -> Recalled {
-        let (nodes, lacking) = Nodes::recall(self.log.head, &self.tiles, memory);
+        let (nodes, lacking) = Nodes::recall((self.log.ledger, self.log.log), self.log.head, &self.tiles, memory);
         Recalled { log: self.log, nodes, lacking }
     }
 

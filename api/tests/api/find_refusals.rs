@@ -13,7 +13,7 @@ async fn cursors_and_filters_that_are_not_of_the_list_are_refused() {
     open(&index).await;
     let page = ENTRIES.page(&index, "first: 1, orderBy: [{ field: SIGNER }]").await;
     let cursor = page["pageInfo"]["endCursor"].as_str().unwrap();
-    let deep = format!("where: {}index: {{ eq: \"1\" }}{}", "{ not: ".repeat(40) + "{", "}".repeat(41));
+    let deep = format!("where: {}index: {{ eq: \"1\" }}{}", "{ not: ".repeat(20) + "{", "}".repeat(21));
     let wide = format!("where: {{ index: {{ in: [{}] }} }}", "\"1\",".repeat(300));
     for (ledger, arguments, expected) in [
         (FOUND, format!("after: \"{cursor}\""), "not of this list"),

@@ -13,6 +13,7 @@ mod find_writers;
 mod graphql;
 mod heads;
 mod history;
+mod hostile;
 mod index;
 mod limits;
 mod lists;

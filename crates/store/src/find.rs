@@ -144,7 +144,7 @@ pub async fn find<C: Column>(
         query.push(if at == 0 { " order by " } else { ", " }).push(column.sql()).push(direction.sql());
     }
     query.push(" limit ").push_bind(i64::from(find.limit));
-    let rows = query.build().fetch_all(connection).await?;
+    let rows = query.build().persistent(false).fetch_all(connection).await?;
     rows.iter().map(|row| read_row(row, &columns)).collect()
 }
 
@@ -161,7 +161,7 @@ pub async fn count<C: Column>(
     let mut query = QueryBuilder::new("select count(*) from (select");
     push_scope::<C>(&mut query, scope, condition)?;
     query.push(" limit ").push_bind(i64::from(most)).push(") as found");
-    let count: i64 = query.build_query_scalar().fetch_one(connection).await?;
+    let count: i64 = query.build_query_scalar().persistent(false).fetch_one(connection).await?;
     from_bigint("entry", "count", count)
 }
 
@@ -227,7 +227,7 @@ pub async fn aggregate(
         push_value(&mut query, after);
     }
     query.push(" group by 1 order by 1 limit ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(connection).await?;
+    let rows = query.build().persistent(false).fetch_all(connection).await?;
     let number = |row: &PgRow, at: usize| from_bigint("entry", ledger.ledger, row.try_get::<i64, _>(at)?);
     // Without rows there is one bucket of nothing, which is none.
     let rows = rows.iter().map(|row| {

@@ -30,8 +30,8 @@ fn parse_order<C>(text: Option<&str>, column: impl Fn(&str) -> Option<C>) -> Res
         None => Some((column(part)?, Direction::Ascending)),
     });
     let order: Option<Vec<_>> = parts.collect();
-    order.filter(|order| order.len() <= 4).ok_or_else(|| {
-        let detail = format!("\"{}\" is not an order of at most four columns. See /docs.", text.escape_debug());
+    order.ok_or_else(|| {
+        let detail = format!("\"{}\" is not an order of columns of this list. See /docs.", text.escape_debug());
         Problem::new(Code::MalformedParameter, detail)
     })
 }
