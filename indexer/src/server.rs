@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use counterfoil_client::{
-    AccountAt, ClientError, ListedTransaction, Listing, Recording, Rpc, Source, TransactionRecord,
+    AccountAt, ClientError, Fetched, ListedTransaction, Listing, Recording, Rpc, Source, TransactionRecord,
 };
 use counterfoil_core::{GenesisHash, LedgerId, Wallet};
 
@@ -65,7 +65,7 @@ impl Source for Server {
         }
     }
 
-    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Fetched, ClientError> {
         match self {
             Self::Rpc(rpc) => rpc.fetch_transactions(listed).await,
             Self::Recording(recording) => recording.fetch_transactions(listed).await,

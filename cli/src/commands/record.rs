@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use counterfoil_client::{
-    Backoff, ClientError, ListedTransaction, RecordingWriter, Rpc, Source, TransactionRecord, decode,
+    Backoff, ClientError, Fetched, ListedTransaction, RecordingWriter, Rpc, Source, TransactionRecord, decode,
 };
 use counterfoil_core::{LedgerAccount, LedgerId};
 use counterfoil_service::{note, out, progress};
@@ -172,7 +172,10 @@ impl Recorder<'_> {
         // Of the last slot more may follow in the next chunk.
         let mut held: Vec<(u64, TransactionRecord)> = Vec::new();
         for chunk in listed.chunks(TRANSACTIONS_PER_CHUNK) {
-            for transaction in patiently(|| self.rpc.fetch_transactions(chunk)).await? {
+            let Fetched { transactions, unread } = patiently(|| self.rpc.fetch_transactions(chunk)).await?;
+            // It may be anybody's. What it holds of the ledger's is found missing at the end.
+            unread.iter().for_each(|error| note!("passed over: {error}"));
+            for transaction in transactions {
                 let events = decode(self.rpc.program(), &transaction)?;
                 let numbers = events.iter().filter(|event| event.header.ledger == ledger);
                 let numbers: Vec<u64> = numbers.map(|event| event.header.event_seq.get()).collect();

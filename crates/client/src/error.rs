@@ -30,6 +30,16 @@ pub enum ClientError {
         /// What was wrong with the answer.
         what: String,
     },
+    /// A server lists a transaction that it does not deliver, or not in a form that is known here.
+    #[error("{server}: transaction {signature} cannot be read: {reason}")]
+    Unreadable {
+        /// The server.
+        server: String,
+        /// The transaction.
+        signature: String,
+        /// Why not.
+        reason: String,
+    },
     /// An inner instruction of the program's carries an event that cannot be read: a newer program may be running.
     #[error("transaction {signature}: {source}")]
     Event {
@@ -129,7 +139,7 @@ impl ClientError {
     /// Whether the same call, here or at another server, may succeed without anybody doing anything.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Rpc { .. } | Self::Malformed { .. } | Self::Expired { .. })
+        matches!(self, Self::Rpc { .. } | Self::Malformed { .. } | Self::Unreadable { .. } | Self::Expired { .. })
     }
 }
 

@@ -32,7 +32,7 @@ pub use program::{ProgramInfo, fetch_program, is_key};
 pub use recording::{Recording, RecordingError, RecordingWriter};
 pub use rpc::{Commitment, Rpc};
 pub use send::{Sent, entries_that_fit, send};
-pub use source::{AccountAt, Feed, ListedTransaction, Listing, MOST_LISTED, Source};
+pub use source::{AccountAt, Feed, Fetched, ListedTransaction, Listing, MOST_LISTED, Source};
 pub use url::{hide_urls, parse_rpc_url, without_keys};
 
 pub use solana_instruction::Instruction;

@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 
 pub use write::RecordingWriter;
 
-use crate::{AccountAt, ClientError, Feed, ListedTransaction, Listing, Source, TransactionRecord};
+use crate::{AccountAt, ClientError, Feed, Fetched, ListedTransaction, Listing, Source, TransactionRecord};
 use read::{Line, Lines};
 
 /// The version of the format that is written and read.
@@ -242,9 +242,9 @@ impl Source for Recording {
         Ok(Vec::new())
     }
 
-    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Fetched, ClientError> {
         match listed.is_empty() {
-            true => Ok(Vec::new()),
+            true => Ok(Fetched::default()),
             false => Err(ClientError::NotListed { server: self.name.clone() }),
         }
     }

@@ -23,7 +23,9 @@ use crate::address::key;
 use crate::line::{CallError, Limits, Line, SKIPPED_SLOT_CODES, Sender};
 use crate::url::hide_urls;
 use crate::wire::{WireBlock, WireTransaction};
-use crate::{AccountAt, ClientError, Health, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord};
+use crate::{
+    AccountAt, ClientError, Fetched, Health, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord,
+};
 
 /// How many signatures a page of getSignaturesForAddress holds: the most that servers give.
 const PAGE: usize = 1_000;
@@ -31,12 +33,18 @@ const PAGE: usize = 1_000;
 const ACCOUNTS_PER_CALL: usize = 100;
 /// Where a ledger's account names its authority: after the discriminator, version and flags, the id and the creator.
 const AUTHORITY_OFFSET: usize = 8 + 4 + 4 + 32 + 32;
+/// The newest version of a transaction that is asked for: a ceiling, which servers that know fewer take as well.
+const NEWEST_VERSION: u8 = 1;
+/// A transaction or a block is of a newer version than was asked for.
+const UNSUPPORTED_VERSION: i64 = -32_015;
 /// How many transactions are asked for in one request.
 const TRANSACTIONS_PER_BATCH: usize = 32;
 /// How many such requests, or single calls where a server takes no batches, wait for the line at once.
 const CONCURRENT_BATCHES: usize = 8;
 const CONCURRENT_CALLS: usize = 16;
 
+/// A listed transaction, or why this one cannot be read.
+type Read = Result<TransactionRecord, ClientError>;
 /// An account's owner and data.
 type RawAccount = (Pubkey, Vec<u8>);
 
@@ -259,10 +267,15 @@ impl Rpc {
         const METHOD: &str = "getBlock";
         let config = json!({
             "encoding": "base64", "transactionDetails": "full", "rewards": false, "commitment": commitment.name(),
-            "maxSupportedTransactionVersion": 0,
+            "maxSupportedTransactionVersion": NEWEST_VERSION,
         });
         let block: Option<WireBlock> = match self.line.call(METHOD, json!([slot, config])).await {
-            Err(CallError::Refused { code, .. }) if SKIPPED_SLOT_CODES.contains(&code) => None,
+            // What such a block holds is asked for by the ledger's address.
+            Err(CallError::Refused { code, .. })
+                if SKIPPED_SLOT_CODES.contains(&code) || code == UNSUPPORTED_VERSION =>
+            {
+                None
+            }
             answer => answer.map_err(self.call_failed(METHOD))?,
         };
         let read = block.map(|block| block.read(slot, self.program)).transpose();
@@ -285,7 +298,7 @@ impl Rpc {
     }
 
     /// Transactions that the server listed, in one request where it takes batches.
-    async fn fetch_chunk(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+    async fn fetch_chunk(&self, listed: &[ListedTransaction]) -> Result<Vec<Read>, ClientError> {
         if listed.len() < 2 || !self.line.may_take_batches() {
             return self.fetch_singly(listed).await;
         }
@@ -301,49 +314,53 @@ impl Rpc {
             }
             Err(error) => return Err(self.call_failed(TRANSACTION_METHOD)(error)),
         };
-        let each = listed.iter().zip(answers).map(|(listed, answer)| {
-            let answer = answer.map_err(self.call_failed(TRANSACTION_METHOD))?;
-            let read = answer.map(|answer| answer.read(listed.signature)).transpose();
-            self.as_listed(listed, read.map_err(|what| self.malformed(TRANSACTION_METHOD, what))?)
-        });
+        let each = listed.iter().zip(answers).map(|(listed, answer)| self.as_listed(listed, answer));
         each.collect()
     }
 
-    async fn fetch_singly(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+    async fn fetch_singly(&self, listed: &[ListedTransaction]) -> Result<Vec<Read>, ClientError> {
         stream::iter(listed.to_vec())
             .map(|listed| async move {
-                let transaction = self.fetch_transaction(listed.signature, Commitment::Finalized).await?;
-                self.as_listed(&listed, transaction)
+                let params = transaction_params(listed.signature, Commitment::Finalized);
+                self.as_listed(&listed, self.line.call(TRANSACTION_METHOD, params).await)
             })
             .buffered(CONCURRENT_CALLS)
             .try_collect()
             .await
     }
 
-    /// A listed transaction must be there, and in the slot that it was listed in.
+    /// A listed transaction must be there, and in the slot that it was listed in. The inner error is this one's own: it
+    /// may be anybody's, so it says nothing of those beside it.
     fn as_listed(
         &self,
         listed: &ListedTransaction,
-        transaction: Option<TransactionRecord>,
-    ) -> Result<TransactionRecord, ClientError> {
-        match transaction {
-            Some(transaction) if transaction.slot == listed.slot => Ok(transaction),
-            Some(transaction) => {
-                let what = format!("slot {} for a transaction listed in slot {}", transaction.slot, listed.slot);
-                Err(self.malformed(TRANSACTION_METHOD, what))
+        answer: Result<Option<WireTransaction>, CallError>,
+    ) -> Result<Read, ClientError> {
+        let unreadable = |reason: String| {
+            let signature = Signature::from(listed.signature).to_string();
+            Ok(Err(ClientError::Unreadable { server: self.line.server().to_owned(), signature, reason }))
+        };
+        let answer = match answer {
+            Err(error @ CallError::Refused { code: UNSUPPORTED_VERSION, .. }) => return unreadable(error.reason()),
+            answer => answer.map_err(self.call_failed(TRANSACTION_METHOD))?,
+        };
+        let reason = match answer.map(|answer| answer.read(listed.signature)).transpose() {
+            Ok(Some(transaction)) if transaction.slot == listed.slot => return Ok(Ok(transaction)),
+            Ok(Some(transaction)) => {
+                format!("it is in slot {} and was listed in slot {}", transaction.slot, listed.slot)
             }
-            None => {
-                let signature = Signature::from(listed.signature);
-                Err(self.malformed(TRANSACTION_METHOD, format!("nothing for transaction {signature}, which it lists")))
-            }
-        }
+            Ok(None) => "the server lists it and does not have it".to_owned(),
+            Err(what) => format!("the answer is {what}"),
+        };
+        self.line.note_malformed();
+        unreadable(reason)
     }
 }
 
 const TRANSACTION_METHOD: &str = "getTransaction";
 
 fn transaction_params(signature: [u8; 64], commitment: Commitment) -> Value {
-    let config = json!({ "encoding": "base64", "commitment": commitment.name(), "maxSupportedTransactionVersion": 0 });
+    let config = json!({ "encoding": "base64", "commitment": commitment.name(), "maxSupportedTransactionVersion": NEWEST_VERSION });
     json!([Signature::from(signature).to_string(), config])
 }
 
@@ -439,13 +456,21 @@ impl Source for Rpc {
         Ok(found)
     }
 
-    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Fetched, ClientError> {
         let chunks: Vec<Vec<ListedTransaction>> =
             listed.chunks(TRANSACTIONS_PER_BATCH).map(<[ListedTransaction]>::to_vec).collect();
-        stream::iter(chunks)
+        let read: Vec<Read> = stream::iter(chunks)
             .map(|chunk| async move { self.fetch_chunk(&chunk).await })
             .buffered(CONCURRENT_BATCHES)
             .try_concat()
-            .await
+            .await?;
+        let mut fetched = Fetched::default();
+        for read in read {
+            match read {
+                Ok(transaction) => fetched.transactions.push(transaction),
+                Err(error) => fetched.unread.push(error),
+            }
+        }
+        Ok(fetched)
     }
 }

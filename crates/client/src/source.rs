@@ -37,6 +37,16 @@ pub struct Listing {
     pub is_whole: bool,
 }
 
+/// What a server delivered of the transactions that it lists.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// Those that could be read, in the order asked for.
+    pub transactions: Vec<TransactionRecord>,
+    /// Why others could not be: each is [`ClientError::Unreadable`]. They may be anybody's; what they hold of a ledger's
+    /// shows as an event that is missing.
+    pub unread: Vec<ClientError>,
+}
+
 /// Transactions of the program, of all ledgers, as they come.
 ///
 /// Not trusted: it may lack, repeat, reorder and invent. Nothing may depend on its completeness, for what is missing is
@@ -70,11 +80,11 @@ pub trait Source: Send + Sync {
         since: u64,
     ) -> impl Future<Output = Result<Listing, ClientError>> + Send;
 
-    /// The transactions themselves, in the order asked for.
+    /// The transactions themselves.
     fn fetch_transactions(
         &self,
         listed: &[ListedTransaction],
-    ) -> impl Future<Output = Result<Vec<TransactionRecord>, ClientError>> + Send;
+    ) -> impl Future<Output = Result<Fetched, ClientError>> + Send;
 
     /// The program's successful finalized transactions in the blocks of slots `first` to `last`, by which an event can
     /// be found that a server does not list. A caller asks for few slots at a time: a block can be many megabytes.

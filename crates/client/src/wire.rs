@@ -79,7 +79,8 @@ impl WireBlock {
             if executed.meta.as_ref().is_some_and(|meta| meta.err.is_some()) {
                 continue;
             }
-            let keys = executed.keys()?;
+            // One that cannot be read may be anybody's, and says nothing of those beside it.
+            let Ok(keys) = executed.keys() else { continue };
             if keys.accounts.contains(&program.0) {
                 transactions.push(executed.read(slot, keys)?);
             }

@@ -1,6 +1,6 @@
 //! What servers list and deliver of one ledger: fetched, looked for where it is missing, and written.
 
-use counterfoil_client::{ListedTransaction, Listing, Source, TransactionRecord};
+use counterfoil_client::{Fetched, ListedTransaction, Listing, Source, TransactionRecord};
 use counterfoil_core::{LedgerId, LedgerState};
 use tracing::{Instrument, debug, debug_span, info, warn};
 
@@ -182,7 +182,12 @@ impl<S: Source> Follower<'_, S> {
         waiting: &mut Inbox,
     ) -> Result<(), FollowError> {
         let span = debug_span!("fetch", ledger.id = %ledger, server = source.name(), transactions = chunk.len());
-        let transactions = source.fetch_transactions(chunk).instrument(span).await.map_err(FollowError::Client)?;
+        let Fetched { transactions, unread } =
+            source.fetch_transactions(chunk).instrument(span).await.map_err(FollowError::Client)?;
+        // It may be anybody's. What it holds of this ledger's is found missing.
+        for error in unread {
+            warn!(ledger.id = %ledger, "passed over: {error}");
+        }
         self.take_events(ledger, &transactions, event_seq, waiting)
     }
 

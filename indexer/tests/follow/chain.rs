@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use counterfoil_client::{
-    AccountAt, ClientError, InnerInstruction, ListedTransaction, Listing, Source, TransactionRecord, address,
+    AccountAt, ClientError, Fetched, InnerInstruction, ListedTransaction, Listing, Source, TransactionRecord, address,
 };
 use counterfoil_core::event::EVENT_TAG;
 use counterfoil_core::{Event, EventBody, EventHeader, LedgerAccount, LedgerId, LedgerState, ProgramId, Wallet};
@@ -176,6 +176,8 @@ pub struct Script {
     pub ledgers: Option<Vec<LedgerId>>,
     /// How often it listed transactions, and how many it delivered.
     pub served: (usize, usize),
+    /// Those of them that it answers with an error, whoever asks.
+    pub unreadable: Vec<[u8; 64]>,
     /// The transactions in its blocks.
     pub blocks: Vec<TransactionRecord>,
     /// The authorities whose ledgers it was asked for.
@@ -199,6 +201,7 @@ impl Server {
             account: Some(chain.account()),
             ledgers: Some(vec![LEDGER]),
             served: (0, 0),
+            unreadable: vec![],
             blocks: vec![],
             asked_for: vec![],
             calls: 0,
@@ -264,14 +267,23 @@ impl Source for Server {
         Ok(Listing { transactions, is_whole: true })
     }
 
-    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Fetched, ClientError> {
         self.called("getTransaction").await?;
         let mut script = self.script.lock().unwrap();
         script.served.1 += listed.len();
         let find = |listed: &ListedTransaction| {
             script.transactions.iter().find(|transaction| transaction.signature == listed.signature).unwrap().clone()
         };
-        Ok(listed.iter().map(find).collect())
+        let is_unreadable = |listed: &&ListedTransaction| script.unreadable.contains(&listed.signature);
+        let refused = |listed: &ListedTransaction| ClientError::Unreadable {
+            server: self.name.clone(),
+            signature: format!("{:?}", listed.signature),
+            reason: "Transaction version (2) is not supported (error -32015)".to_owned(),
+        };
+        Ok(Fetched {
+            transactions: listed.iter().filter(|listed| !is_unreadable(listed)).map(find).collect(),
+            unread: listed.iter().filter(is_unreadable).map(refused).collect(),
+        })
     }
 
     async fn fetch_slots(&self, first: u64, last: u64) -> Result<Vec<TransactionRecord>, ClientError> {

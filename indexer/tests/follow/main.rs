@@ -5,6 +5,7 @@ mod chain;
 mod evidence;
 mod faults;
 mod feeds;
+mod hostile;
 mod lane;
 mod process;
 mod rows;

@@ -10,7 +10,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use counterfoil_client::{AccountAt, ClientError, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord};
+use counterfoil_client::{
+    AccountAt, ClientError, Fetched, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord,
+};
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_indexer::database::Database;
 use counterfoil_indexer::fsck::fsck;
@@ -150,7 +152,7 @@ impl Source for SimulatedServer<'_> {
         Ok(Listing { transactions: listed, is_whole })
     }
 
-    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Vec<TransactionRecord>, ClientError> {
+    async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Fetched, ClientError> {
         self.fails("getTransaction")?;
         let world = self.world.lock().unwrap();
         let chains = world.chains.values().chain(world.forged.values());
@@ -162,7 +164,7 @@ impl Source for SimulatedServer<'_> {
         if self.manner == Manner::Liar && self.draws(30) {
             self.damage(&mut records);
         }
-        Ok(records)
+        Ok(Fetched { transactions: records, unread: vec![] })
     }
 
     async fn fetch_slots(&self, first: u64, last: u64) -> Result<Vec<TransactionRecord>, ClientError> {

@@ -1,15 +1,15 @@
 //! Transactions by batches of calls.
 
-use counterfoil_client::{ClientError, ListedTransaction, Rpc, Source, TransactionRecord};
+use counterfoil_client::{ClientError, Commitment, Fetched, ListedTransaction, Rpc, Source, TransactionRecord};
 use counterfoil_core::ProgramId;
 use serde_json::{Value, json};
 
 use super::server::{Asked, Form, PROGRAM, Reply, asked_signature, error, record, result, serve, transaction};
 
-const FORMS: [Form; 2] = [Form::Legacy, Form::WithLookups];
+const FORMS: [Form; 3] = [Form::Legacy, Form::WithLookups, Form::Version1];
 
 fn form(signature: u8) -> Form {
-    FORMS[usize::from(signature) % 2]
+    FORMS[usize::from(signature) % 3]
 }
 
 fn slot(signature: u8) -> u64 {
@@ -53,7 +53,7 @@ async fn answers_in_any_order_are_given_in_the_order_asked_for() {
         json!(answers).into()
     })
     .await;
-    assert_eq!(rpc(&url).fetch_transactions(&listed(100)).await.expect("all"), records(100));
+    assert_eq!(rpc(&url).fetch_transactions(&listed(100)).await.expect("all").transactions, records(100));
     let mut shape = shape(&asked);
     shape.sort_unstable();
     assert_eq!(shape, [4, 32, 32, 32]);
@@ -70,7 +70,7 @@ async fn a_server_that_refuses_batches_is_asked_singly_and_not_again() {
         .await;
         let rpc = rpc(&url);
         for _ in 0..2 {
-            assert_eq!(rpc.fetch_transactions(&listed(10)).await.expect("all"), records(10));
+            assert_eq!(rpc.fetch_transactions(&listed(10)).await.expect("all").transactions, records(10));
         }
         let shape = shape(&asked);
         assert_eq!((shape.iter().filter(|calls| **calls > 0).count(), shape.len()), (1, 21), "status {status}");
@@ -93,39 +93,78 @@ async fn a_batch_is_asked_again_after_a_pause() {
     })
     .await;
     let rpc = rpc(&url);
-    assert_eq!(rpc.fetch_transactions(&listed(10)).await.expect("all"), records(10));
+    assert_eq!(rpc.fetch_transactions(&listed(10)).await.expect("all").transactions, records(10));
     assert_eq!((shape(&asked), rpc.health().failures.rate_limited), (vec![10, 10], 1));
 }
 
-/// What `fetch_transactions` says when the answer to the third of ten calls is changed.
-async fn with_third(change: fn(&mut Value)) -> ClientError {
-    let (url, _) = serve(move |request| {
-        let mut answers: Vec<Value> = batch(request).expect("a batch").iter().map(truth).collect();
-        change(&mut answers[3]);
-        json!(answers).into()
+/// What `fetch_transactions` gives when the answer to the third of ten calls is changed, in a batch and singly.
+async fn with_third(takes_batches: bool, change: fn(&mut Value)) -> Result<Fetched, ClientError> {
+    let (url, _) = serve(move |request| match batch(request) {
+        Some(_) if !takes_batches => Reply { status: 400, retry_after: None, body: String::new() },
+        Some(calls) => {
+            let mut answers: Vec<Value> = calls.iter().map(truth).collect();
+            change(&mut answers[3]);
+            json!(answers).into()
+        }
+        None => {
+            let mut answer = truth(request);
+            if asked_signature(request) == 3 {
+                change(&mut answer);
+            }
+            answer.into()
+        }
     })
     .await;
-    rpc(&url).fetch_transactions(&listed(10)).await.expect_err("one is bad")
+    rpc(&url).fetch_transactions(&listed(10)).await
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_the_listed_transaction_is_an_error_to_try_elsewhere() {
+async fn one_transaction_that_cannot_be_read_is_named_and_the_others_are_given() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change); 7] = [
-        (&format!("nothing for transaction {}", bs58::encode([3; 64]).into_string()), |answer| {
-            answer["result"] = Value::Null;
-        }),
-        ("slot 9 for a transaction listed in slot 1003", |answer| answer["result"]["slot"] = json!(9)),
+    let cases: [(&str, Change); 6] = [
+        ("lists it and does not have it", |answer| answer["result"] = Value::Null),
+        ("it is in slot 9 and was listed in slot 1003", |answer| answer["result"]["slot"] = json!(9)),
         ("another transaction", |answer| answer["result"] = transaction(1_003, 4, Form::Legacy)),
         ("without its execution", |answer| answer["result"]["meta"] = Value::Null),
         ("without its inner instructions", |answer| {
             answer["result"]["meta"]["innerInstructions"] = Value::Null;
         }),
+        ("(error -32015)", |answer| *answer = error(answer, -32_015, "Transaction version (2) is not supported")),
+    ];
+    let signature = bs58::encode([3; 64]).into_string();
+    for (says, change) in cases {
+        for takes_batches in [true, false] {
+            let Fetched { transactions, unread } = with_third(takes_batches, change).await.expect("the others");
+            let mut others = records(10);
+            others.remove(3);
+            assert_eq!(transactions, others, "{says}");
+            let unread: Vec<String> = unread.iter().map(ToString::to_string).collect();
+            assert_eq!(unread.len(), 1, "{says}: {unread:?}");
+            assert!(unread[0].contains(&signature) && unread[0].contains(says), "{says}: {unread:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_fails_as_a_whole_is_an_error_to_try_elsewhere() {
+    type Change = fn(&mut Value);
+    let cases: [(&str, Change); 2] = [
         ("without an answer to each call", |answer| answer["id"] = json!(2)),
         ("(error -32000)", |answer| *answer = error(answer, -32_000, "a bad day")),
     ];
     for (says, change) in cases {
-        let error = with_third(change).await;
+        let error = with_third(true, change).await.expect_err("one is bad");
         assert!(error.is_transient() && error.to_string().contains(says), "{says}: {error}");
     }
+}
+
+#[tokio::test]
+async fn version_1_is_asked_for_by_every_call() {
+    let (url, asked) = serve(|request| truth(request).into()).await;
+    let rpc = rpc(&url);
+    rpc.fetch_transactions(&listed(1)).await.expect("one");
+    rpc.fetch_transaction([2; 64], Commitment::Confirmed).await.expect("one");
+    let asked = asked.lock().expect("no panics");
+    assert_eq!(asked.len(), 2);
+    assert!(asked.iter().all(|call| call["params"][1]["maxSupportedTransactionVersion"] == 1), "{asked:?}");
 }

@@ -149,6 +149,33 @@ async fn a_block_that_is_gone_is_a_reason_to_look() {
 }
 
 #[tokio::test]
+async fn a_block_with_what_nobody_here_can_read_stops_no_feed() {
+    let mut unreadable = ours(4, Form::Legacy);
+    unreadable["transaction"][0] = json!("gv9/");
+    let chain = Chain {
+        newest: 7,
+        blocks: [
+            (5, vec![unreadable, ours(5, Form::Version1)]),
+            (6, vec![ours(6, Form::Legacy)]),
+            (7, vec![ours(7, Form::Legacy)]),
+        ]
+        .into(),
+        dropped: vec![],
+    };
+    let (url, _) = serve(move |request| match request["method"] == "getBlock" && request["params"][0] == 6 {
+        true => error(request, -32_015, "Transaction version (2) is not supported").into(),
+        false => answer(&chain, request).into(),
+    })
+    .await;
+    let mut feed = open(&url, 0);
+    let mut read = Vec::new();
+    for _ in 0..3 {
+        read.push(next(&mut feed).await.expect("no error"));
+    }
+    assert_eq!(read, [vec![record(5, 5, Form::Version1)], vec![], vec![record(7, 7, Form::Legacy)]]);
+}
+
+#[tokio::test]
 async fn slots_at_the_tip_that_a_server_does_not_know_yet_are_asked_for_again() {
     // One server behind the address knows slot 30, the other one lists blocks only to 20 at first.
     let lists = Arc::new(AtomicUsize::new(0));

@@ -73,12 +73,21 @@ pub enum Form {
     Legacy,
     /// The program and one more by a lookup table.
     WithLookups,
+    /// Version 1, which has its signatures at the end and no lookup tables.
+    Version1,
 }
 
 pub const PROGRAM: [u8; 32] = [7; 32];
 
 /// A transaction of one signature as bytes, by the wire format. It names [`PROGRAM`] when `names_program`.
 fn wire(signature: u8, form: Form, names_program: bool) -> Vec<u8> {
+    if form == Form::Version1 {
+        let program = if names_program { PROGRAM } else { [8; 32] };
+        // The version, the header, no settings; the blockhash; one instruction and two keys.
+        let head = [&[0x81, 1, 0, 1, 0, 0, 0, 0][..], &[5; 32], &[1, 2], &[1; 32], &program].concat();
+        // Program 1, no accounts, three bytes of data.
+        return [&head[..], &[1, 0, 3, 0], &[1, 2, 3], &[signature; 64]].concat();
+    }
     let mut bytes = vec![1];
     bytes.extend([signature; 64]);
     if form == Form::WithLookups {
@@ -101,7 +110,7 @@ fn wire(signature: u8, form: Form, names_program: bool) -> Vec<u8> {
 /// A transaction with its execution, as getBlock and getTransaction give it.
 pub fn executed(signature: u8, form: Form, names_program: bool, error: Value) -> Value {
     let loaded = match (form, names_program) {
-        (Form::Legacy, _) => json!({ "writable": [], "readonly": [] }),
+        (Form::Legacy | Form::Version1, _) => json!({ "writable": [], "readonly": [] }),
         (Form::WithLookups, true) => json!({ "writable": [key(&[2; 32])], "readonly": [key(&PROGRAM)] }),
         (Form::WithLookups, false) => json!({ "writable": [key(&[2; 32])], "readonly": [key(&[3; 32])] }),
     };
@@ -110,7 +119,11 @@ pub fn executed(signature: u8, form: Form, names_program: bool, error: Value) ->
     ] }]);
     json!({
         "transaction": [BASE64_STANDARD.encode(wire(signature, form, names_program)), "base64"],
-        "version": if form == Form::Legacy { json!("legacy") } else { json!(0) },
+        "version": match form {
+            Form::Legacy => json!("legacy"),
+            Form::WithLookups => json!(0),
+            Form::Version1 => json!(1),
+        },
         "meta": {
             "err": error, "status": { "Ok": null }, "fee": 5000, "preBalances": [1], "postBalances": [1],
             "innerInstructions": inner, "logMessages": ["Log truncated"], "loadedAddresses": loaded, "rewards": [],
@@ -129,7 +142,7 @@ pub fn transaction(slot: u64, signature: u8, form: Form) -> Value {
 /// What such a transaction is read as.
 pub fn record(slot: u64, signature: u8, form: Form) -> counterfoil_client::TransactionRecord {
     let accounts = match form {
-        Form::Legacy => vec![[1; 32], PROGRAM],
+        Form::Legacy | Form::Version1 => vec![[1; 32], PROGRAM],
         Form::WithLookups => vec![[1; 32], [8; 32], [2; 32], PROGRAM],
     };
     let inner = counterfoil_client::InnerInstruction { program: 1, accounts: vec![0], data: vec![9; 40] };
