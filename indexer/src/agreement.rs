@@ -74,10 +74,11 @@ impl Agreement {
         self.quorum.checked_sub(1).and_then(|index| slots.get(index).copied()).unwrap_or(0)
     }
 
-    /// The slot of the newest append that an account tells of.
+    /// The slot of the newest append that an account tells of, as far as a quorum's readings have come.
     #[must_use]
     pub fn slot_of_last_append(&self) -> u64 {
-        self.readings.iter().map(|reading| reading.at.account.appended_slot).max().unwrap_or(0)
+        let slots = self.readings.iter().map(|reading| reading.at.account.appended_slot);
+        slots.max().unwrap_or(0).min(self.slot_of_quorum())
     }
 
     /// The number of events that the account furthest ahead has.
@@ -87,7 +88,8 @@ impl Agreement {
     }
 
     /// The newest heads that a quorum of servers confirmed, with the slot of the reading: those servers' accounts
-    /// equalled the state there or further on, and the state only ever grew.
+    /// equalled the state there or further on, and the state only ever grew. No server alone moves the slot: it is one that
+    /// a quorum's readings have reached.
     #[must_use]
     pub fn checked(&self) -> Option<(CheckedHead, u64)> {
         let mut agreed: Vec<(CheckedHead, u64)> = self
@@ -96,7 +98,8 @@ impl Agreement {
             .filter_map(|reading| Some((*reading.verdict.as_ref()?.as_ref().ok()?, reading.at.slot)))
             .collect();
         agreed.sort_by_key(|(head, _)| std::cmp::Reverse(head.head().events.size));
-        agreed.get(self.quorum.checked_sub(1)?).copied()
+        let (head, slot) = agreed.get(self.quorum.checked_sub(1)?).copied()?;
+        Some((head, slot.min(self.slot_of_quorum())))
     }
 
     /// The heads that a quorum of servers holds against ours, with the servers' names.

@@ -108,6 +108,12 @@ impl<S: Source> Follower<'_, S> {
         let (mut answers, mut errors) = (Vec::new(), Vec::new());
         for (server, reading) in readings {
             match reading {
+                // It could not be kept, and is no slot of any chain.
+                Ok(at) if i64::try_from(at.slot).is_err() => {
+                    let what = format!("slot {}", at.slot);
+                    let error = ClientError::Malformed { server, method: "getMultipleAccounts", what };
+                    errors.push(error.to_string());
+                }
                 Ok(at) => answers.push((server, at)),
                 Err(error) => errors.push(error.to_string()),
             }
@@ -222,6 +228,10 @@ impl<S: Source> Follower<'_, S> {
                     Err(error) if error.is_of_database() => return Err(error),
                     Err(error) => error,
                 };
+                if matches!(error, FollowError::Store(_)) {
+                    // The states that were compared are not written.
+                    agreement.forget(ledger);
+                }
                 let name = self.sources[server].name();
                 warn!(ledger.id = %ledger, server = name, "no way on: {error}");
                 self.standing.failed(server);

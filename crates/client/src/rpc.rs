@@ -1,8 +1,9 @@
 //! One JSON-RPC server.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use counterfoil_core::account::{LEDGER_BYTES, LEDGER_DISCRIMINATOR};
 use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId, Wallet};
@@ -18,6 +19,7 @@ use solana_rpc_client_api::client_error::Error as RpcError;
 use solana_rpc_client_api::config::{RpcAccountInfoConfig, RpcProgramAccountsConfig};
 use solana_rpc_client_api::filter::{Memcmp, RpcFilterType};
 use solana_signature::Signature;
+use tokio::time::Instant;
 
 use crate::address::key;
 use crate::line::{CallError, Limits, Line, SKIPPED_SLOT_CODES, Sender};
@@ -29,6 +31,12 @@ use crate::{
 
 /// How many signatures a page of getSignaturesForAddress holds: the most that servers give.
 const PAGE: usize = 1_000;
+/// How many pages one call asks for, and how long it goes on to ask: a server that gives a row a page and has no end must
+/// not hold a ledger up, and one with a million rows of others' gets there in several calls.
+const PAGES_PER_CALL: usize = 256;
+const TIME_PER_CALL: Duration = Duration::from_secs(10);
+/// How many walks are kept between calls; a walk takes 5 MB at most.
+const MOST_WALKS: usize = 16;
 /// How many accounts getMultipleAccounts gives at most.
 const ACCOUNTS_PER_CALL: usize = 100;
 /// Where a ledger's account names its authority: after the discriminator, version and flags, the id and the creator.
@@ -45,6 +53,31 @@ const CONCURRENT_CALLS: usize = 16;
 
 /// A listed transaction, or why this one cannot be read.
 type Read = Result<TransactionRecord, ClientError>;
+/// A walk through the pages of getSignaturesForAddress, newest first.
+struct Walk {
+    since: u64,
+    /// What is newer than the oldest that fit falls off the front.
+    listed: VecDeque<ListedTransaction>,
+    is_whole: bool,
+    before: Option<ListedTransaction>,
+    rows: usize,
+    rows_of_slot: usize,
+}
+
+impl Walk {
+    const fn new(since: u64) -> Self {
+        Self { since, listed: VecDeque::new(), is_whole: true, before: None, rows: 0, rows_of_slot: 0 }
+    }
+
+    /// The oldest from slot `since` on.
+    fn listing(self, since: u64) -> Listing {
+        let mut transactions: Vec<ListedTransaction> = self.listed.into_iter().rev().collect();
+        transactions.retain(|transaction| transaction.slot >= since);
+        transactions.sort_by_key(|transaction| transaction.slot);
+        Listing { transactions, is_whole: self.is_whole }
+    }
+}
+
 /// An account's owner and data.
 type RawAccount = (Pubkey, Vec<u8>);
 
@@ -74,6 +107,8 @@ pub struct Rpc {
     client: RpcClient,
     line: Arc<Line>,
     program: ProgramId,
+    /// Listings that did not fit into one call: the next one goes on from there.
+    walks: Mutex<BTreeMap<LedgerId, Walk>>,
 }
 
 impl Rpc {
@@ -89,7 +124,7 @@ impl Rpc {
         let line = Arc::new(Line::new(url, limits));
         let config = RpcClientConfig::with_commitment(CommitmentConfig::finalized());
         let client = RpcClient::new_sender(Sender(Arc::clone(&line)), config);
-        Self { client, line, program }
+        Self { client, line, program, walks: Mutex::default() }
     }
 
     /// How the server has answered lately.
@@ -297,6 +332,50 @@ impl Rpc {
         read.map_err(|what| self.malformed(TRANSACTION_METHOD, what))
     }
 
+    fn walks(&self) -> MutexGuard<'_, BTreeMap<LedgerId, Walk>> {
+        self.walks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in one page more; whether it was the last that is needed.
+    async fn next_page(&self, ledger: LedgerId, walk: &mut Walk) -> Result<bool, ClientError> {
+        let config = GetConfirmedSignaturesForAddress2Config {
+            before: walk.before.map(|before| Signature::from(before.signature)),
+            until: None,
+            limit: Some(PAGE),
+            commitment: Some(CommitmentConfig::finalized()),
+        };
+        let page = self.client.get_signatures_for_address_with_config(&key(ledger.0), config).await;
+        let page = page.map_err(self.failed(LISTING_METHOD))?;
+        let mut last = None;
+        for row in &page {
+            let signature =
+                Signature::from_str(&row.signature).map_err(|error| self.malformed(LISTING_METHOD, error))?;
+            let transaction = ListedTransaction { slot: row.slot, signature: signature.into() };
+            if walk.before.is_some_and(|before| before.signature == transaction.signature) {
+                return Err(self.malformed(LISTING_METHOD, "a page that does not go on"));
+            }
+            if row.err.is_none() && row.slot >= walk.since {
+                walk.listed.push_back(transaction);
+            }
+            last = Some(transaction);
+        }
+        walk.rows = walk.rows.saturating_add(page.len());
+        while walk.listed.len() > MOST_LISTED {
+            walk.listed.pop_front();
+            walk.is_whole = false;
+        }
+        // A short page need not be the last: servers cut pages as they like.
+        let Some(last) = last.filter(|last| last.slot >= walk.since) else { return Ok(true) };
+        let goes_back = walk.before.is_some_and(|before| last.slot > before.slot);
+        let is_same_slot = walk.before.is_some_and(|before| last.slot == before.slot);
+        walk.rows_of_slot = if is_same_slot { walk.rows_of_slot.saturating_add(page.len()) } else { 0 };
+        if goes_back || walk.rows_of_slot > MOST_LISTED {
+            return Err(self.malformed(LISTING_METHOD, "pages that do not go on to older slots"));
+        }
+        walk.before = Some(last);
+        Ok(false)
+    }
+
     /// Transactions that the server listed, in one request where it takes batches.
     async fn fetch_chunk(&self, listed: &[ListedTransaction]) -> Result<Vec<Read>, ClientError> {
         if listed.len() < 2 || !self.line.may_take_batches() {
@@ -357,6 +436,7 @@ impl Rpc {
     }
 }
 
+const LISTING_METHOD: &str = "getSignaturesForAddress";
 const TRANSACTION_METHOD: &str = "getTransaction";
 
 fn transaction_params(signature: [u8; 64], commitment: Commitment) -> Value {
@@ -400,52 +480,26 @@ impl Source for Rpc {
     }
 
     async fn list_transactions(&self, ledger: LedgerId, since: u64) -> Result<Listing, ClientError> {
-        const METHOD: &str = "getSignaturesForAddress";
-        // Newest first; what is newer than the oldest that fit falls off the front.
-        let mut listed: VecDeque<ListedTransaction> = VecDeque::new();
-        let mut is_whole = true;
-        let mut before: Option<ListedTransaction> = None;
-        let mut rows_of_slot = 0_usize;
-        // From the newest back: no cursor of an earlier call is handed over, for a server may not know it.
-        loop {
-            let config = GetConfirmedSignaturesForAddress2Config {
-                before: before.map(|before| Signature::from(before.signature)),
-                until: None,
-                limit: Some(PAGE),
-                commitment: Some(CommitmentConfig::finalized()),
-            };
-            let page = self.client.get_signatures_for_address_with_config(&key(ledger.0), config).await;
-            let page = page.map_err(self.failed(METHOD))?;
-            let mut last = None;
-            for row in &page {
-                let signature = Signature::from_str(&row.signature).map_err(|error| self.malformed(METHOD, error))?;
-                let transaction = ListedTransaction { slot: row.slot, signature: signature.into() };
-                if before.is_some_and(|before| before.signature == transaction.signature) {
-                    return Err(self.malformed(METHOD, "a page that does not go on"));
-                }
-                if row.err.is_none() && row.slot >= since {
-                    listed.push_back(transaction);
-                }
-                last = Some(transaction);
+        let left = self.walks().remove(&ledger);
+        // From the newest back, but for a walk that was left: no other cursor is handed over, for a server may not know
+        // it. After an error the walk begins again.
+        let mut walk = left.filter(|walk| walk.since <= since).unwrap_or_else(|| Walk::new(since));
+        let started = Instant::now();
+        for _ in 0..PAGES_PER_CALL {
+            if self.next_page(ledger, &mut walk).await? {
+                return Ok(walk.listing(since));
             }
-            while listed.len() > MOST_LISTED {
-                listed.pop_front();
-                is_whole = false;
+            if started.elapsed() > TIME_PER_CALL {
+                break;
             }
-            // A short page need not be the last: servers cut pages as they like.
-            let Some(last) = last.filter(|last| last.slot >= since) else { break };
-            let goes_back = before.is_some_and(|before| last.slot > before.slot);
-            let is_same_slot = before.is_some_and(|before| last.slot == before.slot);
-            rows_of_slot = if is_same_slot { rows_of_slot.saturating_add(page.len()) } else { 0 };
-            // Whatever a server says, the walk ends.
-            if goes_back || rows_of_slot > MOST_LISTED {
-                return Err(self.malformed(METHOD, "pages that do not go on to older slots"));
-            }
-            before = Some(last);
         }
-        let mut transactions: Vec<ListedTransaction> = listed.into_iter().rev().collect();
-        transactions.sort_by_key(|transaction| transaction.slot);
-        Ok(Listing { transactions, is_whole })
+        let error = self.malformed(LISTING_METHOD, format!("more than fits into one call: {} rows so far", walk.rows));
+        let mut walks = self.walks();
+        if walks.len() >= MOST_WALKS {
+            walks.pop_first();
+        }
+        walks.insert(ledger, walk);
+        Err(error)
     }
 
     async fn fetch_slots(&self, first: u64, last: u64) -> Result<Vec<TransactionRecord>, ClientError> {

@@ -87,6 +87,20 @@ impl StoreError {
         }
     }
 
+    /// Whether it lies in what was to be written, and not in the database: a number out of range, a broken constraint.
+    ///
+    /// Source: PostgreSQL's manual, appendix A, classes 22 and 23.
+    #[must_use]
+    pub fn is_of_value(&self) -> bool {
+        match self {
+            Self::TooLarge { .. } | Self::BrokenBatch { .. } => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a statement was given up because it took longer than it may.
     #[must_use]
     pub fn is_statement_timeout(&self) -> bool {

@@ -102,7 +102,7 @@ impl FollowError {
 
     /// Whether it has nothing to do with what the server delivered, as a number too large to store has.
     pub(super) fn is_of_database(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_transient() || matches!(error, StoreError::CursorMoved { .. }))
+        matches!(self, Self::Store(error) if !error.is_of_value())
     }
 
     /// Whether what was delivered, or stored before it, is false.

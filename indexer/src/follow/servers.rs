@@ -1,6 +1,6 @@
 //! What servers list and deliver of one ledger: fetched, looked for where it is missing, and written.
 
-use counterfoil_client::{Fetched, ListedTransaction, Listing, Source, TransactionRecord};
+use counterfoil_client::{ClientError, Fetched, ListedTransaction, Listing, Source, TransactionRecord};
 use counterfoil_core::{LedgerId, LedgerState};
 use tracing::{Instrument, debug, debug_span, info, warn};
 
@@ -15,6 +15,8 @@ const BATCHES_PER_PASS: usize = 16;
 /// How many events may wait for one that comes before them. Servers list by slot, and a slot holds far fewer of one
 /// ledger; so an event that is missing is found missing before the rest of the history fills the memory.
 const MOST_WAITING: usize = 2_048;
+/// How far ahead of a quorum a server may honestly be, in slots: half an hour.
+const MOST_SLOTS_AHEAD: u64 = 4_096;
 /// Over how many slots an event that is not listed is looked for in blocks: some three minutes.
 const MOST_SLOTS_SEARCHED: u64 = 432;
 
@@ -64,7 +66,7 @@ impl<S: Source> Follower<'_, S> {
                 Some(rest) if rest.listed.len() > 0 || rest.waiting.holds(event_seq) => rest,
                 // What is newer was left out of the listing; whatever has been listed so far may be anybody's.
                 Some(Backlog { next_slot: Some(slot), waiting, .. }) => {
-                    self.list(server, ledger, slot, waiting).await?
+                    self.list(server, ledger, slot, agreement, waiting).await?
                 }
                 // All that is listed was looked through: the event is not among it.
                 Some(mut rest) if is_listed_now => {
@@ -77,7 +79,7 @@ impl<S: Source> Follower<'_, S> {
                 _ => {
                     is_listed_now = true;
                     let since = self.database.slot_before(ledger, event_seq).await?;
-                    self.list(server, ledger, since, Inbox::default()).await?
+                    self.list(server, ledger, since, agreement, Inbox::default()).await?
                 }
             };
             if batches == BATCHES_PER_PASS {
@@ -122,12 +124,25 @@ impl<S: Source> Follower<'_, S> {
         self.take_events(ledger, &found, event_seq, waiting)
     }
 
-    async fn list(&self, server: usize, ledger: LedgerId, since: u64, waiting: Inbox) -> Result<Backlog, FollowError> {
+    async fn list(
+        &self,
+        server: usize,
+        ledger: LedgerId,
+        since: u64,
+        agreement: &Agreement,
+        waiting: Inbox,
+    ) -> Result<Backlog, FollowError> {
         let source = &self.sources[server];
         let Listing { transactions, is_whole } =
             source.list_transactions(ledger, since).await.map_err(FollowError::Client)?;
         debug!(ledger.id = %ledger, server = source.name(), since, "{} transactions are listed", transactions.len());
         let last = transactions.last().map(|listed| listed.slot);
+        let newest = agreement.slot_of_quorum().saturating_add(MOST_SLOTS_AHEAD);
+        if let Some(slot) = last.filter(|last| *last > newest) {
+            let what = format!("slot {slot}, far beyond slot {} of a quorum", agreement.slot_of_quorum());
+            let (server, method) = (source.name().to_owned(), "getSignaturesForAddress");
+            return Err(FollowError::Client(ClientError::Malformed { server, method, what }));
+        }
         // A slot that fills a listing alone cannot be listed further: the next one is.
         let next_slot = last.filter(|_| !is_whole).map(|last| last.max(since.saturating_add(1)));
         Ok(Backlog { server, listed: transactions.into_iter(), next_slot, waiting })
@@ -144,13 +159,14 @@ impl<S: Source> Follower<'_, S> {
     ) -> Result<(), FollowError> {
         let event_seq = state.event_seq().get();
         let mut checked = self.mark_if_new(agreement, ledger).await?;
-        for (server, source) in self.sources.iter().enumerate() {
+        for server in self.standing.order() {
+            let source = &self.sources[server];
             if checked >= agreement.event_seq_of_quorum() || agreement.newest_event_seq() <= event_seq {
                 break;
             }
             let ahead = async {
                 let since = self.database.slot_before(ledger, event_seq).await?;
-                let listed = self.list(server, ledger, since, Inbox::default()).await?.listed;
+                let listed = self.list(server, ledger, since, agreement, Inbox::default()).await?.listed;
                 let chunk: Vec<ListedTransaction> = listed.take(TRANSACTIONS_PER_BATCH).collect();
                 let mut waiting = Inbox::default();
                 self.fetch_chunk(source, ledger, &chunk, event_seq, &mut waiting).await?;
@@ -165,7 +181,11 @@ impl<S: Source> Follower<'_, S> {
                         agreement.compare(&ahead);
                     }
                 }
-                Err(error) => debug!(ledger.id = %ledger, server = source.name(), "not looked ahead: {error}"),
+                Err(error) if error.is_of_database() => return Err(error),
+                Err(error) => {
+                    debug!(ledger.id = %ledger, server = source.name(), "not looked ahead: {error}");
+                    self.standing.failed(server);
+                }
             }
             checked = self.mark_if_new(agreement, ledger).await?;
         }

@@ -176,6 +176,8 @@ pub struct Script {
     pub ledgers: Option<Vec<LedgerId>>,
     /// How often it listed transactions, and how many it delivered.
     pub served: (usize, usize),
+    /// The slot of its readings.
+    pub slot: u64,
     /// Those of them that it answers with an error, whoever asks.
     pub unreadable: Vec<[u8; 64]>,
     /// The transactions in its blocks.
@@ -201,6 +203,7 @@ impl Server {
             account: Some(chain.account()),
             ledgers: Some(vec![LEDGER]),
             served: (0, 0),
+            slot: 1_000,
             unreadable: vec![],
             blocks: vec![],
             asked_for: vec![],
@@ -248,9 +251,10 @@ impl Source for Server {
 
     async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {
         self.called("getMultipleAccounts").await?;
+        let slot = self.script.lock().unwrap().slot;
         let account = self.script.lock().unwrap().account.clone().ok_or_else(|| self.silence("getMultipleAccounts"))?;
         let report = |ledger: &LedgerId| match *ledger {
-            LEDGER => Ok(AccountAt { slot: 1_000, account: account.clone() }),
+            LEDGER => Ok(AccountAt { slot, account: account.clone() }),
             ledger => Err(ClientError::NoLedger { server: self.name.clone(), ledger }),
         };
         Ok(ledgers.iter().map(report).collect())
