@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,6 +14,9 @@ use serde_json::json;
 
 use crate::follow::Progress;
 use crate::metrics::Metrics;
+
+/// After how long without the end of a pass the indexer is not ready.
+const LONGEST_PASS: Duration = Duration::from_secs(60);
 
 /// How a ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +65,12 @@ struct Shared {
     /// What keeps all ledgers from being looked at.
     problem: Mutex<Option<String>>,
     ledgers: Mutex<BTreeMap<LedgerId, LedgerHealth>>,
+    /// The servers that answered the last question later than a quorum did, or not.
+    late: Mutex<Vec<String>>,
+    /// When the last pass ended; before the first, when this began.
+    passed_at: Mutex<Instant>,
+    /// The longest time that lies between two passes by the settings.
+    interval: Mutex<Duration>,
     metrics: Metrics,
 }
 
@@ -68,13 +78,32 @@ impl Health {
     /// Nothing known yet.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        Self { shared: Arc::new(Shared { problem: Mutex::default(), ledgers: Mutex::default(), metrics }) }
+        let shared = Shared {
+            problem: Mutex::default(),
+            ledgers: Mutex::default(),
+            late: Mutex::default(),
+            passed_at: Mutex::new(Instant::now()),
+            interval: Mutex::default(),
+            metrics,
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// A pass over all ledgers has ended, but for the problem, if there was one.
     pub fn passed(&self, problem: Option<String>) {
         self.shared.metrics.passed();
+        *self.shared.passed_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         *self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    /// So much time lies between two passes at most.
+    pub fn expect_passes(&self, interval: Duration) {
+        *self.shared.interval.lock().unwrap_or_else(PoisonError::into_inner) = interval;
+    }
+
+    /// These servers were not waited for.
+    pub fn late(&self, servers: Vec<String>) {
+        *self.shared.late.lock().unwrap_or_else(PoisonError::into_inner) = servers;
     }
 
     /// How far all ledgers together are, as far as it is known.
@@ -129,6 +158,12 @@ impl Health {
     /// checked; and what speaks against it, by ledger.
     #[must_use]
     pub fn readiness(&self) -> (bool, BTreeMap<String, String>) {
+        self.readiness_at(Instant::now())
+    }
+
+    /// The same as of `now`: what the last pass found says nothing when it is long ago.
+    #[must_use]
+    pub fn readiness_at(&self, now: Instant) -> (bool, BTreeMap<String, String>) {
         let mut problems = BTreeMap::new();
         for (ledger, health) in self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let problem = match (&health.condition, &health.progress) {
@@ -143,6 +178,13 @@ impl Health {
         }
         if let Some(problem) = &*self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) {
             problems.insert("indexer".to_owned(), problem.clone());
+        }
+        let passed_at = *self.shared.passed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = now.saturating_duration_since(passed_at);
+        let interval = *self.shared.interval.lock().unwrap_or_else(PoisonError::into_inner);
+        if age > LONGEST_PASS.saturating_add(interval) {
+            let problem = format!("no look at the ledgers has ended for {} s", age.as_secs());
+            problems.entry("indexer".to_owned()).or_insert(problem);
         }
         (problems.is_empty() && self.shared.metrics.passes() > 0, problems)
     }
@@ -161,7 +203,8 @@ async fn readyz(State(health): State<Health>) -> impl IntoResponse {
     let (is_ready, problems) = health.readiness();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ledgers = health.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner).len();
-    (status, Json(json!({ "ready": is_ready, "ledgers": ledgers, "problems": problems })))
+    let late = health.shared.late.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    (status, Json(json!({ "ready": is_ready, "ledgers": ledgers, "problems": problems, "late_servers": late })))
 }
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {

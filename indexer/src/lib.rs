@@ -17,6 +17,7 @@ pub mod fill;
 pub mod finality;
 mod follow;
 pub mod fsck;
+mod gather;
 pub mod health;
 pub mod inbox;
 pub mod lane;

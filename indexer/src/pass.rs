@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use counterfoil_client::{AccountAt, ClientError, Source, with_causes};
 use counterfoil_core::{LedgerHead, LedgerId, ProgramId, Wallet};
 use counterfoil_store::{LedgerRow, Said, StoreError};
-use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tracing::{Instrument, debug_span, error, info, warn};
 
 use crate::database::Database;
 use crate::finality::Finality;
 use crate::follow::{Awaited, Delivery, Kept};
+use crate::gather::gather;
 use crate::health::{Condition, Health, LedgerHealth};
 use crate::inbox::Delivered;
 use crate::standing::Standing;
@@ -227,9 +227,16 @@ impl<S: Source> Indexer<S> {
         if wanted.is_empty() {
             return work;
         }
-        let answers = join_all(self.sources.iter().map(|source| source.fetch_accounts(&wanted))).await;
+        let questions = self.sources.iter().map(|source| source.fetch_accounts(&wanted));
+        let answers = gather(questions, self.quorum).await;
+        let late = self.sources.iter().zip(&answers).filter(|(_, answer)| answer.is_none());
+        self.health.late(late.map(|(source, _)| source.name().to_owned()).collect());
         for (source, answer) in self.sources.iter().zip(answers) {
             let server = source.name().to_owned();
+            let answer = answer.unwrap_or_else(|| {
+                let reason = "no answer a second after a quorum's".to_owned();
+                Err(ClientError::Rpc { server: server.clone(), method: "getMultipleAccounts", reason })
+            });
             let readings = work.iter_mut().filter_map(|work| Some((work.0, work.2.as_mut()?)));
             match answer {
                 Ok(accounts) => {
@@ -298,7 +305,8 @@ impl<S: Source> Indexer<S> {
         let questions =
             self.sources.iter().flat_map(|source| authorities.iter().map(|authority| source.fetch_ledgers(*authority)));
         let asked = self.sources.len().saturating_mul(authorities.len());
-        for answer in join_all(questions).await {
+        // Ledgers are looked for again and again, and one server that lists is enough to find them.
+        for answer in gather(questions, self.quorum.saturating_mul(authorities.len())).await.into_iter().flatten() {
             match answer {
                 Ok(listed) => {
                     let new = BTreeSet::from_iter(listed).into_iter().filter(|ledger| !known.contains_key(ledger));
@@ -323,8 +331,8 @@ impl<S: Source> Indexer<S> {
             return Vec::new();
         }
         let mut reports = vec![0; ledgers.len()];
-        let answers = join_all(self.sources.iter().map(|source| source.fetch_accounts(ledgers))).await;
-        for accounts in answers.into_iter().flatten() {
+        let answers = gather(self.sources.iter().map(|source| source.fetch_accounts(ledgers)), self.quorum).await;
+        for accounts in answers.into_iter().flatten().flatten() {
             let good = accounts.iter().map(|account| usize::from(account.is_ok()));
             reports.iter_mut().zip(good).for_each(|(reports, good)| *reports += good);
         }

@@ -163,6 +163,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     migrate(&pool).await?;
     let database = Database { pool, patience: config.patience, metrics: Metrics::new() };
     let health = Health::new(database.metrics.clone());
+    health.expect_passes(config.poll_interval);
     let work = async {
         bind_to_cluster(&config, &servers, &database.pool).await?;
         announce(&json!({ "url": format!("http://{}", listener.local_addr()?) }))

@@ -116,6 +116,17 @@ struct Pace {
     pauses: u32,
 }
 
+/// Counts a request that the caller gave up, for others had answered long before.
+struct Unanswered<'a>(Option<&'a Line>);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(line) = self.0 {
+            line.note(Cause::Timeout);
+        }
+    }
+}
+
 /// What one request came to.
 enum Failure {
     Pause { after: Option<Duration>, cause: Cause },
@@ -290,7 +301,10 @@ impl Line {
                 continue;
             }
             let started = Instant::now();
-            match self.exchange(body).await {
+            let mut unanswered = Unanswered(Some(self));
+            let exchanged = self.exchange(body).await;
+            unanswered.0 = None;
+            match exchanged {
                 Ok(bytes) => {
                     self.record().add_success(Instant::now(), started.elapsed());
                     return Ok(bytes);

@@ -1,6 +1,7 @@
 //! What servers and strangers can do to an indexer, and what must go on all the same.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use counterfoil_client::TransactionRecord;
 use counterfoil_store::PgPool;
@@ -81,4 +82,27 @@ async fn an_error_of_the_database_is_told_as_such_and_held_against_no_server() {
     indexer.sources[1].change(|script| assert_eq!(script.served.0, 0, "no other server can mend it"));
     let (_, problems) = indexer.health.readiness();
     assert!(problems[&LEDGER.to_string()].contains(r#"relation "entry" does not exist"#), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_quorum_that_has_answered_is_not_kept_waiting() {
+    let (pool, chain) = (database().await, history(4));
+    let servers = ["a", "b", "hangs"].map(|name| Server::honest(name, &chain));
+    // The second call asks for the accounts.
+    servers[2].change(|script| script.fail_at = Some((1, true)));
+    let mut indexer = indexer(&pool, servers.into(), 2);
+    run(&mut indexer, 0..1).await;
+    indexer.sources[2].change(|script| assert_eq!(script.fail_at, None, "it was asked"));
+    assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
+}
+
+#[tokio::test]
+async fn what_a_pass_found_does_not_count_when_it_is_long_ago() {
+    let (pool, chain) = (database().await, history(4));
+    let mut indexer = indexer(&pool, vec![Server::honest("a", &chain)], 1);
+    run(&mut indexer, 0..1).await;
+    assert_eq!(indexer.health.readiness(), (true, BTreeMap::new()));
+    let later = Instant::now() + Duration::from_secs(90);
+    let (is_ready, problems) = indexer.health.readiness_at(later);
+    assert!(!is_ready && problems["indexer"].starts_with("no look at the ledgers has ended for 9"), "{problems:?}");
 }
