@@ -96,7 +96,7 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
     let routes = rest::router(view.clone(), logs.clone())
         .merge(tlog::router(logs))
         .merge(rest::streams(view.clone(), feed.clone()))
-        .merge(graphql::router(view, feed, settings.introspection, settings.allowed_queries))
+        .merge(graphql::router(view, feed, settings.introspection, settings.allowed_queries, settings.request_timeout))
         .merge(rest::sign_in(access.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed);

@@ -75,11 +75,15 @@ pub enum Code {
     TooManyStreams,
     /// As many streams are open as the server allows one caller.
     TooManyStreamsOfCaller,
+    /// As many operations run on a WebSocket as one may carry.
+    TooManyOperations,
+    /// As many searches run and wait as the server allows, or one caller.
+    TooManySearches,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
@@ -110,6 +114,8 @@ impl Code {
         Self::StreamEnded,
         Self::TooManyStreams,
         Self::TooManyStreamsOfCaller,
+        Self::TooManyOperations,
+        Self::TooManySearches,
     ];
 
     /// As clients see it.
@@ -146,6 +152,8 @@ impl Code {
             Self::StreamEnded => "stream_ended",
             Self::TooManyStreams => "too_many_streams",
             Self::TooManyStreamsOfCaller => "too_many_streams_of_caller",
+            Self::TooManyOperations => "too_many_operations",
+            Self::TooManySearches => "too_many_searches",
         }
     }
 
@@ -160,7 +168,7 @@ impl Code {
             | Self::PageTooLarge => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::RateLimited | Self::TooManyStreamsOfCaller => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited | Self::TooManyStreamsOfCaller | Self::TooManyOperations => StatusCode::TOO_MANY_REQUESTS,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::SizeOutOfRange
             | Self::UnknownLedger
@@ -178,14 +186,23 @@ impl Code {
             Self::StoredDataCorrupt => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooExpensive => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::DatabaseUnavailable | Self::StreamEnded | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
+            Self::DatabaseUnavailable | Self::StreamEnded | Self::TooManyStreams | Self::TooManySearches => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
     /// Whether to try again soon.
     pub(crate) const fn is_temporary(self) -> bool {
-        matches!(self, Self::DatabaseUnavailable | Self::Timeout | Self::NotCheckedYet | Self::TooManyStreams)
+        matches!(
+            self,
+            Self::DatabaseUnavailable
+                | Self::Timeout
+                | Self::NotCheckedYet
+                | Self::TooManyStreams
+                | Self::TooManySearches
+        )
     }
 
     /// Why a body could not be read as JSON, by the status that says so.
@@ -231,6 +248,8 @@ impl Code {
             Self::StreamEnded => "The server ended the stream",
             Self::TooManyStreams => "Too many streams are open",
             Self::TooManyStreamsOfCaller => "Too many streams of one caller are open",
+            Self::TooManyOperations => "Too many operations run on this WebSocket",
+            Self::TooManySearches => "Too many searches are under way",
         }
     }
 }

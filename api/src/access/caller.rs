@@ -6,16 +6,16 @@ use std::sync::Arc;
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_store::{KeyId, Selection};
 
-use super::Access;
 use super::policy::Policy;
 use super::sign_in::Session;
+use super::{Access, Mode};
 use crate::problem::Problem;
 use crate::query::{Place, QueryError};
 
 /// Who calls. Asked anew about each ledger, so that a stream ends with what it was begun with: a session, a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// None where nobody is asked.
+    /// None for the operator.
     access: Option<Arc<Access>>,
     who: Who,
     /// Where the request comes from.
@@ -41,12 +41,7 @@ pub(crate) enum CallerName {
 impl Caller {
     /// One who may read everything: the operator, and everybody when nobody is asked.
     pub(crate) const fn everything() -> Self {
-        Self::of_network(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
-    }
-
-    /// The same, of whom it is known where they are.
-    pub(super) const fn of_network(network: IpAddr) -> Self {
-        Self { access: None, who: Who::Nobody, network }
+        Self { access: None, who: Who::Nobody, network: IpAddr::V4(Ipv4Addr::UNSPECIFIED) }
     }
 
     pub(super) const fn through(access: Arc<Access>, who: Who, network: IpAddr) -> Self {
@@ -69,11 +64,19 @@ impl Caller {
     /// The caller of a socket, by its first message where the request did not say who calls.
     pub(crate) async fn sign_on(&self, authorization: Option<&str>) -> Result<Self, Problem> {
         match &self.access {
-            Some(access) if !self.is_known() => {
+            Some(access) if access.mode != Mode::Off && !self.is_known() => {
                 let who = access.sign_on(authorization).await?;
                 Ok(Self { who, ..self.clone() })
             }
             _ => Ok(self.clone()),
+        }
+    }
+
+    /// Counts one more request of the caller's, as one that a socket carries.
+    pub(crate) async fn count(&self) -> Result<(), Problem> {
+        match &self.access {
+            Some(access) => access.count_of(self.who, self.network).await,
+            None => Ok(()),
         }
     }
 
@@ -92,7 +95,7 @@ impl Caller {
     }
 
     async fn policy(&self, place: Place) -> Result<Option<Arc<Policy>>, QueryError> {
-        let Some(access) = &self.access else { return Ok(None) };
+        let Some(access) = self.access.as_ref().filter(|access| access.mode != Mode::Off) else { return Ok(None) };
         let policy = access.policies.current().await.map_err(place.store_error())?;
         if policy.is_good(self.who) { Ok(Some(policy)) } else { Err(QueryError::Unauthorized) }
     }

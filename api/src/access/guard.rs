@@ -70,7 +70,7 @@ impl Access {
         }
         if self.mode == Mode::Off {
             self.count(network, standing)?;
-            return Ok(Caller::of_network(network));
+            return Ok(Caller::through(self.clone(), Who::Nobody, network));
         }
         let is_open = OPEN.contains(&path);
         let who = match self.credential(&parts.headers) {
@@ -127,6 +127,14 @@ impl Access {
             }
         };
         Ok(who)
+    }
+
+    /// Counts a request that came with none of its own, by what its caller was let in with.
+    pub(super) async fn count_of(&self, who: Who, network: IpAddr) -> Result<(), Problem> {
+        let Who::Key(id) = who else { return self.count(network, &mut None) };
+        let policy = self.policies.current().await.map_err(Place::Index.store_error())?;
+        let limiter = policy.limiter_of(id).ok_or_else(|| Problem::new(Code::Unauthorized, BAD_TOKEN))?;
+        settle(limiter.count(), &mut None)
     }
 
     fn parse(&self, authorization: &str) -> Credential {

@@ -97,6 +97,11 @@ impl Policy {
         key.is_of(&stored.secret_hash).then(|| stored.limiter.clone())
     }
 
+    /// The rate of a key that was good when its caller was let in; none when it is not any more.
+    pub(super) fn limiter_of(&self, id: KeyId) -> Option<Arc<KeyLimiter>> {
+        self.keys.get(&id).map(|key| key.limiter.clone())
+    }
+
     /// Whether what the caller was let in with is still good.
     pub(super) fn is_good(&self, who: Who) -> bool {
         match who {

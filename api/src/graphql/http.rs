@@ -5,42 +5,45 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::time::Duration;
 
-use async_graphql::http::{ALL_WEBSOCKET_PROTOCOLS, GraphiQLSource};
+use async_graphql::http::GraphiQLSource;
 use async_graphql::{Data, ErrorExtensionValues, Executor, Request, Response, ServerError};
-use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::extract::rejection::JsonRejection;
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{DefaultBodyLimit, FromRef, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use futures_util::stream::{BoxStream, SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt, stream};
-use tokio::time::timeout;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
 
 use super::limits::Limits;
-use super::{AllowedQueries, ApiSchema, schema};
+use super::operation::{Followed, in_time};
+use super::{AllowedQueries, ApiSchema, schema, socket};
 use crate::app::MAX_BODY_BYTES;
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::View;
 use crate::stop::Stopping;
 
-/// How often a stream says that it lives, when nothing is new; who does not answer to it on a WebSocket is gone.
+/// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a client may take to hear that its WebSocket is closed.
-const FAREWELL: Duration = Duration::from_secs(2);
 
-/// The routes. `introspection` opens the schema to tools, and serves one.
-pub(crate) fn router(view: View, feed: Feed, introspection: bool, allowed: Option<AllowedQueries>) -> Router {
+/// The routes. `introspection` opens the schema to tools, and serves one. What is no stream has `request_timeout`.
+pub(crate) fn router(
+    view: View,
+    feed: Feed,
+    introspection: bool,
+    allowed: Option<AllowedQueries>,
+    request_timeout: Duration,
+) -> Router {
     let methods = post(graphql).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).get(subscribe);
     let routes = Router::new().route("/graphql", methods);
     let routes = if introspection { routes.route("/graphiql", get(graphiql)) } else { routes };
     let schema = Coded { schema: schema(introspection), limits: Limits::new(allowed, introspection) };
-    routes.with_state(GraphQl { schema, view, feed })
+    routes.with_state(GraphQl { schema, view, feed, request_timeout })
 }
 
 #[derive(Clone)]
@@ -48,6 +51,7 @@ struct GraphQl {
     schema: Coded,
     view: View,
     feed: Feed,
+    request_timeout: Duration,
 }
 
 impl FromRef<GraphQl> for View {
@@ -98,19 +102,20 @@ fn with_codes(mut response: Response) -> Response {
 }
 
 async fn graphql(
-    State(GraphQl { schema, feed, .. }): State<GraphQl>,
+    State(GraphQl { schema, feed, request_timeout, .. }): State<GraphQl>,
     view: View,
     stopping: Stopping,
     headers: HeaderMap,
     request: Result<Json<Request>, JsonRejection>,
 ) -> Result<axum::response::Response, Problem> {
     let Json(request) = request.map_err(refuse_body)?;
-    let request = request.data(view).data(feed).data(stopping);
+    let followed = Followed::default();
+    let request = request.data(view).data(feed).data(stopping).data(followed.clone());
     if !wants_events(&headers) {
         return Ok(Json(schema.execute(request).await).into_response());
     }
     // Source: the distinct connections mode of the protocol GraphQL over SSE.
-    let answers = schema.execute_stream(request, None).map(|response| {
+    let answers = in_time(schema.execute_stream(request, None), followed, request_timeout).map(|response| {
         let json = serde_json::to_string(&response).expect("an answer's keys are text");
         Event::default().event("next").data(json)
     });
@@ -126,54 +131,20 @@ fn wants_events(headers: &HeaderMap) -> bool {
         .any(|one| one.split(';').next().is_some_and(|media_type| media_type.trim() == "text/event-stream"))
 }
 
-/// The protocol graphql-transport-ws, and its forerunner graphql-ws.
+/// Operations over a WebSocket.
 async fn subscribe(
-    State(GraphQl { schema, feed, .. }): State<GraphQl>,
+    State(GraphQl { schema, feed, request_timeout, .. }): State<GraphQl>,
     view: View,
     stopping: Stopping,
-    protocol: Result<GraphQLProtocol, StatusCode>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<impl IntoResponse, Problem> {
-    let (Ok(protocol), Ok(upgrade)) = (protocol, upgrade) else {
+    let upgrade = upgrade.map(|upgrade| upgrade.protocols([socket::PROTOCOL]).max_message_size(MAX_BODY_BYTES));
+    let Some(upgrade) = upgrade.ok().filter(|upgrade| upgrade.selected_protocol().is_some()) else {
         let detail = "GET opens a WebSocket with the protocol graphql-transport-ws. Send queries by POST.";
         return Err(Problem::new(Code::MethodNotAllowed, detail));
     };
-    let upgrade = upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).max_message_size(MAX_BODY_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| async move {
-        let (mut sink, mut stream) = socket.split();
-        let data = (view, feed, stopping.clone());
-        let served = GraphQLWebSocket::new_with_pair(&mut sink, &mut stream, schema, protocol)
-            .on_connection_init(|payload| sign_on(payload, data))
-            .keepalive_timeout(KEEP_ALIVE)
-            .serve();
-        tokio::select! {
-            biased;
-            () = stopping.stopped() => {}
-            () = served => return,
-        }
-        let _ = timeout(FAREWELL, close(sink, stream)).await;
-    }))
-}
-
-/// Tells the client that the server goes away, and waits until it has heard: a connection that is closed before may
-/// lose what was sent last. Source: RFC 6455 sections 7.1.1 and 7.4.1.
-async fn close(mut sink: SplitSink<WebSocket, Message>, mut stream: SplitStream<WebSocket>) {
-    let frame = CloseFrame { code: close_code::AWAY, reason: "The server stops.".into() };
-    if sink.send(Message::Close(Some(frame))).await.is_ok() {
-        while let Some(Ok(_)) = stream.next().await {}
-    }
-}
-
-/// Whoever could not say who calls by a header says it with the first message, as its `authorization`.
-async fn sign_on(
-    payload: serde_json::Value,
-    (view, feed, stopping): (View, Feed, Stopping),
-) -> async_graphql::Result<Data> {
-    let mut data = Data::default();
-    data.insert(view.sign_on(payload["authorization"].as_str()).await?);
-    data.insert(feed);
-    data.insert(stopping);
-    Ok(data)
+    let service = socket::Service { executor: schema, view, feed, stopping, request_timeout };
+    Ok(upgrade.on_upgrade(|socket| socket::serve(socket, service)))
 }
 
 /// A page to try queries on. It loads its scripts from a public server, so it needs a network; nothing else does.

@@ -7,6 +7,7 @@ use super::entry::Entry;
 use super::event::Event;
 use super::ledger::Ledger;
 use super::missing::EntryPageFields;
+use super::operation::Followed;
 use super::page::{LeafConnection, connection, parse_cursor};
 use crate::live::Feed;
 use crate::problem::Problem;
@@ -37,6 +38,7 @@ impl SubscriptionRoot {
     ) -> Result<impl Stream<Item = Result<LeafConnection<Entry, EntryPageFields>>> + use<>> {
         let (feed, view, stopping) = follower(context)?;
         let batches = feed.entries(view, parse_ledger(&ledger.0)?, first_after(after)?, stopping).await?;
+        context.data::<Followed>()?.set();
         Ok(batches.map(|batch| {
             let batch = batch?;
             let nodes = |head, entries| Entry::with_proofs(head, entries, &batch.proofs);
@@ -54,6 +56,7 @@ impl SubscriptionRoot {
     ) -> Result<impl Stream<Item = Result<LeafConnection<Event>>> + use<>> {
         let (feed, view, stopping) = follower(context)?;
         let batches = feed.events(view, parse_ledger(&ledger.0)?, first_after(after)?, stopping).await?;
+        context.data::<Followed>()?.set();
         Ok(batches.map(|batch| {
             let batch = batch?;
             let nodes = |head, events| Event::with_proofs(head, events, &batch.proofs);
@@ -66,6 +69,7 @@ impl SubscriptionRoot {
     async fn ledger(&self, context: &Context<'_>, address: Key) -> Result<impl Stream<Item = Result<Ledger>> + use<>> {
         let (feed, view, stopping) = follower(context)?;
         let states = feed.ledger(view, parse_ledger(&address.0)?, stopping).await?;
+        context.data::<Followed>()?.set();
         Ok(states.map(|state| Ok(Ledger(state?))))
     }
 }

@@ -46,6 +46,11 @@ impl View {
         Ok(Self { caller, ..self })
     }
 
+    /// Counts one more request of the caller's.
+    pub(crate) async fn count(&self) -> Result<(), Problem> {
+        self.caller.count().await
+    }
+
     /// By whom streams are counted.
     pub(crate) const fn caller_name(&self) -> CallerName {
         self.caller.name()

@@ -5,6 +5,7 @@
 mod access;
 mod caching;
 mod committed;
+mod doors;
 mod export;
 mod find;
 mod find_refusals;

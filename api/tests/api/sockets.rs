@@ -40,7 +40,7 @@ impl Socket {
         Some(socket)
     }
 
-    async fn send(&mut self, message: Value) {
+    pub async fn send(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
@@ -61,6 +61,13 @@ impl Socket {
 }
 
 impl Socket {
+    /// One that says nothing by itself.
+    pub async fn open(address: SocketAddr) -> Self {
+        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        Self(connect_async(request).await.unwrap().0)
+    }
+
     /// The code with which the server closed, after whatever it sent before.
     pub async fn close_code(&mut self) -> Option<u16> {
         loop {
@@ -111,6 +118,48 @@ async fn one_socket_carries_queries_and_streams() {
     assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "unknown_ledger", "{refused}");
     assert_eq!(socket.next().await.unwrap(), json!({ "id": "c", "type": "complete" }));
     socket.send(json!({ "id": "a", "type": "complete" })).await;
+}
+
+#[tokio::test]
+async fn who_breaks_the_protocol_hears_its_code() {
+    let index = Index::open().await;
+    let address = serve(&index).await;
+    let init = || Message::text(json!({ "type": "connection_init" }).to_string());
+    let follow = || {
+        let query = format!("subscription {{ ledger(address: \"{BIG}\") {{ ledger }} }}");
+        Message::text(json!({ "id": "a", "type": "subscribe", "payload": { "query": query } }).to_string())
+    };
+    for (messages, expected) in [
+        (vec![follow()], 4401),
+        (vec![init(), init()], 4429),
+        (vec![init(), follow(), follow()], 4409),
+        (vec![Message::text("no JSON")], 4400),
+        (vec![init(), Message::text("{\"type\":\"start\"}")], 4400),
+        (vec![init(), Message::text("{\"type\":\"subscribe\",\"id\":\"a\"}")], 4400),
+        (vec![Message::binary(b"{\"type\":\"connection_init\"}".as_slice())], 4400),
+    ] {
+        let mut socket = Socket::open(address).await;
+        for message in &messages {
+            socket.0.send(message.clone()).await.unwrap();
+        }
+        assert_eq!(socket.close_code().await, Some(expected), "{messages:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_is_free_again_when_its_operation_has_ended() {
+    let index = Index::open().await;
+    let mut socket = Socket::connect(serve(&index).await).await;
+    for _ in 0..2 {
+        socket.subscribe("a", format!("{{ ledger(address: \"{BIG}\") {{ ledger }} }}")).await;
+        assert_eq!(socket.next().await.unwrap()["payload"]["data"]["ledger"]["ledger"], BIG.to_string());
+        assert_eq!(socket.next().await.unwrap(), json!({ "id": "a", "type": "complete" }));
+    }
+    for _ in 0..2 {
+        socket.subscribe("a", format!("subscription {{ ledger(address: \"{BIG}\") {{ ledger }} }}")).await;
+        assert_eq!(socket.next().await.unwrap()["payload"]["data"]["ledger"]["ledger"], BIG.to_string());
+        socket.send(json!({ "id": "a", "type": "complete" })).await;
+    }
 }
 
 #[tokio::test]
