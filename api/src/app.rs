@@ -21,7 +21,7 @@ use crate::cache::tag;
 use crate::graphql::AllowedQueries;
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
-use crate::query::{Memory, View};
+use crate::query::{Memory, Searches, View};
 use crate::tlog::{self, Logs, NoteKey};
 use crate::{graphql, rest};
 
@@ -43,6 +43,8 @@ pub struct Settings {
     pub max_streams: usize,
     /// How many of them of one caller: a key, a wallet, or else an address.
     pub max_streams_per_caller: usize,
+    /// How many searches run at a time; of one caller half of them.
+    pub search_connections: usize,
     /// How many bytes of tiles and entries are kept in memory; with 0 all is read anew for each answer.
     pub memory_bytes: u64,
     /// Signs checkpoints of logs and receipts; without it there are none but our own.
@@ -59,6 +61,7 @@ impl Default for Settings {
             allowed_queries: None,
             max_streams: 20_000,
             max_streams_per_caller: 100,
+            search_connections: 4,
             memory_bytes: 256 << 20,
             note_key: None,
             access: AccessSettings::default(),
@@ -91,7 +94,7 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
     }
     let cors = cors(&settings.access.cors_origins);
     let access = Access::new(pool.clone(), settings.access);
-    let view = View::with_memory(pool, memory);
+    let view = View::with_memory(pool, memory, Arc::new(Searches::new(settings.search_connections)));
     let logs = Logs::new(view.clone(), settings.note_key);
     let routes = rest::router(view.clone(), logs.clone())
         .merge(tlog::router(logs))
@@ -159,6 +162,10 @@ fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
 /// request is not forgotten with it; that a client sends a byte now and then does not prolong it.
 async fn receive_in_time(request: Request, routes: Router) -> Response {
     let (parts, body) = request.into_parts();
+    if parts.headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
+        let detail = "Send the body as it is, without Content-Encoding.";
+        return Problem::new(Code::UnsupportedMediaType, detail).into_response();
+    }
     if body.is_end_stream() {
         return route(routes, Request::from_parts(parts, body)).await;
     }
@@ -194,6 +201,10 @@ fn harden(mut response: Response) -> Response {
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ] {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"text/event-stream") {
+        // nginx, and proxies that follow it, hold back what they may; a message of a stream is for now.
+        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
     response
 }

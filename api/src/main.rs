@@ -39,6 +39,9 @@ struct Arguments {
     /// How many of them by one key, by one wallet, or, of callers without either, from one address.
     #[arg(long, value_name = "STREAMS", default_value_t = 100)]
     max_streams_per_caller: usize,
+    /// How many searches run at a time, each with a connection to the database; of one caller half of them. Others wait.
+    #[arg(long, value_name = "SEARCHES", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    search_connections: u32,
     /// How many MiB of tiles and entries are kept in memory; with 0 all is read anew for each answer.
     #[arg(long, default_value_t = 256)]
     memory_mib: u32,
@@ -104,6 +107,7 @@ async fn main() -> anyhow::Result<()> {
             allowed_queries: arguments.allowed_queries.as_deref().map(read_allowed_queries).transpose()?,
             max_streams: arguments.max_streams,
             max_streams_per_caller: arguments.max_streams_per_caller,
+            search_connections: arguments.search_connections as usize,
             memory_bytes: u64::from(arguments.memory_mib) << 20,
             introspection: !arguments.no_introspection,
             note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,

@@ -347,6 +347,9 @@ impl From<QueryError> for Problem {
             QueryError::TooExpensive { .. } => {
                 (Code::TooExpensive, "Narrow it, best by a range of the key, or of slots or times.")
             }
+            QueryError::TooManySearches { .. } => {
+                (Code::TooManySearches, "Search for less at a time, or try again later.")
+            }
             QueryError::TooMuchHistory { .. } => {
                 (Code::TooExpensive, "Ask for an earlier size, slot or time, or read the events themselves.")
             }

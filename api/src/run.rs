@@ -18,6 +18,7 @@ use crate::server::serve;
 use crate::tls::{Certificate, TlsFiles, keep_fresh};
 use crate::{Settings, app};
 
+/// For all but searches, which have their own.
 const CONNECTIONS: u32 = 16;
 /// How long requests that are under way when the process shall stop may take. Streams end at once.
 const GRACE: Duration = Duration::from_secs(5);
@@ -45,7 +46,9 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
-    let pool = connect(&config.database_url, CONNECTIONS, config.settings.request_timeout)
+    let searches = u32::try_from(config.settings.search_connections).unwrap_or(u32::MAX);
+    let connections = CONNECTIONS.saturating_add(searches);
+    let pool = connect(&config.database_url, connections, config.settings.request_timeout)
         .await
         .context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
     let scheme = if certificate.is_some() { "https" } else { "http" };

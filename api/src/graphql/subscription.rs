@@ -10,11 +10,11 @@ use super::missing::EntryPageFields;
 use super::operation::Followed;
 use super::page::{LeafConnection, connection, parse_cursor};
 use crate::live::Feed;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::query::View;
 use crate::rest::parse_ledger;
 use crate::stop::Stopping;
-use crate::value::Key;
+use crate::value::{Key, U64};
 
 /// What a page of a stream counts: as that of a list of ten.
 const fn complexity(child_complexity: usize) -> usize {
@@ -28,16 +28,17 @@ pub(super) struct SubscriptionRoot;
 /// subscribe again after the last cursor that came. Who takes what is new too slowly is let go with `too_slow`.
 #[Subscription(name = "Subscription")]
 impl SubscriptionRoot {
-    /// Entries after a cursor; those that are checked from now on when none is given.
+    /// Entries after a cursor, or from one on; those that are checked from now on when none is given.
     #[graphql(complexity = "complexity(child_complexity)")]
     async fn entries(
         &self,
         context: &Context<'_>,
         ledger: Key,
         after: Option<String>,
+        #[graphql(desc = "The first that is wanted: 0 for who has none. Not with `after`.")] from: Option<U64>,
     ) -> Result<impl Stream<Item = Result<LeafConnection<Entry, EntryPageFields>>> + use<>> {
         let (feed, view, stopping) = follower(context)?;
-        let batches = feed.entries(view, parse_ledger(&ledger.0)?, first_after(after)?, stopping).await?;
+        let (_, batches) = feed.entries(view, parse_ledger(&ledger.0)?, first(after, from)?, stopping).await?;
         context.data::<Followed>()?.set();
         Ok(batches.map(|batch| {
             let batch = batch?;
@@ -46,16 +47,17 @@ impl SubscriptionRoot {
         }))
     }
 
-    /// Events after a cursor; those that are checked from now on when none is given.
+    /// Events after a cursor, or from one on; those that are checked from now on when none is given.
     #[graphql(complexity = "complexity(child_complexity)")]
     async fn events(
         &self,
         context: &Context<'_>,
         ledger: Key,
         after: Option<String>,
+        #[graphql(desc = "The first that is wanted: 0 for who has none. Not with `after`.")] from: Option<U64>,
     ) -> Result<impl Stream<Item = Result<LeafConnection<Event>>> + use<>> {
         let (feed, view, stopping) = follower(context)?;
-        let batches = feed.events(view, parse_ledger(&ledger.0)?, first_after(after)?, stopping).await?;
+        let (_, batches) = feed.events(view, parse_ledger(&ledger.0)?, first(after, from)?, stopping).await?;
         context.data::<Followed>()?.set();
         Ok(batches.map(|batch| {
             let batch = batch?;
@@ -78,7 +80,12 @@ fn follower<'a>(context: &Context<'a>) -> Result<(&'a Feed, View, Stopping)> {
     Ok((context.data::<Feed>()?, context.data::<View>()?.clone(), context.data::<Stopping>()?.clone()))
 }
 
-fn first_after(after: Option<String>) -> Result<Option<u64>, Problem> {
-    let after = after.as_deref().map(parse_cursor).transpose()?;
-    Ok(after.map(|after| after.saturating_add(1)))
+fn first(after: Option<String>, from: Option<U64>) -> Result<Option<u64>, Problem> {
+    match (after, from) {
+        (Some(_), Some(_)) => {
+            Err(Problem::new(Code::MalformedParameter, "after and from both say where to begin: give one."))
+        }
+        (Some(after), None) => Ok(Some(parse_cursor(&after)?.saturating_add(1))),
+        (None, from) => Ok(from.map(|from| from.0)),
+    }
 }

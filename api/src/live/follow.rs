@@ -13,7 +13,7 @@ use super::tail::{BATCH, Receiver, Tails};
 use crate::problem::{Code, Problem};
 use crate::query::{self, QueryError, View, Window};
 
-/// Follows a log from a leaf on, from the checked size when none is said. The stream ends with its first problem.
+/// Follows a log from a leaf on, from the checked size when none is said; tells also which that is. The stream ends with its first problem.
 ///
 /// The order matters: listen, then take what the tail hands over, then see how far the log is. What comes after that is
 /// handed over, what was before is read.
@@ -24,7 +24,7 @@ pub(super) async fn follow<T: Leaf>(
     ledger: LedgerId,
     first: Option<u64>,
     place: Place,
-) -> Result<impl Stream<Item = Result<Arc<Batch<T>>, Problem>> + use<T>, Problem> {
+) -> Result<(u64, impl Stream<Item = Result<Arc<Batch<T>>, Problem>> + use<T>), Problem> {
     hub.listen().await?;
     let known = query::head(&view, ledger, T::LOG).await?.size;
     let receiver = tails.subscribe(ledger, known.get());
@@ -34,13 +34,14 @@ pub(super) async fn follow<T: Leaf>(
         return Err(QueryError::IndexOutOfRange { log: T::LOG, index: next, size }.into());
     }
     let follower = Follower { view, ledger, next, receiver, is_behind: next < size.get(), place };
-    Ok(stream::unfold(Some(follower), |follower| async move {
+    let batches = stream::unfold(Some(follower), |follower| async move {
         let mut follower = follower?;
         match follower.next_batch().await {
             Ok(batch) => Some((Ok(batch), Some(follower))),
             Err(problem) => Some((Err(problem), None)),
         }
-    }))
+    });
+    Ok((next, batches))
 }
 
 struct Follower<T: Leaf> {

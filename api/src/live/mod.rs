@@ -19,7 +19,7 @@ use counterfoil_store::PgPool;
 use futures_util::Stream;
 
 use crate::problem::Problem;
-use crate::query::{CheckedEvent, CheckedLedger, Entry, Memory, View};
+use crate::query::{CheckedEvent, CheckedLedger, Entry, Memory, Searches, View};
 use crate::stop::Stopping;
 use follow::follow;
 use hub::Hub;
@@ -28,6 +28,7 @@ use place::Places;
 use tail::Tails;
 
 pub(crate) use leaf::{Batch, Leaf};
+pub(crate) use place::Place;
 
 /// What all followers share.
 #[derive(Clone)]
@@ -46,7 +47,8 @@ impl Feed {
     pub(crate) fn new(pool: PgPool, memory: Arc<Memory>, most: usize, most_per_caller: usize) -> Self {
         let hub = Arc::new(Hub::new(pool.clone(), memory.clone()));
         // Each follower's own view decides whether it may follow; what tails read is for all of them.
-        let view = View::with_memory(pool, memory);
+        // They search nothing.
+        let view = View::with_memory(pool, memory, Arc::new(Searches::new(1)));
         Self(Arc::new(Shared {
             entries: Tails::new(view.clone(), hub.clone()),
             events: Tails::new(view.clone(), hub.clone()),
@@ -61,14 +63,19 @@ impl Feed {
         self.0.hub.listen_when_possible().await;
     }
 
-    /// The entries of a ledger from an index on; from the checked size on when none is said.
+    /// A place among the streams, for one that reads by itself.
+    pub(crate) fn place(&self, view: &View, stopping: Stopping) -> Result<Place, Problem> {
+        self.0.places.take(view.caller_name(), stopping)
+    }
+
+    /// The entries of a ledger from an index on; from the checked size on when none is said. Tells also which is the first.
     pub(crate) async fn entries(
         &self,
         view: View,
         ledger: LedgerId,
         first: Option<u64>,
         stopping: Stopping,
-    ) -> Result<impl Stream<Item = Result<Arc<Batch<Entry>>, Problem>> + use<>, Problem> {
+    ) -> Result<(u64, impl Stream<Item = Result<Arc<Batch<Entry>>, Problem>> + use<>), Problem> {
         let place = self.0.places.take(view.caller_name(), stopping)?;
         follow(view, &self.0.hub, &self.0.entries, ledger, first, place).await
     }
@@ -80,7 +87,7 @@ impl Feed {
         ledger: LedgerId,
         first: Option<u64>,
         stopping: Stopping,
-    ) -> Result<impl Stream<Item = Result<Arc<Batch<Arc<CheckedEvent>>>, Problem>> + use<>, Problem> {
+    ) -> Result<(u64, impl Stream<Item = Result<Arc<Batch<Arc<CheckedEvent>>>, Problem>> + use<>), Problem> {
         let place = self.0.places.take(view.caller_name(), stopping)?;
         follow(view, &self.0.hub, &self.0.events, ledger, first, place).await
     }

@@ -22,7 +22,7 @@ struct Taken {
 }
 
 /// Held by a follower for as long as it follows.
-pub(super) struct Place {
+pub(crate) struct Place {
     caller: CallerName,
     stopping: Stopping,
     taken: Arc<Mutex<Taken>>,
@@ -52,7 +52,7 @@ impl Places {
 
 impl Place {
     /// Ready when the server stops, with the stream's last message.
-    pub(super) fn ended(&self) -> impl Future<Output = Problem> + use<> {
+    pub(crate) fn ended(&self) -> impl Future<Output = Problem> + use<> {
         let stopped = self.stopping.clone().stopped();
         async {
             stopped.await;

@@ -34,6 +34,7 @@ pub async fn aggregate(
 ) -> Result<Aggregates, QueryError> {
     expect_small(condition)?;
     let most = page_limit(first)?;
+    let _place = view.begin_search().await?;
     let mut moment = Moment::open(view, ledger).await?;
     let end = moment.head.entries.size.get();
     limit(&mut moment).await?;

@@ -65,6 +65,12 @@ pub enum QueryError {
         /// How long it may take.
         limit_ms: u128,
     },
+    /// As many searches run as may, or as one caller may.
+    #[error("other searches took all places for {waited_ms} ms")]
+    TooManySearches {
+        /// How long it waited.
+        waited_ms: u128,
+    },
     /// More events than one answer takes say who could do what.
     #[error("more than {most} events say who could do what")]
     TooMuchHistory {

@@ -30,6 +30,7 @@ pub async fn find_entries(
     ledger: LedgerId,
     search: Search<EntryColumn>,
 ) -> Result<Found<Entry>, QueryError> {
+    let _place = view.begin_search().await?;
     let mut moment = Moment::open(view, ledger).await?;
     let keys = find_leaves(&mut moment, Log::Entries, search, Vec::new(), read_index).await?;
     let indexes: Vec<u64> = keys.rows.iter().map(|(_, index)| *index).collect();
@@ -52,6 +53,7 @@ pub async fn find_events(
     ledger: LedgerId,
     search: Search<EventColumn>,
 ) -> Result<Found<Arc<CheckedEvent>>, QueryError> {
+    let _place = view.begin_search().await?;
     let mut moment = Moment::open(view, ledger).await?;
     let keys = find_leaves(&mut moment, Log::Events, search, Vec::new(), read_index).await?;
     let reading = Reading::new(&moment.head, Log::Events);
@@ -67,6 +69,7 @@ pub async fn find_events(
 /// # Errors
 /// [`QueryError`].
 pub async fn find_ledgers(view: &View, search: Search<LedgerColumn>) -> Result<Found<CheckedLedger, ()>, QueryError> {
+    let _place = view.begin_search().await?;
     let (mut snapshot, selection) = view.moment_of_lists().await?;
     let scope = Scope::Ledgers(&selection);
     let plan = Plan::new(None, search, Vec::new())?;
@@ -89,6 +92,7 @@ pub async fn find_ledgers(view: &View, search: Search<LedgerColumn>) -> Result<F
 /// [`QueryError`].
 pub async fn count_ledgers(view: &View, condition: &Condition<LedgerColumn>) -> Result<u64, QueryError> {
     expect_small(condition)?;
+    let _place = view.begin_search().await?;
     let (mut snapshot, selection) = view.moment_of_lists().await?;
     let count = async {
         limit_statements(&mut snapshot, MOST).await?;
@@ -109,6 +113,7 @@ pub async fn count_found<C: Column>(
     condition: &Condition<C>,
 ) -> Result<u64, QueryError> {
     expect_small(condition)?;
+    let _place = view.begin_search().await?;
     let mut moment = Moment::open(view, ledger).await?;
     let end = moment.tree_head(log).size.get();
     let (connection, row) = moment.parts().await?;

@@ -95,6 +95,7 @@ pub struct Standing {
 /// # Errors
 /// [`QueryError`].
 pub async fn standing(view: &View, ledger: LedgerId, when: When) -> Result<Standing, QueryError> {
+    let _place = view.begin_search().await?;
     let mut moment = Moment::open(view, ledger).await?;
     let events = count_events(&mut moment, when).await?;
     let place = Place::Log(ledger, Log::Events);

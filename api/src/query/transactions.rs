@@ -43,6 +43,7 @@ pub async fn find_transactions(
     ledger: LedgerId,
     search: Search<TransactionColumn>,
 ) -> Result<Found<Transaction>, QueryError> {
+    let _place = view.begin_search().await?;
     let mut moment = Moment::open(view, ledger).await?;
     let mut keys = find_leaves(&mut moment, Log::Events, search, vec![TransactionColumn::EventCount], read_run).await?;
     let place = |run: &Run| Place::Leaf(ledger, Log::Events, run.0);

@@ -10,6 +10,7 @@ use counterfoil_store::{Connection, PgPool, Selection, Snapshot, acquire, snapsh
 
 use super::error::{Place, QueryError};
 use super::memory::Memory;
+use super::searches::{SearchPlace, Searches};
 use crate::access::{Caller, CallerName};
 use crate::problem::{Code, Problem};
 
@@ -18,22 +19,25 @@ use crate::problem::{Code, Problem};
 pub struct View {
     pool: PgPool,
     memory: Arc<Memory>,
+    searches: Arc<Searches>,
     caller: Caller,
 }
 
 /// How many bytes a view that is told nothing keeps in memory.
 const MEMORY_BYTES: u64 = 64 << 20;
+/// How many searches run at a time through a view that is told nothing.
+const SEARCHES: usize = 4;
 
 impl View {
     /// Over a database, which is not trusted with anything but the checked heads; as its operator sees it.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
-        Self::with_memory(pool, Arc::new(Memory::new(MEMORY_BYTES)))
+        Self::with_memory(pool, Arc::new(Memory::new(MEMORY_BYTES)), Arc::new(Searches::new(SEARCHES)))
     }
 
-    /// As [`Self::new`], with a memory that others share.
-    pub(crate) const fn with_memory(pool: PgPool, memory: Arc<Memory>) -> Self {
-        Self { pool, memory, caller: Caller::everything() }
+    /// As [`Self::new`], with a memory and places for searches that others share.
+    pub(crate) const fn with_memory(pool: PgPool, memory: Arc<Memory>, searches: Arc<Searches>) -> Self {
+        Self { pool, memory, searches, caller: Caller::everything() }
     }
 
     pub(super) fn memory(&self) -> &Memory {
@@ -59,6 +63,11 @@ impl View {
     /// Refuses unless the caller may still read this ledger: for what is handed over without being read anew.
     pub(crate) async fn authorize(&self, ledger: LedgerId) -> Result<(), QueryError> {
         self.caller.authorize(ledger).await
+    }
+
+    /// A place to search in, held until all is read. It comes before the connection.
+    pub(super) async fn begin_search(&self) -> Result<SearchPlace, QueryError> {
+        self.searches.begin(self.caller.name()).await
     }
 
     /// One moment of the database, to read this ledger of it, if the caller may.

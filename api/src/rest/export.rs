@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt::Write;
 
 use axum::body::Body;
-
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use counterfoil_core::LedgerId;
@@ -17,8 +17,10 @@ use utoipa::IntoParams;
 use super::body::{EntryPage, EventPage, LogName};
 use super::parameters::{LedgerPath, Parameters};
 use crate::cache::REVALIDATE;
+use crate::live::{Feed, Place};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::query::{self, View, Window};
+use crate::stop::Stopping;
 use crate::value::{Key, U64};
 
 /// How many leaves are in memory at a time; of the largest entries 16 MB.
@@ -48,28 +50,31 @@ pub(crate) struct Which {
     responses(
         (status = 200, body = String, content_type = "application/x-ndjson"),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            size_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
-            content_type = "application/problem+json"),
+            size_out_of_range, not_checked_yet, too_many_streams_of_caller", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, timeout",
+            body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn export(
+    State(feed): State<Feed>,
     view: View,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
+    stopping: Stopping,
 ) -> Result<impl IntoResponse, Problem> {
     let first = which.first.map_or(0, |first| first.0);
     if which.end.is_some_and(|end| end.0 <= first) {
         return Err(Problem::new(Code::SizeOutOfRange, format!("end must be above first, which is {first}.")));
     }
     let end = which.end.map(|end| end.0);
-    let mut export = Export { view, ledger, log: which.log.into(), first, next: Some(first), end };
+    let place = feed.place(&view, stopping)?;
+    let mut export = Export { view, place, ledger, log: which.log.into(), first, next: Some(first), end };
     // What is wrong from the beginning has its status.
     let begin = export.next_lines().await?;
     let lines = stream::unfold((export, Some(begin)), |(mut export, ready)| async move {
         let lines = match ready {
             Some(lines) => lines,
-            None => match export.next_lines().await {
+            None => match export.next_lines_or_end().await {
                 Ok(lines) => lines,
                 Err(problem) => export.give_up(&problem),
             },
@@ -85,6 +90,8 @@ pub(crate) async fn export(
 /// What is left to be written.
 struct Export {
     view: View,
+    /// Counted as a stream for as long as it lasts.
+    place: Place,
     ledger: LedgerId,
     log: Log,
     first: u64,
@@ -95,6 +102,16 @@ struct Export {
 }
 
 impl Export {
+    /// The next page's lines, unless the server stops before.
+    async fn next_lines_or_end(&mut self) -> Result<String, Problem> {
+        let ended = self.place.ended();
+        tokio::select! {
+            biased;
+            ended = ended => Err(ended),
+            lines = self.next_lines() => lines,
+        }
+    }
+
     /// The lines of the next page; nothing after the last one.
     async fn next_lines(&mut self) -> Result<String, Problem> {
         let Some(first) = self.next else { return Ok(String::new()) };

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::IntoParams;
@@ -22,6 +22,8 @@ use crate::value::{Key, U64};
 
 /// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The id of the message before leaf 0.
+const NONE: &str = "-1";
 
 /// Where a stream begins.
 #[derive(Deserialize, IntoParams)]
@@ -29,24 +31,34 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[into_params(parameter_in = Query)]
 pub(crate) struct Beginning {
     /// The last leaf that the client has, which is the `id` of the last message that came. A browser sends it by itself, as
-    /// the header `Last-Event-ID`, which counts before this. Without either the stream begins with what is checked next.
+    /// the header `Last-Event-ID`, which counts before this. Without any the stream begins with what is checked next.
     after: Option<U64>,
+    /// The first leaf that the client wants: 0 for who has none. Not with `after`.
+    from: Option<U64>,
 }
 
 impl Beginning {
     fn first(&self, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-        let after = match headers.get("last-event-id") {
-            Some(id) => Some(id.to_str().ok().and_then(|id| id.parse::<u64>().ok()).ok_or_else(|| {
-                Problem::new(Code::MalformedParameter, "Last-Event-ID is not the id of a message of this stream.")
-            })?),
-            None => self.after.as_ref().map(|after| after.0),
+        if self.after.is_some() && self.from.is_some() {
+            return Err(Problem::new(Code::MalformedParameter, "after and from both say where to begin: give one."));
+        }
+        let Some(id) = headers.get("last-event-id") else {
+            let next = |after: &U64| after.0.saturating_add(1);
+            return Ok(self.after.as_ref().map(next).or(self.from.as_ref().map(|from| from.0)));
         };
-        Ok(after.map(|after| after.saturating_add(1)))
+        match id.to_str() {
+            Ok(NONE) => Ok(Some(0)),
+            Ok(id) if id.parse::<u64>().is_ok() => Ok(id.parse::<u64>().ok().map(|id| id.saturating_add(1))),
+            _ => {
+                let detail = "Last-Event-ID is not the id of a message of this stream.";
+                Err(Problem::new(Code::MalformedParameter, detail))
+            }
+        }
     }
 }
 
 /// New entries as they are checked, as server-sent events: each message `entries` is a page as of …/entries, with its
-/// certificate, and has its last index as `id`. A message `problem` is the last; connect again to go on.
+/// certificate, and has its last index as `id`. First comes an empty one with the `id` before them. A message `problem` is the last; connect again to go on.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/entries/live", operation_id = "follow_entries", tag = "Streams",
     params(("ledger" = Key, Path, description = "The ledger's address."), Beginning),
@@ -67,8 +79,9 @@ pub(crate) async fn entries(
     headers: HeaderMap,
     stopping: Stopping,
 ) -> Result<impl IntoResponse, Problem> {
-    let batches = feed.entries(view, ledger, beginning.first(&headers)?, stopping).await?;
-    Ok(sent(batches.map(|batch| Ok(batch_message("entries", &*batch?, EntryPage::from)))))
+    let (first, batches) = feed.entries(view, ledger, beginning.first(&headers)?, stopping).await?;
+    let batches = batches.map(|batch| Ok(batch_message("entries", &*batch?, EntryPage::from)));
+    Ok(sent(stream::iter([Ok(before(first))]).chain(batches)))
 }
 
 /// New events as they are checked, likewise; each message is named `events`.
@@ -92,8 +105,9 @@ pub(crate) async fn events(
     headers: HeaderMap,
     stopping: Stopping,
 ) -> Result<impl IntoResponse, Problem> {
-    let batches = feed.events(view, ledger, beginning.first(&headers)?, stopping).await?;
-    Ok(sent(batches.map(|batch| Ok(batch_message("events", &*batch?, EventPage::from)))))
+    let (first, batches) = feed.events(view, ledger, beginning.first(&headers)?, stopping).await?;
+    let batches = batches.map(|batch| Ok(batch_message("events", &*batch?, EventPage::from)));
+    Ok(sent(stream::iter([Ok(before(first))]).chain(batches)))
 }
 
 /// A ledger as it is, and whenever its checked heads move or it is halted: messages `ledger` as of …/{ledger}. Who is slow
@@ -117,6 +131,12 @@ pub(crate) async fn ledger(
 ) -> Result<impl IntoResponse, Problem> {
     let states = feed.ledger(view, ledger, stopping).await?;
     Ok(sent(states.map(|state| Ok(Event::default().event("ledger").data(to_json(&Ledger::from(state?)))))))
+}
+
+/// An empty message, which gives whoever loses the connection before the first page where to go on from.
+/// Source: HTML, section 9.2.6: without data it is no event, and its id is kept.
+fn before(first: u64) -> Event {
+    Event::default().id(first.checked_sub(1).map_or_else(|| NONE.to_owned(), |last| last.to_string()))
 }
 
 /// A page as a message. It is written once for all who follow.

@@ -113,7 +113,7 @@ impl From<query::Standing> for Standing {
         (status = 200, body = Standing),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, size_out_of_range, \
             not_checked_yet, proof_unavailable, too_expensive", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = ProblemBody,
             content_type = "application/problem+json"),
     ),
 )]

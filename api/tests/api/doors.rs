@@ -1,9 +1,13 @@
 //! Each way in has the bounds of all others.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::Request;
 use counterfoil_api::{AccessSettings, Admin, Mode, Settings, administer, app};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
 use crate::index::{BIG, Index, settings};
@@ -112,4 +116,58 @@ async fn a_subscription_goes_on_after_an_answer_would_be_due() {
     // The id is still taken.
     socket.subscribe("a", QUERY.to_owned()).await;
     assert_eq!(socket.close_code().await, Some(4409));
+}
+
+#[tokio::test]
+async fn searches_that_wait_keep_no_connection_from_others() {
+    let mut index = Index::open().await;
+    index.app = app(index.pool.clone(), Settings { search_connections: 1, ..settings() });
+    let mut lock = index.pool.begin().await.unwrap();
+    sqlx::query("lock table entry").execute(&mut *lock).await.unwrap();
+    let path = format!("/v1/ledgers/{BIG}/entries/find");
+    // All of them are under way when the others ask, as each is polled in turn.
+    let mut searches: FuturesUnordered<_> = (0..1_000).map(|_| index.problem(&path)).collect();
+    let others = async {
+        index.ok("/readyz").await;
+        index.ok("/v1/status").await;
+    };
+    tokio::select! {
+        biased;
+        ended = searches.next() => panic!("a search ended before the others were answered: {ended:?}"),
+        () = others => {}
+    }
+    let mut codes = BTreeMap::new();
+    while let Some((status, code, _)) = searches.next().await {
+        *codes.entry((status, code)).or_insert(0) += 1;
+    }
+    let expected = [((422, "too_expensive".to_owned()), 1), ((503, "too_many_searches".to_owned()), 999)];
+    assert_eq!(codes, BTreeMap::from(expected));
+    lock.rollback().await.unwrap();
+    index.ok(&path).await;
+}
+
+#[tokio::test]
+async fn an_export_is_a_stream_of_its_caller() {
+    let mut index = Index::open().await;
+    index.app = app(index.pool.clone(), Settings { max_streams_per_caller: 1, ..settings() });
+    let path = format!("/v1/ledgers/{BIG}/export?log=entries");
+    let first = index.send(Request::get(&path).body(Body::empty()).unwrap()).await;
+    assert_eq!(first.status(), 200);
+    for path in [&path, &format!("/v1/ledgers/{BIG}/live")] {
+        let (status, code, _) = index.problem(path).await;
+        assert_eq!((status, code.as_str()), (429, "too_many_streams_of_caller"), "{path}");
+    }
+    drop(first);
+    assert_eq!(index.send(Request::get(&path).body(Body::empty()).unwrap()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_encoded_body_is_refused() {
+    let index = Index::open().await;
+    let body = json!({ "query": QUERY }).to_string();
+    for (coding, status) in [("identity", 200), ("gzip", 415)] {
+        let request = Request::post("/graphql").header("content-type", "application/json");
+        let request = request.header("content-encoding", coding).body(Body::from(body.clone())).unwrap();
+        assert_eq!(index.send(request).await.status(), status, "{coding}");
+    }
 }

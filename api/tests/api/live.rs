@@ -31,6 +31,7 @@ impl Messages {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-cache");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
         Self { body: response.into_body().into_data_stream(), buffer: String::new() }
     }
 
@@ -48,7 +49,7 @@ impl Messages {
                 };
                 let data = field("data").filter(|data| !data.is_empty());
                 let data = data.map_or(Value::Null, |data| serde_json::from_str(&data).unwrap());
-                let found = (field("event"), field("id").map(|id| id.parse().unwrap()), data);
+                let found = (field("event"), field("id").filter(|id| id != "-1").map(|id| id.parse().unwrap()), data);
                 self.buffer = rest.to_owned();
                 if let (Some(name), id, data) = found {
                     return Some((name, id, data));
@@ -113,6 +114,49 @@ async fn a_stream_begins_where_it_is_told_and_goes_on_with_what_is_checked() {
         seqs.extend(page["events"].as_array().unwrap().iter().map(|event| event["seq"].clone()));
     }
     assert_eq!(seqs, [json!("6"), json!("7"), json!("8")]);
+}
+
+/// All that comes before a stream's first page.
+async fn begin(index: &Index, path: &str) -> String {
+    let response = index.send(Request::get(path).body(Body::empty()).unwrap()).await;
+    let first = response.into_body().into_data_stream().next().await.unwrap().unwrap();
+    String::from_utf8(first.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_that_drops_before_its_first_page_goes_on_where_it_began() {
+    for (entries, id) in [(0, "-1"), (50, "49")] {
+        let index = Index::open().await;
+        let mut history = open_live(&index, entries).await;
+        let path = format!("/v1/ledgers/{LIVE}/entries/live");
+        assert_eq!(begin(&index, &path).await, format!("id: {id}\n\n"));
+        let size = history.payloads.len() as u64;
+        history.append(2);
+        history.check(&index.pool).await;
+        let again = Request::get(&path).header("last-event-id", id).body(Body::empty()).unwrap();
+        Messages::open(&index.app, again).await.expect_entries(&index, LIVE, size, size + 2).await;
+    }
+}
+
+#[tokio::test]
+async fn who_has_none_begins_with_the_first() {
+    let index = Index::open().await;
+    let mut history = open_live(&index, 0).await;
+    let path = format!("/v1/ledgers/{LIVE}/entries/live?from=0");
+    let mut stream = Messages::get(&index, &path).await;
+    history.append(1);
+    history.check(&index.pool).await;
+    stream.expect_entries(&index, LIVE, 0, 1).await;
+    Messages::get(&index, &path).await.expect_entries(&index, LIVE, 0, 1).await;
+    for (beginning, expected) in [("from: \"0\"", "0"), ("from: \"0\", after: \"0\"", "malformed_parameter")] {
+        let query = format!("subscription {{ entries(ledger: \"{LIVE}\", {beginning}) {{ edges {{ cursor }} }} }}");
+        let request = Request::post("/graphql").header("content-type", "application/json");
+        let request = request.header("accept", "text/event-stream").body(json!({ "query": query }).to_string().into());
+        let (_, _, answer) = Messages::open(&index.app, request.unwrap()).await.next().await.unwrap();
+        let cursor = &answer["data"]["entries"]["edges"][0]["cursor"];
+        let code = &answer["errors"][0]["extensions"]["code"];
+        assert!(cursor == expected || code == expected, "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -218,7 +262,7 @@ async fn streams_are_refused_as_pages_are() {
         (format!("{BIG}/entries/live?after={BIG_SIZE}"), (404, "index_out_of_range")),
         (format!("{BIG}/events/live?after={}", u64::MAX), (404, "index_out_of_range")),
         (format!("{BIG}/entries/live?after=-1"), (400, "malformed_parameter")),
-        (format!("{BIG}/entries/live?from=1"), (400, "malformed_parameter")),
+        (format!("{BIG}/entries/live?after=1&from=2"), (400, "malformed_parameter")),
         ("0/entries/live".to_owned(), (400, "malformed_key")),
     ] {
         let (status, code, _) = index.problem(&format!("/v1/ledgers/{path}")).await;

@@ -72,7 +72,7 @@ pub(crate) struct FoundEvents {
         (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
             unknown_cursor, not_checked_yet, too_expensive", body = ProblemBody,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = ProblemBody,
             content_type = "application/problem+json"),
     ),
 )]
