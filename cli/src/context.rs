@@ -109,7 +109,8 @@ pub fn parse_id(text: &str) -> Result<[u8; 32], String> {
 }
 
 fn default_rpc_url() -> String {
-    solana_cli_setting("json_rpc_url").unwrap_or_else(|| "http://127.0.0.1:8899".to_owned())
+    let configured = solana_cli_setting("json_rpc_url");
+    configured.and_then(|url| parse_rpc_url(&url).ok()).unwrap_or_else(|| "http://127.0.0.1:8899".to_owned())
 }
 
 fn default_wallet() -> anyhow::Result<PathBuf> {

@@ -212,8 +212,21 @@ async function bridge(request: ConsistencyRequest, consistency: ConfirmOptions['
   }
 }
 
+/** A server's URL in its one form, so that another text of it does not count as another server. */
+function serverUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
+    throw new ConfirmationError('bad_server', 'the URL of a server begins with http:// or https://');
+  }
+  url.hash = '';
+  if (url.search === '') url.search = '';
+  return url.href;
+}
+
 function namedServers(servers: ConfirmOptions['servers']): Server[] {
-  const unique = new Map(servers.map((server) => [typeof server === 'string' ? server : server.name, server]));
+  const unique = new Map(
+    servers.map((server) => [typeof server === 'string' ? serverUrl(server) : server.name, server]),
+  );
   return [...unique.values()].map((server) =>
     // A URL may hold a key: errors show its host alone.
     typeof server === 'string' ? { name: new URL(server).host, rpc: createSolanaRpc(server) } : server,

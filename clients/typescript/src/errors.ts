@@ -133,6 +133,7 @@ export class CertificateError extends Error {
 /** Why the chain does not confirm a receipt; see {@link ConfirmationError}. */
 export type ConfirmationErrorCode =
   | 'bad_quorum'
+  | 'bad_server'
   | 'wrong_program'
   | 'wrong_cluster'
   | 'contradiction'
@@ -155,13 +156,15 @@ export class ConfirmationError extends Error {
   }
 
   /**
-   * What the caller has to do: `retry` later, `halt` because two statements exclude each other, or `reject` the
-   * request, which will not become right by itself.
+   * What the caller has to do: `retry` later, `supply` what is missing (the option `consistency`, or a newer receipt),
+   * `halt` because two statements exclude each other, or `reject` the request, which will not become right by itself.
    */
-  get action(): 'retry' | 'halt' | 'reject' {
+  get action(): 'retry' | 'supply' | 'halt' | 'reject' {
     switch (this.code) {
       case 'contradiction':
         return 'halt';
+      case 'proof_needed':
+        return 'supply';
       case 'stale':
       case 'no_answer':
       case 'too_few':

@@ -263,6 +263,14 @@ test('a receipt is confirmed while its ledger grows, a forged one refused', asyn
   await refuse(within, 'bad_quorum', { quorum: 2 });
   await refuse(within, 'bad_quorum', { servers: [] });
   await refuse(within, 'bad_quorum', { servers: [node.url, node.url], quorum: 2 });
+  const again = new URL(node.url);
+  await refuse(within, 'bad_quorum', {
+    servers: [node.url, again.origin, `${again.origin}/#x`, `${again.origin}/?`],
+    quorum: 2,
+  });
+  for (const text of ['', 'localhost:8899', 'ftp://localhost']) {
+    await refuse(within, 'bad_server', { servers: [text] });
+  }
   const silent = 'http://127.0.0.1:9';
   await refuse(within, 'no_answer', { servers: [node.url, silent] });
   const one = await confirm(within, { servers: [silent, node.url], quorum: 1 });

@@ -1,18 +1,28 @@
 //! Servers' URLs, of which only scheme, host and port may be shown: keys are carried in all other parts.
 
-/// Reads the URL of an RPC server, for the command line.
+use reqwest::Url;
+
+/// Reads the URL of an RPC server, for the command line, in the one form that it has: scheme and host in lower case, no
+/// default port, no fragment, no empty query. So two texts of one server are equal, and it counts once towards a quorum.
 ///
 /// # Errors
 /// Says what an RPC server's URL looks like; repeats nothing of the text, which may hold a key.
 pub fn parse_rpc_url(text: &str) -> Result<String, &'static str> {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let is_url =
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace));
-    if is_url {
-        Ok(text.to_owned())
-    } else {
-        Err("an RPC server's URL begins with http:// or https:// and has no spaces")
+    const WANTED: &str = "an RPC server's URL begins with http:// or https:// and has no spaces";
+    // The parser takes more slashes than two, and spaces.
+    let host = text.split_once("://").map_or("", |(_, rest)| rest);
+    if host.is_empty() || host.starts_with('/') || text.contains(char::is_whitespace) {
+        return Err(WANTED);
     }
+    let mut url = Url::parse(text).map_err(|_| WANTED)?;
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err(WANTED);
+    }
+    url.set_fragment(None);
+    if url.query() == Some("") {
+        url.set_query(None);
+    }
+    Ok(url.into())
 }
 
 /// An error's text without URLs: a library repeats them, keys and all, in a form of its own.
@@ -59,6 +69,20 @@ mod tests {
         for text in ["SECRET", "ftp://SECRET", "http://", "http:///SECRET", "http://host/SECRET key"] {
             assert!(!parse_rpc_url(text).unwrap_err().contains("SECRET"));
         }
-        assert!(parse_rpc_url("https://rpc.example.com/?api-key=x").is_ok());
+    }
+
+    #[test]
+    fn one_server_has_one_url() {
+        for (text, url) in [
+            ("https://rpc.example.com/?api-key=x", "https://rpc.example.com/?api-key=x"),
+            ("HTTPS://RPC.Example.com:443#x", "https://rpc.example.com/"),
+            ("http://127.0.0.1:8899", "http://127.0.0.1:8899/"),
+            ("http://127.0.0.1:8899/", "http://127.0.0.1:8899/"),
+            ("http://127.0.0.1:8899/?", "http://127.0.0.1:8899/"),
+            ("http://127.0.0.1:8899/?#x", "http://127.0.0.1:8899/"),
+            ("http://127.0.0.1:80/a", "http://127.0.0.1/a"),
+        ] {
+            assert_eq!(parse_rpc_url(text).as_deref(), Ok(url));
+        }
     }
 }
