@@ -10,7 +10,7 @@ use super::missing::EntryPageFields;
 use super::operation::Followed;
 use super::page::{LeafConnection, connection, parse_cursor};
 use crate::live::Feed;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::query::View;
 use crate::rest::parse_ledger;
 use crate::stop::Stopping;
@@ -35,7 +35,7 @@ impl SubscriptionRoot {
         context: &Context<'_>,
         ledger: Key,
         after: Option<String>,
-        #[graphql(desc = "The first that is wanted: 0 for who has none. Not with `after`.")] from: Option<U64>,
+        #[graphql(desc = "The first that is wanted: 0 for who has none. With `after` both hold.")] from: Option<U64>,
     ) -> Result<impl Stream<Item = Result<LeafConnection<Entry, EntryPageFields>>> + use<>> {
         let (feed, view, stopping) = follower(context)?;
         let (_, batches) = feed.entries(view, parse_ledger(&ledger.0)?, first(after, from)?, stopping).await?;
@@ -54,7 +54,7 @@ impl SubscriptionRoot {
         context: &Context<'_>,
         ledger: Key,
         after: Option<String>,
-        #[graphql(desc = "The first that is wanted: 0 for who has none. Not with `after`.")] from: Option<U64>,
+        #[graphql(desc = "The first that is wanted: 0 for who has none. With `after` both hold.")] from: Option<U64>,
     ) -> Result<impl Stream<Item = Result<LeafConnection<Event>>> + use<>> {
         let (feed, view, stopping) = follower(context)?;
         let (_, batches) = feed.events(view, parse_ledger(&ledger.0)?, first(after, from)?, stopping).await?;
@@ -81,11 +81,6 @@ fn follower<'a>(context: &Context<'a>) -> Result<(&'a Feed, View, Stopping)> {
 }
 
 fn first(after: Option<String>, from: Option<U64>) -> Result<Option<u64>, Problem> {
-    match (after, from) {
-        (Some(_), Some(_)) => {
-            Err(Problem::new(Code::MalformedParameter, "after and from both say where to begin: give one."))
-        }
-        (Some(after), None) => Ok(Some(parse_cursor(&after)?.saturating_add(1))),
-        (None, from) => Ok(from.map(|from| from.0)),
-    }
+    let next = after.map(|after| parse_cursor(&after)).transpose()?.map(|after| after.saturating_add(1));
+    Ok(next.max(from.map(|from| from.0)))
 }

@@ -33,18 +33,15 @@ pub(crate) struct Beginning {
     /// The last leaf that the client has, which is the `id` of the last message that came. A browser sends it by itself, as
     /// the header `Last-Event-ID`, which counts before this. Without any the stream begins with what is checked next.
     after: Option<U64>,
-    /// The first leaf that the client wants: 0 for who has none. Not with `after`.
+    /// The first leaf that the client wants: 0 for who has none. With `after` both hold.
     from: Option<U64>,
 }
 
 impl Beginning {
     fn first(&self, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-        if self.after.is_some() && self.from.is_some() {
-            return Err(Problem::new(Code::MalformedParameter, "after and from both say where to begin: give one."));
-        }
         let Some(id) = headers.get("last-event-id") else {
-            let next = |after: &U64| after.0.saturating_add(1);
-            return Ok(self.after.as_ref().map(next).or(self.from.as_ref().map(|from| from.0)));
+            let next = self.after.as_ref().map(|after| after.0.saturating_add(1));
+            return Ok(next.max(self.from.as_ref().map(|from| from.0)));
         };
         match id.to_str() {
             Ok(NONE) => Ok(Some(0)),
