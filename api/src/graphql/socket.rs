@@ -1,7 +1,7 @@
 //! The protocol graphql-transport-ws: operations over a WebSocket, each within the bounds of a request.
 //!
-//! Clients are not trusted. Each operation is one more request of the caller's rate, so many run at a time, and what is no
-//! stream ends when an answer is due. An operation goes on whether or not the client reads, up to its next answer, so that it
+//! Clients are not trusted. Each operation counts as a request of its caller, a socket runs a bounded number of them, and a
+//! query ends when an answer is due. An operation goes on whether or not the client reads, up to its next answer, so that it
 //! holds nothing of the database for a client that does not. The server asks now and then whether the client lives.
 //!
 //! Source: <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>, of which the close codes are.
@@ -97,7 +97,7 @@ where
         () = stopping.stopped() => Some(Close::new(close_code::AWAY, "The server stops.")),
         close = conversation.hold(&mut socket) => close,
     };
-    // What still runs is for nobody.
+    // No client waits for what still runs.
     drop(conversation);
     if let Some(close) = close {
         let _ = timeout(FAREWELL, say_farewell(socket, close)).await;
@@ -189,7 +189,7 @@ impl<E: Executor> Conversation<E> {
         }
     }
 
-    /// Whoever could not say who calls by a header says it with the first message, as its `authorization`.
+    /// A browser cannot send a header with the upgrade: it names the caller in the first message, as `authorization`.
     async fn begin(&mut self, payload: &Value) -> Result<Vec<Message>, Close> {
         if self.caller.is_some() {
             return Err(Close::new(BEGUN_TWICE, "Too many initialisation requests"));

@@ -335,7 +335,7 @@ mod tests {
         }
     }
 
-    /// Hashes are public: whoever appends that of another's subtree must not be answered from the tiles below it.
+    /// Hashes are public: a ledger that appends the hash of another's subtree must not be answered from the tiles below it.
     #[test]
     fn what_was_read_of_one_log_is_not_remembered_for_another() {
         let leaves = leaves(65_837);

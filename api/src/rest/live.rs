@@ -130,7 +130,7 @@ pub(crate) async fn ledger(
     Ok(sent(states.map(|state| Ok(Event::default().event("ledger").data(to_json(&Ledger::from(state?)))))))
 }
 
-/// An empty message, which gives whoever loses the connection before the first page where to go on from.
+/// An empty message with an id: a client that loses the connection before the first page goes on from there.
 /// Source: HTML, section 9.2.6: without data it is no event, and its id is kept.
 fn before(first: u64) -> Event {
     Event::default().id(first.checked_sub(1).map_or_else(|| NONE.to_owned(), |last| last.to_string()))
