@@ -148,15 +148,22 @@ async fn who_has_none_begins_with_the_first() {
     history.check(&index.pool).await;
     stream.expect_entries(&index, LIVE, 0, 1).await;
     Messages::get(&index, &path).await.expect_entries(&index, LIVE, 0, 1).await;
-    for (beginning, expected) in [("from: \"0\"", "0"), ("from: \"0\", after: \"0\"", "malformed_parameter")] {
+    // With `after` both hold.
+    history.append(1);
+    history.check(&index.pool).await;
+    for (beginning, expected) in [
+        ("from: \"0\"", "0"),
+        ("from: \"1\"", "1"),
+        ("from: \"0\", after: \"0\"", "1"),
+        ("from: \"1\", after: \"0\"", "1"),
+    ] {
         let query = format!("subscription {{ entries(ledger: \"{LIVE}\", {beginning}) {{ edges {{ cursor }} }} }}");
         let request = Request::post("/graphql").header("content-type", "application/json");
         let request = request.header("accept", "text/event-stream").body(json!({ "query": query }).to_string().into());
         let (_, _, answer) = Messages::open(&index.app, request.unwrap()).await.next().await.unwrap();
-        let cursor = &answer["data"]["entries"]["edges"][0]["cursor"];
-        let code = &answer["errors"][0]["extensions"]["code"];
-        assert!(cursor == expected || code == expected, "{answer}");
+        assert_eq!(answer["data"]["entries"]["edges"][0]["cursor"], expected, "{beginning}: {answer}");
     }
+    Messages::get(&index, &format!("{path}&after=0")).await.expect_entries(&index, LIVE, 1, 2).await;
 }
 
 #[tokio::test]
