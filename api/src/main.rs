@@ -65,6 +65,10 @@ struct Arguments {
     /// How many connections at a time; others wait. The process must be allowed as many open files and some more.
     #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
+    /// How many of them from one address, an IPv6 address with the 2^64 beside it; more are closed at once. An eighth of
+    /// --max-connections when absent. Those of a --trusted-proxy are not counted.
+    #[arg(long, value_name = "CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections_per_address: Option<u32>,
     /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
     #[arg(long)]
     exit_with_stdin: bool,
@@ -102,6 +106,9 @@ async fn main() -> anyhow::Result<()> {
         listen: arguments.listen,
         tls: arguments.tls_certificate.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         max_connections: arguments.max_connections,
+        max_connections_per_address: arguments
+            .max_connections_per_address
+            .unwrap_or_else(|| arguments.max_connections.div_ceil(8)),
         settings: Settings {
             request_timeout: Duration::from_millis(arguments.request_timeout_ms),
             allowed_queries: arguments.allowed_queries.as_deref().map(read_allowed_queries).transpose()?,

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
-use crate::server::serve;
+use crate::server::{Places, serve};
 use crate::tls::{Certificate, TlsFiles, keep_fresh};
 use crate::{Settings, app};
 
@@ -33,6 +33,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// How many connections at a time.
     pub max_connections: u32,
+    /// How many of them from one address.
+    pub max_connections_per_address: u32,
     /// How it answers; the database's statements have as much time as an answer.
     pub settings: Settings,
 }
@@ -58,8 +60,9 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
 
     let (stop_serving, stopping) = oneshot::channel::<()>();
     let tls = certificate.map(serve_fresh).transpose()?;
+    let trusted_proxies = config.settings.access.trusted_proxies.clone();
+    let places = Places::new(config.max_connections, config.max_connections_per_address, trusted_proxies);
     let service = app(pool.clone(), config.settings);
-    let places = config.max_connections as usize;
     let mut server = tokio::spawn(serve(listener, tls, service, places, async move {
         // Sent below, or dropped with this function: stop in both cases.
         let _ = stopping.await;

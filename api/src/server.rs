@@ -3,21 +3,24 @@
 //! Clients are not trusted. Whatever a client does not do, such as shake hands, end its headers or take its answer, it has
 //! a time for; after that its connection is closed and its place is another's.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
+
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,7 +30,8 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use crate::App;
-use crate::access::Peer;
+use crate::access::{Peer, network};
+
 use crate::stop::{Stop, Stopping};
 
 /// For the whole head of a request, also of the next one on a connection.
@@ -40,20 +44,76 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection that keeps its place until it is closed, whatever it has become meanwhile.
-struct Placed<S>(S, #[expect(dead_code, reason = "dropped with the connection")] OwnedSemaphorePermit);
+struct Placed<S>(S, #[expect(dead_code, reason = "dropped with the connection")] Place);
+
+/// How many connections there may be, and how many of one address.
+#[derive(Clone)]
+pub(crate) struct Places {
+    all: Arc<Semaphore>,
+    share: u32,
+    /// Who brings the connections of many.
+    trusted_proxies: Vec<IpNet>,
+    by_address: Arc<Mutex<HashMap<IpAddr, u32>>>,
+}
+
+/// Held by a connection.
+struct Place {
+    _all: OwnedSemaphorePermit,
+    _own: Option<OwnPlace>,
+}
+
+/// One of an address's share.
+struct OwnPlace {
+    address: IpAddr,
+    by_address: Arc<Mutex<HashMap<IpAddr, u32>>>,
+}
+
+impl Places {
+    /// Of `all`, one address has `share`; of trusted proxies' connections nobody can tell here whose they are.
+    pub(crate) fn new(all: u32, share: u32, trusted_proxies: Vec<IpNet>) -> Self {
+        let all = Arc::new(Semaphore::new(all as usize));
+        Self { all, share, trusted_proxies, by_address: Arc::default() }
+    }
+
+    /// None when the address has its share already.
+    fn take(&self, all: OwnedSemaphorePermit, peer: IpAddr) -> Option<Place> {
+        let peer = peer.to_canonical();
+        if self.trusted_proxies.iter().any(|net| net.contains(&peer)) {
+            return Some(Place { _all: all, _own: None });
+        }
+        let address = network(peer);
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = by_address.get(&address).copied().unwrap_or_default();
+        if taken >= self.share {
+            return None;
+        }
+        by_address.insert(address, taken.saturating_add(1));
+        Some(Place { _all: all, _own: Some(OwnPlace { address, by_address: self.by_address.clone() }) })
+    }
+}
+
+impl Drop for OwnPlace {
+    fn drop(&mut self) {
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = by_address.get(&self.address).copied().unwrap_or_default().saturating_sub(1);
+        match left {
+            0 => by_address.remove(&self.address),
+            left => by_address.insert(self.address, left),
+        };
+    }
+}
 
 type Tcp = Placed<Pin<Box<TimeoutStream<TcpStream>>>>;
 
-/// Serves until `stop` is ready, and then what is under way; streams are told to end. At most `places` connections at a
-/// time; others wait in the operating system's queue.
+/// Serves until `stop` is ready, and then what is under way; streams are told to end. Connections beyond `places` wait in the
+/// operating system's queue; one beyond its address's share is closed.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     app: App,
-    places: usize,
+    places: Places,
     stop: impl Future<Output = ()>,
 ) {
-    let places = Arc::new(Semaphore::new(places));
     let app = TowerToHyperService::new(app);
     let connections = Stop::default();
     let mut stop = std::pin::pin!(stop);
@@ -64,7 +124,8 @@ pub(crate) async fn serve(
             accepted = accept(&listener, &places) => accepted,
         };
         let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+            Ok(Some(accepted)) => accepted,
+            Ok(None) => continue,
             Err(error) => {
                 warn!("no connection can be taken: {error}");
                 sleep(ACCEPT_PAUSE).await;
@@ -87,14 +148,19 @@ pub(crate) async fn serve(
     connections.stop().await;
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(Tcp, IpAddr)> {
-    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+/// The next connection; none when it is beyond its address's share.
+async fn accept(listener: &TcpListener, places: &Places) -> io::Result<Option<(Tcp, IpAddr)>> {
+    let place = places.all.clone().acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
+    let Some(place) = places.take(place, peer.ip()) else {
+        debug!("{} has as many connections as one address may have", peer.ip());
+        return Ok(None);
+    };
     // Answers are written whole: waiting for more only delays them.
     stream.set_nodelay(true)?;
     let mut stream = Box::pin(TimeoutStream::new(stream));
     stream.as_mut().set_write_timeout_pinned(Some(WRITE_TIME));
-    Ok((Placed(stream, place), peer.ip()))
+    Ok(Some((Placed(stream, place), peer.ip())))
 }
 
 async fn converse<S>(stream: S, peer: IpAddr, app: TowerToHyperService<App>, stopping: Stopping)

@@ -25,6 +25,7 @@ use clap::ValueEnum;
 use counterfoil_store::PgPool;
 use ipnet::IpNet;
 
+pub(crate) use address::network;
 pub(crate) use caller::{Caller, CallerName};
 pub use guard::OPEN;
 pub(crate) use guard::guard;

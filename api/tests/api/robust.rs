@@ -150,7 +150,7 @@ async fn what_is_too_large_or_no_http_is_refused_and_the_service_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_connections_than_places_wait_for_one() {
     let index = Index::open().await;
-    let process = Process::start(&index.url, &["--max-connections", "2"]);
+    let process = Process::start(&index.url, &["--max-connections", "2", "--max-connections-per-address", "2"]);
     let held = [connect(&process), connect(&process)];
     let mut third = connect(&process);
     third.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
@@ -158,6 +158,63 @@ async fn more_connections_than_places_wait_for_one() {
     assert!(read_to_end(third).starts_with("HTTP/1.1 200 "));
     drop(held);
     expect_well(&process);
+}
+
+/// From another address of this machine.
+fn connect_from(process: &Process, address: &str) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+        socket.connect(process.address.parse().unwrap()).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(BOUND)).unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_has_a_share_of_the_connections_and_leaves_the_others_theirs() {
+    let index = Index::open().await;
+    for flags in [&["--max-connections", "16"][..], &["--max-connections-per-address", "2"]] {
+        let process = Process::start(&index.url, flags);
+        std::thread::scope(|scope| {
+            let tried = scope.spawn(|| {
+                let ask = |address| {
+                    let mut stream = connect_from(&process, address);
+                    // The service may have closed it already.
+                    let _ = stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+                    read_to_end(stream)
+                };
+                // The heads of its share do not end, however many it opens.
+                let held: Vec<_> = (0..20).map(|_| connect_from(&process, "127.0.0.2")).collect();
+                let refused = ask("127.0.0.2");
+                let others = ["127.0.0.3", "127.0.0.1"].map(ask);
+                // What ends makes room.
+                drop(held);
+                let begun = Instant::now();
+                while !ask("127.0.0.2").starts_with("HTTP/1.1 200 ") {
+                    assert!(begun.elapsed() < BOUND, "no place came free");
+                }
+                (refused, others)
+            });
+            let (refused, others) = tried.join().unwrap();
+            assert_eq!(refused, "", "{flags:?}");
+            assert!(others.iter().all(|answer| answer.starts_with("HTTP/1.1 200 ")), "{flags:?}: {others:?}");
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connections_of_a_trusted_proxy_are_those_of_many() {
+    let index = Index::open().await;
+    let flags = ["--max-connections-per-address", "1", "--trusted-proxy", "127.0.0.0/8"];
+    let process = Process::start(&index.url, &flags);
+    let held: Vec<_> = (0..5).map(|_| connect(&process)).collect();
+    let mut stream = connect(&process);
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    assert!(read_to_end(stream).starts_with("HTTP/1.1 200 "));
+    drop(held);
 }
 
 /// A certificate for localhost that signs itself.
