@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::http::HeaderValue;
+use axum::http::uri::Authority;
 use clap::{Args, Subcommand};
 use counterfoil_api::{AccessSettings, Admin, Chain, Mode, Secret, SignIn};
 use counterfoil_core::{LedgerId, Wallet};
@@ -33,6 +34,11 @@ pub(crate) struct AccessArguments {
     /// An origin whose pages may read the answers, as https://app.example.com.
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     cors_origin: Vec<HeaderValue>,
+    /// A name by which clients may call this server, beside localhost and addresses, as api.example.com. When absent: the
+    /// host of --sign-in-uri where nobody is asked who they are, and where the API is served on a loopback address and
+    /// without --trusted-proxy; any name elsewhere.
+    #[arg(long, value_name = "NAME", value_parser = parse_host)]
+    host: Vec<String>,
     /// The page on which wallets sign in, as https://app.example.com; without it they cannot.
     #[arg(long, value_name = "URI")]
     sign_in_uri: Option<String>,
@@ -56,11 +62,14 @@ impl AccessArguments {
             }
             None => None,
         };
+        let asks_names = !self.host.is_empty() || is_local || mode == Mode::Off;
+        let page = sign_in.as_ref().map(|sign_in| sign_in.host().to_owned());
         Ok(AccessSettings {
             mode,
             address_rate: self.address_rate.or_else(|| (mode != Mode::Off).then_some(ADDRESS_RATE)),
             trusted_proxies: self.trusted_proxy,
             cors_origins: self.cors_origin,
+            hosts: asks_names.then(|| self.host.into_iter().chain(page).collect()),
             sign_in,
             ..AccessSettings::default()
         })
@@ -80,6 +89,14 @@ fn parse_origin(text: &str) -> Result<HeaderValue, String> {
     match HeaderValue::from_str(text) {
         Ok(value) if origin.as_deref() == Some(text) && text == text.to_lowercase() => Ok(value),
         _ => Err("an origin is a scheme, a host and a port, in small letters, as https://app.example.com".to_owned()),
+    }
+}
+
+/// A name is compared without a port, so what has one never equals any.
+fn parse_host(text: &str) -> Result<String, String> {
+    match text.parse::<Authority>() {
+        Ok(authority) if authority.host() == text && !text.ends_with('.') => Ok(text.to_owned()),
+        _ => Err("a name is a host alone, without scheme and port, as api.example.com".to_owned()),
     }
 }
 

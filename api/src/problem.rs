@@ -27,8 +27,10 @@ pub enum Code {
     QueryNotAllowed,
     /// Who calls did not say who they are, or not truly.
     Unauthorized,
-    /// The ledger is not for this caller.
+    /// What was asked for is not for this caller, or not for pages of its origin.
     Forbidden,
+    /// The server is called by a name that is not its own.
+    UnknownHost,
     /// Too many requests in too short a time.
     RateLimited,
     /// The body took too long to come.
@@ -83,7 +85,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::MalformedKey,
         Self::MalformedParameter,
         Self::MalformedBody,
@@ -91,6 +93,7 @@ impl Code {
         Self::QueryNotAllowed,
         Self::Unauthorized,
         Self::Forbidden,
+        Self::UnknownHost,
         Self::RateLimited,
         Self::RequestTimeout,
         Self::PageTooLarge,
@@ -129,6 +132,7 @@ impl Code {
             Self::QueryNotAllowed => "query_not_allowed",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
+            Self::UnknownHost => "unknown_host",
             Self::RateLimited => "rate_limited",
             Self::RequestTimeout => "request_timeout",
             Self::PageTooLarge => "page_too_large",
@@ -168,6 +172,7 @@ impl Code {
             | Self::PageTooLarge => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::RateLimited | Self::TooManyStreamsOfCaller | Self::TooManyOperations => StatusCode::TOO_MANY_REQUESTS,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::SizeOutOfRange
@@ -224,7 +229,8 @@ impl Code {
             Self::MalformedQuery => "The query is malformed or too large",
             Self::QueryNotAllowed => "The query is not allowed",
             Self::Unauthorized => "A good key or session is needed",
-            Self::Forbidden => "The ledger is not for this caller",
+            Self::Forbidden => "It is not for this caller",
+            Self::UnknownHost => "The server does not go by that name",
             Self::RateLimited => "Too many requests",
             Self::RequestTimeout => "The body took too long to come",
             Self::PageTooLarge => "The page is too large",

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-
+use axum::http::{Version, header};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -31,7 +32,7 @@ use tracing::{debug, warn};
 
 use crate::App;
 use crate::access::{Peer, network};
-
+use crate::problem::{Code, Problem};
 use crate::stop::{Stop, Stopping};
 
 /// For the whole head of a request, also of the next one on a connection.
@@ -171,7 +172,14 @@ where
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(told.clone());
-        app.call(request.map(Body::new))
+        let is_named = has_one_host(&request);
+        let answer = is_named.then(|| app.call(request.map(Body::new)));
+        async move {
+            match answer {
+                Some(answer) => answer.await,
+                None => Ok(Problem::new(Code::MalformedParameter, "Send one header Host.").into_response()),
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -189,6 +197,14 @@ where
     };
     if let Err(error) = ended {
         debug!("the connection of {peer} broke off: {error}");
+    }
+}
+
+/// Proxies and we must not understand different hosts. Source: RFC 9112 section 3.2.
+fn has_one_host<B>(request: &Request<B>) -> bool {
+    match request.headers().get_all(header::HOST).iter().count() {
+        0 => request.version() < Version::HTTP_11,
+        count => count == 1,
     }
 }
 

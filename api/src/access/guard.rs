@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 
@@ -60,6 +61,11 @@ where
 impl Access {
     async fn admit(self: &Arc<Self>, parts: &Parts, standing: &mut Option<Standing>) -> Result<Caller, Problem> {
         let (path, network) = (parts.uri.path(), self.network(parts));
+        if !self.is_known_host(parts) {
+            let detail = "This server does not go by that name. Call it by localhost or its address; its operator allows \
+                          other names by --host.";
+            return Err(Problem::new(Code::UnknownHost, detail));
+        }
         if path == LIVEZ {
             return Ok(Caller::through(self.clone(), Who::Nobody, network));
         }
@@ -90,6 +96,22 @@ impl Access {
         };
         self.count(network, standing)?;
         Ok(Caller::through(self.clone(), who, network))
+    }
+
+    /// A page whose own name is made to lead to this machine may read what this machine answers to that name, wherever it
+    /// listens. An address is nobody's name, so it is good.
+    fn is_known_host(&self, parts: &Parts) -> bool {
+        let Some(hosts) = &self.hosts else { return true };
+        let headers = parts.headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());
+        let named = headers.chain(parts.uri.authority().map(Authority::as_str));
+        named.map(str::parse::<Authority>).all(|authority| {
+            authority.is_ok_and(|authority| {
+                let host = authority.host();
+                let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+                let is_named = |name: &str| host.trim_end_matches('.').eq_ignore_ascii_case(name);
+                address.parse::<IpAddr>().is_ok() || is_named("localhost") || hosts.iter().any(|name| is_named(name))
+            })
+        })
     }
 
     /// Browsers let any page open a socket to any server, this machine's included, and name the page's origin. Others name

@@ -60,6 +60,8 @@ pub struct AccessSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose pages may read the answers.
     pub cors_origins: Vec<HeaderValue>,
+    /// The names by which clients may call the server, beside localhost and addresses; all when absent.
+    pub hosts: Option<Vec<String>>,
     /// For people's sessions; without it there are none.
     pub sign_in: Option<SignIn>,
     /// How long a change of keys and readers may take to be noticed.
@@ -73,6 +75,7 @@ impl Default for AccessSettings {
             address_rate: None,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            hosts: None,
             sign_in: None,
             patience: Duration::from_secs(5),
         }
@@ -86,6 +89,7 @@ pub(crate) struct Access {
     addresses: Option<AddressLimiter>,
     trusted_proxies: Vec<IpNet>,
     origins: Vec<HeaderValue>,
+    hosts: Option<Vec<String>>,
     sign_in: Option<SignIn>,
     policies: Policies,
 }
@@ -101,6 +105,7 @@ impl Access {
             addresses: settings.address_rate.map(AddressLimiter::new),
             trusted_proxies: settings.trusted_proxies,
             origins: settings.cors_origins,
+            hosts: settings.hosts,
             sign_in: settings.sign_in,
             policies: Policies::new(pool, settings.patience),
         })

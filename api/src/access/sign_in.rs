@@ -135,6 +135,12 @@ impl SignIn {
         Ok(Self { uri: uri.to_owned(), domain, chain, secret, lifetime, used: Mutex::default() })
     }
 
+    /// The host of the page that asks for the signature.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.domain.rsplit_once(':').map_or(&self.domain, |(host, _)| host)
+    }
+
     /// A text for a wallet to sign.
     pub(crate) fn issue(&self, wallet: Wallet, now: Timestamp) -> Result<Message, getrandom::Error> {
         let mut nonce = [0; NONCE_LENGTH];

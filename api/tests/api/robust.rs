@@ -39,7 +39,7 @@ fn read_to_end(mut stream: impl Read) -> String {
 
 fn expect_well(process: &Process) {
     let mut stream = connect(process);
-    write!(stream, "GET /v1/ledgers/{BIG} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET /v1/ledgers/{BIG} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     assert!(read_to_end(stream).starts_with("HTTP/1.1 200 "));
 }
 
@@ -78,7 +78,7 @@ async fn clients_that_hold_up_are_let_go_and_the_others_are_served() {
         // A line of the head now and then prolongs nothing.
         let slow_head = scope.spawn(|| {
             let mut stream = connect(&process);
-            stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n").unwrap();
+            stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n").unwrap();
             let answer = drip(stream, || b"x-more: y\r\n");
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
         });
@@ -86,7 +86,7 @@ async fn clients_that_hold_up_are_let_go_and_the_others_are_served() {
         let slow_body = scope.spawn(|| {
             let mut stream = connect(&process);
             let head =
-                "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
+                "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
             stream.write_all(head.as_bytes()).unwrap();
             let answer = drip(stream, || b" ");
             assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
@@ -94,7 +94,7 @@ async fn clients_that_hold_up_are_let_go_and_the_others_are_served() {
         // Idle after an answer.
         let idle = scope.spawn(|| {
             let mut stream = connect(&process);
-            stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
             assert!(read_to_end(stream).starts_with("HTTP/1.1 200 "));
         });
         let held = [silent, slow_head, slow_body, idle];
@@ -113,13 +113,14 @@ async fn what_is_too_large_or_no_http_is_refused_and_the_service_goes_on() {
     let long = "x".repeat(100_000);
     let many = "a: b\r\n".repeat(2_000);
     for (request, expected) in [
-        (format!("GET /livez HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\n\r\n"), "HTTP/1.1 431 "),
-        (format!("GET /livez HTTP/1.1\r\nhost: x\r\n{many}\r\n"), "HTTP/1.1 431 "),
-        (format!("GET /{long} HTTP/1.1\r\nhost: x\r\n\r\n"), "HTTP/1.1 4"),
+        (format!("GET /livez HTTP/1.1\r\nhost: localhost\r\nx-long: {long}\r\n\r\n"), "HTTP/1.1 431 "),
+        (format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"), "HTTP/1.1 431 "),
+        (format!("GET /{long} HTTP/1.1\r\nhost: localhost\r\n\r\n"), "HTTP/1.1 4"),
         ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
         ("GET /livez HTTP/9.9\r\n\r\n".to_owned(), "HTTP/1.1 4"),
         (
-            "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello".to_owned(),
+            "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello"
+                .to_owned(),
             "HTTP/1.1 400 ",
         ),
     ] {
@@ -134,7 +135,8 @@ async fn what_is_too_large_or_no_http_is_refused_and_the_service_goes_on() {
     // As large as it says, and larger than it says.
     for head in ["content-length: 5000000", "transfer-encoding: chunked"] {
         let mut stream = connect(&process);
-        let head = format!("POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{head}\r\n\r\n");
+        let head =
+            format!("POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{head}\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let chunk = format!("{:x}\r\n{}\r\n", 10_000, " ".repeat(10_000));
         let mut sent = 0;
@@ -153,7 +155,7 @@ async fn more_connections_than_places_wait_for_one() {
     let process = Process::start(&index.url, &["--max-connections", "2", "--max-connections-per-address", "2"]);
     let held = [connect(&process), connect(&process)];
     let mut third = connect(&process);
-    third.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    third.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     // Places come free when the service lets the silent ones go.
     assert!(read_to_end(third).starts_with("HTTP/1.1 200 "));
     drop(held);
@@ -257,6 +259,89 @@ async fn tls_is_served_and_who_does_not_shake_hands_is_let_go() {
     assert!(ask().starts_with("HTTP/1.1 200 "));
 }
 
+/// The status of an answer to a request of these lines.
+fn status(process: &Process, lines: &[&str]) -> String {
+    let mut stream = connect(process);
+    stream.write_all(format!("{}\r\nconnection: close\r\n\r\n", lines.join("\r\n")).as_bytes()).unwrap();
+    read_to_end(stream)[9..12].to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_makes_its_own_name_lead_here_reads_nothing() {
+    let index = Index::open().await;
+    let (evil, own) = ("rebind.evil.example", "api.example.com");
+    for (flags, is_evil_known, is_own_known) in [
+        (&[][..], false, false),
+        (&["--access", "public"], false, false),
+        (&["--host", own], false, true),
+        (&["--sign-in-uri", "https://api.example.com:8443/in"], false, true),
+        (&["--listen", "0.0.0.0:0", "--access", "off"], false, false),
+        (&["--listen", "0.0.0.0:0", "--access", "public", "--host", own], false, true),
+        // Whom else it asks, and whoever asks it through a proxy, is told by what comes with the request.
+        (&["--listen", "0.0.0.0:0", "--access", "public"], true, true),
+        (&["--trusted-proxy", "192.0.2.1/32", "--access", "public"], true, true),
+    ] {
+        let mut process = Process::start(&index.url, flags);
+        process.address = process.address.replace("0.0.0.0", "127.0.0.1");
+        let ask = |host: &str| {
+            let path = format!("/v1/ledgers/{BIG}");
+            let upgrade =
+                "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: MTIzNDU2Nzg5MDEyMzQ1Ng==";
+            let socket = format!("{upgrade}\r\nsec-websocket-protocol: graphql-transport-ws\r\norigin: http://{host}");
+            let host = format!("host: {host}");
+            [
+                status(&process, &[&format!("GET {path} HTTP/1.1"), &host]),
+                status(&process, &["GET /livez HTTP/1.1", &host]),
+                status(&process, &["OPTIONS /v1/ledgers HTTP/1.1", &host]),
+                status(&process, &["GET /graphql HTTP/1.1", &host, &socket]),
+            ]
+        };
+        // The last one says that a connection to be closed cannot be a socket.
+        let (known, unknown) = (["200", "200", "405", "405"], ["421"; 4]);
+        let expected = |is_known: bool| if is_known { known } else { unknown };
+        for host in [evil, "rebind.evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example"] {
+            assert_eq!(ask(host), expected(is_evil_known), "{flags:?} {host}");
+        }
+        for host in [own, "API.example.com:8080"] {
+            assert_eq!(ask(host), expected(is_own_known), "{flags:?} {host}");
+        }
+        for host in [&process.address, "localhost", "LOCALHOST:1", "localhost.", "127.0.0.1", "[::1]:8080"] {
+            assert_eq!(ask(host), known, "{flags:?} {host}");
+        }
+        // What the line of the request names counts before the header.
+        let line = format!("GET http://{evil}/livez HTTP/1.1");
+        assert_eq!(
+            status(&process, &[&line, "host: localhost"]),
+            if is_evil_known { "200" } else { "421" },
+            "{flags:?}"
+        );
+    }
+    for bad in ["https://api.example.com", "api.example.com:80", "api.example.com.", ""] {
+        let refused = run(&index.url, &["--host", bad]);
+        assert_eq!(refused.status.code(), Some(2), "{bad}");
+        let message = String::from_utf8(refused.stderr).unwrap();
+        assert!(message.contains("without scheme and port"), "{bad}: {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_names_one_host() {
+    let index = Index::open().await;
+    let process = Process::start(&index.url, &[]);
+    for (lines, expected) in [
+        (&["GET /livez HTTP/1.1", "host: localhost"][..], "200"),
+        (&["GET /livez HTTP/1.1"], "400"),
+        (&["GET /livez HTTP/1.1", "host: localhost", "host: localhost"], "400"),
+        (&["GET /livez HTTP/1.1", "host: localhost", "host: evil.example"], "400"),
+        // Older than the header.
+        (&["GET /livez HTTP/1.0"], "200"),
+        (&["GET /livez HTTP/1.0", "host: localhost", "host: localhost"], "400"),
+    ] {
+        assert_eq!(status(&process, lines), expected, "{lines:?}");
+    }
+    expect_well(&process);
+}
+
 fn run(database_url: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil-api"));
     command.args(arguments).env("DATABASE_URL", database_url).output().unwrap()
@@ -274,7 +359,7 @@ async fn an_operator_makes_and_revokes_keys_while_the_service_runs() {
     };
     let ask = |key: &str| {
         let mut stream = connect(&process);
-        let head = format!("host: x\r\nauthorization: Bearer {key}\r\nconnection: close");
+        let head = format!("host: localhost\r\nauthorization: Bearer {key}\r\nconnection: close");
         write!(stream, "GET /v1/ledgers/{BIG} HTTP/1.1\r\n{head}\r\n\r\n").unwrap();
         read_to_end(stream)[9..12].to_owned()
     };
@@ -312,7 +397,7 @@ async fn everybody_is_asked_unless_only_this_machine_can_ask() {
         let process = Process::start(&index.url, flags);
         let port = process.address.rsplit(':').next().unwrap();
         let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
-        stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
         assert_eq!(&read_to_end(stream)[9..12], expected, "{flags:?}");
     }
 }
@@ -331,7 +416,7 @@ async fn callers_are_told_apart_behind_a_trusted_proxy_alone() {
         let process = Process::start(&index.url, flags);
         let answers = all.map(|from| {
             let mut stream = connect(&process);
-            let head = format!("host: x\r\nx-forwarded-for: 198.51.100.7, {from}\r\nconnection: close");
+            let head = format!("host: localhost\r\nx-forwarded-for: 198.51.100.7, {from}\r\nconnection: close");
             write!(stream, "GET /v1/status HTTP/1.1\r\n{head}\r\n\r\n").unwrap();
             read_to_end(stream)[9..12].to_owned()
         });
