@@ -35,7 +35,7 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// The longest time that an answer may take.
     pub request_timeout: Duration,
-    /// Whether GraphQL's schema is open to tools, and GraphiQL served.
+    /// Whether GraphQL's schema is open to tools.
     pub introspection: bool,
     /// The only GraphQL queries that are answered; without it all are.
     pub allowed_queries: Option<AllowedQueries>,

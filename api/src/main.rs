@@ -45,7 +45,7 @@ struct Arguments {
     /// How many MiB of tiles and entries are kept in memory; with 0 all is read anew for each answer.
     #[arg(long, default_value_t = 256)]
     memory_mib: u32,
-    /// Close GraphQL's schema to tools, and serve no GraphiQL.
+    /// Close GraphQL's schema to tools.
     #[arg(long)]
     no_introspection: bool,
     /// A file of the only GraphQL queries that are answered: an Apollo persisted query manifest.

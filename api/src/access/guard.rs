@@ -19,8 +19,7 @@ use crate::problem::{Code, Problem};
 use crate::query::Place;
 
 /// What says the same to everybody, or lets them in.
-pub const OPEN: [&str; 7] =
-    [LIVEZ, "/readyz", "/docs", "/graphiql", "/v1/openapi.json", "/v1/sign-in", "/v1/sign-in/message"];
+pub const OPEN: [&str; 6] = [LIVEZ, "/readyz", "/docs", "/v1/openapi.json", "/v1/sign-in", "/v1/sign-in/message"];
 /// Not counted: whether the process lives must be heard however many others call.
 const LIVEZ: &str = "/livez";
 

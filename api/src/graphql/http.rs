@@ -1,20 +1,18 @@
-//! POST /graphql: queries, and subscriptions as server-sent events; GET /graphql: subscriptions over a WebSocket;
-//! GET /graphiql.
+//! POST /graphql: queries, and subscriptions as server-sent events; GET /graphql: operations over a WebSocket.
 
 use std::convert::Infallible;
 use std::future::ready;
 use std::time::Duration;
 
-use async_graphql::http::GraphiQLSource;
 use async_graphql::{Data, ErrorExtensionValues, Executor, Request, Response, ServerError};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{Html, IntoResponse};
-use axum::routing::{get, post};
+use axum::routing::post;
 use axum::{Json, Router};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
@@ -31,7 +29,7 @@ use crate::stop::Stopping;
 /// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The routes. `introspection` opens the schema to tools, and serves one. What is no stream has `request_timeout`.
+/// The routes. `introspection` opens the schema to tools. What is no stream has `request_timeout`.
 pub(crate) fn router(
     view: View,
     feed: Feed,
@@ -41,7 +39,6 @@ pub(crate) fn router(
 ) -> Router {
     let methods = post(graphql).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).get(subscribe);
     let routes = Router::new().route("/graphql", methods);
-    let routes = if introspection { routes.route("/graphiql", get(graphiql)) } else { routes };
     let schema = Coded { schema: schema(introspection), limits: Limits::new(allowed, introspection) };
     routes.with_state(GraphQl { schema, view, feed, request_timeout })
 }
@@ -145,16 +142,6 @@ async fn subscribe(
     };
     let service = socket::Service { executor: schema, view, feed, stopping, request_timeout };
     Ok(upgrade.on_upgrade(|socket| socket::serve(socket, service)))
-}
-
-/// A page to try queries on. It loads its scripts from a public server, so it needs a network; nothing else does.
-async fn graphiql() -> impl IntoResponse {
-    let page = GraphiQLSource::build()
-        .endpoint("/graphql")
-        .subscription_endpoint("/graphql")
-        .title("Counterfoil GraphQL")
-        .finish();
-    ([(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'")], Html(page))
 }
 
 fn refuse_body(rejection: JsonRejection) -> Problem {

@@ -19,6 +19,12 @@ td, th { text-align: left; vertical-align: top; padding: 0.2rem 0.8rem 0.2rem 0;
 :target { outline: 2px solid #48f }
 ";
 
+/// A client for people is theirs to choose: whatever page this server sent would see what is typed there, keys among it.
+const GRAPHQL: &str = "<h2 id=graphql>GraphQL</h2><p>The same answers are at <code>POST /graphql</code>, and as a stream \
+    there or over a WebSocket. Give that address to any GraphQL client; it reads the schema itself, unless the operator has \
+    closed it. A query is a body of JSON:</p>\
+    <pre><code>{\"query\": \"{ ledgers(first: 10) { edges { node { ledger } } } }\"}</code></pre>";
+
 pub(super) async fn docs() -> impl IntoResponse {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
     ([(header::CONTENT_SECURITY_POLICY, policy)], Html(page()))
@@ -41,6 +47,7 @@ fn page() -> String {
             push_operation(&mut html, path, method, operation);
         }
     }
+    html.push_str(GRAPHQL);
     html.push_str("<h2>Bodies</h2>");
     for (name, schema) in members(&document["components"]["schemas"]) {
         push_schema(&mut html, name, schema);

@@ -196,7 +196,7 @@ async fn start(
 
 fn print_addresses(chain: &Localnet, api: &Service, indexer: &Service, wallet: &Path, folder: &Path) {
     out!("Counterfoil runs:");
-    out!("  API              {}/v1/ledgers   {}/docs   {}/graphiql", api.url, api.url, api.url);
+    out!("  API              {}/v1/ledgers   {}/docs   {}/graphql", api.url, api.url, api.url);
     out!("  local chain      {}   {}", chain.rpc_url, chain.ws_url);
     out!("  indexer          {}/readyz   {}/metrics", indexer.url, indexer.url);
     out!("  logs             {}", folder.display());

@@ -14,11 +14,10 @@ pub enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-pub const ROUTES: [(&str, Shows, &str); 34] = [
+pub const ROUTES: [(&str, Shows, &str); 33] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),
-    ("/graphiql", Shows::Nothing, "/graphiql"),
     ("/v1/openapi.json", Shows::Nothing, "/v1/openapi.json"),
     ("/v1/sign-in", Shows::Nothing, "/v1/sign-in"),
     ("/v1/sign-in/message", Shows::Nothing, "/v1/sign-in/message"),

@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 
 use crate::index::Index;
 use crate::sockets::Socket;
-use matrix::{FIELDS, ROUTES, Shows};
+pub use matrix::ROUTES;
+use matrix::{FIELDS, Shows};
 use setting::{CALLERS, Caller, LIFETIME, PRIVATE, PUBLIC, READER, Setting, access, wallet};
 
 /// What comes first; of a stream there is more.
