@@ -9,7 +9,7 @@ use anyhow::Context;
 use axum::http::HeaderValue;
 use axum::http::uri::Authority;
 use clap::{Args, Subcommand};
-use counterfoil_api::{AccessSettings, Admin, Chain, Mode, Secret, SignIn};
+use counterfoil_api::{AccessSettings, Admin, Chain, Mode, Secret, SignIn, read_secret_file};
 use counterfoil_core::{LedgerId, Wallet};
 use ipnet::IpNet;
 
@@ -78,7 +78,7 @@ impl AccessArguments {
 
 fn read_secret(path: &Path) -> anyhow::Result<Secret> {
     let what = || format!("the secret {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(what)?;
+    let text = String::from_utf8_lossy(&read_secret_file(path).with_context(what)?).into_owned();
     Secret::parse(&text).with_context(what)
 }
 

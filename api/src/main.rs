@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, run};
+use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, read_secret_file, run};
 use counterfoil_service::{StopSignals, log_to_stderr};
 
 use arguments::{AccessArguments, KeyCommand, ReaderCommand, Write};
@@ -140,6 +140,6 @@ async fn write(database_url: Option<String>, admin: Admin) -> anyhow::Result<()>
 
 fn read_note_key(path: &Path) -> anyhow::Result<NoteKey> {
     let what = || format!("the note key {}: make one with `counterfoil-api note-key NAME`", path.display());
-    let text = std::fs::read_to_string(path).with_context(what)?;
+    let text = String::from_utf8_lossy(&read_secret_file(path).with_context(what)?).into_owned();
     NoteKey::parse(&text).with_context(what)
 }

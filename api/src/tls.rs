@@ -1,6 +1,6 @@
 //! The certificate, read anew when its files have changed: whoever renews it need not know of this process.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tracing::{info, warn};
+
+use crate::secret_file::read_secret_file;
 
 /// How often the files are looked at. They are small, and nothing is parsed that is as it was.
 const LOOK: Duration = Duration::from_secs(60);
@@ -110,8 +112,11 @@ struct Files {
 
 impl Files {
     fn read(files: &TlsFiles) -> anyhow::Result<Self> {
-        let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
-        Ok(Self { certificate: read(&files.certificate)?, key: read(&files.key)? })
+        let (certificate, key) = (&files.certificate, &files.key);
+        Ok(Self {
+            certificate: std::fs::read(certificate).with_context(|| certificate.display().to_string())?,
+            key: read_secret_file(key).with_context(|| key.display().to_string())?,
+        })
     }
 
     fn digest(&self) -> [u8; 32] {

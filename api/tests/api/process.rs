@@ -1,7 +1,9 @@
 //! The process: it says where it is, answers what is under way when it stops, and says what is wrong.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -111,6 +113,42 @@ async fn a_stop_ends_open_streams_at_once_and_cleanly() {
     process.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("stopping") && !log.contains("WARN"), "{log}");
     assert!(process.child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_file_with_a_secret_is_for_its_owner_and_told_to_nobody() {
+    let index = Index::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    let path = file.to_str().unwrap();
+    let secret = "it-is-a-secret-of-more-than-32-letters";
+    // Malformed all of them, so that whatever is not refused for its mode is refused for what it holds.
+    let uses = [
+        (&["--sign-in-uri", "https://app.example.com", "--sign-in-secret", path][..], "too-few-letters"),
+        (&["--note-key", path], secret),
+        (&["--tls-certificate", path, "--tls-key", path], secret),
+    ];
+    for (flags, text) in uses {
+        for (mode, is_refused, is_warned) in [
+            (0o600, false, false),
+            (0o640, false, false),
+            (0o644, false, true),
+            (0o660, true, false),
+            (0o602, true, false),
+            (0o666, true, false),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil-api"));
+            let command = command.args(flags).args(["--listen", "127.0.0.1:0"]).env("DATABASE_URL", &index.url);
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{flags:?}");
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(said.contains(path) && !said.contains(text), "{flags:?} {mode:o}: {said}");
+            assert_eq!(said.contains("chmod 600") && said.contains("may write to it"), is_refused, "{mode:o}: {said}");
+            assert_eq!(said.contains("WARN") && said.contains("may read it"), is_warned, "{mode:o}: {said}");
+        }
+    }
 }
 
 fn fail(database_url: &str, listen: &str) -> Output {
