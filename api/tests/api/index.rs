@@ -81,6 +81,11 @@ impl Index {
         self.shared.cluster.start_replica(folder, durability).unwrap()
     }
 
+    /// Does what changes no rows.
+    pub async fn execute(&self, sql: &str) {
+        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
+    }
+
     /// Changes the database as whoever holds it could.
     pub async fn tamper(&self, sql: &str) {
         let changed = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap().rows_affected();

@@ -386,6 +386,48 @@ async fn an_operator_makes_and_revokes_keys_while_the_service_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_no_name_is_refused_before_the_database_and_says_why() {
+    let (long, longest) = ("é".repeat(101), "é".repeat(100));
+    for (name, expected) in [
+        ("", "must not be empty"),
+        (" \t", "must not be empty"),
+        (&long, "at most 100 characters, this one has 101"),
+        // Good, so that the database is asked, which is not there.
+        (&longest, "cannot reach the database"),
+    ] {
+        let refused = run("postgres://nobody@127.0.0.1:1/none", &["key", "create", "--name", name]);
+        let message = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && message.contains(expected), "{name}: {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_error_of_the_database_has_its_own_advice() {
+    let index = Index::open().await;
+    let wallet = bs58::encode([7; 32]).into_string();
+    let with_role = |role: &str| {
+        let (scheme, rest) = index.url.split_once("://").unwrap();
+        format!("{scheme}://{role}@{}", rest.split_once('@').unwrap().1)
+    };
+    index.execute("create role only_reads login").await;
+    index.execute("grant select on all tables in schema public to only_reads").await;
+    let refused = |url: &str, expected: &str| {
+        for arguments in [&["key", "create", "--name", "a"][..], &["reader", "add", &BIG.to_string(), &wallet]] {
+            let output = run(url, arguments);
+            let message = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success() && message.contains(expected), "{arguments:?}: {message}");
+        }
+    };
+    refused(&with_role("only_reads"), "this role may not do that");
+    let name = index.url.rsplit('/').next().unwrap().to_owned();
+    index.execute(&format!("alter database {name} set default_transaction_read_only = on")).await;
+    refused(&index.url, "this database only reads");
+    index.execute(&format!("alter database {name} reset default_transaction_read_only")).await;
+    index.execute("drop table api_key, reader").await;
+    refused(&index.url, "the tables are not there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everybody_is_asked_unless_only_this_machine_can_ask() {
     let index = Index::open().await;
     for (flags, expected) in [

@@ -113,6 +113,18 @@ impl StoreError {
         self.has_state("25006")
     }
 
+    /// Whether the tables are not there, or of another version.
+    #[must_use]
+    pub fn is_of_tables(&self) -> bool {
+        self.has_state("42P01") || self.has_state("42703")
+    }
+
+    /// Whether the role may not do this.
+    #[must_use]
+    pub fn is_not_permitted(&self) -> bool {
+        self.has_state("42501")
+    }
+
     /// Source: PostgreSQL's manual, appendix A.
     fn has_state(&self, state: &str) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some(state))
