@@ -157,6 +157,43 @@ async fn slow_answers_end_at_the_time_limit() {
 }
 
 #[tokio::test]
+async fn settings_of_the_database_change_no_answer() {
+    let mut index = Index::open().await;
+    let paths: Vec<String> = crate::access::ROUTES
+        .into_iter()
+        .filter(|(route, ..)| route.starts_with("/v1/ledgers") && !route.ends_with("live"))
+        .map(|(_, _, path)| path.replace('L', &BIG.to_string()))
+        .collect();
+    let ask = async |index: &Index| {
+        let mut answers = Vec::new();
+        for path in &paths {
+            let answer = index.send(Request::get(path).body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.status(), 200, "{path}");
+            answers.push(axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap());
+        }
+        answers
+    };
+    let before = ask(&index).await;
+    let name = index.url.rsplit('/').next().unwrap().to_owned();
+    for setting in [
+        "standard_conforming_strings = off",
+        "bytea_output = 'escape'",
+        "datestyle = 'SQL, DMY'",
+        "intervalstyle = 'sql_standard'",
+        "timezone = 'Pacific/Kiritimati'",
+        "default_transaction_isolation = 'serializable'",
+        "transform_null_equals = on",
+        "extra_float_digits = -15",
+        "lc_messages = 'C'",
+    ] {
+        index.execute(&format!("alter database {name} set {setting}")).await;
+    }
+    index.pool = counterfoil_store::connect(&index.url, 4, Duration::from_secs(10)).await.unwrap();
+    index.app = counterfoil_api::app(index.pool.clone(), settings());
+    assert_eq!(ask(&index).await, before);
+}
+
+#[tokio::test]
 async fn without_the_database_only_livez_is_well() {
     let index = Index::open().await;
     index.ok("/readyz").await;

@@ -38,6 +38,13 @@ pub(crate) async fn connect_in(
     let options = options.application_name("counterfoil").options([
         ("statement_timeout", timeout_ms.as_str()),
         ("idle_in_transaction_session_timeout", timeout_ms.as_str()),
+        // What the statements are written for, whatever the database or the role is set to; what dates are written like and
+        // which zone they are of, sqlx says itself.
+        ("standard_conforming_strings", "on"),
+        ("bytea_output", "hex"),
+        ("intervalstyle", "postgres"),
+        ("transform_null_equals", "off"),
+        ("default_transaction_isolation", "read committed"),
         ("tcp_keepalives_idle", "5"),
         ("tcp_keepalives_interval", "2"),
         ("tcp_keepalives_count", "3"),
