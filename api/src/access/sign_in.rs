@@ -2,13 +2,13 @@
 //!
 //! Nothing is kept between the two requests but the secret. The nonce carries when it was issued, and a seal over that and
 //! the address; all else of the text follows from these and from the settings, so what comes back must be the one text
-//! that was issued, byte for byte. Which nonces were used is kept until they expire.
+//! that was issued, byte for byte. Which nonces were used is kept until they expire. Both seals are over the page's host as
+//! well, so that what a server of another page handed out with the same secret is worth nothing here.
 //!
 //! Format: <https://github.com/phantom/sign-in-with-solana>, after EIP-4361.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
@@ -26,8 +26,9 @@ const NONCE_PURPOSE: &[u8] = b"counterfoil sign-in v1\0";
 const SESSION_PURPOSE: &[u8] = b"counterfoil session v1\0";
 /// How long a text may wait for its signature.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
-/// How many nonces may be used within that time: a bound of memory.
-const MAX_USED: usize = 1 << 16;
+/// The places in which used nonces are marked, by their random bytes: memory has a bound however many sign in, and nobody is
+/// kept out. Of 100,000 within that time one in 160 finds its place taken, and is told to ask for another text.
+const PLACES: u64 = 1 << 24;
 /// Random bytes, time of issue, seal.
 const NONCE_LENGTH: usize = 16 + 8 + 16;
 
@@ -54,8 +55,21 @@ pub struct SignIn {
     chain: Chain,
     secret: Secret,
     lifetime: SignedDuration,
-    /// Until when each used nonce would be good.
-    used: Mutex<HashMap<[u8; 16], Timestamp>>,
+    used: Mutex<[Used; 2]>,
+}
+
+/// The nonces of one time of issue, as long as [`PATIENCE`], that were used. A text is good in the one in which it was
+/// issued and in the next.
+#[derive(Default)]
+struct Used {
+    period: i64,
+    places: Vec<u64>,
+}
+
+impl fmt::Debug for Used {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Used").field("period", &self.period).finish_non_exhaustive()
+    }
 }
 
 /// What is no URI of a page.
@@ -85,12 +99,9 @@ pub(crate) enum SignInError {
     /// Forged, or of another wallet.
     #[error("the signature is not this address's over this message")]
     Signature,
-    /// A second time.
+    /// A second time; or, seldom, as another one.
     #[error("the message was used already: ask for another")]
     Used,
-    /// More than memory is kept for.
-    #[error("too many are signing in: try again in a few minutes")]
-    Busy,
 }
 
 /// The text to sign, by its parts, as wallets take them for `solana:signIn`.
@@ -146,7 +157,7 @@ impl SignIn {
         let mut nonce = [0; NONCE_LENGTH];
         getrandom::fill(&mut nonce[..16])?;
         nonce[16..24].copy_from_slice(&now.as_second().to_be_bytes());
-        let seal = self.secret.seal(NONCE_PURPOSE, &[&wallet.0[..], &nonce[..24]].concat());
+        let seal = self.secret.seal(NONCE_PURPOSE, &self.of_page(&[&wallet.0[..], &nonce[..24]]));
         nonce[24..].copy_from_slice(&seal[..16]);
         Ok(self.message(wallet, &nonce).expect("a clock that tells a time"))
     }
@@ -169,7 +180,7 @@ impl SignIn {
         let key = VerifyingKey::from_bytes(&wallet.0).map_err(|_| SignInError::Signature)?;
         let is_signed = key.verify_strict(text.as_bytes(), &Signature::from_bytes(signature));
         is_signed.map_err(|_| SignInError::Signature)?;
-        self.spend(&nonce, message.expiration_time, now)?;
+        self.spend(&nonce, message.issued_at)?;
         Ok(self.open_session(wallet, now))
     }
 
@@ -177,7 +188,7 @@ impl SignIn {
     pub(super) fn open(&self, token: &str) -> Option<Session> {
         let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(SESSION_PREFIX)?).ok()?;
         let (content, seal) = bytes.split_at_checked(40)?;
-        if seal.len() != 32 || !self.secret.is_seal(SESSION_PURPOSE, content, seal) {
+        if seal.len() != 32 || !self.secret.is_seal(SESSION_PURPOSE, &self.of_page(&[content]), seal) {
             return None;
         }
         let (wallet, expires) = content.split_at_checked(32)?;
@@ -186,11 +197,16 @@ impl SignIn {
         Some(Session { wallet, expires }).filter(|session| !session.is_over())
     }
 
+    /// Parts of known lengths, and then the page's host.
+    fn of_page(&self, parts: &[&[u8]]) -> Vec<u8> {
+        [parts.concat().as_slice(), self.domain.as_bytes()].concat()
+    }
+
     fn open_session(&self, wallet: Wallet, now: Timestamp) -> (String, Session) {
         let second = now.as_second().saturating_add(self.lifetime.as_secs());
         let expires = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
         let content = [&wallet.0[..], &expires.as_second().to_be_bytes()].concat();
-        let seal = self.secret.seal(SESSION_PURPOSE, &content);
+        let seal = self.secret.seal(SESSION_PURPOSE, &self.of_page(&[&content]));
         let token = format!("{SESSION_PREFIX}{}", URL_SAFE_NO_PAD.encode([&content[..], &seal].concat()));
         (token, Session { wallet, expires })
     }
@@ -221,20 +237,30 @@ impl SignIn {
         // Decoding base58 takes time that grows with the square of its length.
         let nonce = bs58::decode(Some(line).filter(|line| line.len() <= 64)?).into_vec().ok()?;
         let nonce: [u8; NONCE_LENGTH] = nonce.try_into().ok()?;
-        let sealed = [&wallet.0[..], &nonce[..24]].concat();
+        let sealed = self.of_page(&[&wallet.0[..], &nonce[..24]]);
         self.secret.is_seal(NONCE_PURPOSE, &sealed, &nonce[24..]).then_some(nonce)
     }
 
-    fn spend(&self, nonce: &[u8; NONCE_LENGTH], until: Timestamp, now: Timestamp) -> Result<(), SignInError> {
-        let random: [u8; 16] = nonce[..16].try_into().map_err(|_| SignInError::Nonce)?;
-        let mut used = self.used.lock().map_err(|_| SignInError::Busy)?;
-        if used.len() >= MAX_USED {
-            used.retain(|_, until| *until > now);
+    fn spend(&self, nonce: &[u8; NONCE_LENGTH], issued: Timestamp) -> Result<(), SignInError> {
+        let random: [u8; 8] = nonce[..8].try_into().map_err(|_| SignInError::Nonce)?;
+        let place = u64::from_be_bytes(random) % PLACES;
+        let period = issued.as_second().div_euclid(PATIENCE.as_secs());
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let [even, odd] = &mut *used;
+        let used = if period.rem_euclid(2) == 0 { even } else { odd };
+        if used.period > period {
+            // The clock was set back by more than a text is good for.
+            return Err(SignInError::Expired);
         }
-        if used.len() >= MAX_USED {
-            return Err(SignInError::Busy);
+        if used.period < period || used.places.is_empty() {
+            *used = Used { period, places: vec![0; usize::try_from(PLACES / 64).unwrap_or_default()] };
         }
-        if used.insert(random, until).is_some() { Err(SignInError::Used) } else { Ok(()) }
+        let word = usize::try_from(place / 64).ok().and_then(|word| used.places.get_mut(word));
+        let word = word.ok_or(SignInError::Used)?;
+        let bit = 1_u64 << (place % 64);
+        let is_used = *word & bit != 0;
+        *word |= bit;
+        if is_used { Err(SignInError::Used) } else { Ok(()) }
     }
 }
 
@@ -260,7 +286,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use ring::signature::{Ed25519KeyPair, KeyPair};
 
-    use super::{Chain, MAX_USED, Secret, SignIn, SignInError};
+    use super::{Chain, Secret, SignIn, SignInError};
 
     const NOW: i64 = 1_780_000_000;
 
@@ -313,21 +339,46 @@ mod tests {
     }
 
     #[test]
-    fn used_nonces_are_kept_while_they_are_good_and_no_more_than_there_is_room_for() {
+    fn a_nonce_is_used_once_however_many_were_and_none_is_kept_out_for_it() {
         let sign_in = sign_in("https://app.example.com");
-        let nonce = |number: usize| {
+        let nonce = |number: u64| {
             let mut nonce = [0; super::NONCE_LENGTH];
             nonce[..8].copy_from_slice(&number.to_be_bytes());
             nonce
         };
-        for number in 0..MAX_USED {
-            sign_in.spend(&nonce(number), at(NOW + 300), at(NOW)).unwrap();
+        let times = [NOW, NOW + 299, NOW + 300];
+        for number in 0..100_000 {
+            for time in times {
+                let expected = if time == NOW + 299 { Err(SignInError::Used) } else { Ok(()) };
+                // The first two are of one time of issue, the third of the next.
+                let begin = NOW - NOW.rem_euclid(300);
+                assert_eq!(sign_in.spend(&nonce(number), at(begin + time - NOW)), expected, "{number} {time}");
+            }
         }
-        assert_eq!(sign_in.spend(&nonce(0), at(NOW + 300), at(NOW)), Err(SignInError::Busy));
-        assert_eq!(sign_in.spend(&nonce(MAX_USED), at(NOW + 300), at(NOW)), Err(SignInError::Busy));
-        sign_in.spend(&nonce(MAX_USED), at(NOW + 600), at(NOW + 300)).unwrap();
-        assert_eq!(sign_in.spend(&nonce(MAX_USED), at(NOW + 600), at(NOW + 300)), Err(SignInError::Used));
-        assert_eq!(sign_in.used.lock().unwrap().len(), 1);
+        assert_eq!(sign_in.spend(&nonce(0), at(NOW)), Err(SignInError::Used));
+        sign_in.spend(&nonce(100_000), at(NOW)).unwrap();
+        // Two times of issue later the places of the first are empty, and what is of it is too late.
+        sign_in.spend(&nonce(0), at(NOW + 600)).unwrap();
+        assert_eq!(sign_in.spend(&nonce(1), at(NOW)), Err(SignInError::Expired));
+        let bytes: usize = sign_in.used.lock().unwrap().iter().map(|used| used.places.len() * 8).sum();
+        assert_eq!(bytes, 4 << 20);
+    }
+
+    #[test]
+    fn what_a_server_of_another_page_gave_is_worth_nothing_with_the_same_secret() {
+        let (key, wallet) = signer();
+        let secret = Secret::generate().unwrap();
+        let of = |uri: &str| SignIn::new(uri, Chain::Mainnet, secret.clone(), Duration::from_secs(900)).unwrap();
+        let (one, other) = (of("https://app.example.com"), of("https://other.example.com"));
+        let (token, session) = one.open_session(wallet, Timestamp::now());
+        assert_eq!((one.open(&token), other.open(&token)), (Some(session), None));
+        // Another process of the same page knows it.
+        assert_eq!(of("https://app.example.com").open(&token), Some(session));
+        let text = one.issue(wallet, at(NOW)).unwrap().to_string();
+        for text in [text.clone(), text.replace("app.example", "other.example")] {
+            let signature = key.sign(text.as_bytes()).as_ref().try_into().unwrap();
+            assert_eq!(other.accept(wallet, &text, &signature, at(NOW)).map(|_| ()), Err(SignInError::Nonce));
+        }
     }
 
     #[test]
