@@ -19,6 +19,7 @@ use futures_util::{StreamExt, stream};
 
 use super::limits::Limits;
 use super::operation::{Followed, in_time};
+use super::writer::Standings;
 use super::{AllowedQueries, ApiSchema, schema, socket};
 use crate::app::MAX_BODY_BYTES;
 use crate::live::Feed;
@@ -107,7 +108,7 @@ async fn graphql(
 ) -> Result<axum::response::Response, Problem> {
     let Json(request) = request.map_err(refuse_body)?;
     let followed = Followed::default();
-    let request = request.data(view).data(feed).data(stopping).data(followed.clone());
+    let request = request.data(view).data(feed).data(stopping).data(followed.clone()).data(Standings::default());
     if !wants_events(&headers) {
         return Ok(Json(schema.execute(request).await).into_response());
     }

@@ -13,7 +13,7 @@ use super::order::LedgerOrder;
 use super::page::{Arguments, complexity, count};
 use super::refuse;
 use super::transaction::{Transaction, one_transaction};
-use super::writer::{Writer, one_writer};
+use super::writer::{Standings, Writer, one_writer};
 use crate::problem::{Code, Problem};
 use crate::query::{self, View};
 use crate::rest::parse_ledger;
@@ -146,10 +146,15 @@ impl Root {
     }
 
     /// Whatever has this id.
-    #[graphql(complexity = "10 + child_complexity")]
+    #[graphql(complexity = "node_complexity(&id) + child_complexity")]
     async fn node(&self, context: &Context<'_>, id: ID) -> Result<Node> {
         load_node(context, &id).await
     }
+}
+
+/// A writer follows from all that was ever granted; all else is one row and its proof.
+fn node_complexity(id: &str) -> usize {
+    if id.starts_with("writer:") { 500 } else { 10 }
 }
 
 async fn load_node(context: &Context<'_>, id: &str) -> Result<Node> {
@@ -173,7 +178,7 @@ async fn load_node(context: &Context<'_>, id: &str) -> Result<Node> {
         ["writer", ledger, wallet, ref then @ ..] if then.len() <= 1 => {
             let wallet = wallet.parse().map_err(|_| malformed_id(id))?;
             let events = then.first().map(|events| number(events)).transpose()?;
-            let found = query::writer(view, parse_ledger(ledger)?, wallet, events).await;
+            let found = context.data::<Standings>()?.writer(view, parse_ledger(ledger)?, wallet, events).await;
             one_writer(found).map(Node::Writer)
         }
         _ => Err(malformed_id(id).into()),

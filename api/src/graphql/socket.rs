@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::operation::{Followed, in_time, refused};
+use super::writer::Standings;
 use crate::live::Feed;
 use crate::problem::{Code, Problem};
 use crate::query::View;
@@ -227,7 +228,7 @@ impl<E: Executor> Conversation<E> {
         data.insert(caller);
         data.insert(self.service.feed.clone());
         data.insert(self.service.stopping.clone());
-        let request = request.data(followed.clone());
+        let request = request.data(followed.clone()).data(Standings::default());
         let answers = self.service.executor.execute_stream(request, Some(data.into()));
         in_time(answers, followed, self.service.request_timeout).boxed()
     }

@@ -1,16 +1,18 @@
 //! Who may append.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::{ID, Result, SimpleObject};
-use counterfoil_core::LedgerHead;
+use counterfoil_core::{LedgerHead, LedgerId, Wallet};
+use tokio::sync::OnceCell;
 
 use super::event::Event;
 use super::found::TotalCount;
 use super::head::Head;
 use super::refuse;
 use crate::proofs::PageProofs;
-use crate::query::{self, CheckedEvent, CountedHead, QueryError};
+use crate::query::{self, CheckedEvent, CountedHead, QueryError, View, When};
 use crate::value::{Key, Time};
 
 /// Who may append, by a grant.
@@ -46,6 +48,29 @@ pub(super) struct FoundWriters {
 impl From<CountedHead> for FoundWriters {
     fn from(CountedHead { head, count }: CountedHead) -> Self {
         Self { head: head.entries.into(), event_head: head.events.into(), total_count: count.into() }
+    }
+}
+
+/// The standings that one operation has asked for. A writer follows from all of a ledger's administrative events, up to
+/// 10,000: they are read once, however many of its writers are named.
+#[derive(Default)]
+pub(super) struct Standings(Mutex<HashMap<(LedgerId, Option<u64>), Arc<OnceCell<query::Standing>>>>);
+
+impl Standings {
+    /// A writer, as it is now or as it was with so many events.
+    pub(super) async fn writer(
+        &self,
+        view: &View,
+        ledger: LedgerId,
+        wallet: Wallet,
+        events: Option<u64>,
+    ) -> Result<(LedgerHead, query::Writer), QueryError> {
+        let cell = {
+            let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            standings.entry((ledger, events)).or_default().clone()
+        };
+        let load = || query::standing(view, ledger, When { events, ..When::default() });
+        cell.get_or_try_init(load).await?.writer(wallet)
     }
 }
 

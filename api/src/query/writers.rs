@@ -7,7 +7,7 @@ use counterfoil_store::{Comparison, Condition, Direction, Field, Find, Value};
 
 use super::error::{Place, QueryError};
 use super::search::{Found, Plan, Search};
-use super::standing::{When, Writer, standing};
+use super::standing::{Standing, When, Writer, standing};
 use super::view::View;
 
 /// What conditions and orders of writers may name.
@@ -78,9 +78,18 @@ pub async fn writer(
     wallet: Wallet,
     events: Option<u64>,
 ) -> Result<(LedgerHead, Writer), QueryError> {
-    let standing = standing(view, ledger, When { events, ..When::default() }).await?;
-    let writer = standing.writers.into_iter().find(|writer| writer.wallet == wallet);
-    Ok((standing.head, writer.ok_or(QueryError::NoWriter { ledger, wallet })?))
+    standing(view, ledger, When { events, ..When::default() }).await?.writer(wallet)
+}
+
+impl Standing {
+    /// One of its writers, with the head that it is proven against.
+    ///
+    /// # Errors
+    /// [`QueryError::NoWriter`].
+    pub fn writer(&self, wallet: Wallet) -> Result<(LedgerHead, Writer), QueryError> {
+        let writer = self.writers.iter().find(|writer| writer.wallet == wallet).cloned();
+        Ok((self.head, writer.ok_or(QueryError::NoWriter { ledger: self.head.ledger, wallet })?))
+    }
 }
 
 fn value(writer: &Writer, field: WriterField) -> Value {

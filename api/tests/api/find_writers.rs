@@ -125,6 +125,27 @@ const ORDERS: [(&str, Compares); 4] = [
 ];
 
 #[tokio::test]
+async fn many_writers_of_one_query_cost_the_database_what_one_costs() {
+    let index = Index::open_with(Settings { memory_bytes: 0, ..settings() }).await;
+    let id = format!("writer:{BIG}:{}", crate::history::WRITER);
+    let nodes = |count: usize| {
+        let fields: String = (0..count).map(|at| format!("a{at}: node(id: \"{id}\") {{ id }} ")).collect();
+        format!("{{ {fields} }}")
+    };
+    let entities = |count: usize| {
+        let one = format!("{{ __typename: \"Writer\", id: \"{id}\" }}");
+        format!("{{ _entities(representations: [{}]) {{ __typename }} }}", vec![one; count].join(","))
+    };
+    let one = count_statements(index.graphql(&nodes(1))).await;
+    assert_eq!(count_statements(index.graphql(&nodes(50))).await, one);
+    assert_eq!(count_statements(index.graphql(&entities(50))).await, one);
+    // Each is counted for what it takes where they are of many ledgers.
+    let (code, message) =
+        index.graphql_error(&nodes(50).replace("{ id }", "{ ... on Writer { granted { proof } } }")).await;
+    assert_eq!(code, "malformed_query", "{message}");
+}
+
+#[tokio::test]
 async fn each_filter_in_each_order_finds_the_writers_of_the_model_from_both_ends() {
     let index = Index::open().await;
     let (_, known) = open(&index).await;
