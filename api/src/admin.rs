@@ -1,4 +1,4 @@
-//! What an operator writes: keys and lists of readers. The service itself only reads them.
+//! What an operator writes: keys, which ledgers are private, and lists of readers. The service itself only reads them.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,10 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_store::{
-    ApiKeyRow, PgPoolConnection, Reader, StoreError, add_reader, connect, insert_api_key, load_api_keys, load_readers,
-    remove_reader, revoke_api_key,
+    ApiKeyRow, PgPoolConnection, Reader, StoreError, add_reader, connect, insert_api_key, load_api_keys, load_ledger,
+    load_private_ledgers, load_readers, make_private, make_public, remove_reader, revoke_api_key,
 };
+use jiff::Timestamp;
 use serde_json::json;
+use tracing::warn;
 
 use crate::access::{ApiKey, key_id_text, parse_key_id};
 
@@ -27,6 +29,8 @@ pub enum Admin {
         ledgers: Vec<LedgerId>,
         /// Requests a minute.
         rate: NonZeroU32,
+        /// From when on it is worth nothing.
+        expires: Option<Timestamp>,
     },
     /// List all keys, without secrets.
     ListKeys,
@@ -35,7 +39,13 @@ pub enum Admin {
         /// Its public part.
         id: String,
     },
-    /// Put a wallet on a ledger's list.
+    /// Make a ledger private.
+    MakePrivate(LedgerId),
+    /// Make a ledger public, and its list empty.
+    MakePublic(LedgerId),
+    /// List the private ledgers.
+    ListPrivate,
+    /// Put a wallet on a ledger's list, and make the ledger private.
     AddReader(LedgerId, Wallet),
     /// Take a wallet off a ledger's list.
     RemoveReader(LedgerId, Wallet),
@@ -57,8 +67,8 @@ pub async fn administer(database_url: &str, admin: Admin) -> anyhow::Result<Vec<
     let pool = pool.context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
     let mut connection = pool.acquire().await?;
     let said = match admin {
-        Admin::CreateKey { name, ledgers, rate } => {
-            vec![create_key(&mut connection, name, ledgers, rate).await?]
+        Admin::CreateKey { name, ledgers, rate, expires } => {
+            vec![create_key(&mut connection, name, ledgers, rate, expires).await?]
         }
         Admin::ListKeys => load_api_keys(&mut connection).await.map_err(refused)?.iter().map(key_json).collect(),
         Admin::RevokeKey { id } => {
@@ -67,16 +77,31 @@ pub async fn administer(database_url: &str, admin: Admin) -> anyhow::Result<Vec<
             ensure!(is_revoked, "there is no key {id} that is not revoked already");
             vec![json!({ "id": id, "revoked": true })]
         }
+        Admin::MakePrivate(ledger) => {
+            make_private(&mut connection, ledger).await.map_err(refused)?;
+            let is_in_index = is_in_index(&mut connection, ledger).await?;
+            vec![json!({ "ledger": ledger.to_string(), "private": true, "in_index": is_in_index })]
+        }
+        Admin::MakePublic(ledger) => {
+            let was_private = make_public(&mut connection, ledger).await.map_err(refused)?;
+            ensure!(was_private, "ledger {ledger} is not private: `ledger list-private` has those that are");
+            vec![json!({ "ledger": ledger.to_string(), "private": false })]
+        }
+        Admin::ListPrivate => {
+            let private = load_private_ledgers(&mut connection).await.map_err(refused)?;
+            private.iter().map(|ledger| json!({ "ledger": ledger.to_string() })).collect()
+        }
         Admin::AddReader(ledger, wallet) => {
             add_reader(&mut connection, Reader { ledger, wallet }).await.map_err(refused)?;
-            vec![reader_json(&Reader { ledger, wallet })]
+            let mut said = reader_json(&Reader { ledger, wallet });
+            said["private"] = true.into();
+            said["in_index"] = is_in_index(&mut connection, ledger).await?.into();
+            vec![said]
         }
         Admin::RemoveReader(ledger, wallet) => {
             let is_removed = remove_reader(&mut connection, Reader { ledger, wallet }).await.map_err(refused)?;
             ensure!(is_removed, "wallet {wallet} is not on the list of ledger {ledger}");
-            let readers = load_readers(&mut connection).await.map_err(refused)?;
-            let is_private = readers.iter().any(|reader| reader.ledger == ledger);
-            vec![json!({ "ledger": ledger.to_string(), "removed": wallet.to_string(), "private": is_private })]
+            vec![json!({ "ledger": ledger.to_string(), "removed": wallet.to_string(), "private": true })]
         }
         Admin::ListReaders(only) => {
             let readers = load_readers(&mut connection).await.map_err(refused)?;
@@ -87,6 +112,21 @@ pub async fn administer(database_url: &str, admin: Admin) -> anyhow::Result<Vec<
     drop(connection);
     pool.close().await;
     Ok(said)
+}
+
+/// Whether the index knows a ledger; warns where it does not, as the address may be mistyped.
+async fn is_in_index(connection: &mut PgPoolConnection, ledger: LedgerId) -> anyhow::Result<bool> {
+    let is_known = match load_ledger(connection, ledger).await {
+        Ok(_) => true,
+        Err(StoreError::UnknownLedger(_)) => false,
+        Err(error) => return Err(refused(error)),
+    };
+    if !is_known {
+        warn!(
+            "ledger {ledger} is not in this index: compare the address. Should it appear, it is private from the first"
+        );
+    }
+    Ok(is_known)
 }
 
 /// Says what to do about an error of the database's.
@@ -111,6 +151,7 @@ async fn create_key(
     name: String,
     ledgers: Vec<LedgerId>,
     rate: NonZeroU32,
+    expires: Option<Timestamp>,
 ) -> anyhow::Result<serde_json::Value> {
     let key = ApiKey::generate()?;
     let row = ApiKeyRow {
@@ -121,6 +162,8 @@ async fn create_key(
         requests_per_minute: rate.get(),
         created: String::new(),
         revoked: None,
+        expires: expires.map(|expires| expires.to_string()),
+        last_used: None,
     };
     insert_api_key(connection, &row).await.map_err(refused)?;
     Ok(json!({ "id": key_id_text(key.id), "key": key.to_secret_text() }))
@@ -135,6 +178,8 @@ fn key_json(key: &ApiKeyRow) -> serde_json::Value {
         "requests_per_minute": key.requests_per_minute,
         "created": key.created,
         "revoked": key.revoked,
+        "expires": key.expires,
+        "last_used": key.last_used,
     })
 }
 

@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use counterfoil_api::{AccessSettings, Admin, Chain, Mode, Secret, SignIn, read_secret_file};
 use counterfoil_core::{LedgerId, Wallet};
 use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
 
 /// How long a session lasts.
 const SESSION_TIME: Duration = Duration::from_secs(15 * 60);
@@ -100,6 +101,17 @@ fn parse_host(text: &str) -> Result<String, String> {
     }
 }
 
+/// A time to come.
+fn parse_end(text: &str) -> Result<Timestamp, String> {
+    let now = Timestamp::now();
+    let end = match text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()) {
+        Some(days) => now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok(),
+        None => text.parse().ok(),
+    };
+    let end = end.ok_or("an end is a time as 2027-01-31T00:00:00Z, or so many days from now as 90d")?;
+    if end > now { Ok(end) } else { Err("the end is past already".to_owned()) }
+}
+
 /// What is written to the database, by a role that may.
 #[derive(Args)]
 pub(crate) struct Write<T: Subcommand> {
@@ -124,6 +136,9 @@ pub(crate) enum KeyCommand {
         /// How many requests it may make in a minute.
         #[arg(long, value_name = "REQUESTS", default_value = "6000")]
         rate: NonZeroU32,
+        /// From when on it is worth nothing: a time as 2027-01-31T00:00:00Z, or so many days from now as 90d. Never when absent.
+        #[arg(long, value_name = "WHEN", value_parser = parse_end)]
+        expires: Option<Timestamp>,
     },
     /// Lists all keys, without their secrets.
     List,
@@ -134,17 +149,34 @@ pub(crate) enum KeyCommand {
     },
 }
 
-/// Lists of readers: a ledger that has one is private to them.
+/// Which ledgers are private: for the readers on their lists, and keys to them, alone.
+#[derive(Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Makes a ledger private, whether or not it has readers.
+    MakePrivate {
+        /// The ledger.
+        ledger: LedgerId,
+    },
+    /// Makes a ledger public, and its list of readers empty.
+    MakePublic {
+        /// The ledger.
+        ledger: LedgerId,
+    },
+    /// Lists the private ledgers.
+    ListPrivate,
+}
+
+/// Lists of readers: private ledgers are for them.
 #[derive(Subcommand)]
 pub(crate) enum ReaderCommand {
-    /// Puts a wallet on a ledger's list.
+    /// Puts a wallet on a ledger's list, and makes the ledger private.
     Add {
         /// The ledger.
         ledger: LedgerId,
         /// The wallet.
         wallet: Wallet,
     },
-    /// Takes a wallet off a ledger's list. Without its last reader a ledger is not private any more.
+    /// Takes a wallet off a ledger's list. The ledger stays private: `ledger make-public` publishes it.
     Remove {
         /// The ledger.
         ledger: LedgerId,
@@ -161,9 +193,19 @@ pub(crate) enum ReaderCommand {
 impl From<KeyCommand> for Admin {
     fn from(command: KeyCommand) -> Self {
         match command {
-            KeyCommand::Create { name, ledgers, rate } => Self::CreateKey { name, ledgers, rate },
+            KeyCommand::Create { name, ledgers, rate, expires } => Self::CreateKey { name, ledgers, rate, expires },
             KeyCommand::List => Self::ListKeys,
             KeyCommand::Revoke { id } => Self::RevokeKey { id },
+        }
+    }
+}
+
+impl From<LedgerCommand> for Admin {
+    fn from(command: LedgerCommand) -> Self {
+        match command {
+            LedgerCommand::MakePrivate { ledger } => Self::MakePrivate(ledger),
+            LedgerCommand::MakePublic { ledger } => Self::MakePublic(ledger),
+            LedgerCommand::ListPrivate => Self::ListPrivate,
         }
     }
 }

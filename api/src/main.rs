@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, read_secret_file, run};
 use counterfoil_service::{StopSignals, log_to_stderr};
 
-use arguments::{AccessArguments, KeyCommand, ReaderCommand, Write};
+use arguments::{AccessArguments, KeyCommand, LedgerCommand, ReaderCommand, Write};
 use mimalloc::MiMalloc;
 
 /// An answer is made of many small pieces, above all GraphQL's.
@@ -83,7 +83,9 @@ enum Command {
     },
     /// Makes, lists and revokes API keys.
     Key(Write<KeyCommand>),
-    /// Puts wallets on a ledger's list of readers, which makes it private, and takes them off.
+    /// Makes ledgers private, and public again.
+    Ledger(Write<LedgerCommand>),
+    /// Puts wallets on a private ledger's list of readers, and takes them off.
     Reader(Write<ReaderCommand>),
 }
 
@@ -96,6 +98,7 @@ async fn main() -> anyhow::Result<()> {
             return Ok(());
         }
         Some(Command::Key(Write { database_url, what })) => return write(database_url, what.into()).await,
+        Some(Command::Ledger(Write { database_url, what })) => return write(database_url, what.into()).await,
         Some(Command::Reader(Write { database_url, what })) => return write(database_url, what.into()).await,
         None => {}
     }
@@ -131,6 +134,7 @@ fn read_allowed_queries(path: &Path) -> anyhow::Result<AllowedQueries> {
 }
 
 async fn write(database_url: Option<String>, admin: Admin) -> anyhow::Result<()> {
+    log_to_stderr("warn");
     let database_url = database_url.context("--database-url is required")?;
     for line in administer(&database_url, admin).await? {
         println!("{line}");

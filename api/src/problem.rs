@@ -39,7 +39,7 @@ pub enum Code {
     PageTooLarge,
     /// A size beyond the checked one, or below the leaf or the earlier size.
     SizeOutOfRange,
-    /// The ledger is not in the index.
+    /// The ledger is not in the index, or private and not for this caller.
     UnknownLedger,
     /// An entry or event beyond what was checked.
     IndexOutOfRange,
@@ -323,14 +323,12 @@ impl IntoResponse for Problem {
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         let (code, advice) = match &error {
-            QueryError::UnknownLedger(_) => {
-                (Code::UnknownLedger, "Compare the address, and see /v1/ledgers for those that are indexed.")
-            }
-            QueryError::Unauthorized => (Code::Unauthorized, "Sign in again, or ask the operator for a key."),
-            QueryError::Forbidden(_) => (
-                Code::Forbidden,
-                "Sign in with a wallet that stands on its list of readers, or ask the operator for a key to it.",
+            QueryError::UnknownLedger(_) => (
+                Code::UnknownLedger,
+                "Compare the address, and see /v1/ledgers for those that are indexed. A private one is there for its readers alone: \
+                 sign in, or send a key to it.",
             ),
+            QueryError::Unauthorized => (Code::Unauthorized, "Sign in again, or ask the operator for a key."),
             QueryError::NotCheckedYet(_) => {
                 (Code::NotCheckedYet, "Try again when the indexer has compared it with its account.")
             }

@@ -80,10 +80,10 @@ impl Caller {
         }
     }
 
-    /// Refuses unless the caller may read this ledger.
+    /// Refuses unless the caller may read this ledger: it is then as unknown as one that is not there.
     pub(crate) async fn authorize(&self, ledger: LedgerId) -> Result<(), QueryError> {
         match self.policy(Place::Ledger(ledger)).await? {
-            Some(policy) if !policy.may_read(self.who, ledger) => Err(QueryError::Forbidden(ledger)),
+            Some(policy) if !policy.may_read(self.who, ledger) => Err(QueryError::UnknownLedger(ledger)),
             Some(_) | None => Ok(()),
         }
     }

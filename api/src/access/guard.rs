@@ -205,7 +205,7 @@ fn is_socket(parts: &Parts) -> bool {
 const WHO_ARE_YOU: &str = "This server answers who says who they are: send a key or a session as Authorization: Bearer. \
                            The operator makes keys; wallets sign in at /v1/sign-in, where that is set up.";
 const BAD_TOKEN: &str = "The key or session is not good, or not any more. Sessions last 15 minutes: sign in again. A key \
-                         that was revoked is replaced by the operator.";
+                         that was revoked or has expired is replaced by the operator.";
 
 fn settle(counted: Standing, standing: &mut Option<Standing>) -> Result<(), Problem> {
     *standing = Some(counted);

@@ -43,7 +43,7 @@ use policy::Policies;
 pub enum Mode {
     /// Nobody: whoever reaches the port reads everything, private ledgers too.
     Off,
-    /// Who wants more than the ledgers that have no list of readers.
+    /// Who wants more than the ledgers that are not private.
     Public,
     /// Everybody: each request needs a key or a session.
     Required,

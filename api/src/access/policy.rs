@@ -8,7 +8,10 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use counterfoil_core::{LedgerId, Wallet};
-use counterfoil_store::{KeyId, PgPool, Selection, StoreError, load_api_keys, load_readers, snapshot};
+use counterfoil_store::{
+    KeyId, PgPool, Selection, StoreError, load_api_keys, load_private_ledgers, load_readers, snapshot,
+};
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::caller::Who;
@@ -38,6 +41,7 @@ struct Key {
     /// Those that it reads; none for all that are not private.
     ledgers: Option<BTreeSet<LedgerId>>,
     limiter: Arc<KeyLimiter>,
+    expires: Option<Timestamp>,
 }
 
 impl Policies {
@@ -81,7 +85,12 @@ impl Policies {
             let kept = before.keys.get(&row.id).map(|key| &key.limiter).filter(|limiter| limiter.rate == rate);
             let limiter = kept.map_or_else(|| Arc::new(KeyLimiter::new(rate)), Arc::clone);
             let ledgers = row.ledgers.map(BTreeSet::from_iter);
-            policy.keys.insert(row.id, Key { secret_hash: row.secret_hash, ledgers, limiter });
+            // An end that is none, which nothing here writes, has come.
+            let expires = row.expires.map(|expires| expires.parse().unwrap_or(Timestamp::MIN));
+            policy.keys.insert(row.id, Key { secret_hash: row.secret_hash, ledgers, limiter, expires });
+        }
+        for ledger in load_private_ledgers(&mut snapshot).await? {
+            policy.readers.entry(ledger).or_default();
         }
         for reader in load_readers(&mut snapshot).await? {
             policy.readers.entry(reader.ledger).or_default().insert(reader.wallet);
@@ -91,22 +100,27 @@ impl Policies {
 }
 
 impl Policy {
+    /// A key that is good.
+    fn key(&self, id: KeyId) -> Option<&Key> {
+        self.keys.get(&id).filter(|key| key.expires.is_none_or(|expires| Timestamp::now() < expires))
+    }
+
     /// The rate of a key that is good.
     pub(super) fn limiter(&self, key: &ApiKey) -> Option<Arc<KeyLimiter>> {
-        let stored = self.keys.get(&key.id)?;
+        let stored = self.key(key.id)?;
         key.is_of(&stored.secret_hash).then(|| stored.limiter.clone())
     }
 
     /// The rate of a key that was good when its caller was let in; none when it is not any more.
     pub(super) fn limiter_of(&self, id: KeyId) -> Option<Arc<KeyLimiter>> {
-        self.keys.get(&id).map(|key| key.limiter.clone())
+        self.key(id).map(|key| key.limiter.clone())
     }
 
     /// Whether what the caller was let in with is still good.
     pub(super) fn is_good(&self, who: Who) -> bool {
         match who {
             Who::Nobody => true,
-            Who::Key(id) => self.keys.contains_key(&id),
+            Who::Key(id) => self.key(id).is_some(),
             Who::Wallet(session) => !session.is_over(),
         }
     }
@@ -114,7 +128,7 @@ impl Policy {
     /// Whether the caller reads a ledger.
     pub(super) fn may_read(&self, who: Who, ledger: LedgerId) -> bool {
         if let Who::Key(id) = who {
-            match self.keys.get(&id) {
+            match self.key(id) {
                 None => return false,
                 Some(Key { ledgers: Some(ledgers), .. }) => return ledgers.contains(&ledger),
                 Some(Key { ledgers: None, .. }) => {}

@@ -154,7 +154,7 @@ impl Root {
 
 /// A writer follows from all that was ever granted; all else is one row and its proof.
 fn node_complexity(id: &str) -> usize {
-    if id.starts_with("writer:") { 500 } else { 10 }
+    if id.starts_with("writer:") { 1_000 } else { 10 }
 }
 
 async fn load_node(context: &Context<'_>, id: &str) -> Result<Node> {

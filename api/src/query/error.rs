@@ -21,15 +21,12 @@ pub const MAX_FILTER_DEPTH: usize = 16;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// The ledger is not in the index.
+    /// The ledger is not in the index, or private and not for this caller.
     #[error("ledger {0} is not in the index")]
     UnknownLedger(LedgerId),
     /// What the caller was let in with is not good any more.
     #[error("the key or session is not good any more")]
     Unauthorized,
-    /// The ledger is not for this caller.
-    #[error("ledger {0} is not among those that you may read here")]
-    Forbidden(LedgerId),
     /// Nothing of the ledger was compared with the chain yet.
     #[error("nothing of ledger {0} was checked against the chain yet")]
     NotCheckedYet(LedgerId),

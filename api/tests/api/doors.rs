@@ -55,7 +55,8 @@ async fn each_operation_of_a_socket_is_a_request_of_its_caller() {
 async fn each_operation_of_a_socket_is_a_request_of_its_key() {
     let mut index = Index::open().await;
     let access = AccessSettings { mode: Mode::Required, ..AccessSettings::default() };
-    let admin = Admin::CreateKey { name: "slow".to_owned(), ledgers: vec![], rate: 3.try_into().unwrap() };
+    let admin =
+        Admin::CreateKey { name: "slow".to_owned(), ledgers: vec![], rate: 3.try_into().unwrap(), expires: None };
     let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
     index.app = app(index.pool.clone(), Settings { access, ..settings() });
     let mut socket = Socket::sign_on(serve(&index).await, Some(&format!("Bearer {key}"))).await.unwrap();

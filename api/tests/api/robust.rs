@@ -407,9 +407,9 @@ async fn each_error_of_the_database_has_its_own_advice() {
     let wallet = bs58::encode([7; 32]).into_string();
     let with_role = |role: &str| {
         let (scheme, rest) = index.url.split_once("://").unwrap();
-        format!("{scheme}://{role}@{}", rest.split_once('@').unwrap().1)
+        format!("{scheme}://{role}:secret@{}", rest.split_once('@').unwrap().1)
     };
-    index.execute("create role only_reads login").await;
+    index.execute("create role only_reads login password 'secret'").await;
     index.execute("grant select on all tables in schema public to only_reads").await;
     let refused = |url: &str, expected: &str| {
         for arguments in [&["key", "create", "--name", "a"][..], &["reader", "add", &BIG.to_string(), &wallet]] {

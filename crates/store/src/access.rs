@@ -1,6 +1,6 @@
-//! Tables `api_key` and `reader`: who may read through the API.
+//! Tables `api_key`, `private_ledger` and `reader`: who may read through the API.
 //!
-//! The API reads them; only an operator's commands write them.
+//! The API reads them; only an operator's commands write them, but for when a key was last used.
 
 use counterfoil_core::{LedgerId, Wallet};
 use sqlx::PgConnection;
@@ -20,7 +20,7 @@ pub struct ApiKeyRow {
     pub name: String,
     /// SHA-256 of the secret part.
     pub secret_hash: [u8; 32],
-    /// The ledgers that it reads; none for all that have no list of readers.
+    /// The ledgers that it reads; none for all that are not private.
     pub ledgers: Option<Vec<LedgerId>>,
     /// How many requests it may make in a minute.
     pub requests_per_minute: u32,
@@ -28,18 +28,22 @@ pub struct ApiKeyRow {
     pub created: String,
     /// Since when it is worth nothing, RFC 3339 in UTC.
     pub revoked: Option<String>,
+    /// From when on it is worth nothing, RFC 3339 in UTC.
+    pub expires: Option<String>,
+    /// When it was last used, to a minute or so, RFC 3339 in UTC.
+    pub last_used: Option<String>,
 }
 
 /// A wallet on a ledger's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reader {
-    /// The ledger, which is private because it has a list.
+    /// The ledger, which is private.
     pub ledger: LedgerId,
     /// Who reads it.
     pub wallet: Wallet,
 }
 
-/// Writes a key. The times of the row are the database's.
+/// Writes a key. The times of the row are the database's, but for its end.
 ///
 /// # Errors
 /// [`StoreError::Database`], also when the row breaks a rule of the table.
@@ -49,12 +53,14 @@ pub async fn insert_api_key(connection: &mut PgConnection, key: &ApiKeyRow) -> R
     let rate = i32::try_from(key.requests_per_minute)
         .map_err(|_| StoreError::TooLarge { what: "rate", value: key.requests_per_minute.into() })?;
     sqlx::query!(
-        "insert into api_key (id, name, secret_hash, ledgers, requests_per_minute) values ($1, $2, $3, $4, $5)",
+        "insert into api_key (id, name, secret_hash, ledgers, requests_per_minute, expires)
+         values ($1, $2, $3, $4, $5, $6::text::timestamptz)",
         &key.id[..],
         key.name,
         &key.secret_hash[..],
         ledgers.as_deref(),
         rate,
+        key.expires,
     )
     .execute(connection)
     .await?;
@@ -69,7 +75,9 @@ pub async fn load_api_keys(connection: &mut PgConnection) -> Result<Vec<ApiKeyRo
     let rows = sqlx::query!(
         r#"select id, name, secret_hash, ledgers, requests_per_minute,
                   to_char(created at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as "created!",
-                  to_char(revoked at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as revoked
+                  to_char(revoked at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as revoked,
+                  to_char(expires at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as expires,
+                  to_char(last_used at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as last_used
            from api_key order by api_key.created, id"#
     );
     let rows = rows.fetch_all(connection).await?;
@@ -86,6 +94,8 @@ pub async fn load_api_keys(connection: &mut PgConnection) -> Result<Vec<ApiKeyRo
                 requests_per_minute: rate.map_err(|error| StoreError::corrupt("api_key", &row.name, error))?,
                 created: row.created,
                 revoked: row.revoked,
+                expires: row.expires,
+                last_used: row.last_used,
                 name: row.name,
             })
         })
@@ -101,20 +111,71 @@ pub async fn revoke_api_key(connection: &mut PgConnection, id: KeyId) -> Result<
     Ok(revoked.execute(connection).await?.rows_affected() > 0)
 }
 
-/// Puts a wallet on a ledger's list; with its first reader a ledger becomes private. Whether it was not on it.
+/// Notes that these keys were used just now.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn mark_keys_used(connection: &mut PgConnection, ids: &[KeyId]) -> Result<(), StoreError> {
+    let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.to_vec()).collect();
+    sqlx::query!("update api_key set last_used = now() where id = any($1)", &ids).execute(connection).await?;
+    Ok(())
+}
+
+/// Makes a ledger private. Whether it was not.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn make_private(connection: &mut PgConnection, ledger: LedgerId) -> Result<bool, StoreError> {
+    let made = sqlx::query!(
+        "insert into private_ledger (ledger) values ($1) on conflict on constraint private_ledger_key do nothing",
+        &ledger.0[..],
+    );
+    Ok(made.execute(connection).await?.rows_affected() > 0)
+}
+
+/// Makes a ledger public, and its list of readers empty. Whether it was private.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn make_public(connection: &mut PgConnection, ledger: LedgerId) -> Result<bool, StoreError> {
+    let removed = sqlx::query_scalar!(
+        r#"with listed as (delete from reader where ledger = $1 returning ledger),
+                private as (delete from private_ledger where ledger = $1 returning ledger)
+           select exists (select from listed union all select from private) as "removed!""#,
+        &ledger.0[..],
+    );
+    Ok(removed.fetch_one(connection).await?)
+}
+
+/// Reads which ledgers are private, by their addresses. One with readers is, whatever else is said of it.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_private_ledgers(connection: &mut PgConnection) -> Result<Vec<LedgerId>, StoreError> {
+    let rows = sqlx::query_scalar!(
+        r#"select ledger as "ledger!" from private_ledger union select ledger from reader order by 1"#
+    );
+    let rows = rows.fetch_all(connection).await?;
+    rows.into_iter().map(|address| Ok(LedgerId(bytes("private_ledger", "ledger", &address)?))).collect()
+}
+
+/// Puts a wallet on a ledger's list, and makes the ledger private. Whether the wallet was not on it.
 ///
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn add_reader(connection: &mut PgConnection, reader: Reader) -> Result<bool, StoreError> {
     let added = sqlx::query!(
-        "insert into reader (ledger, wallet) values ($1, $2) on conflict on constraint reader_key do nothing",
+        "with private as (
+             insert into private_ledger (ledger) values ($1) on conflict on constraint private_ledger_key do nothing
+         )
+         insert into reader (ledger, wallet) values ($1, $2) on conflict on constraint reader_key do nothing",
         &reader.ledger.0[..],
         &reader.wallet.0[..],
     );
     Ok(added.execute(connection).await?.rows_affected() > 0)
 }
 
-/// Takes a wallet off a ledger's list; without its last reader a ledger is not private any more. Whether it was on it.
+/// Takes a wallet off a ledger's list, which stays private. Whether it was on it.
 ///
 /// # Errors
 /// [`StoreError::Database`].

@@ -29,7 +29,8 @@ mod survey;
 mod tiles;
 
 pub use access::{
-    ApiKeyRow, KeyId, Reader, add_reader, insert_api_key, load_api_keys, load_readers, remove_reader, revoke_api_key,
+    ApiKeyRow, KeyId, Reader, add_reader, insert_api_key, load_api_keys, load_private_ledgers, load_readers,
+    make_private, make_public, mark_keys_used, remove_reader, revoke_api_key,
 };
 pub use check::{RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots};
 pub use cluster::{Cluster, bind_cluster, load_cluster};

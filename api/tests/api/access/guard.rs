@@ -40,11 +40,39 @@ async fn a_stream_ends_with_the_key_that_opened_it() {
 }
 
 #[tokio::test]
+async fn a_key_ends_when_its_time_has_come() {
+    let mut setting = Setting::open().await;
+    let secret = setting.secret.clone();
+    setting.serve(access(Mode::Required, &secret, LIFETIME));
+    let made = Admin::CreateKey {
+        name: "ends".to_owned(),
+        ledgers: vec![],
+        rate: 100.try_into().unwrap(),
+        expires: Some(jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)),
+    };
+    let key = administer(&setting.index.url, made).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
+    let ask = async |key: &str| {
+        let request = Request::get("/v1/status").header("authorization", format!("Bearer {key}"));
+        setting.index.send(request.body(Body::empty()).unwrap()).await.status().as_u16()
+    };
+    assert_eq!(ask(&key).await, 200);
+    setting.index.tamper("update api_key set expires = now() - interval '1 s' where name = 'ends'").await;
+    assert_eq!(ask(&key).await, 401);
+    setting.index.tamper("update api_key set expires = 'infinity' where name = 'ends'").await;
+    assert_eq!(ask(&key).await, 200);
+    setting.index.tamper("update api_key set expires = '12000-01-01' where name = 'ends'").await;
+    assert_eq!(ask(&key).await, 401, "an end that cannot be read has come");
+    let listed = administer(&setting.index.url, Admin::ListKeys).await.unwrap();
+    assert!(listed.iter().any(|key| key["name"] == "ends" && key.get("last_used").is_some()), "{listed:?}");
+}
+
+#[tokio::test]
 async fn rates_are_counted_by_address_and_by_key_and_told() {
     let mut index = Index::open().await;
     let access =
         AccessSettings { mode: Mode::Required, address_rate: Some(3.try_into().unwrap()), ..AccessSettings::default() };
-    let admin = Admin::CreateKey { name: "slow".to_owned(), ledgers: vec![], rate: 2.try_into().unwrap() };
+    let admin =
+        Admin::CreateKey { name: "slow".to_owned(), ledgers: vec![], rate: 2.try_into().unwrap(), expires: None };
     let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
     index.app = app(index.pool.clone(), Settings { access, ..settings() });
     let ask = async |path: &str, token: Option<&str>| {

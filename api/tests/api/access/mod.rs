@@ -11,12 +11,12 @@ use std::path::Path;
 
 use axum::body::Body;
 use axum::http::Response;
-use counterfoil_api::{Mode, OPEN};
+use counterfoil_api::{Admin, Mode, OPEN};
 use counterfoil_core::LedgerId;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::index::Index;
+use crate::index::{Index, UNKNOWN};
 use crate::sockets::Socket;
 pub use matrix::ROUTES;
 use matrix::{FIELDS, Shows};
@@ -139,7 +139,7 @@ async fn expect_route(
     match code {
         None => assert_eq!(status, 200, "{at}"),
         Some(code) => {
-            assert_eq!(status, if code == "forbidden" { 403 } else { 401 }, "{at}");
+            assert_eq!(status, if code == "unknown_ledger" { 404 } else { 401 }, "{at}");
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["code"], code, "{at}");
             assert_eq!(headers.contains_key("www-authenticate"), code == "unauthorized", "{at}");
         }
@@ -152,6 +152,80 @@ async fn expect_route(
     let cache = headers.get("cache-control").map_or("", |value| value.to_str().unwrap());
     let is_known = mode != Mode::Off && caller != Caller::Nobody && shows != Shows::Nothing;
     assert!(!(is_known && cache.contains("public")), "others' caches would keep it: {cache} {at}");
+}
+
+/// Whether a ledger is there is told to those alone who may read it.
+#[tokio::test]
+async fn a_private_ledger_is_as_unknown_as_one_that_is_not_there() {
+    let mut setting = Setting::open().await;
+    let secret = setting.secret.clone();
+    setting.serve(access(Mode::Public, &secret, LIFETIME));
+    for caller in [Caller::Nobody, Caller::KeyOfAll, Caller::KeyOfPublic, Caller::Stranger] {
+        let ask = async |path: &str, ledger: LedgerId| {
+            let ledger = ledger.to_string();
+            let path = path.replace('L', &ledger);
+            let response = setting.index.send(setting.request(caller, "GET", &path).body(Body::empty()).unwrap()).await;
+            let mut headers = response.headers().clone();
+            headers.remove("ratelimit");
+            headers.remove("content-length");
+            (response.status(), headers, begin(response).await.replace(&ledger, "L"))
+        };
+        for (_, shows, path) in ROUTES {
+            if shows == Shows::Ledger {
+                assert_eq!(ask(path, PRIVATE).await, ask(path, UNKNOWN).await, "{caller:?} {path}");
+            }
+        }
+        for (_, shows, query) in &FIELDS {
+            if *shows == Shows::Ledger {
+                let mut answers = Vec::new();
+                for ledger in [PRIVATE, UNKNOWN].map(|ledger| ledger.to_string()) {
+                    let query = query.replace("\"L\"", &format!("\"{ledger}\"")).replace(":L", &format!(":{ledger}"));
+                    let answer = begin(setting.graphql(caller, &query).await).await;
+                    answers.push(answer.replace(&ledger, "L"));
+                }
+                assert_eq!(answers[0], answers[1], "{caller:?} {query}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_without_readers_stays_private_until_it_is_made_public() {
+    let mut setting = Setting::open().await;
+    let secret = setting.secret.clone();
+    setting.serve(access(Mode::Public, &secret, LIFETIME));
+    let code = async |setting: &Setting, caller: Caller| {
+        let path = format!("/v1/ledgers/{PRIVATE}");
+        let response = setting.index.send(setting.request(caller, "GET", &path).body(Body::empty()).unwrap()).await;
+        response.status().as_u16()
+    };
+    let expect = async |setting: &Setting, nobody: u16, reader: u16, key: u16| {
+        let codes = (
+            code(setting, Caller::Nobody).await,
+            code(setting, Caller::Reader).await,
+            code(setting, Caller::KeyOfPrivate).await,
+        );
+        assert_eq!(codes, (nobody, reader, key));
+    };
+    let administer = async |admin: Admin| counterfoil_api::administer(&setting.index.url, admin).await;
+    expect(&setting, 404, 200, 200).await;
+    let said = administer(Admin::RemoveReader(PRIVATE, wallet(READER))).await.unwrap();
+    assert_eq!(said[0]["private"], true);
+    expect(&setting, 404, 404, 200).await;
+    assert_eq!(administer(Admin::ListPrivate).await.unwrap(), [json!({ "ledger": PRIVATE.to_string() })]);
+    administer(Admin::AddReader(PRIVATE, wallet(READER))).await.unwrap();
+    expect(&setting, 404, 200, 200).await;
+    let said = administer(Admin::MakePublic(PRIVATE)).await.unwrap();
+    assert_eq!(said, [json!({ "ledger": PRIVATE.to_string(), "private": false })]);
+    expect(&setting, 200, 200, 200).await;
+    let refused = administer(Admin::MakePublic(PRIVATE)).await.unwrap_err().to_string();
+    assert!(refused.contains("is not private"), "{refused}");
+    let said = administer(Admin::MakePrivate(PRIVATE)).await.unwrap();
+    assert_eq!(said, [json!({ "ledger": PRIVATE.to_string(), "private": true, "in_index": true })]);
+    expect(&setting, 404, 404, 200).await;
+    for admin in [Admin::MakePrivate(UNKNOWN), Admin::AddReader(UNKNOWN, wallet(READER))] {
+        assert_eq!(administer(admin).await.unwrap()[0]["in_index"], false);
+    }
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ impl Caller {
             KeyOfPrivate => ledger == PRIVATE,
             _ => return Some("unauthorized"),
         };
-        (shows == Shows::Ledger && !reads).then_some("forbidden")
+        (shows == Shows::Ledger && !reads).then_some("unknown_ledger")
     }
 
     pub fn lists(self, mode: Mode, ledger: LedgerId) -> bool {
@@ -172,7 +172,8 @@ pub fn sign(seed: [u8; 32], message: &str) -> String {
 }
 
 pub async fn key(index: &Index, ledgers: Vec<LedgerId>) -> String {
-    let admin = Admin::CreateKey { name: "test".to_owned(), ledgers, rate: 1_000_000.try_into().unwrap() };
+    let admin =
+        Admin::CreateKey { name: "test".to_owned(), ledgers, rate: 1_000_000.try_into().unwrap(), expires: None };
     administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned()
 }
 

@@ -99,6 +99,8 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("api_key_secret_hash_length", "update api_key set secret_hash = bytes(31)"),
     ("api_key_ledgers_not_empty", "update api_key set ledgers = '{}'"),
     ("api_key_rate_range", "update api_key set requests_per_minute = 0"),
+    ("private_ledger_key", "insert into private_ledger select * from private_ledger"),
+    ("private_ledger_length", "insert into private_ledger values (bytes(33))"),
     ("reader_key", "insert into reader select * from reader"),
     ("reader_ledger_length", "insert into reader values (bytes(31), bytes(32))"),
     ("reader_wallet_length", "insert into reader values (bytes(32), bytes(33))"),
@@ -137,6 +139,7 @@ async fn filled() -> Database {
         insert into subtree values (1, 0, 0, bytes(32), 0, false);
         insert into pending values (1, 2, bytes(64), 1, bytes(152), '{}');
         insert into api_key (id, name, secret_hash, requests_per_minute) values (bytes(8), 'x', bytes(32), 1);
+        insert into private_ledger values (bytes(32));
         insert into reader values (bytes(32), bytes(32));
         insert into evidence values (1, 'a', true, 1, 0, 1, 1, 1, bytes(32), bytes(32), now());";
     sqlx::raw_sql(rows).execute(&database.pool).await.unwrap();

@@ -14,8 +14,19 @@ use crate::history::Batch;
 pub const LEDGER: LedgerId = LedgerId([1; 32]);
 pub const OTHER_LEDGER: LedgerId = LedgerId([2; 32]);
 
-const TABLES: [&str; 12] = [
-    "cluster", "ledger", "event", "entry", "tile", "subtree", "cursor", "halt", "pending", "api_key", "reader",
+const TABLES: [&str; 13] = [
+    "cluster",
+    "ledger",
+    "event",
+    "entry",
+    "tile",
+    "subtree",
+    "cursor",
+    "halt",
+    "pending",
+    "api_key",
+    "private_ledger",
+    "reader",
     "evidence",
 ];
 
