@@ -1,11 +1,13 @@
 //! Who calls, and what they may read.
 
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_store::{KeyId, Selection};
 
+use super::audit::{self, Told};
 use super::policy::Policy;
 use super::sign_in::Session;
 use super::{Access, Mode};
@@ -20,6 +22,7 @@ pub(crate) struct Caller {
     who: Who,
     /// Where the request comes from.
     network: IpAddr,
+    told: Arc<Told>,
 }
 
 /// What a caller was let in with.
@@ -40,12 +43,17 @@ pub(crate) enum CallerName {
 
 impl Caller {
     /// One who may read everything: the operator, and everybody when nobody is asked.
-    pub(crate) const fn everything() -> Self {
-        Self { access: None, who: Who::Nobody, network: IpAddr::V4(Ipv4Addr::UNSPECIFIED) }
+    pub(crate) fn everything() -> Self {
+        Self { access: None, who: Who::Nobody, network: IpAddr::V4(Ipv4Addr::UNSPECIFIED), told: Arc::default() }
     }
 
-    pub(super) const fn through(access: Arc<Access>, who: Who, network: IpAddr) -> Self {
-        Self { access: Some(access), who, network }
+    pub(super) fn through(access: Arc<Access>, who: Who, network: IpAddr) -> Self {
+        Self { access: Some(access), who, network, told: Arc::default() }
+    }
+
+    /// Tells the operator of a wallet that signed in here, or could not.
+    pub(crate) fn tell_sign_in(&self, wallet: Wallet, refused: Option<&dyn Display>) {
+        audit::signed_in(self.name(), &wallet.to_string(), refused);
     }
 
     pub(crate) const fn name(&self) -> CallerName {
@@ -82,10 +90,12 @@ impl Caller {
 
     /// Refuses unless the caller may read this ledger: it is then as unknown as one that is not there.
     pub(crate) async fn authorize(&self, ledger: LedgerId) -> Result<(), QueryError> {
-        match self.policy(Place::Ledger(ledger)).await? {
-            Some(policy) if !policy.may_read(self.who, ledger) => Err(QueryError::UnknownLedger(ledger)),
-            Some(_) | None => Ok(()),
+        let Some(policy) = self.policy(Place::Ledger(ledger)).await? else { return Ok(()) };
+        let may_read = policy.may_read(self.who, ledger);
+        if policy.is_private(ledger) || !may_read {
+            self.told.ledger(self.name(), ledger, may_read);
         }
+        if may_read { Ok(()) } else { Err(QueryError::UnknownLedger(ledger)) }
     }
 
     /// The ledgers that lists may hold.

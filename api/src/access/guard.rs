@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 
 use super::address::{client_address, network};
-use super::caller::{Caller, Who};
+use super::audit;
+use super::caller::{Caller, CallerName, Who};
 use super::key::{self, ApiKey};
 use super::limit::Standing;
 use super::sign_in::{SESSION_PREFIX, Session};
@@ -45,7 +46,10 @@ where
             parts.extensions.insert(caller);
             answer(Request::from_parts(parts, body)).await
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            access.tell_refusal(&parts, &problem);
+            problem.into_response()
+        }
     };
     let headers = response.headers_mut();
     if let Some(standing) = standing {
@@ -63,6 +67,7 @@ impl Access {
         if !self.is_known_host(parts) {
             let detail = "This server does not go by that name. Call it by localhost or its address; its operator allows \
                           other names by --host.";
+            self.count(network, standing)?;
             return Err(Problem::new(Code::UnknownHost, detail));
         }
         if path == LIVEZ {
@@ -90,11 +95,25 @@ impl Access {
                     return Err(self.refuse(network, standing, BAD_TOKEN));
                 };
                 settle(limiter.count(), standing)?;
+                self.uses.note(key.id);
                 return Ok(Caller::through(self.clone(), Who::Key(key.id), network));
             }
         };
         self.count(network, standing)?;
         Ok(Caller::through(self.clone(), who, network))
+    }
+
+    /// How often who may ask no more goes on is known from metrics; a line for each would fill the log.
+    fn tell_refusal(&self, parts: &Parts, problem: &Problem) {
+        if problem.code == Code::RateLimited {
+            return;
+        }
+        // Whose key it was that is not good any more; that it is theirs is not shown.
+        let who = match self.credential(&parts.headers) {
+            Credential::Key(key) => CallerName::Key(key.id),
+            _ => CallerName::Network(self.network(parts)),
+        };
+        audit::refused(who, parts.method.as_str(), parts.uri.path(), problem);
     }
 
     /// A page whose own name is made to lead to this machine may read what this machine answers to that name, wherever it
@@ -144,6 +163,7 @@ impl Access {
             Some(Credential::Key(key)) => {
                 let policy = self.policies.current().await.map_err(Place::Index.store_error())?;
                 settle(policy.limiter(&key).ok_or_else(bad)?.count(), &mut None)?;
+                self.uses.note(key.id);
                 Who::Key(key.id)
             }
         };

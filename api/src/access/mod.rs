@@ -7,6 +7,7 @@
 //! that all answers are read through asks it about each ledger.
 
 mod address;
+mod audit;
 mod caller;
 mod guard;
 mod key;
@@ -14,6 +15,7 @@ mod limit;
 mod policy;
 mod secret;
 mod sign_in;
+mod uses;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -37,6 +39,7 @@ pub use sign_in::{Chain, SignIn, SignInUriError};
 
 use limit::AddressLimiter;
 use policy::Policies;
+use uses::Uses;
 
 /// Who is asked to say who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -66,6 +69,8 @@ pub struct AccessSettings {
     pub sign_in: Option<SignIn>,
     /// How long a change of keys and readers may take to be noticed.
     pub patience: Duration,
+    /// How often it is written down which keys were used.
+    pub use_interval: Duration,
 }
 
 impl Default for AccessSettings {
@@ -78,6 +83,7 @@ impl Default for AccessSettings {
             hosts: None,
             sign_in: None,
             patience: Duration::from_secs(5),
+            use_interval: Duration::from_secs(60),
         }
     }
 }
@@ -92,6 +98,7 @@ pub(crate) struct Access {
     hosts: Option<Vec<String>>,
     sign_in: Option<SignIn>,
     policies: Policies,
+    uses: Uses,
 }
 
 /// The other end of the connection; set by the server.
@@ -100,6 +107,10 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 
 impl Access {
     pub(crate) fn new(pool: PgPool, settings: AccessSettings) -> Arc<Self> {
+        let uses = Uses::default();
+        if settings.mode != Mode::Off {
+            tokio::spawn(uses.clone().write_down(pool.clone(), settings.use_interval));
+        }
         Arc::new(Self {
             mode: settings.mode,
             addresses: settings.address_rate.map(AddressLimiter::new),
@@ -108,6 +119,7 @@ impl Access {
             hosts: settings.hosts,
             sign_in: settings.sign_in,
             policies: Policies::new(pool, settings.patience),
+            uses,
         })
     }
 

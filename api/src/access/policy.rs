@@ -100,6 +100,10 @@ impl Policies {
 }
 
 impl Policy {
+    pub(super) fn is_private(&self, ledger: LedgerId) -> bool {
+        self.readers.contains_key(&ledger)
+    }
+
     /// A key that is good.
     fn key(&self, id: KeyId) -> Option<&Key> {
         self.keys.get(&id).filter(|key| key.expires.is_none_or(|expires| Timestamp::now() < expires))

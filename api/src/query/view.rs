@@ -36,7 +36,7 @@ impl View {
     }
 
     /// As [`Self::new`], with a memory and places for searches that others share.
-    pub(crate) const fn with_memory(pool: PgPool, memory: Arc<Memory>, searches: Arc<Searches>) -> Self {
+    pub(crate) fn with_memory(pool: PgPool, memory: Arc<Memory>, searches: Arc<Searches>) -> Self {
         Self { pool, memory, searches, caller: Caller::everything() }
     }
 

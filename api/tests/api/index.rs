@@ -1,8 +1,9 @@
 //! An index in PostgreSQL, filled once and copied for each test, and the API over it.
 
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
@@ -34,6 +35,9 @@ pub const BIG_SIZE: u64 = 900;
 /// How many of its events are checked.
 pub const BIG_EVENTS: u64 = 302;
 
+/// What takes longer on a busy machine will never come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 static SHARED: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
 
 /// What the tests of this binary share; the server ends with the last one.
@@ -42,6 +46,18 @@ pub struct Shared {
     copies: AtomicU32,
     pub big: History,
     pub small: History,
+}
+
+/// Asks again until there is an answer; fails with what was seen last when none comes.
+pub async fn eventually<T, S: Debug>(what: &str, mut look: impl AsyncFnMut() -> Result<T, S>) -> T {
+    let begun = Instant::now();
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(seen) => assert!(begun.elapsed() < PATIENCE, "never came: {what}; last seen: {seen:?}"),
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Patient, for a busy machine.

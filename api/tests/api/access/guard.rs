@@ -1,14 +1,17 @@
 //! Keys that end, rates, and origins.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Request, Response};
 use counterfoil_api::{AccessSettings, Admin, Mode, Settings, administer, app};
 use counterfoil_core::LedgerId;
 use futures_util::StreamExt;
 
-use super::setting::{LIFETIME, Setting, access, key};
+use super::setting::{Caller, LIFETIME, PRIVATE, PUBLIC, READER, Setting, access, key};
 use crate::history::History;
-use crate::index::{Index, settings};
+use crate::index::{Index, eventually, settings};
+use crate::statements::audited;
 
 #[tokio::test]
 async fn a_stream_ends_with_the_key_that_opened_it() {
@@ -37,6 +40,77 @@ async fn a_stream_ends_with_the_key_that_opened_it() {
         let last = next().await;
         assert!(last.contains("event: problem") && last.contains("unauthorized"), "{path}: {last}");
     }
+}
+
+#[tokio::test]
+async fn refusals_and_what_is_private_are_told_to_the_operator_without_a_secret() {
+    let mut setting = Setting::open().await;
+    let secret = setting.secret.clone();
+    setting.serve(access(Mode::Required, &secret, LIFETIME));
+    let ledger = |ledger: LedgerId| format!("/v1/ledgers/{ledger}/entries?limit=1");
+    let (private, public) = (ledger(PRIVATE), ledger(PUBLIC));
+    let ask = async |caller: Caller, path: &str| {
+        let request = setting.request(caller, "GET", path).body(Body::empty()).unwrap();
+        audited(setting.index.send(request)).await
+    };
+    for (caller, path, expected) in [
+        (Caller::Nobody, &public, Some(("address 0.0.0.0", "refused"))),
+        (Caller::Garbage, &public, Some(("address 0.0.0.0", "refused"))),
+        (Caller::RevokedKey, &public, Some(("key ", "refused"))),
+        (Caller::KeyWithAnotherSecret, &public, Some(("key ", "refused"))),
+        (Caller::ExpiredSession, &private, Some(("address 0.0.0.0", "refused"))),
+        (Caller::Stranger, &private, Some(("wallet ", "refused"))),
+        (Caller::KeyOfAll, &private, Some(("key ", "refused"))),
+        (Caller::KeyOfPublic, &private, Some(("key ", "refused"))),
+        (Caller::Reader, &private, Some(("wallet ", "read"))),
+        (Caller::KeyOfPrivate, &private, Some(("key ", "read"))),
+        (Caller::Reader, &public, None),
+        (Caller::KeyOfAll, &public, None),
+    ] {
+        let lines = ask(caller, path).await;
+        let told: Vec<bool> = lines
+            .iter()
+            .map(|line| {
+                expected.is_some_and(|(who, verdict)| {
+                    line.contains(&format!("who={who}")) && line.contains(&format!("verdict=\"{verdict}\""))
+                })
+            })
+            .collect();
+        assert_eq!(told, vec![true; usize::from(expected.is_some())], "{caller:?} {path}: {lines:?}");
+        let token = &setting.tokens.iter().find(|(other, _)| *other == caller).unwrap().1;
+        if let Some(token) = token.as_ref().filter(|token| token.len() > 30) {
+            assert!(lines.iter().all(|line| !line.contains(&token[21..])), "{lines:?}");
+        }
+    }
+    // Once for each ledger, however often a request names it.
+    let aliases: String = (0..20).map(|at| format!("a{at}: ledger(address: \"{PRIVATE}\") {{ ledger }} ")).collect();
+    let lines = audited(setting.graphql(Caller::Reader, &format!("{{ {aliases} }}"))).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    // What a client writes makes no line of its own, and no long one.
+    let lines = ask(Caller::Nobody, &format!("/v1/%0AFAKE{}", "x".repeat(5_000))).await;
+    assert!(lines.len() == 1 && lines[0].len() < 1_000 && !lines[0].contains('\n'), "{lines:?}");
+    let lines = audited(setting.session(READER)).await;
+    assert!(lines.len() == 1 && lines[0].contains("verdict=\"signed in\""), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_keys_last_use_is_written_down_and_that_of_no_other() {
+    let mut setting = Setting::open().await;
+    let secret = setting.secret.clone();
+    let own = AccessSettings { use_interval: Duration::from_millis(10), ..access(Mode::Required, &secret, LIFETIME) };
+    setting.serve(own);
+    for caller in [Caller::KeyOfPublic, Caller::KeyWithAnotherSecret, Caller::RevokedKey, Caller::Nobody] {
+        setting.index.send(setting.request(caller, "GET", "/v1/status").body(Body::empty()).unwrap()).await;
+    }
+    let token = setting.tokens.iter().find(|(caller, _)| *caller == Caller::KeyOfPublic).unwrap().1.clone().unwrap();
+    let used = async || {
+        let keys = administer(&setting.index.url, Admin::ListKeys).await.unwrap();
+        let used = keys.into_iter().filter(|key| !key["last_used"].is_null());
+        used.map(|key| key["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    eventually("a use is written down", async || Some(used().await).filter(|used| !used.is_empty()).ok_or("none"))
+        .await;
+    assert_eq!(used().await, [&token[4..20]]);
 }
 
 #[tokio::test]
