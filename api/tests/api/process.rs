@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::index::{BIG, Index};
+use crate::index::{BIG, Index, eventually};
 use crate::sockets::Socket;
 
 /// The service, started as its user starts it; it ends with this value.
@@ -68,7 +68,11 @@ async fn answers_what_is_under_way_when_its_input_closes() {
     // Outside of the transaction, which would see the same activities for ever.
     let is_waiting = "select exists (select from pg_stat_activity where wait_event_type = 'Lock'
         and datname = current_database())";
-    while !sqlx::query_scalar::<_, bool>(is_waiting).fetch_one(&index.pool).await.unwrap() {}
+    let waits = async || {
+        let is_there = sqlx::query_scalar::<_, bool>(is_waiting).fetch_one(&index.pool).await.unwrap();
+        if is_there { Ok(()) } else { Err("nobody waits for the lock") }
+    };
+    eventually("the request is under way", waits).await;
     drop(process.child.stdin.take());
     let log = BufReader::new(process.child.stderr.take().unwrap());
     assert!(log.lines().any(|line| line.unwrap().contains("stopping")));

@@ -9,7 +9,7 @@ use pgcluster::{Cluster, Durability};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::index::{BIG, BIG_SIZE, Index};
+use crate::index::{BIG, BIG_SIZE, Index, eventually};
 
 async fn has_come_over(replica: &PgPool) -> bool {
     sqlx::query_scalar("select exists (select from entry where payload = 'forged')").fetch_one(replica).await.unwrap()
@@ -44,7 +44,8 @@ async fn a_replica_serves_proofs_and_follows_what_is_written() {
 
     // The primary's rows come over as they are: also one that nobody should have changed, which is refused here too.
     index.tamper("update entry set payload = 'forged' where index = 4").await;
-    while !has_come_over(&pool).await {}
+    let come = async || if has_come_over(&pool).await { Ok(()) } else { Err("it has not") };
+    eventually("what was written comes over", come).await;
     let path = format!("/v1/ledgers/{BIG}/entries/4");
     let (status, body) = ask(&path).await;
     assert_eq!(body["code"], "stored_data_corrupt");

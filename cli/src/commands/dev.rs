@@ -57,6 +57,9 @@ pub struct Arguments {
     ready_file: Option<PathBuf>,
 }
 
+/// What an operator gives the role of an API; here it shares the superuser's.
+const API_LIMITS: &str = "?options=-c%20default_transaction_read_only%3Don%20-c%20temp_file_limit%3D1GB";
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Validator {
     /// Light and quick; what was just sent counts as finalized at once.
@@ -166,7 +169,8 @@ async fn start(
     let mut api = Command::new(sibling("counterfoil-api")?);
     // Whoever changes a row here wants to see at once what comes of it, so the API keeps nothing in memory.
     api.args(["--listen", &format!("127.0.0.1:{}", arguments.api_port), "--memory-mib", "0"]);
-    api.env("DATABASE_URL", &database_url);
+    let api_database_url = cluster.as_ref().map_or_else(|| database_url.clone(), |_| database_url.clone() + API_LIMITS);
+    api.env("DATABASE_URL", api_database_url);
     let api: Service = tree.spawn("api", api).await?;
 
     let addresses = json!({

@@ -118,9 +118,15 @@ fn a_certificate_has_one_text() {
     assert_eq!(text["log"], "entries");
     assert_eq!((&text["from"], &text["to"], &text["slot"]), (&json!("2"), &json!("4"), &json!("77")));
     assert_eq!(serde_json::from_value::<Certificate>(text.clone()).expect("its own text"), certificate);
-    for (field, value) in [("from", json!(2)), ("to", json!("04")), ("log", json!("other")), ("more", json!(1))] {
+    for (field, value, expected) in [
+        ("from", json!(2), "invalid type: integer `2`"),
+        ("to", json!("04"), "not in its usual form"),
+        ("log", json!("other"), "unknown variant `other`"),
+        ("more", json!(1), "unknown field `more`"),
+    ] {
         let mut other: Value = text.clone();
         other[field] = value;
-        assert!(serde_json::from_value::<Certificate>(other).is_err(), "{field}");
+        let refused = serde_json::from_value::<Certificate>(other).expect_err(field).to_string();
+        assert!(refused.contains(expected), "{field}: {refused}");
     }
 }
