@@ -20,6 +20,7 @@ use crate::access::{Access, AccessSettings, guard};
 use crate::cache::tag;
 use crate::graphql::AllowedQueries;
 use crate::live::Feed;
+use crate::metrics::{Now, Requests};
 use crate::problem::{Code, Problem};
 use crate::query::{Memory, Searches, View};
 use crate::tlog::{self, Logs, NoteKey};
@@ -77,6 +78,10 @@ struct Inner {
     access: Arc<Access>,
     request_timeout: Duration,
     routes: Router,
+    requests: Requests,
+    pool: PgPool,
+    feed: Feed,
+    searches: Arc<Searches>,
     cors: Option<CorsLayer>,
 }
 
@@ -94,16 +99,38 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
     }
     let cors = cors(&settings.access.cors_origins);
     let access = Access::new(pool.clone(), settings.access);
-    let view = View::with_memory(pool, memory, Arc::new(Searches::new(settings.search_connections)));
+    let searches = Arc::new(Searches::new(settings.search_connections));
+    let view = View::with_memory(pool.clone(), memory, searches.clone());
     let logs = Logs::new(view.clone(), settings.note_key);
     let routes = rest::router(view.clone(), logs.clone())
         .merge(tlog::router(logs))
         .merge(rest::streams(view.clone(), feed.clone()))
-        .merge(graphql::router(view, feed, settings.introspection, settings.allowed_queries, settings.request_timeout))
+        .merge(graphql::router(
+            view,
+            feed.clone(),
+            settings.introspection,
+            settings.allowed_queries,
+            settings.request_timeout,
+        ))
         .merge(rest::sign_in(access.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed);
-    App(Arc::new(Inner { access, request_timeout: settings.request_timeout, routes, cors }))
+    let (requests, request_timeout) = (Requests::default(), settings.request_timeout);
+    App(Arc::new(Inner { access, request_timeout, routes, requests, pool, feed, searches, cors }))
+}
+
+impl App {
+    /// What Prometheus reads, with how many connections of clients there are.
+    pub(crate) fn metrics(&self, connections: usize) -> String {
+        let Self(inner) = self;
+        inner.requests.text(&Now {
+            streams: inner.feed.streams(),
+            searches: inner.searches.running(),
+            database_connections: inner.pool.size(),
+            database_connections_idle: inner.pool.num_idle(),
+            connections,
+        })
+    }
 }
 
 /// Around all routes at once: what a router has as a layer is around each of them, and is cloned for each request.
@@ -119,10 +146,12 @@ impl Service<Request> for App {
     fn call(&mut self, request: Request) -> Self::Future {
         let Self(app) = self.clone();
         Box::pin(async move {
+            let started = Instant::now();
             let response = match &app.cors {
                 Some(cors) => cors.layer(service_fn(|request| app.pass(request))).call(request).await?,
                 None => app.pass(request).await?,
             };
+            app.requests.count(response.status(), started.elapsed());
             Ok(harden(response))
         })
     }

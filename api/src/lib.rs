@@ -8,6 +8,7 @@ mod cache;
 mod condition;
 mod graphql;
 mod live;
+mod metrics;
 pub mod problem;
 mod proofs;
 pub mod query;

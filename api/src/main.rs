@@ -69,6 +69,9 @@ struct Arguments {
     /// --max-connections when absent. Those of a --trusted-proxy are not counted.
     #[arg(long, value_name = "CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections_per_address: Option<u32>,
+    /// Where metrics are served for Prometheus, as 127.0.0.1:9101, to whoever asks there; nowhere when absent.
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERFOIL_API_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
     /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
     #[arg(long)]
     exit_with_stdin: bool,
@@ -107,6 +110,7 @@ async fn main() -> anyhow::Result<()> {
     let config = Config {
         database_url: arguments.database_url.context("--database-url is required")?,
         listen: arguments.listen,
+        metrics: arguments.metrics_listen,
         tls: arguments.tls_certificate.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         max_connections: arguments.max_connections,
         max_connections_per_address: arguments

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
+use axum::routing::get;
 use counterfoil_service::announce;
 use counterfoil_store::connect;
 use serde_json::json;
@@ -29,6 +31,8 @@ pub struct Config {
     pub database_url: String,
     /// Where the API is served.
     pub listen: SocketAddr,
+    /// Where metrics are served, to whoever asks; nowhere when absent.
+    pub metrics: Option<SocketAddr>,
     /// Served with TLS when there is a certificate.
     pub tls: Option<TlsFiles>,
     /// How many connections at a time.
@@ -55,7 +59,16 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
         .context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}", listener.local_addr()?);
-    announce(&json!({ "url": url })).context("standard output is closed")?;
+    let metrics_listener =
+        match config.metrics {
+            Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
+                format!("cannot listen on {address}: choose another address with --metrics-listen")
+            })?),
+            None => None,
+        };
+    let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    let metrics_url = metrics_address.map(|address| format!("http://{address}/metrics"));
+    announce(&json!({ "url": url, "metrics_url": metrics_url })).context("standard output is closed")?;
     info!("serving on {url}");
 
     let (stop_serving, stopping) = oneshot::channel::<()>();
@@ -63,6 +76,12 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let trusted_proxies = config.settings.access.trusted_proxies.clone();
     let places = Places::new(config.max_connections, config.max_connections_per_address, trusted_proxies);
     let service = app(pool.clone(), config.settings);
+    if let Some(listener) = metrics_listener {
+        let (service, places) = (service.clone(), places.clone());
+        let text = move || std::future::ready(service.metrics(places.taken()));
+        let routes = Router::new().route("/metrics", get(text));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+    }
     let mut server = tokio::spawn(serve(listener, tls, service, places, async move {
         // Sent below, or dropped with this function: stop in both cases.
         let _ = stopping.await;

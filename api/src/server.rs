@@ -50,6 +50,7 @@ struct Placed<S>(S, #[expect(dead_code, reason = "dropped with the connection")]
 /// How many connections there may be, and how many of one address.
 #[derive(Clone)]
 pub(crate) struct Places {
+    most: u32,
     all: Arc<Semaphore>,
     share: u32,
     /// Who brings the connections of many.
@@ -72,8 +73,13 @@ struct OwnPlace {
 impl Places {
     /// Of `all`, one address has `share`; of trusted proxies' connections nobody can tell here whose they are.
     pub(crate) fn new(all: u32, share: u32, trusted_proxies: Vec<IpNet>) -> Self {
-        let all = Arc::new(Semaphore::new(all as usize));
-        Self { all, share, trusted_proxies, by_address: Arc::default() }
+        let (most, all) = (all, Arc::new(Semaphore::new(all as usize)));
+        Self { most, all, share, trusted_proxies, by_address: Arc::default() }
+    }
+
+    /// How many are taken, one of them by who waits for the next connection.
+    pub(crate) fn taken(&self) -> usize {
+        (self.most as usize).saturating_sub(self.all.available_permits())
     }
 
     /// None when the address has its share already.

@@ -295,6 +295,78 @@ mod tests {
         }
     }
 
+    /// Next of a sequence of numbers that a seed gives. Source: xorshift64*, Vigna 2014.
+    fn next(state: &mut u64) -> usize {
+        *state ^= *state >> 12;
+        *state ^= *state << 25;
+        *state ^= *state >> 27;
+        usize::try_from(state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33).unwrap()
+    }
+
+    /// What is read of any text before it is known to be within the limits ends, and within a worker's stack.
+    #[test]
+    fn no_text_and_no_variables_end_the_process() {
+        const PIECES: [&str; 34] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            "(",
+            ")",
+            "{a:",
+            "[[[[",
+            "query Q",
+            "subscription",
+            "fragment F on Query",
+            "...F",
+            "...",
+            "a",
+            "a:",
+            "$r",
+            "$r: [_Any!]!",
+            "= [",
+            ":",
+            "!",
+            "@include(if: ",
+            "\"",
+            "\\\"",
+            "\"\"\"",
+            "#",
+            "\n",
+            "1.5e",
+            "-",
+            "_entities(representations: ",
+            "__schema",
+            "null",
+            "\u{feff}",
+            "é",
+            ",",
+        ];
+        let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x9e37_79b9_7f4a_7c15_u64);
+        println!("SEED={seed}");
+        let check = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let limits = Limits::new(None, true);
+            let mut state = seed;
+            for _ in 0..5_000 {
+                let mut query = String::new();
+                for _ in 0..next(&mut state) % 60 {
+                    let times = if next(&mut state).is_multiple_of(50) { 400 } else { 1 };
+                    query += &PIECES[next(&mut state) % PIECES.len()].repeat(times);
+                }
+                let list = Value::List(vec![Value::Null; next(&mut state) % 100]);
+                let variables = Variables::from_value(Value::Object([(Name::new("r"), list)].into_iter().collect()));
+                let admitted = runtime.block_on(limits.admit(Request::new(query.clone()).variables(variables)));
+                if admitted.is_ok() {
+                    let size = measure(&query);
+                    assert!(size.tokens <= MAX_TOKENS && size.nesting <= MAX_NESTING, "{query}");
+                }
+            }
+        };
+        // As much as a worker of the runtime has.
+        std::thread::Builder::new().stack_size(2 << 20).spawn(check).unwrap().join().unwrap();
+    }
+
     #[test]
     fn brackets_are_counted_but_for_those_in_strings_and_comments() {
         for (query, expected) in [

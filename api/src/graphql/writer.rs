@@ -54,7 +54,10 @@ impl From<CountedHead> for FoundWriters {
 /// The standings that one operation has asked for. A writer follows from all of a ledger's administrative events, up to
 /// 10,000: they are read once, however many of its writers are named.
 #[derive(Default)]
-pub(super) struct Standings(Mutex<HashMap<(LedgerId, Option<u64>), Arc<OnceCell<query::Standing>>>>);
+pub(super) struct Standings(Mutex<HashMap<(LedgerId, Option<u64>), Asked>>);
+
+/// By whom it is asked for first, that reads it; the others wait.
+type Asked = Arc<OnceCell<query::Standing>>;
 
 impl Standings {
     /// A writer, as it is now or as it was with so many events.

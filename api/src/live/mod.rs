@@ -63,6 +63,11 @@ impl Feed {
         self.0.hub.listen_when_possible().await;
     }
 
+    /// How many streams are open.
+    pub(crate) fn streams(&self) -> usize {
+        self.0.places.taken()
+    }
+
     /// A place among the streams, for one that reads by itself.
     pub(crate) fn place(&self, view: &View, stopping: Stopping) -> Result<Place, Problem> {
         self.0.places.take(view.caller_name(), stopping)

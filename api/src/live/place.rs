@@ -33,6 +33,10 @@ impl Places {
         Self { most, most_per_caller, taken: Arc::default() }
     }
 
+    pub(super) fn taken(&self) -> usize {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
     pub(super) fn take(&self, caller: CallerName, stopping: Stopping) -> Result<Place, Problem> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let own = taken.by_caller.get(&caller).copied().unwrap_or_default();

@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// As many places as searches may run at a time.
 pub(crate) struct Searches {
+    most: usize,
     places: Arc<Semaphore>,
     /// How many of them one caller may take: half, so that another finds one.
     share: usize,
@@ -37,7 +38,13 @@ impl Searches {
     /// At most `places` at a time, and at least one.
     pub(crate) fn new(places: usize) -> Self {
         let places = places.max(1);
-        Self { places: Arc::new(Semaphore::new(places)), share: places.div_ceil(2), by_caller: Mutex::default() }
+        let share = places.div_ceil(2);
+        Self { most: places, places: Arc::new(Semaphore::new(places)), share, by_caller: Mutex::default() }
+    }
+
+    /// How many are under way.
+    pub(crate) fn running(&self) -> usize {
+        self.most.saturating_sub(self.places.available_permits())
     }
 
     /// Waits for a place, the caller's own first: who has as many as one may have keeps none from others by waiting.

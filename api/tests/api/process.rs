@@ -15,6 +15,7 @@ use crate::sockets::Socket;
 pub struct Process {
     child: Child,
     pub address: String,
+    metrics: Option<String>,
 }
 
 impl Process {
@@ -33,7 +34,13 @@ impl Process {
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let announced: Value = serde_json::from_str(&line).unwrap();
         let address = announced["url"].as_str().unwrap().split_once("://").unwrap().1.to_owned();
-        Self { child, address }
+        Self { child, address, metrics: announced["metrics_url"].as_str().map(str::to_owned) }
+    }
+
+    /// Takes the log as it comes: a process whose log nobody takes waits when the pipe is full.
+    pub fn drain_log(&mut self) {
+        let mut log = self.child.stderr.take().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
     }
 
     fn request(&self, path: &str) -> TcpStream {
@@ -117,6 +124,35 @@ async fn a_stop_ends_open_streams_at_once_and_cleanly() {
     process.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("stopping") && !log.contains("WARN"), "{log}");
     assert!(process.child.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_served_apart_and_count_what_was_asked() {
+    let index = Index::open().await;
+    let process = Process::start(&index.url, &["--metrics-listen", "127.0.0.1:0"]);
+    let address = process.metrics.as_ref().unwrap().split('/').nth(2).unwrap().to_owned();
+    let metrics = || {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        read(stream)
+    };
+    for path in ["/v1/status", "/v1/status", "/nothing", "/metrics"] {
+        read(process.request(path));
+    }
+    let stream = process.request(&format!("/v1/ledgers/{BIG}/live"));
+    assert_eq!(stream.peek(&mut [0]).unwrap(), 1);
+    let text = metrics();
+    for line in [
+        "counterfoil_api_requests_total{status=\"200\"} 3",
+        "counterfoil_api_requests_total{status=\"404\"} 2",
+        "counterfoil_api_request_seconds_count 5",
+        "counterfoil_api_request_seconds_bucket{le=\"+Inf\"} 5",
+        "counterfoil_api_streams 1",
+        "counterfoil_api_searches 0",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}: {text}");
+    }
+    drop(stream);
 }
 
 #[tokio::test]
