@@ -42,7 +42,7 @@ async fn what_is_asked_for_again_costs_the_database_nothing_and_is_the_same() {
 }
 
 /// What changes are heard of after a moment, and how far a ledger is, is kept for a second.
-async fn until_it_costs_nothing<T>(mut ask: impl AsyncFnMut() -> T) {
+pub async fn until_it_costs_nothing<T>(mut ask: impl AsyncFnMut() -> T) {
     let count = async || match count_statements(ask()).await {
         0 => Ok(()),
         count => Err(format!("{count} statements")),
