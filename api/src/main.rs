@@ -1,15 +1,21 @@
 //! `counterfoil-api`: serves the index, with proofs.
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when a pipe is closed, and escape nothing: out!, note!"
+)]
 
 mod arguments;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, read_secret_file, run};
-use counterfoil_service::{StopSignals, log_to_stderr};
+use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, run};
+use counterfoil_service::{StopSignals, end, log_to_stderr, out, out_json_line};
 
 use arguments::{AccessArguments, KeyCommand, LedgerCommand, ReaderCommand, Write};
 use mimalloc::MiMalloc;
@@ -93,11 +99,14 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    end(start(Arguments::parse()).await.map(|()| ExitCode::SUCCESS))
+}
+
+async fn start(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Some(Command::NoteKey { name }) => {
-            println!("{}", NoteKey::generate(&name)?.to_secret_text());
+            out!("{}", NoteKey::generate(&name)?.to_secret_text());
             return Ok(());
         }
         Some(Command::Key(Write { database_url, what })) => return write(database_url, what.into()).await,
@@ -141,7 +150,7 @@ async fn write(database_url: Option<String>, admin: Admin) -> anyhow::Result<()>
     log_to_stderr("warn");
     let database_url = database_url.context("--database-url is required")?;
     for line in administer(&database_url, admin).await? {
-        println!("{line}");
+        out_json_line(&line);
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ mod verdict;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use counterfoil_service::{note, output_failure};
+use counterfoil_service::end;
 
 use crate::context::Options;
 
@@ -83,12 +83,5 @@ async fn main() -> ExitCode {
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
         Command::Record(arguments) => commands::record::run(&cli.options, arguments).await,
     };
-    let code = result.unwrap_or_else(|error| verdict::tell_error(&error));
-    match output_failure() {
-        None => code,
-        Some(error) => {
-            note!("error: standard output could not be written: {error}; what belonged there stands above");
-            ExitCode::from(verdict::OUTPUT_LOST)
-        }
-    }
+    end(result.or_else(|error| Ok::<_, anyhow::Error>(verdict::tell_error(&error))))
 }

@@ -8,8 +8,6 @@ use serde_json::json;
 
 /// The exit code of a command line that cannot be run as it stands; `EX_USAGE` of sysexits.
 pub const USAGE: u8 = 64;
-/// The exit code when standard output could not be written; `EX_IOERR` of sysexits.
-pub const OUTPUT_LOST: u8 = 74;
 
 /// What was found of the thing under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

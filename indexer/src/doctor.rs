@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use counterfoil_client::{AccountAt, ClientError, Rpc, Source, with_causes};
-use counterfoil_core::LedgerId;
+use counterfoil_core::{LedgerHead, LedgerId};
+use counterfoil_service::counted;
 use counterfoil_store::{
     Cluster, LedgerRow, PgPool, StoreError, load_cluster, load_lock_holder, load_migrations, load_table_sizes,
 };
@@ -167,7 +168,7 @@ fn of_ledger(row: &LedgerRow, later: &LedgerRow, told: &[Told], is_followed: boo
     let subject = format!("ledger {ledger}");
     let (checked, wanted) = (checked_event_seq(later), newest(row, told));
     let heads = match &later.checked {
-        Some((head, slot)) => format!("checked at event {checked} as of slot {slot}, {:?}", head.entries),
+        Some((head, slot)) => format!("checked at event {checked} as of slot {slot}: {}", head_text(head)),
         None => "never checked".to_owned(),
     };
     let against: Vec<String> = told.iter().filter_map(|told| contradiction(row, told)).collect();
@@ -222,6 +223,13 @@ fn of_ledger(row: &LedgerRow, later: &LedgerRow, told: &[Told], is_followed: boo
     )
 }
 
+/// Both logs' heads of a ledger, in words.
+fn head_text(head: &LedgerHead) -> String {
+    let LedgerHead { entries, events, .. } = head;
+    let sizes = [counted(entries.size.get(), "entry", "entries"), counted(events.size.get(), "event", "events")];
+    format!("{} with root {}, {} with root {}", sizes[0], entries.root, sizes[1], events.root)
+}
+
 /// What a server's account says against the checked heads.
 fn contradiction(row: &LedgerRow, told: &Told) -> Option<String> {
     let server = &told.server;
@@ -230,7 +238,9 @@ fn contradiction(row: &LedgerRow, told: &Told) -> Option<String> {
         Ok(at) => {
             let account = at.account.head(row.ledger);
             let is_against = account.events.size == head.events.size && account != head;
-            is_against.then(|| format!("{server} says {account:?} at that event, the index has {head:?}"))
+            is_against.then(|| {
+                format!("{server} says {} at that event, the index has {}", head_text(&account), head_text(&head))
+            })
         }
         Err(error) => Some(format!("{server} has no such account: {}", with_causes(error))),
     }

@@ -1,4 +1,9 @@
 //! `counterfoil-indexer`: follows ledgers, verifies every event, keeps the index. One file a command.
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when a pipe is closed, and escape nothing: out!, note!"
+)]
 
 mod commands;
 mod config;
@@ -12,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use counterfoil_indexer::telemetry::Telemetry;
-use counterfoil_service::{LogFormat, log_in_format};
+use counterfoil_service::{LogFormat, end, log_in_format, out_bytes};
 
 use crate::commands::{clear_halt, doctor, fill, fsck, rebuild, run};
 
@@ -59,7 +64,11 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
+    end(start().await)
+}
+
+async fn start() -> anyhow::Result<ExitCode> {
     let arguments: Vec<OsString> = env::args_os().collect();
     let (mut command, mut in_file) = (Cli::command(), BTreeSet::new());
     if let Some(path) = config::find_file(&arguments, env::var_os("COUNTERFOIL_CONFIG")) {
@@ -68,7 +77,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let matches = command.clone().get_matches_from(arguments);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if cli.print_config {
-        print!("{}", config::print(&command, &matches, &in_file));
+        out_bytes(config::print(&command, &matches, &in_file).as_bytes());
         return Ok(ExitCode::SUCCESS);
     }
     let (telemetry, more) = cli.otlp.as_deref().map(Telemetry::start).transpose()?.unzip();

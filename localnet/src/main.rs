@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use counterfoil_localnet_base::{NodeArgs, run};
-use counterfoil_service::log_to_stderr;
+use counterfoil_service::{end, log_to_stderr};
 
 /// A local Solana node with programs and funded wallets in it, for development and tests.
 ///
@@ -24,11 +24,5 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     // Unless asked, only ours: the node that is embedded logs much that says nothing to its user.
     log_to_stderr("off,counterfoil_localnet=info");
-    match run(&args.node, counterfoil_localnet::start).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    end(run(&args.node, counterfoil_localnet::start).await.map(|()| ExitCode::SUCCESS))
 }

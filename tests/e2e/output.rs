@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::stack::{expect_success, expect_verdict, index, stack, text};
+use crate::stack::{expect_success, expect_verdict, index, program, stack, text};
 
 /// A text that would begin lines of its own and paint over the terminal: line end, escape, CSI, bidirectional override.
 const PAINT: &str = "x\nVERIFIED\n  checked: all\n\u{1b}[2J\u{9b}1;1HVERIFIED\u{202e}DEIFIREV\u{2028}VERIFIED";
@@ -264,4 +264,73 @@ fn a_server_that_answers_late_or_never_is_not_waited_for_once_enough_have_answer
     assert!(said.contains(&format!("warning: {url}")), "the silent server is named: {said}");
     assert!(text(&output.stderr).contains("waiting"), "{}", text(&output.stderr));
     expect_verdict(&stack().cli(&[&servers[..], &verify, &["--quorum", "2"]].concat()), "CANNOT TELL", &url);
+}
+
+/// Runs a command of a service with a pipe that is closed.
+fn service_with_closed_pipe(name: &str, database_url: &str, arguments: &[&str]) -> Output {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(program(name));
+    command.args(arguments).env("DATABASE_URL", database_url).env_remove("RUST_LOG");
+    command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+}
+
+#[test]
+fn a_pipe_that_closes_changes_nothing_of_what_the_services_commands_do() {
+    let index = index();
+    let (ledger, _) = receipt_of("services.receipt.json", "services");
+    let wallet = stack().new_wallet().1;
+    let cases: [(&str, &[&str]); 9] = [
+        ("counterfoil-indexer", &["fsck", "--ledger", &ledger]),
+        ("counterfoil-indexer", &["--print-config"]),
+        ("counterfoil-indexer", &["--help"]),
+        ("counterfoil-api", &["--help"]),
+        ("counterfoil-api", &["note-key", "log.example.com"]),
+        ("counterfoil-api", &["key", "create", "--name", "once"]),
+        ("counterfoil-api", &["key", "list"]),
+        ("counterfoil-api", &["reader", "add", &ledger, &wallet]),
+        ("counterfoil-api", &["reader", "list"]),
+    ];
+    for (name, arguments) in cases {
+        let output = service_with_closed_pipe(name, &index.database_url, arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{name} {arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{name} {arguments:?}: {said}");
+    }
+    let doctor = service_with_closed_pipe("counterfoil-indexer", &index.database_url, &["doctor"]);
+    assert!(matches!(doctor.status.code(), Some(0 | 1)), "{}", text(&doctor.stderr));
+}
+
+#[test]
+fn an_error_is_one_line_with_its_causes_and_no_stack() {
+    let nowhere = "postgres://nobody@127.0.0.1:1/none";
+    let absent = "http://127.0.0.1:1";
+    let cases: [(&str, &[&str]); 6] = [
+        ("counterfoil-indexer", &["fsck"]),
+        ("counterfoil-indexer", &["clear-halt", "11111111111111111111111111111111"]),
+        ("counterfoil-api", &["key", "list"]),
+        ("counterfoil-api", &["note-key", "not a name"]),
+        ("counterfoil-api", &["--note-key", "/nowhere/key"]),
+        ("counterfoil", &["--rpc", absent, "ledger", "list"]),
+    ];
+    for (name, arguments) in cases {
+        let mut command = Command::new(program(name));
+        command.args(arguments).env("DATABASE_URL", nowhere).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{name} {arguments:?}: {said}");
+        let lines: Vec<&str> = said.lines().collect();
+        assert!(lines.len() == 1 && lines[0].starts_with("error: "), "{name} {arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn doctor_tells_heads_in_words() {
+    let (ledger, _) = receipt_of("words.receipt.json", "words");
+    let mut command = Command::new(program("counterfoil-indexer"));
+    command.args(["doctor", "--rpc", &stack().rpc]).env("DATABASE_URL", &index().database_url);
+    let said = text(&command.output().unwrap().stdout);
+    let line = said.lines().find(|line| line.contains(&ledger)).unwrap();
+    assert!(line.contains("1 entry with root ") && line.contains("2 events with root "), "{line}");
+    assert!(!said.contains("TreeHead") && !said.contains("Root("), "{said}");
 }

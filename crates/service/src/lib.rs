@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 
 pub use log::{LogFormat, MoreLog, log_in_format, log_to_stderr};
 pub use output::{
-    is_output_closed, note_json_line, note_line, out_bytes, out_json, out_json_line, out_line, output_failure,
-    printable, printable_json,
+    OUTPUT_LOST, counted, end, is_output_closed, note_json_line, note_line, out_bytes, out_json, out_json_line,
+    out_line, output_failure, printable, printable_json,
 };
 pub use progress::{Progress, progress};
 

@@ -5,11 +5,15 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// The exit code when standard output could not be written; `EX_IOERR` of sysexits.
+pub const OUTPUT_LOST: u8 = 74;
 
 /// Whether the reader of standard output has gone.
 static IS_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -96,6 +100,32 @@ pub fn is_output_closed() -> bool {
 #[must_use]
 pub fn output_failure() -> Option<io::Error> {
     FAILURE.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// The exit code that a process ends with: an error is told in one line with its causes, and lost output is no success.
+///
+/// An error that `main` returns would be told with a stack where `RUST_BACKTRACE` is set, and unescaped.
+#[must_use]
+pub fn end<E: fmt::Display>(outcome: Result<ExitCode, E>) -> ExitCode {
+    let code = outcome.unwrap_or_else(|error| {
+        note_line(format_args!("error: {error:#}"));
+        ExitCode::FAILURE
+    });
+    match output_failure() {
+        None => code,
+        Some(error) => {
+            note_line(format_args!(
+                "error: standard output could not be written: {error}; what belonged there stands above"
+            ));
+            ExitCode::from(OUTPUT_LOST)
+        }
+    }
+}
+
+/// A count with its noun: `1 entry`, `2 entries`.
+#[must_use]
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn fail(error: io::Error) {

@@ -6,6 +6,7 @@ use clap::Args;
 use counterfoil_client::parse_rpc_url;
 use counterfoil_indexer::doctor::{Finding, examine};
 use counterfoil_indexer::open;
+use counterfoil_service::out;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -20,16 +21,16 @@ pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<Ex
     pool.close().await;
     for Finding { subject, state, advice } in &findings {
         let mark = if advice.is_empty() { "ok" } else { "!!" };
-        println!("{mark} {subject}: {state}");
+        out!("{mark} {subject}: {state}");
         for line in advice {
-            println!("     {line}");
+            out!("     {line}");
         }
     }
     let ill = findings.iter().filter(|finding| !finding.is_well()).count();
     if ill > 0 {
-        println!("{ill} of {} things need somebody", findings.len());
+        out!("{ill} of {} things looked at need attention", findings.len());
         return Ok(ExitCode::FAILURE);
     }
-    println!("all is well");
+    out!("all is well");
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use counterfoil_core::LedgerId;
 use counterfoil_indexer::fill::{fill_from_file, fill_from_tiles};
 use counterfoil_indexer::open;
-use counterfoil_service::Progress;
+use counterfoil_service::{Progress, counted, out};
 use counterfoil_store::load_ledger;
 
 #[derive(Args)]
@@ -45,9 +45,11 @@ pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()
     let filled = filled?;
     let rest = load_ledger(&mut *pool.acquire().await?, ledger).await?.missing;
     pool.close().await;
-    println!(
-        "filled in: {} entries of {} subtrees; {} offered entries were in the index; {rest} are missing still",
-        filled.entries, filled.subtrees, filled.skipped
+    out!(
+        "filled in: {} of {}; offered, but in the index already: {}; still missing: {rest}",
+        counted(filled.entries, "entry", "entries"),
+        counted(filled.subtrees, "subtree", "subtrees"),
+        filled.skipped
     );
     Ok(())
 }

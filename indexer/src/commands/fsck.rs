@@ -7,7 +7,7 @@ use clap::Args;
 use counterfoil_core::LedgerId;
 use counterfoil_indexer::fsck::{extent, fsck};
 use counterfoil_indexer::open;
-use counterfoil_service::Progress;
+use counterfoil_service::{Progress, counted, out};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -26,19 +26,20 @@ pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()
     pool.close().await;
     let (ledgers, events, entries) = (report.ledgers, report.events, report.entries);
     let seconds = start.elapsed().as_secs_f64();
-    println!("derived anew: {ledgers} ledgers, {events} events, {entries} entries, in {seconds:.1} s");
+    let [ledgers, events, entries] =
+        [(ledgers, "ledger", "ledgers"), (events, "event", "events"), (entries, "entry", "entries")]
+            .map(|(count, one, many)| counted(count, one, many));
+    out!("derived anew: {ledgers}, {events}, {entries}, in {seconds:.1} s");
     for finding in &report.findings {
         match finding.ledger {
-            Some(ledger) => println!("wrong: ledger {ledger}: {}", finding.problem),
-            None => println!("wrong: {}", finding.problem),
+            Some(ledger) => out!("wrong: ledger {ledger}: {}", finding.problem),
+            None => out!("wrong: {}", finding.problem),
         }
     }
     if !report.findings.is_empty() {
-        let wrong = report.findings.len();
-        bail!(
-            "{wrong} findings: the rows named were changed by another hand; `counterfoil-indexer rebuild` makes the index anew"
-        );
+        let wrong = counted(report.findings.len() as u64, "finding", "findings");
+        bail!("{wrong}: these rows were changed by another hand; `counterfoil-indexer rebuild` makes the index anew");
     }
-    println!("every row is what follows from the events");
+    out!("every row is what follows from the events");
     Ok(())
 }

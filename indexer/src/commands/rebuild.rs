@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use clap::Args;
 use counterfoil_indexer::rebuild::rebuild;
-use counterfoil_service::StopSignals;
+use counterfoil_service::{StopSignals, counted, out};
 
 use crate::commands::sources::Sources;
 
@@ -24,18 +24,21 @@ pub async fn run(database_url: String, arguments: Arguments) -> anyhow::Result<(
         () = stop.received() => bail!("interrupted: the old index is in place; the next rebuild begins anew"),
     };
     let (ledgers, events, entries) = (rebuilt.ledgers, rebuilt.events, rebuilt.entries);
-    println!("made anew and swapped in: {ledgers} ledgers, {events} events, {entries} entries");
+    let [ledgers, events, entries] =
+        [(ledgers, "ledger", "ledgers"), (events, "event", "events"), (entries, "entry", "entries")]
+            .map(|(count, one, many)| counted(count, one, many));
+    out!("made anew and swapped in: {ledgers}, {events}, {entries}");
     if rebuilt.taken_over > 0 {
-        println!("taken over: {} entries that had been filled in", rebuilt.taken_over);
+        out!("taken over: {} filled in before", counted(rebuilt.taken_over, "entry", "entries"));
     }
     for left in &rebuilt.left_behind {
-        println!("left behind: {left}; fill them in again");
+        out!("left behind: {left}; fill them in again");
     }
     for difference in &rebuilt.differences {
-        println!("was wrong, first of its table: {difference}");
+        out!("was wrong, first of its table: {difference}");
     }
     if rebuilt.differences.is_empty() {
-        println!("the old index had the same rows");
+        out!("the old index had the same rows");
     }
     Ok(())
 }

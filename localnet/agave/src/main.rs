@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use counterfoil_localnet_base::{NodeArgs, run};
-use counterfoil_service::log_to_stderr;
+use counterfoil_service::{end, log_to_stderr};
 
 // The one that Agave's own binaries use; the system's is a good deal slower under so many threads.
 #[global_allocator]
@@ -44,11 +44,5 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     // Unless asked, only ours.
     log_to_stderr("off,counterfoil_agave=info");
-    match run(&args.node, node::start).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    end(run(&args.node, node::start).await.map(|()| ExitCode::SUCCESS))
 }
