@@ -11,7 +11,7 @@ use crate::RecordingError;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A server could not be reached, or refused; trying again, here or elsewhere, may help.
-    #[error("{server}: {method} failed: {reason}; check --rpc and that the server runs")]
+    #[error("{server}: {method} failed: {reason}; {}", what_helps(method))]
     Rpc {
         /// The server.
         server: String,
@@ -140,6 +140,17 @@ impl ClientError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Rpc { .. } | Self::Malformed { .. } | Self::Unreadable { .. } | Self::Expired { .. })
+    }
+}
+
+/// Listing all accounts of a program costs a server much, so many refuse it; everything else any server does.
+fn what_helps(method: &str) -> &'static str {
+    match method {
+        "getProgramAccounts" => {
+            "many servers refuse to list a program's ledgers: give the ledgers by --ledger where the command takes it, or \
+             another --rpc"
+        }
+        _ => "check --rpc and that the server runs",
     }
 }
 

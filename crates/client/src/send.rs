@@ -18,7 +18,7 @@ use solana_transaction_error::TransactionError;
 use solana_transaction_status_client_types::TransactionStatus;
 use tokio::time::sleep;
 
-use crate::{ClientError, Rpc, idl, instruction};
+use crate::{ClientError, Rpc, Source, idl, instruction};
 
 /// The most bytes that a transaction has on the wire.
 const MAX_TRANSACTION_BYTES: usize = 1_232;
@@ -27,6 +27,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const POLLS_PER_ROUND: u32 = 20;
 /// How often they are sent: well beyond the minute or so in which a blockhash expires.
 const ROUNDS: u32 = 90;
+
+/// The system program's error when an account cannot pay for another one.
+const SYSTEM_LACKS_LAMPORTS: u32 = 1;
 
 /// A transaction that the cluster confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,7 @@ pub async fn send(rpc: &Rpc, wallet: &Keypair, instruction: Instruction) -> Resu
     let message = Message::new(&[instruction], Some(&wallet.pubkey()));
     let transaction = Transaction::new(&[wallet], message, blockhash);
     let signature = transaction.signatures.first().copied().unwrap_or_default();
+    let payer = Payer { wallet: wallet.pubkey().to_string(), server: rpc.name() };
 
     for round in 0..ROUNDS {
         let config = RpcSendTransactionConfig {
@@ -63,7 +67,9 @@ pub async fn send(rpc: &Rpc, wallet: &Keypair, instruction: Instruction) -> Resu
         };
         let sent = client.send_transaction_with_config(&transaction, config).await;
         // Any other error leaves open whether the bytes arrived. A server that has them already may refuse them.
-        if let (0, Some(refusal)) = (round, sent.err().and_then(|error| refusal(&error, &signature.to_string()))) {
+        if let (0, Some(refusal)) =
+            (round, sent.err().and_then(|error| refusal(&error, &signature.to_string(), &payer)))
+        {
             return Err(refusal);
         }
         for _ in 0..POLLS_PER_ROUND {
@@ -72,7 +78,7 @@ pub async fn send(rpc: &Rpc, wallet: &Keypair, instruction: Instruction) -> Resu
                 && let Some(status) = response.value.into_iter().next().flatten()
                 && status.satisfies_commitment(confirmed)
             {
-                return outcome(&signature.to_string(), status);
+                return outcome(&signature.to_string(), status, &payer);
             }
             sleep(POLL_INTERVAL).await;
         }
@@ -82,17 +88,17 @@ pub async fn send(rpc: &Rpc, wallet: &Keypair, instruction: Instruction) -> Resu
         {
             return match response.value.into_iter().next().flatten() {
                 None => Err(ClientError::Expired { signature: signature.to_string() }),
-                Some(status) => outcome(&signature.to_string(), status),
+                Some(status) => outcome(&signature.to_string(), status, &payer),
             };
         }
     }
     Err(ClientError::OutcomeUnknown { signature: signature.to_string() })
 }
 
-fn outcome(signature: &str, status: TransactionStatus) -> Result<Sent, ClientError> {
+fn outcome(signature: &str, status: TransactionStatus, payer: &Payer<'_>) -> Result<Sent, ClientError> {
     match status.err {
         None => Ok(Sent { signature: signature.to_owned(), slot: status.slot }),
-        Some(error) => Err(failure(&error)),
+        Some(error) => Err(failure(&error, payer)),
     }
 }
 
@@ -120,7 +126,7 @@ pub fn entries_that_fit(rpc: &Rpc, ledger: LedgerId, appender: Wallet, is_writer
 }
 
 /// What the server said before it sent anything, when it was the program or the chain that refused.
-fn refusal(error: &RpcError, signature: &str) -> Option<ClientError> {
+fn refusal(error: &RpcError, signature: &str, payer: &Payer<'_>) -> Option<ClientError> {
     let error = match error.kind() {
         ErrorKind::RpcError(RequestError::RpcResponseError {
             data: RpcResponseErrorData::SendTransactionPreflightFailure(simulation),
@@ -130,19 +136,63 @@ fn refusal(error: &RpcError, signature: &str) -> Option<ClientError> {
     };
     // We have sent nothing yet: another process signed the very same bytes.
     let is_anothers = matches!(error, TransactionError::AlreadyProcessed);
-    Some(if is_anothers { ClientError::SentByAnother { signature: signature.to_owned() } } else { failure(&error) })
+    Some(if is_anothers {
+        ClientError::SentByAnother { signature: signature.to_owned() }
+    } else {
+        failure(&error, payer)
+    })
 }
 
-fn failure(error: &TransactionError) -> ClientError {
+/// Who pays, and which server was asked: a wallet without SOL is told both.
+struct Payer<'a> {
+    wallet: String,
+    server: &'a str,
+}
+
+impl Payer<'_> {
+    fn lacks_sol(&self) -> ClientError {
+        let Self { wallet, server } = self;
+        ClientError::TransactionFailed(format!(
+            "wallet {wallet} has no SOL, or not enough, on the cluster of {server}: send it some. On a local or test cluster \
+             `solana airdrop 1 {wallet} --url URL` gives it some for nothing"
+        ))
+    }
+}
+
+fn failure(error: &TransactionError, payer: &Payer<'_>) -> ClientError {
     match error {
+        TransactionError::InstructionError(_, InstructionError::Custom(SYSTEM_LACKS_LAMPORTS)) => payer.lacks_sol(),
         TransactionError::InstructionError(_, InstructionError::Custom(code)) => {
-            let message = idl::error_message(*code).map(str::to_owned);
+            let message = idl::error_message(*code).or_else(|| framework_message(*code)).map(str::to_owned);
             let message = message.unwrap_or_else(|| format!("Anchor or another program gave error {code}"));
             ClientError::Refused { code: *code, message }
         }
-        TransactionError::AccountNotFound => {
-            ClientError::TransactionFailed("the wallet has no SOL on this cluster to pay with".to_owned())
-        }
+        TransactionError::AccountNotFound
+        | TransactionError::InsufficientFundsForFee
+        | TransactionError::InsufficientFundsForRent { .. } => payer.lacks_sol(),
         other => ClientError::TransactionFailed(other.to_string()),
     }
+}
+
+/// What codes below the program's own mean: those of the system program, of which the program makes accounts, and of Anchor,
+/// which looks at the accounts and arguments of each instruction first.
+///
+/// Source: `ErrorCode` of anchor-lang 1.2, `SystemError` of Solana's system program.
+const fn framework_message(code: u32) -> Option<&'static str> {
+    Some(match code {
+        0 => "there is an account at that address already",
+        101 => "the program knows no such instruction: it may be of another version",
+        102 => "the program cannot read the instruction's arguments: it may be of another version",
+        2000 => "an account that the instruction changes was not given as one that may be written",
+        2002 | 3010 => "an account that must sign did not sign",
+        2006 => "an account is not at the address that follows from the others",
+        2012 => "an account is not the one that the instruction wants there",
+        3002 => "an account is of another kind than the instruction wants there",
+        3005 => "the instruction was given too few accounts",
+        3007 => "an account belongs to another program",
+        3008 => "an account that must be a program is none",
+        3012 => "an account that the instruction needs does not exist",
+        4100 => "the program is not at the address that it declares",
+        _ => return None,
+    })
 }
