@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use counterfoil_client::{Instruction, Keypair, Rpc, Signer, idl, parse_rpc_url, read_keypair, send};
-use counterfoil_core::{ProgramId, Wallet};
-use counterfoil_service::note;
+use counterfoil_client::{
+    ClientError, Instruction, Keypair, Rpc, Sent, Signer, Source, idl, one_machine_warning, parse_rpc_url,
+    read_keypair, send,
+};
+use counterfoil_core::{LedgerAccount, LedgerId, ProgramId, Wallet};
+use counterfoil_service::{note, out_json};
+use serde_json::json;
 
 use crate::api::Api;
 use crate::verdict::Usage;
@@ -49,9 +53,11 @@ impl Options {
         Rpc::new(&url, self.program)
     }
 
-    /// All servers given, for asking several the same; one that was given twice is one.
-    pub fn rpcs(&self) -> Vec<Rpc> {
+    /// All servers given, for asking several the same; one that was given twice is one. Two names that may be one
+    /// server's are warned of.
+    pub fn servers(&self, warnings: &mut Vec<String>) -> Vec<Rpc> {
         let urls: BTreeSet<&String> = self.rpc_urls.iter().collect();
+        warnings.extend(one_machine_warning(urls.iter().map(|url| url.as_str())));
         match urls.is_empty() {
             true => vec![self.rpc()],
             false => urls.into_iter().map(|url| Rpc::new(url, self.program)).collect(),
@@ -63,19 +69,21 @@ impl Options {
         Api::new(&self.api_url)
     }
 
-    /// Sends an instruction that the wallet in use signs, and says on standard error `what` was done.
+    /// Sends an instruction about a ledger that the wallet in use signs.
     ///
     /// # Errors
-    /// As [`Self::wallet`] and [`send`].
+    /// As [`Self::wallet`] and [`send`]; that there is no such ledger, where an account that is missing is the ledger's.
     pub async fn send(
         &self,
-        what: &str,
+        ledger: LedgerId,
         instruction: impl FnOnce(ProgramId, Wallet) -> Instruction,
-    ) -> anyhow::Result<()> {
-        let wallet = self.wallet()?;
-        let sent = send(&self.rpc(), &wallet, instruction(self.program, wallet_of(&wallet))).await?;
-        note!("{what} in slot {} by transaction {}", sent.slot, sent.signature);
-        Ok(())
+    ) -> anyhow::Result<Sent> {
+        let (rpc, wallet) = (self.rpc(), self.wallet()?);
+        let sent = send(&rpc, &wallet, instruction(self.program, wallet_of(&wallet))).await;
+        if is_refused(&sent, &[ACCOUNT_MISSING, WRONG_OWNER, WRONG_KIND]) {
+            confirmed_account(&rpc, ledger).await?;
+        }
+        Ok(sent?)
     }
 
     /// The wallet's key.
@@ -94,6 +102,47 @@ impl Options {
                 path.display()
             )
         })
+    }
+}
+
+/// The program's error when a ledger has another size than the one that was given: somebody else appended first.
+pub const UNEXPECTED_SIZE: u32 = 6006;
+/// Anchor's error when an account that an instruction names does not exist.
+pub const ACCOUNT_MISSING: u32 = 3012;
+/// Anchor's error when it is another program's.
+const WRONG_OWNER: u32 = 3007;
+/// Anchor's error when it is of another kind.
+const WRONG_KIND: u32 = 3002;
+
+/// Whether a program refused with one of these codes.
+pub fn is_refused<T>(sent: &Result<T, ClientError>, codes: &[u32]) -> bool {
+    matches!(sent, Err(ClientError::Refused { code, .. }) if codes.contains(code))
+}
+
+/// A ledger's account as a server has it confirmed.
+///
+/// # Errors
+/// As [`Rpc::fetch_confirmed_account`], with the server's name.
+pub async fn confirmed_account(rpc: &Rpc, ledger: LedgerId) -> anyhow::Result<LedgerAccount> {
+    let at = rpc.fetch_confirmed_account(ledger).await;
+    Ok(at.map_err(|error| anyhow::anyhow!(named(rpc, &error.into())))?.account)
+}
+
+/// The text of an error with the name of the server that it is about.
+pub fn named(rpc: &Rpc, error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    match text.contains(rpc.name()) {
+        true => text,
+        false => format!("{}: {text}", rpc.name()),
+    }
+}
+
+/// Tells what was done by a transaction: in words on standard error, or as JSON on standard output.
+pub fn tell_sent(done: &str, sent: &Sent, as_json: bool) {
+    let Sent { signature, slot } = sent;
+    match as_json {
+        true => out_json(&json!({ "done": done, "slot": slot.to_string(), "transaction": signature })),
+        false => note!("{done} in slot {slot} by transaction {signature}"),
     }
 }
 

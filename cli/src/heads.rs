@@ -14,7 +14,7 @@ use merkle_log::{TreeHead, verify_consistency};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Problem;
-use crate::context::Options;
+use crate::context::{Options, named};
 use crate::verdict::{is_refutation, refutation};
 
 /// How long all servers together may take to answer one question.
@@ -213,33 +213,6 @@ pub async fn confirm(
     );
     warnings.append(&mut errors);
     Ok(confirmed)
-}
-
-/// An error with the name of the server that it is about.
-pub fn named(rpc: &Rpc, error: &anyhow::Error) -> String {
-    let text = format!("{error:#}");
-    match text.contains(rpc.name()) {
-        true => text,
-        false => format!("{}: {text}", rpc.name()),
-    }
-}
-
-/// Two servers that may be one under two names: the same port of this machine.
-pub fn same_machine(rpcs: &[Rpc]) -> Option<(&str, &str)> {
-    let mut seen: BTreeSet<(String, &str)> = BTreeSet::new();
-    for rpc in rpcs {
-        let (scheme, rest) = rpc.name().split_once("://")?;
-        let Some((host, port)) = rest.rsplit_once(':') else { continue };
-        if !["localhost", "127.0.0.1", "[::1]"].contains(&host) {
-            continue;
-        }
-        let place = format!("{scheme}:{port}");
-        if let Some((_, other)) = seen.iter().find(|(seen, _)| *seen == place) {
-            return Some((other, rpc.name()));
-        }
-        seen.insert((place, rpc.name()));
-    }
-    None
 }
 
 /// Why a server's heads are not shown to be these or to extend them, where that may pass.

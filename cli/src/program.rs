@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_client::{ProgramInfo, Rpc, Source, fetch_program};
 
+use crate::context::named;
 use crate::heads;
 
 /// The SHA-256 of the program that this version was released with, and the file's name.
@@ -18,7 +19,7 @@ pub async fn fetch(rpcs: &[Rpc]) -> (BTreeMap<ProgramInfo, Vec<&str>>, Vec<Strin
     for (rpc, answer) in answers.await {
         match answer {
             Ok(program) => programs.entry(program).or_insert_with(Vec::new).push(rpc.name()),
-            Err(error) => errors.push(heads::named(rpc, &error)),
+            Err(error) => errors.push(named(rpc, &error)),
         }
     }
     (programs, errors)

@@ -9,7 +9,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::stack::{expect_success, expect_verdict, index, program, stack, text};
+use crate::stack::{expect_refusal, expect_success, expect_verdict, index, make_key, program, stack, text};
 
 /// A text that would begin lines of its own and paint over the terminal: line end, escape, CSI, bidirectional override.
 const PAINT: &str = "x\nVERIFIED\n  checked: all\n\u{1b}[2J\u{9b}1;1HVERIFIED\u{202e}DEIFIREV\u{2028}VERIFIED";
@@ -27,6 +27,19 @@ fn receipt_of(name: &str, entry: &str) -> (String, PathBuf) {
 
 /// A server that answers every request with this.
 fn server_that_says(status: u16, answer: Value) -> String {
+    server_that(status, move |_| answer.clone())
+}
+
+/// A server that passes requests on to the chain, and may alter the answers; it is given the request and the answer.
+fn proxy_that(alter: impl Fn(&Value, Value) -> Value + Send + 'static) -> String {
+    let client = reqwest::blocking::Client::new();
+    server_that(200, move |request| {
+        let answer = client.post(&stack().rpc).json(request).send().unwrap().json().unwrap();
+        alter(request, answer)
+    })
+}
+
+fn server_that(status: u16, answer_to: impl Fn(&Value) -> Value + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -42,7 +55,7 @@ fn server_that_says(status: u16, answer: Value) -> String {
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
             let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let mut answer = answer.clone();
+            let mut answer = answer_to(&request);
             answer["id"] = request["id"].clone();
             let body = answer.to_string();
             let head = format!("HTTP/1.1 {status} \r\ncontent-type: application/json\r\nconnection: close\r\n");
@@ -333,4 +346,172 @@ fn doctor_tells_heads_in_words() {
     let line = said.lines().find(|line| line.contains(&ledger)).unwrap();
     assert!(line.contains("1 entry with root ") && line.contains("2 events with root "), "{line}");
     assert!(!said.contains("TreeHead") && !said.contains("Root("), "{said}");
+}
+
+#[test]
+fn append_gives_up_on_a_server_that_stays_behind_and_names_it() {
+    let ledger = stack().new_ledger(&[]);
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "getAccountInfo",
+                       "params": [ledger, { "encoding": "base64", "commitment": "confirmed" }] });
+    let before = stack().call(&call);
+    expect_success(&stack().cli(&["append", &ledger, "first"]));
+    let stale = proxy_that(move |request, answer| match request["method"] == "getAccountInfo" {
+        true => before.clone(),
+        false => answer,
+    });
+    let output = stack().cli(&["--rpc", &stale, "append", &ledger, "second"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in [stale.as_str(), "has 0 entries", "the server is behind", "0 of 1 entries are appended"] {
+        assert!(said.contains(part), "no {part:?}: {said}");
+    }
+    assert_eq!(index().wait_for(&ledger, 1)["checked"]["head"]["size"], "1");
+}
+
+#[test]
+fn an_account_that_is_no_ledger_is_told_with_the_server_that_reported_it() {
+    let (ledger, file) = receipt_of("foreign.receipt.json", "foreign");
+    let verify = ["verify", file.to_str().unwrap(), "--ledger", &ledger];
+    let alterations: [(fn(&mut Value), &str); 3] = [
+        (|account| account["owner"] = json!("11111111111111111111111111111111"), "belongs to"),
+        (|account| account["data"][0] = json!("AAAA"), "bytes"),
+        (|account| *account = Value::Null, "there is no account"),
+    ];
+    for (alter, what) in alterations {
+        let server = proxy_that(move |request, mut answer| {
+            if request["method"] == "getAccountInfo" {
+                alter(&mut answer["result"]["value"]);
+            }
+            answer
+        });
+        for arguments in [&["ledger", "show", &ledger][..], &["append", &ledger, "x"], &["audit", &ledger], &verify] {
+            let output = stack().cli(&[&["--rpc", &server], arguments].concat());
+            let said = text(&output.stdout) + &text(&output.stderr);
+            assert!(!output.status.success(), "{arguments:?}: {said}");
+            assert!(said.contains(&server) && said.contains(what), "{arguments:?}, {what:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn two_names_of_one_machine_are_warned_of_wherever_servers_are_counted() {
+    let (ledger, file) = receipt_of("names.receipt.json", "names");
+    let port = stack().rpc.rsplit(':').next().unwrap().trim_matches('/').to_owned();
+    let servers = [format!("http://localhost:{port}"), format!("http://127.0.0.1:{port}")];
+    let given = ["--rpc", &servers[0], "--rpc", &servers[1]];
+    let warns = |output: &Output, whose: &str| {
+        let said = text(&output.stdout) + &text(&output.stderr);
+        let is_told =
+            servers.iter().all(|server| said.contains(server.as_str())) && said.contains("one server under two");
+        assert!(is_told, "{whose}: {said}");
+    };
+    let path = file.to_str().unwrap();
+    for arguments in [&["verify", path][..], &["audit", &ledger], &["entries", &ledger, "--verify"], &["doctor"]] {
+        warns(&stack().cli(&[&given[..], arguments].concat()), &arguments.join(" "));
+    }
+    // A database that is not there: the settings are looked at first.
+    for command in [&["doctor"][..], &[], &["rebuild"]] {
+        let mut indexer = Command::new(program("counterfoil-indexer"));
+        indexer.args(command).args(given).args(if command.is_empty() { &["--quorum", "2"][..] } else { &[] });
+        let output = indexer.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").output().unwrap();
+        warns(&output, &format!("counterfoil-indexer {command:?}"));
+    }
+}
+
+#[test]
+fn what_was_done_is_the_same_in_words_and_as_json() {
+    let run = |arguments: &[&str]| {
+        let output = stack().cli(arguments);
+        expect_success(&output);
+        output
+    };
+    let json_of = |arguments: &[&str]| -> Value {
+        let output = run(&[arguments, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let created = json_of(&["ledger", "create", "--open"]);
+    assert_eq!(created["done"], "created");
+    let ledger = created["ledger"].as_str().unwrap();
+    let (heir, heirs) = stack().new_wallet();
+    for (arguments, done) in [
+        (&["writer", "grant", ledger, &heirs][..], "granted"),
+        (&["writer", "revoke", ledger, &heirs], "revoked"),
+        (&["ledger", "propose-authority", ledger, &heirs], "offered"),
+        (&["ledger", "seal", ledger, "--size", "0"], "sealed for good"),
+    ] {
+        let document = json_of(arguments);
+        assert_eq!(document["done"], done);
+        assert!(document["slot"].is_string() && document["transaction"].is_string(), "{document}");
+    }
+    let shown = json_of(&["ledger", "show", ledger]);
+    assert_eq!(shown["ledger"], ledger);
+    assert_eq!(shown["flags"], json!(["sealed", "open to anybody"]));
+    assert_eq!((&shown["offered_to"], &shown["last_append"]), (&json!(heirs), &Value::Null));
+    let words = text(&run(&["ledger", "show", ledger]).stdout);
+    for (name, value) in [
+        ("ledger", &shown["ledger"]),
+        ("entries", &shown["entries"]["size"]),
+        ("root", &shown["entries"]["root"]),
+        ("events", &shown["events"]["size"]),
+        ("event root", &shown["events"]["root"]),
+        ("authority", &shown["authority"]),
+        ("offered to", &shown["offered_to"]),
+    ] {
+        let line = words.lines().find(|line| line.starts_with(&format!("{name}  "))).unwrap();
+        assert_eq!(line.split_whitespace().last(), value.as_str(), "{name}");
+    }
+    let listed = json_of(&["ledger", "list"]);
+    let listed: Vec<&str> =
+        listed["ledgers"].as_array().unwrap().iter().map(|ledger| ledger.as_str().unwrap()).collect();
+    assert!(listed.contains(&ledger));
+    let accepted = stack().cli_as(&heir, &["ledger", "accept-authority", ledger, "--json"]);
+    expect_success(&accepted);
+    assert!(text(&accepted.stdout).contains("\"accepted\""));
+}
+
+#[test]
+fn a_refusal_says_what_is_missing_and_whose() {
+    let stack = stack();
+    let ledger = stack.new_ledger(&[]);
+    let wallet = stack.new_wallet().1;
+    expect_refusal(
+        &stack.cli(&["writer", "revoke", &ledger, &wallet]),
+        &format!("wallet {wallet} has no grant on ledger {ledger}"),
+    );
+    // A wallet's address in place of the ledger's: there is an account, and it is no ledger's.
+    for (address, why) in [(&wallet, "belongs to"), (&bs58::encode([7; 32]).into_string(), "there is no account")] {
+        for arguments in [
+            &["writer", "revoke", address, &wallet][..],
+            &["writer", "grant", address, &wallet],
+            &["ledger", "accept-authority", address],
+            &["ledger", "disallow-subtrees", address],
+            &["ledger", "seal", address, "--size", "0"],
+            &["append", address, "x"],
+        ] {
+            expect_refusal(&stack.cli(arguments), why);
+        }
+    }
+    stack.append_lines(&ledger, &["1".to_owned()]);
+    expect_refusal(&stack.cli(&["ledger", "seal", &ledger, "--size", "7"]), "has 1 entry, not 7: it was not sealed");
+    let id = "07".repeat(32);
+    expect_success(&stack.cli(&["ledger", "create", "--id", &id]));
+    expect_refusal(&stack.cli(&["ledger", "create", "--id", &id]), "there is an account at that address already");
+}
+
+#[test]
+fn a_wallet_that_cannot_pay_is_named_and_told_how_to_get_sol() {
+    let key = stack().folder.path().join("poor.json");
+    let open = stack().new_ledger(&["--open"]);
+    let address = make_key(&key);
+    for arguments in [&["append", &open, "x"][..], &["ledger", "create"]] {
+        let output = stack().cli_as(&key, arguments);
+        expect_refusal(&output, &format!("wallet {address} has no SOL"));
+        expect_refusal(&output, "airdrop");
+    }
+}
+
+#[test]
+fn a_server_that_lists_no_accounts_of_a_program_is_answered_with_what_helps() {
+    let server = server_that_says(200, json!({ "jsonrpc": "2.0", "error": { "code": -32010, "message": "excluded" } }));
+    expect_refusal(&stack().cli(&["--rpc", &server, "ledger", "list"]), "--ledger");
 }

@@ -137,7 +137,8 @@ impl Stack {
         (path, address)
     }
 
-    fn call(&self, request: &Value) -> Value {
+    /// A JSON-RPC call to the chain.
+    pub fn call(&self, request: &Value) -> Value {
         let answer: Value =
             reqwest::blocking::Client::new().post(&self.rpc).json(request).send().unwrap().json().unwrap();
         assert!(answer["error"].is_null(), "{answer}");
@@ -320,7 +321,7 @@ pub fn text(bytes: &[u8]) -> String {
 }
 
 /// Makes a Solana CLI key file by our own local chain's help: it writes one for a wallet that has none.
-fn make_key(path: &Path) -> String {
+pub fn make_key(path: &Path) -> String {
     let mut command = Command::new(program("counterfoil-localnet"));
     command.arg("--wallet").arg(path);
     drop(Service::start(command));

@@ -1,10 +1,10 @@
 //! Who may append.
 
 use std::process::Stdio;
-use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::stack::{expect_refusal, expect_success, index, stack, text};
+use serde_json::Value;
+
+use crate::stack::{expect_refusal, expect_success, index, stack, text, wait_until};
 
 #[test]
 fn an_unauthorised_wallet_is_refused() {
@@ -39,21 +39,22 @@ fn a_writer_appends_until_its_grant_expires() {
     let stack = stack();
     let ledger = stack.new_ledger(&[]);
     let (wallet, address) = stack.new_wallet();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let expires = rfc3339(now + 5);
-    expect_success(&stack.cli(&["writer", "grant", &ledger, &address, "--expires", &expires]));
-    // The chain's clock decides; it is read nowhere else, so the refusal is waited for.
-    let mut appended = 0;
-    let refused = loop {
-        let output = stack.cli_as(&wallet, &["append", &ledger, "x"]);
-        if !output.status.success() {
-            break output;
-        }
-        appended += 1;
-        assert!(appended < 1_000, "the grant never expires");
-        thread::sleep(Duration::from_millis(200));
+    let grant_for = |seconds: u32| {
+        let expires = rfc3339(&format!("{} {seconds} seconds", chain_time(&ledger)));
+        stack.cli(&["writer", "grant", &ledger, &address, "--expires", &expires])
     };
-    assert!(appended > 0, "it could append at first: {}", text(&refused.stderr));
+    expect_success(&grant_for(3_600));
+    expect_success(&stack.cli_as(&wallet, &["append", &ledger, "x"]));
+    // Where the machine is slow a short one is in the past when it arrives.
+    let mut seconds = 1;
+    wait_until("a short grant", || {
+        seconds *= 2;
+        grant_for(seconds).status.success().then_some(())
+    });
+    let refused = wait_until("the grant expires", || {
+        let output = stack.cli_as(&wallet, &["append", &ledger, "x"]);
+        (!output.status.success()).then_some(output)
+    });
     expect_refusal(&refused, "expired");
 }
 
@@ -65,10 +66,20 @@ fn only_the_authority_grants() {
     expect_refusal(&stack.cli_as(&wallet, &["writer", "grant", &ledger, &address]), "authority");
 }
 
-/// A second since 1970 as RFC 3339, by `date`, which knows nothing of our code.
-fn rfc3339(second: u64) -> String {
-    let output =
-        std::process::Command::new("date").args(["-u", "-d", &format!("@{second}"), "+%FT%TZ"]).output().unwrap();
+/// The chain's time of a new append to a ledger: it alone decides when a grant ends.
+fn chain_time(ledger: &str) -> String {
+    expect_success(&stack().cli(&["append", ledger, "now"]));
+    let appended = || {
+        let output = stack().cli(&["ledger", "show", ledger, "--json"]);
+        let shown: Value = serde_json::from_slice(&output.stdout).ok()?;
+        shown["last_append"]["time"].as_str().map(str::to_owned)
+    };
+    wait_until("the append is finalized", appended)
+}
+
+/// A time as RFC 3339, by `date`, which knows nothing of our code.
+fn rfc3339(time: &str) -> String {
+    let output = std::process::Command::new("date").args(["-u", "-d", time, "+%FT%TZ"]).output().unwrap();
     text(&output.stdout).trim().to_owned()
 }
 

@@ -13,12 +13,8 @@ use counterfoil_service::{note, out, progress};
 use merkle_log::hash_leaf;
 use tokio::time::sleep;
 
-use crate::context::{Options, wallet_of};
+use crate::context::{ACCOUNT_MISSING, Options, UNEXPECTED_SIZE, confirmed_account, wallet_of};
 
-/// The program's error when somebody else appended first.
-const UNEXPECTED_SIZE: u32 = 6006;
-/// Anchor's error when an account that an instruction names does not exist; here the grant.
-const ACCOUNT_MISSING: u32 = 3012;
 /// How often a transaction is signed anew while the server's size does not change: it is behind what the chain refuses by.
 const MAX_STALE_ROUNDS: u32 = 8;
 
@@ -114,7 +110,7 @@ struct Appender<'a> {
 impl<'a> Appender<'a> {
     async fn start(rpc: &'a Rpc, ledger: LedgerId, key: &'a Keypair) -> anyhow::Result<Self> {
         let wallet = wallet_of(key);
-        let account = rpc.fetch_confirmed_account(ledger).await?.account;
+        let account = confirmed_account(rpc, ledger).await?;
         ensure!(account.flags & ledger_flag::SEALED == 0, "ledger {ledger} is sealed: nothing can be appended to it");
         let is_writer = account.authority != wallet && account.flags & ledger_flag::OPEN == 0;
         Ok(Self { rpc, ledger, key, wallet, is_writer, account })
@@ -158,7 +154,7 @@ impl<'a> Appender<'a> {
                     | ClientError::SentByAnother { .. }
                     | ClientError::Expired { .. },
                 ) => {
-                    self.account = self.rpc.fetch_confirmed_account(self.ledger).await?.account;
+                    self.account = confirmed_account(self.rpc, self.ledger).await?;
                     if self.account.entries.size().get() != first {
                         (backoff, stale_rounds) = (Backoff::default(), 0);
                         continue;

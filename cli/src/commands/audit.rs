@@ -45,7 +45,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 }
 
 async fn audit(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
-    let rpcs = options.rpcs();
+    let rpcs = options.servers(&mut report.warnings);
     let quorum = quorum(arguments.quorum, rpcs.len())?;
     let mut readings = heads::read(&rpcs, arguments.ledger, quorum, &mut report.warnings).await?;
     readings.sort_by_key(|reading| Reverse(reading.at.account.events.size()));

@@ -32,7 +32,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 }
 
 async fn examine(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
-    let mut rpcs = options.rpcs();
+    let mut rpcs = options.servers(&mut report.warnings);
     let asked = rpcs.len();
     let quorum = quorum(arguments.quorum.or(Some(asked)), asked)?;
     let cluster = heads::genesis_hash(&mut rpcs, quorum, &mut report.warnings).await?;

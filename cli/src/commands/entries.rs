@@ -57,7 +57,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 /// Prints the pages; returns what they are, as far as --verify shows it.
 async fn list(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<String> {
     let api = options.api()?;
-    let rpcs = options.rpcs();
+    let rpcs = options.servers(&mut report.warnings);
     let quorum = quorum(arguments.quorum, rpcs.len())?;
     let mut verifier = Verifier { options, rpcs, quorum, ledger: arguments.ledger, confirmed: None, report };
     let (mut first, mut left) = (arguments.first, arguments.limit.unwrap_or(u64::MAX));

@@ -51,7 +51,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 }
 
 async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
-    let rpcs = options.rpcs();
+    let rpcs = options.servers(&mut report.warnings);
     let quorum = quorum(arguments.quorum, rpcs.len())?;
     if arguments.offline && arguments.ledger.is_some() && arguments.event_head.is_none() {
         return Err(Usage(
@@ -162,9 +162,6 @@ async fn online(
     verified: &VerifiedReceipt,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    if let Some((one, other)) = heads::same_machine(&rpcs) {
-        report.warnings.push(format!("{one} and {other} may be one server under two names, counted as two"));
-    }
     heads::expect_cluster(&mut rpcs, quorum, receipt.genesis_hash, &mut report.warnings)
         .await
         .context("the receipt cannot be confirmed")?;

@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
+use anyhow::ensure;
 use clap::{Args, Subcommand};
-use counterfoil_client::instruction;
+use counterfoil_client::{ClientError, instruction};
 use counterfoil_core::limits::{NEVER, permission};
 use counterfoil_core::{LedgerId, Wallet};
 use jiff::Timestamp;
 
-use crate::context::Options;
+use crate::context::{ACCOUNT_MISSING, Options, tell_sent};
 
 /// What to do with a writer.
 #[derive(Subcommand)]
@@ -22,6 +23,9 @@ pub enum Command {
         /// The wallet.
         #[arg(id = "writer", value_name = "WALLET")]
         wallet: Wallet,
+        /// Print what was done as JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -40,22 +44,31 @@ pub struct Grant {
     /// When the grant ends, RFC 3339, for example 2027-01-01T00:00:00Z. Default: never.
     #[arg(long)]
     expires: Option<Timestamp>,
+    /// Print what was done as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs it.
 pub async fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Grant(Grant { ledger, wallet, subtrees, expires }) => {
+        Command::Grant(Grant { ledger, wallet, subtrees, expires, json }) => {
             let permissions = permission::APPEND | if subtrees { permission::APPEND_SUBTREES } else { 0 };
             let expires_at = expires.map_or(NEVER, Timestamp::as_second);
             let grant = |program, authority| {
                 instruction::grant_writer(program, ledger, authority, wallet, permissions, expires_at)
             };
-            options.send("granted", grant).await?;
+            tell_sent("granted", &options.send(ledger, grant).await?, json);
         }
-        Command::Revoke { ledger, wallet } => {
+        Command::Revoke { ledger, wallet, json } => {
             let revoke = |program, authority| instruction::revoke_writer(program, ledger, authority, wallet);
-            options.send("revoked", revoke).await?;
+            let sent = options.send(ledger, revoke).await;
+            // The ledger is there, so it is the grant that is not.
+            let is_missing = sent.as_ref().is_err_and(|error| {
+                matches!(error.downcast_ref(), Some(ClientError::Refused { code: ACCOUNT_MISSING, .. }))
+            });
+            ensure!(!is_missing, "wallet {wallet} has no grant on ledger {ledger}: there is nothing to revoke");
+            tell_sent("revoked", &sent?, json);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,8 @@
 //! Servers' URLs, of which only scheme, host and port may be shown: keys are carried in all other parts.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use reqwest::Url;
 
 /// Reads the URL of an RPC server, for the command line, in the one form that it has: scheme and host in lower case, no
@@ -25,6 +28,30 @@ pub fn parse_rpc_url(text: &str) -> Result<String, &'static str> {
     Ok(url.into())
 }
 
+/// Two of the servers that may be one under two names: the same port of this machine. By the names that may be shown.
+fn one_machine_twice<'a>(urls: impl IntoIterator<Item = &'a str>) -> Option<(String, String)> {
+    let mut seen: BTreeMap<u16, &str> = BTreeMap::new();
+    for url in urls {
+        let Ok(parsed) = Url::parse(url) else { continue };
+        let is_here = parsed.host_str().is_some_and(|host| {
+            let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            host == "localhost" || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
+        });
+        let Some(port) = parsed.port_or_known_default().filter(|_| is_here) else { continue };
+        if let Some(other) = seen.insert(port, url) {
+            return Some((without_keys(other), without_keys(url)));
+        }
+    }
+    None
+}
+
+/// What to warn of where two of the servers are the same port of this machine, and would count as two.
+#[must_use]
+pub fn one_machine_warning<'a>(urls: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let (one, other) = one_machine_twice(urls)?;
+    Some(format!("{one} and {other} are the same port of this machine: one server under two names, counted as two"))
+}
+
 /// An error's text without URLs: a library repeats them, keys and all, in a form of its own.
 pub fn hide_urls(text: &str, server: &str) -> String {
     let words = text.split(' ').map(|word| if word.contains("://") { server } else { word });
@@ -41,7 +68,7 @@ pub fn without_keys(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{hide_urls, parse_rpc_url, without_keys};
+    use super::{hide_urls, one_machine_twice, parse_rpc_url, without_keys};
 
     #[test]
     fn shows_nothing_of_a_url_that_can_hold_a_key() {
@@ -69,6 +96,19 @@ mod tests {
         for text in ["SECRET", "ftp://SECRET", "http://", "http:///SECRET", "http://host/SECRET key"] {
             assert!(!parse_rpc_url(text).unwrap_err().contains("SECRET"));
         }
+    }
+
+    #[test]
+    fn one_port_of_this_machine_is_one_server_under_whatever_name() {
+        let twice = |urls: &[&str]| one_machine_twice(urls.iter().copied()).map(|(one, other)| [one, other].join(" "));
+        let names = ["http://localhost:8899/", "http://127.0.0.1:8899/?key=SECRET", "http://[::1]:8899/"];
+        assert_eq!(twice(&names[..2]).as_deref(), Some("http://localhost:8899 http://127.0.0.1:8899"));
+        assert_eq!(twice(&names[1..]).as_deref(), Some("http://127.0.0.1:8899 http://[::1]:8899"));
+        assert_eq!(
+            twice(&["http://localhost/", "http://127.0.0.1:80/"]).as_deref(),
+            Some("http://localhost http://127.0.0.1:80")
+        );
+        assert_eq!(twice(&["http://localhost:8899/", "http://127.0.0.1:8898/", "https://rpc.example.com:8899/"]), None);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use counterfoil_client::parse_rpc_url;
+use counterfoil_client::{one_machine_warning, parse_rpc_url};
 use counterfoil_indexer::doctor::{Finding, examine};
 use counterfoil_indexer::open;
-use counterfoil_service::out;
+use counterfoil_service::{note, out};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -16,6 +16,9 @@ pub struct Arguments {
 }
 
 pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(warning) = one_machine_warning(arguments.rpc_urls.iter().map(String::as_str)) {
+        note!("warning: {warning}");
+    }
     let pool = open(database_url).await?;
     let findings = examine(&pool, &arguments.rpc_urls).await?;
     pool.close().await;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Args;
-use counterfoil_client::{idl, parse_rpc_url};
+use counterfoil_client::{idl, one_machine_warning, parse_rpc_url};
 use counterfoil_core::{LedgerId, ProgramId, Wallet};
 use counterfoil_indexer::{Config, Geyser, Selection};
+use tracing::warn;
 
 #[derive(Args)]
 pub struct Sources {
@@ -58,6 +59,9 @@ impl Sources {
             self.geyser_token.is_none() || self.geyser_url.is_some(),
             "--geyser-token is given without --geyser: give the server's URL too"
         );
+        if let Some(warning) = one_machine_warning(self.rpc_urls.iter().map(String::as_str)) {
+            warn!("{warning}");
+        }
         let servers = self.rpc_urls.len() + usize::from(self.recording.is_some());
         Ok(Config {
             database_url,
