@@ -2,3 +2,4 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
 
 mod imports;
+mod program;
