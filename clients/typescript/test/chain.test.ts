@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -325,7 +327,26 @@ async function commitmentsAsked(receipt: VerifiedReceipt): Promise<string[]> {
   return asked;
 }
 
-test("the README's examples run as they stand there", async () => {
+/** What an API answers of a ledger's consistency proofs. */
+async function serveConsistency(journal: Journal) {
+  const served = { url: '', asked: 0, close: () => server.close() };
+  const server = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url!, 'http://api');
+    assert.equal(pathname, `/v1/ledgers/${journal.address}/consistency`);
+    const head = (name: string) => ({ size: BigInt(searchParams.get(name)!), root: new Uint8Array(32) });
+    const log = searchParams.get('log') as ConsistencyRequest['log'];
+    const wanted = { ledger: journal.address, log, first: head('first'), second: head('second') };
+    void journal.consistency(wanted).then((proof) => {
+      served.asked += 1;
+      response.end(JSON.stringify({ proof: proof.map((hash) => Buffer.from(hash).toString('hex')) }));
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  served.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return served;
+}
+
+test("the README's examples run as they stand there", async (context) => {
   const journal = await createJournal();
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code!);
@@ -338,8 +359,10 @@ test("the README's examples run as they stand there", async () => {
   const jwk = await crypto.subtle.exportKey('jwk', privateKey);
   const key = [...Buffer.from(jwk.d!, 'base64url'), ...Buffer.from(jwk.x!, 'base64url')];
   writeFileSync(join(folder, 'wallet.json'), JSON.stringify(key));
+  const api = await serveConsistency(journal);
+  context.after(() => api.close());
   const run = async (number: number) => {
-    const env = { ...process.env, COUNTERFOIL_RPC: node.url, LEDGER: journal.address };
+    const env = { ...process.env, COUNTERFOIL_RPC: node.url, COUNTERFOIL_API: api.url, LEDGER: journal.address };
     return (await promisify(execFile)(process.execPath, [`${number}.mjs`], { cwd: folder, env })).stdout.trim();
   };
 
@@ -351,10 +374,14 @@ test("the README's examples run as they stand there", async () => {
   await expectAccount(journal);
 
   writeFileSync(join(folder, 'receipt.json'), formatReceipt(journal.receipt(0)));
-  assert.match(
-    await run(1),
-    new RegExp(`^${authority.address} appended {"invoice": 17} in slot [0-9]+: 1 of 1 servers`),
-  );
+  const confirmed = new RegExp(`^${authority.address} appended {"invoice": 17} in slot [0-9]+: 1 of 1 servers`);
+  assert.match(await run(1), confirmed);
+  // An old receipt is confirmed still when the ledger has grown.
+  const old = formatReceipt(journal.receipt(0));
+  await append(journal, ['later']);
+  writeFileSync(join(folder, 'receipt.json'), old);
+  assert.match(await run(1), confirmed);
+  assert.ok(api.asked > 0);
   writeFileSync(
     join(folder, 'receipt.json'),
     formatReceipt(journal.receipt(0)).replace(/"payload": "./, '"payload": "A'),
