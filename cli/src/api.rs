@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use counterfoil_client::is_local_url;
 use counterfoil_core::certificate::Certificate;
 use counterfoil_core::receipt::{Head, Receipt};
 use counterfoil_core::{LedgerId, json};
@@ -129,7 +130,9 @@ pub struct Consistency {
 impl Api {
     /// Prepares to ask the API at `url`; nothing is sent yet.
     pub fn new(url: &str) -> anyhow::Result<Self> {
-        let client = Client::builder().timeout(TIMEOUT).build().context("cannot set up HTTP")?;
+        let client = Client::builder().timeout(TIMEOUT);
+        let client = if is_local_url(url) { client.no_proxy() } else { client };
+        let client = client.build().context("cannot set up HTTP")?;
         Ok(Self { client, url: url.trim_end_matches('/').to_owned() })
     }
 

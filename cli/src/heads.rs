@@ -105,7 +105,11 @@ pub async fn read(
     let (mut readings, mut errors) = (Vec::new(), Vec::new());
     for (rpc, answer) in answers {
         match answer {
-            Ok(at) => readings.push(Reading { server: rpc.name().to_owned(), at }),
+            Ok(at) => {
+                let reading = Reading { server: rpc.name().to_owned(), at };
+                warnings.extend(slot_contradiction(&reading));
+                readings.push(reading);
+            }
             Err(error) => errors.push(named(rpc, &error)),
         }
     }
@@ -118,6 +122,15 @@ pub async fn read(
     );
     warnings.append(&mut errors);
     Ok(readings)
+}
+
+/// A server that shows an append of a later slot than the one in which it claims to have looked contradicts itself. The
+/// local chain does.
+fn slot_contradiction(Reading { server, at }: &Reading) -> Option<String> {
+    let (slot, appended) = (at.slot, at.account.appended_slot);
+    (slot < appended).then(|| {
+        format!("{server} says that it looked in slot {slot}, and shows an append of slot {appended}: its slots lag or are false")
+    })
 }
 
 /// The cluster that all servers which answer are of. Those that do not answer are taken out of `rpcs`, so that no later
@@ -196,7 +209,10 @@ pub async fn confirm(
     let mut refuted = None;
     for (rpc, answer) in answers {
         match answer {
-            Ok(reading) => confirmed.push(reading),
+            Ok(reading) => {
+                warnings.extend(slot_contradiction(&reading));
+                confirmed.push(reading);
+            }
             Err(error) if is_refutation(&error) => refuted = refuted.or(Some(error)),
             Err(error) => errors.push(named(rpc, &error)),
         }

@@ -23,7 +23,7 @@ fn the_authority_passes_and_ends_what_it_may_end_and_the_index_follows() {
     expect_success(&as_heir(&["ledger", "disallow-subtrees", &ledger]));
     expect_refusal(&as_heir(&["ledger", "disallow-subtrees", &ledger]), "no subtrees");
     // With the count that it had before: an append that was not seen is not sealed in.
-    expect_refusal(&as_heir(&["ledger", "seal", &ledger, "--size", "1"]), "not the expected one");
+    expect_refusal(&as_heir(&["ledger", "seal", &ledger, "--size", "1"]), "has 2 entries, not 1: it was not sealed");
     expect_success(&as_heir(&["ledger", "seal", &ledger, "--size", "2"]));
     expect_refusal(&as_heir(&["append", &ledger, "one more"]), "sealed");
 

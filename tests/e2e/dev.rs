@@ -79,7 +79,7 @@ fn start_and_end_by(signal: Signal) {
     // What is audited is finalized, which takes a validator 31 slots.
     wait_until("the audit passes with the entry", || {
         let output = run(&["audit", &ledger]);
-        (output.status.success() && text(&output.stdout).contains("1 entries")).then_some(())
+        (output.status.success() && text(&output.stdout).contains("1 entry and")).then_some(())
     });
 
     let pid = rustix::process::Pid::from_raw(dev.0.id().try_into().unwrap()).unwrap();

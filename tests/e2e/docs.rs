@@ -244,3 +244,20 @@ fn the_page_of_python_reads_as_strictly_as_verify_and_always_ends() {
     expect_success(&run_python_on(&script, &text_of));
     expect_success(&run_python_on(&script, &page.to_string()));
 }
+
+#[test]
+fn the_sql_of_the_operations_page_runs_and_finds_the_entries() {
+    let ledger = ledger_of(2);
+    let stack = stack();
+    stack.append_lines(&ledger, &[json!({ "actor": "mallory" }).to_string()]);
+    index().wait_for(&ledger, 3);
+    let operations = include_str!("../../docs/operations.md");
+    let (_, section) = operations.split_once("## SQL on the index").unwrap();
+    let (_, sql) = section.split_once("```sql\n").unwrap();
+    let (sql, _) = sql.split_once("```").unwrap();
+    let address: String = bs58::decode(&ledger).into_vec().unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+    let number = index().sql(&format!("select id from ledger where address = decode('{address}', 'hex')"));
+    let found = index().sql(&sql.replace("where ledger = 1 ", &format!("where ledger = {number} ")));
+    assert!(found.contains(&format!("{number}|{address}|3")), "{found}");
+    assert!(found.ends_with("0|\n1|\n2|mallory"), "{found}");
+}

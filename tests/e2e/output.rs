@@ -372,7 +372,8 @@ fn append_gives_up_on_a_server_that_stays_behind_and_names_it() {
 fn an_account_that_is_no_ledger_is_told_with_the_server_that_reported_it() {
     let (ledger, file) = receipt_of("foreign.receipt.json", "foreign");
     let verify = ["verify", file.to_str().unwrap(), "--ledger", &ledger];
-    let alterations: [(fn(&mut Value), &str); 3] = [
+    type Alter = fn(&mut Value);
+    let alterations: [(Alter, &str); 3] = [
         (|account| account["owner"] = json!("11111111111111111111111111111111"), "belongs to"),
         (|account| account["data"][0] = json!("AAAA"), "bytes"),
         (|account| *account = Value::Null, "there is no account"),
@@ -390,6 +391,22 @@ fn an_account_that_is_no_ledger_is_told_with_the_server_that_reported_it() {
             assert!(!output.status.success(), "{arguments:?}: {said}");
             assert!(said.contains(&server) && said.contains(what), "{arguments:?}, {what:?}: {said}");
         }
+    }
+}
+
+#[test]
+fn a_server_that_contradicts_its_own_slot_is_warned_of() {
+    let (ledger, file) = receipt_of("slot.receipt.json", "slot");
+    let server = proxy_that(|request, mut answer| {
+        if request["method"] == "getAccountInfo" {
+            answer["result"]["context"]["slot"] = json!(1);
+        }
+        answer
+    });
+    for arguments in [&["verify", file.to_str().unwrap()][..], &["audit", &ledger]] {
+        let output = stack().cli(&[&["--rpc", &server], arguments].concat());
+        let said = text(&output.stdout);
+        assert!(said.contains(&format!("warning: {server} says that it looked in slot 1")), "{said}");
     }
 }
 
@@ -514,4 +531,14 @@ fn a_wallet_that_cannot_pay_is_named_and_told_how_to_get_sol() {
 fn a_server_that_lists_no_accounts_of_a_program_is_answered_with_what_helps() {
     let server = server_that_says(200, json!({ "jsonrpc": "2.0", "error": { "code": -32010, "message": "excluded" } }));
     expect_refusal(&stack().cli(&["--rpc", &server, "ledger", "list"]), "--ledger");
+}
+
+#[test]
+fn no_proxy_is_asked_for_this_machine() {
+    let (ledger, file) = receipt_of("proxy.receipt.json", "proxy");
+    for arguments in [&["entries", &ledger][..], &["verify", file.to_str().unwrap(), "--ledger", &ledger]] {
+        let mut command = stack().command(stack().authority(), arguments);
+        command.env("http_proxy", "http://127.0.0.1:1").env("HTTP_PROXY", "http://127.0.0.1:1").env_remove("NO_PROXY");
+        expect_success(&command.env_remove("no_proxy").output().unwrap());
+    }
 }

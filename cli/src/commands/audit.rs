@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use counterfoil_core::limits::MAX_APPEND_BYTES;
 use counterfoil_core::{CheckError, Event, EventBody, LedgerHead, LedgerId, LedgerState};
-use counterfoil_service::{note, progress};
+use counterfoil_service::{counted, note, progress};
 use indicatif::ProgressBar;
 use tokio::time::sleep;
 
@@ -66,7 +66,8 @@ async fn audit(options: &Options, arguments: &Arguments, report: &mut Report) ->
     let by_hash: u64 =
         by_hash.iter().filter(|run| run.end <= head.entries.size.get()).map(|run| run.end - run.start).sum();
     let entries = head.entries.size.get() - by_hash;
-    report.checked.push(format!("{entries} entries and {} events were downloaded and recomputed", head.events.size));
+    let (entries, events) = (counted(entries, "entry", "entries"), counted(head.events.size.get(), "event", "events"));
+    report.checked.push(format!("{entries} and {events} were downloaded and recomputed"));
     report.checked.push(format!(
         "root {} is what {quorum} of {} servers have, finalized",
         head.entries.root,

@@ -10,7 +10,7 @@ use clap::Args;
 use counterfoil_client::Rpc;
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::LogKind;
-use counterfoil_service::{is_output_closed, note, out_json_line};
+use counterfoil_service::{counted, is_output_closed, note, out_json_line};
 use merkle_log::{Root, hash_leaf};
 use serde_json::{Value, json};
 
@@ -70,9 +70,9 @@ async fn list(options: &Options, arguments: &Arguments, report: &mut Report) -> 
         page.entries.iter().for_each(|entry| print_entry(entry, arguments.verify));
         for missing in &page.missing {
             note!(
-                "{} entries from {} on are missing: the API has their hashes only",
-                missing.count,
-                missing.first_index
+                "missing from {} on: {}, of which the API has hashes only",
+                missing.first_index,
+                counted(missing.count, "entry", "entries")
             );
         }
         let count = page.entries.len() as u64;

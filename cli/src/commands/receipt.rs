@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::Receipt;
-use counterfoil_service::{note, out_bytes};
+use counterfoil_service::{counted, note, out_bytes};
 use counterfoil_signed::{StandardVerifier, cose, tlog};
 use merkle_log::{LeafIndex, hash_leaf};
 
@@ -133,7 +133,7 @@ async fn refresh(options: &Options, file: &Path) -> anyhow::Result<()> {
         old.ledger
     );
     file::write(file, to_text(&new)?.as_bytes())?;
-    note!("{}: refreshed from {} to {} entries", file.display(), old.head.size, new.head.size);
+    note!("{}: refreshed from {} to {}", file.display(), old.head.size, counted(new.head.size, "entry", "entries"));
     Ok(())
 }
 

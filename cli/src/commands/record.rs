@@ -12,7 +12,7 @@ use counterfoil_client::{
     Backoff, ClientError, Fetched, ListedTransaction, RecordingWriter, Rpc, Source, TransactionRecord, decode,
 };
 use counterfoil_core::{LedgerAccount, LedgerId};
-use counterfoil_service::{note, out, progress};
+use counterfoil_service::{counted, note, out, progress};
 use indicatif::ProgressBar;
 use tokio::time::sleep;
 
@@ -59,11 +59,11 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     let recorded = recorded?;
     removed.with_context(|| format!("{} cannot be removed", part.display()))?;
     out!(
-        "{}: {} transactions with {} events of {} ledgers",
+        "{}: {} with {} of {}",
         out.display(),
-        recorded.transactions,
-        recorded.events,
-        recorded.ledgers
+        counted(recorded.transactions, "transaction", "transactions"),
+        counted(recorded.events, "event", "events"),
+        counted(recorded.ledgers as u64, "ledger", "ledgers")
     );
     Ok(ExitCode::SUCCESS)
 }

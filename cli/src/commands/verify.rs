@@ -8,6 +8,7 @@ use clap::Args;
 use counterfoil_client::{ProgramInfo, Rpc};
 use counterfoil_core::receipt::{LogKind, Receipt, VerifiedReceipt};
 use counterfoil_core::{LedgerHead, LedgerId};
+use counterfoil_service::counted;
 use merkle_log::{Root, TreeHead, TreeSize};
 
 use crate::commands::receipt;
@@ -90,12 +91,12 @@ async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -
 /// What the proofs show, once the heads are believed.
 fn describe_entry(receipt: &Receipt, verified: &VerifiedReceipt) -> String {
     format!(
-        "entry {} ({} bytes, leaf hash {}) is under root {} of {} entries",
+        "entry {} ({} bytes, leaf hash {}) is under root {} of {}",
         verified.index(),
         receipt.entry.payload.len(),
         verified.leaf(),
         receipt.head.root,
-        receipt.head.size,
+        counted(receipt.head.size, "entry", "entries"),
     )
 }
 
@@ -173,10 +174,10 @@ async fn online(
     for reading in &confirmed {
         let account = &reading.at.account;
         report.checked.push(format!(
-            "{} has the ledger at {} entries, {} events in finalized slot {}: both logs are the receipt's or extend them",
+            "{} has the ledger at {}, {} in finalized slot {}: both logs are the receipt's or extend them",
             reading.server,
-            account.entries.size(),
-            account.events.size(),
+            counted(account.entries.size().get(), "entry", "entries"),
+            counted(account.events.size().get(), "event", "events"),
             reading.at.slot,
         ));
     }

@@ -33,7 +33,7 @@ pub use recording::{Recording, RecordingError, RecordingWriter};
 pub use rpc::{Commitment, Rpc};
 pub use send::{Sent, entries_that_fit, send};
 pub use source::{AccountAt, Feed, Fetched, ListedTransaction, Listing, MOST_LISTED, Source};
-pub use url::{hide_urls, one_machine_warning, parse_rpc_url, without_keys};
+pub use url::{hide_urls, is_local_url, one_machine_warning, parse_rpc_url, without_keys};
 
 pub use solana_instruction::Instruction;
 pub use solana_keypair::Keypair;

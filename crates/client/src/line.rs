@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
 use crate::health::{Cause, Health, Record};
-use crate::url::{hide_urls, without_keys};
+use crate::url::{hide_urls, is_local_url, without_keys};
 
 /// The longest pause that a server is given, whatever it asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -159,6 +159,7 @@ struct ErrorObject {
 impl Line {
     pub fn new(url: &str, limits: Limits) -> Self {
         let http = reqwest::Client::builder().timeout(limits.timeout).connect_timeout(CONNECT_TIMEOUT);
+        let http = if is_local_url(url) { http.no_proxy() } else { http };
         let now = Instant::now();
         Self {
             http: http.build().expect("the TLS parts are compiled in"),

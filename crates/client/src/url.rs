@@ -28,16 +28,25 @@ pub fn parse_rpc_url(text: &str) -> Result<String, &'static str> {
     Ok(url.into())
 }
 
+/// Whether a URL leads to this machine, where no proxy can reach for it.
+#[must_use]
+pub fn is_local_url(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| is_here(&url))
+}
+
+fn is_here(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
+    })
+}
+
 /// Two of the servers that may be one under two names: the same port of this machine. By the names that may be shown.
 fn one_machine_twice<'a>(urls: impl IntoIterator<Item = &'a str>) -> Option<(String, String)> {
     let mut seen: BTreeMap<u16, &str> = BTreeMap::new();
     for url in urls {
-        let Ok(parsed) = Url::parse(url) else { continue };
-        let is_here = parsed.host_str().is_some_and(|host| {
-            let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-            host == "localhost" || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
-        });
-        let Some(port) = parsed.port_or_known_default().filter(|_| is_here) else { continue };
+        let Some(parsed) = Url::parse(url).ok().filter(is_here) else { continue };
+        let Some(port) = parsed.port_or_known_default() else { continue };
         if let Some(other) = seen.insert(port, url) {
             return Some((without_keys(other), without_keys(url)));
         }
