@@ -21,7 +21,7 @@ use crate::verdict::Usage;
 /// What can be given to every subcommand.
 #[derive(Args)]
 pub struct Options {
-    /// A Solana JSON-RPC server; several for `verify` and `audit`. Default: the Solana CLI's, or the local one.
+    /// A Solana JSON-RPC server; `verify`, `audit`, `entries --verify` and `doctor` ask several. Default: the Solana CLI's, or the local one.
     #[arg(long = "rpc", global = true, env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true, value_parser = parse_rpc_url)]
     rpc_urls: Vec<String>,
     /// The Counterfoil API that serves entries and proofs. Not trusted: what it says is recomputed.

@@ -27,7 +27,7 @@ use crate::context::Options;
 /// ledger was pinned. Of the others: 0 done, 1 failed, 2 the outcome is not known. Of all: 64 the command line is wrong,
 /// 74 standard output could not be written.
 #[derive(Parser)]
-#[command(version, propagate_version = true)]
+#[command(name = "counterfoil", version, propagate_version = true)]
 struct Cli {
     #[command(flatten)]
     options: Options,

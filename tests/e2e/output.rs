@@ -137,6 +137,7 @@ fn a_command_line_that_cannot_be_run_is_no_verdict() {
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
     expect_success(&stack().cli(&["--help"]));
+    assert!(text(&stack().cli(&["--version"]).stdout).starts_with("counterfoil "));
 }
 
 #[test]

@@ -23,7 +23,7 @@ const MAX_STALE_ROUNDS: u32 = 8;
 pub struct Arguments {
     /// The ledger.
     ledger: LedgerId,
-    /// The entry, as text.
+    /// The entry, as text. In its place: --file, or --jsonl for lines of standard input.
     #[arg(conflicts_with_all = ["file", "jsonl"], required_unless_present_any = ["file", "jsonl"])]
     entry: Option<String>,
     /// Append this file's bytes as one entry.
