@@ -543,3 +543,24 @@ fn no_proxy_is_asked_for_this_machine() {
         expect_success(&command.env_remove("no_proxy").output().unwrap());
     }
 }
+
+#[test]
+fn what_the_indexers_commands_find_is_the_same_in_words_and_as_json() {
+    let (ledger, _) = receipt_of("findings.receipt.json", "findings");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(program("counterfoil-indexer"));
+        text(&command.args(arguments).env("DATABASE_URL", &index().database_url).output().unwrap().stdout)
+    };
+    let fsck = ["fsck", "--ledger", &ledger];
+    let words = run(&fsck);
+    let found: Value = serde_json::from_str(&run(&[&fsck[..], &["--json"]].concat())).unwrap();
+    assert_eq!(found, json!({ "ledgers": "1", "events": "2", "entries": "1", "findings": [] }));
+    assert!(words.contains("1 ledger, 2 events, 1 entry") && words.contains("every row is"), "{words}");
+
+    let found: Value = serde_json::from_str(&run(&["doctor", "--json"])).unwrap();
+    let subject = format!("ledger {ledger}");
+    let finding = found["findings"].as_array().unwrap().iter().find(|finding| finding["subject"] == subject).unwrap();
+    let words = run(&["doctor"]);
+    let state = finding["state"].as_str().unwrap();
+    assert!(words.contains(&format!("ok {subject}: {state}")), "{state}: {words}");
+}

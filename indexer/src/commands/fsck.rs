@@ -1,19 +1,23 @@
 //! Checking the index against itself.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::Args;
 use counterfoil_core::LedgerId;
-use counterfoil_indexer::fsck::{extent, fsck};
+use counterfoil_indexer::fsck::{Report, extent, fsck};
 use counterfoil_indexer::open;
-use counterfoil_service::{Progress, counted, out};
+use counterfoil_service::{Progress, counted, out, out_json};
+use serde_json::json;
 
 #[derive(Args)]
 pub struct Arguments {
     /// A ledger to check; give it several times for several. Default: all, and what belongs to none.
     #[arg(long = "ledger")]
     ledgers: Vec<LedgerId>,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()> {
@@ -25,7 +29,27 @@ pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()
     drop(progress);
     pool.close().await;
     let (ledgers, events, entries) = (report.ledgers, report.events, report.entries);
-    let seconds = start.elapsed().as_secs_f64();
+    if arguments.json {
+        let findings = report.findings.iter().map(
+            |finding| json!({ "ledger": finding.ledger.map(|ledger| ledger.to_string()), "problem": finding.problem }),
+        );
+        let [ledgers, events, entries] = [ledgers, events, entries].map(|count| count.to_string());
+        out_json(&json!({
+            "ledgers": ledgers, "events": events, "entries": entries, "findings": findings.collect::<Vec<_>>(),
+        }));
+    } else {
+        tell(&report, start.elapsed());
+    }
+    if !report.findings.is_empty() {
+        let wrong = counted(report.findings.len() as u64, "finding", "findings");
+        bail!("{wrong}: these rows were changed by another hand; `counterfoil-indexer rebuild` makes the index anew");
+    }
+    Ok(())
+}
+
+fn tell(report: &Report, took: Duration) {
+    let (ledgers, events, entries) = (report.ledgers, report.events, report.entries);
+    let seconds = took.as_secs_f64();
     let [ledgers, events, entries] =
         [(ledgers, "ledger", "ledgers"), (events, "event", "events"), (entries, "entry", "entries")]
             .map(|(count, one, many)| counted(count, one, many));
@@ -36,10 +60,7 @@ pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()
             None => out!("wrong: {}", finding.problem),
         }
     }
-    if !report.findings.is_empty() {
-        let wrong = counted(report.findings.len() as u64, "finding", "findings");
-        bail!("{wrong}: these rows were changed by another hand; `counterfoil-indexer rebuild` makes the index anew");
+    if report.findings.is_empty() {
+        out!("every row is what follows from the events");
     }
-    out!("every row is what follows from the events");
-    Ok(())
 }
