@@ -150,7 +150,7 @@ fn what_helps(method: &str) -> &'static str {
             "many servers refuse to list a program's ledgers: give the ledgers by --ledger where the command takes it, or \
              another --rpc"
         }
-        _ => "check --rpc and that the server runs",
+        _ => "if it goes on, give another --rpc",
     }
 }
 

@@ -12,6 +12,7 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use solana_rpc_client::rpc_sender::{RpcSender, RpcTransportStats};
 use solana_rpc_client_api::client_error::{Error as RpcClientError, ErrorKind};
@@ -21,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::health::{Cause, Health, Record};
 use crate::url::{hide_urls, is_local_url, without_keys};
+use crate::wire::Few;
 
 /// The longest pause that a server is given, whatever it asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -31,6 +33,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RATE_LIMIT_CODES: [i64; 2] = [429, -32_429];
 /// How servers that do not take batches answer one.
 const BATCH_REFUSALS: [u16; 7] = [400, 403, 404, 405, 413, 415, 422];
+/// How many calls a batch has at most, and how many answers to one are looked at: some may be none of ours.
+pub const MOST_CALLS: usize = 32;
+const MOST_ANSWERS: usize = 2 * MOST_CALLS;
+/// How long an error's data may be to be read.
+const MOST_DATA: usize = 1 << 20;
 /// The simulation of a transaction failed.
 const PREFLIGHT_FAILURE: i64 = -32_002;
 
@@ -135,8 +142,9 @@ enum Failure {
 
 #[derive(Deserialize)]
 struct Answer<T> {
-    #[serde(default = "none")]
-    id: Option<Value>,
+    // As text, for a list in its place would take sixteen times its length.
+    #[serde(default)]
+    id: Option<Box<RawValue>>,
     #[serde(default = "none")]
     result: Option<T>,
     #[serde(default = "none")]
@@ -153,7 +161,16 @@ struct ErrorObject {
     #[serde(default)]
     message: String,
     #[serde(default)]
-    data: Value,
+    data: Option<Box<RawValue>>,
+}
+
+impl ErrorObject {
+    /// The data of an error that is known by them.
+    fn data(&self) -> Value {
+        let text = self.data.as_deref().map_or("null", RawValue::get);
+        let is_wanted = self.code == PREFLIGHT_FAILURE && text.len() <= MOST_DATA;
+        if is_wanted { serde_json::from_str(text).unwrap_or_default() } else { Value::Null }
+    }
 }
 
 impl Line {
@@ -236,7 +253,7 @@ impl Line {
                 Err(CallError::Status(status)) if BATCH_REFUSALS.contains(&status) => return Err(CallError::NoBatches),
                 posted => posted?,
             };
-            let answers: Vec<Answer<T>> = match serde_json::from_slice(&bytes) {
+            let Few(answers): Few<Answer<T>, MOST_ANSWERS> = match serde_json::from_slice(&bytes) {
                 Ok(answers) => answers,
                 // One error in place of the list.
                 Err(error) => match serde_json::from_slice(&bytes) {
@@ -251,7 +268,7 @@ impl Line {
             let mut results: Vec<Option<Result<T, CallError>>> = params.iter().map(|_| None).collect();
             let mut wants_pause = false;
             for mut answer in answers {
-                let id = answer.id.take().and_then(|id| usize::try_from(id.as_u64()?).ok());
+                let id: Option<usize> = answer.id.take().and_then(|id| id.get().parse().ok());
                 let Some(result) = id.and_then(|id| results.get_mut(id)) else { continue };
                 let read = self.result(answer);
                 wants_pause |= matches!(read, Err(CallError::Refused { code, .. }) if RATE_LIMIT_CODES.contains(&code));
@@ -269,7 +286,9 @@ impl Line {
     }
 
     fn result<T: DeserializeOwned>(&self, answer: Answer<T>) -> Result<T, CallError> {
-        if let Some(ErrorObject { code, message, data }) = answer.error {
+        if let Some(error) = answer.error {
+            let data = error.data();
+            let ErrorObject { code, message, .. } = error;
             // What a slot or a transaction is, is an answer and no fault of the server's.
             if !SKIPPED_SLOT_CODES.contains(&code) && code != PREFLIGHT_FAILURE && !RATE_LIMIT_CODES.contains(&code) {
                 self.note(Cause::Rpc);

@@ -5,26 +5,25 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use counterfoil_core::account::{LEDGER_BYTES, LEDGER_DISCRIMINATOR};
 use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId, Wallet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use solana_account_decoder_client_types::{UiAccount, UiAccountEncoding, UiDataSliceConfig};
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
 use solana_rpc_client::nonblocking::rpc_client::RpcClient;
-use solana_rpc_client::rpc_client::{GetConfirmedSignaturesForAddress2Config, RpcClientConfig};
+use solana_rpc_client::rpc_client::RpcClientConfig;
 use solana_rpc_client_api::client_error::Error as RpcError;
-use solana_rpc_client_api::config::{RpcAccountInfoConfig, RpcProgramAccountsConfig};
-use solana_rpc_client_api::filter::{Memcmp, RpcFilterType};
 use solana_signature::Signature;
 use tokio::time::Instant;
 
 use crate::address::key;
-use crate::line::{CallError, Limits, Line, SKIPPED_SLOT_CODES, Sender};
-use crate::url::hide_urls;
-use crate::wire::{WireBlock, WireTransaction};
+use crate::line::{CallError, Limits, Line, MOST_CALLS, SKIPPED_SLOT_CODES, Sender};
+use crate::url::{beginning, hide_urls};
+use crate::wire::{Few, WireAccount, WireAt, WireBlock, WireKeyed, WireSignature, WireTransaction};
 use crate::{
     AccountAt, ClientError, Fetched, Health, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord,
 };
@@ -39,14 +38,20 @@ const TIME_PER_CALL: Duration = Duration::from_secs(10);
 const MOST_WALKS: usize = 16;
 /// How many accounts getMultipleAccounts gives at most.
 const ACCOUNTS_PER_CALL: usize = 100;
+/// How many slots getBlocks gives at most.
+const SLOTS_PER_CALL: usize = 500_001;
+/// How many ledgers getProgramAccounts may give: more than fit into an answer where each is an account.
+const MOST_LEDGERS: usize = 1 << 20;
 /// Where a ledger's account names its authority: after the discriminator, version and flags, the id and the creator.
 const AUTHORITY_OFFSET: usize = 8 + 4 + 4 + 32 + 32;
 /// The newest version of a transaction that is asked for: a ceiling, which servers that know fewer take as well.
 const NEWEST_VERSION: u8 = 1;
 /// A transaction or a block is of a newer version than was asked for.
 const UNSUPPORTED_VERSION: i64 = -32_015;
+/// The server is behind: it may know the cursor later.
+const BEHIND_CODES: [i64; 2] = [-32_005, -32_016];
 /// How many transactions are asked for in one request.
-const TRANSACTIONS_PER_BATCH: usize = 32;
+const TRANSACTIONS_PER_BATCH: usize = MOST_CALLS;
 /// How many such requests, or single calls where a server takes no batches, wait for the line at once.
 const CONCURRENT_BATCHES: usize = 8;
 const CONCURRENT_CALLS: usize = 16;
@@ -144,7 +149,11 @@ impl Rpc {
     /// # Errors
     /// [`ClientError::Rpc`].
     pub async fn fetch_genesis_hash(&self) -> Result<GenesisHash, ClientError> {
-        Ok(GenesisHash(self.client.get_genesis_hash().await.map_err(self.failed("getGenesisHash"))?.to_bytes()))
+        const METHOD: &str = "getGenesisHash";
+        let hash: String = self.call(METHOD, json!([])).await?;
+        // It has the form of an address.
+        let hash = Pubkey::from_str(&hash).map_err(|error| self.malformed(METHOD, error))?;
+        Ok(GenesisHash(hash.to_bytes()))
     }
 
     pub(crate) const fn client(&self) -> &RpcClient {
@@ -154,19 +163,21 @@ impl Rpc {
     /// Turns a call's error into ours.
     pub(crate) fn failed(&self, method: &'static str) -> impl FnOnce(RpcError) -> ClientError {
         let server = self.line.server().to_owned();
-        move |error| ClientError::Rpc { reason: hide_urls(&error.to_string(), &server), server, method }
+        move |error| ClientError::Rpc { reason: beginning(hide_urls(&error.to_string(), &server)), server, method }
     }
 
     pub(crate) fn malformed(&self, method: &'static str, what: impl ToString) -> ClientError {
         self.line.note_malformed();
-        ClientError::Malformed { server: self.line.server().to_owned(), method, what: what.to_string() }
+        ClientError::Malformed { server: self.line.server().to_owned(), method, what: beginning(what.to_string()) }
     }
 
     fn call_failed(&self, method: &'static str) -> impl Fn(CallError) -> ClientError {
         let server = self.line.server().to_owned();
         move |error| match error {
-            CallError::Malformed(what) => ClientError::Malformed { server: server.clone(), method, what },
-            error => ClientError::Rpc { server: server.clone(), method, reason: error.reason() },
+            CallError::Malformed(what) => {
+                ClientError::Malformed { server: server.clone(), method, what: beginning(what) }
+            }
+            error => ClientError::Rpc { server: server.clone(), method, reason: beginning(error.reason()) },
         }
     }
 
@@ -181,20 +192,10 @@ impl Rpc {
         commitment: CommitmentConfig,
     ) -> Result<(u64, Option<RawAccount>), ClientError> {
         const METHOD: &str = "getAccountInfo";
-        let config = RpcAccountInfoConfig {
-            encoding: Some(UiAccountEncoding::Base64),
-            commitment: Some(commitment),
-            ..Default::default()
-        };
-        let response = self.client.get_ui_account_with_config(&address, config).await.map_err(self.failed(METHOD))?;
-        let account = response.value.map(|account| self.read_account(METHOD, &account)).transpose()?;
-        Ok((response.context.slot, account))
-    }
-
-    fn read_account(&self, method: &'static str, account: &UiAccount) -> Result<(Pubkey, Vec<u8>), ClientError> {
-        let owner = Pubkey::from_str(&account.owner).map_err(|error| self.malformed(method, error))?;
-        let data = account.data.decode().ok_or_else(|| self.malformed(method, "data that cannot be decoded"))?;
-        Ok((owner, data))
+        let config = json!({ "encoding": "base64", "commitment": commitment.commitment.to_string() });
+        let response: WireAt<Option<WireAccount>> = self.call(METHOD, json!([address.to_string(), config])).await?;
+        let account = response.value.map(WireAccount::read).transpose();
+        Ok((response.context.slot, account.map_err(|what| self.malformed(METHOD, what))?))
     }
 
     /// The ledger's account, finalized.
@@ -249,20 +250,18 @@ impl Rpc {
         const METHOD: &str = "getMultipleAccounts";
         let mut accounts = Vec::with_capacity(ledgers.len());
         for ledgers in ledgers.chunks(ACCOUNTS_PER_CALL) {
-            let config = RpcAccountInfoConfig {
-                encoding: Some(UiAccountEncoding::Base64),
-                commitment: Some(CommitmentConfig::finalized()),
-                ..Default::default()
-            };
-            let addresses: Vec<Pubkey> = ledgers.iter().map(|ledger| key(ledger.0)).collect();
-            let response = self.client.get_multiple_ui_accounts_with_config(&addresses, config).await;
-            let response = response.map_err(self.failed(METHOD))?;
-            if response.value.len() != ledgers.len() {
-                let what = format!("{} accounts where {} were asked for", response.value.len(), ledgers.len());
+            let addresses: Vec<String> = ledgers.iter().map(|ledger| key(ledger.0).to_string()).collect();
+            let config = json!({ "encoding": "base64", "commitment": "finalized" });
+            let response: WireAt<Few<Option<WireAccount>, ACCOUNTS_PER_CALL>> =
+                self.call(METHOD, json!([addresses, config])).await?;
+            let Few(accounts_read) = response.value;
+            if accounts_read.len() != ledgers.len() {
+                let what = format!("{} accounts where {} were asked for", accounts_read.len(), ledgers.len());
                 return Err(self.malformed(METHOD, what));
             }
-            for account in response.value {
-                let account = account.map(|account| self.read_account(METHOD, &account)).transpose()?;
+            for account in accounts_read {
+                let account = account.map(WireAccount::read).transpose();
+                let account = account.map_err(|what| self.malformed(METHOD, what))?;
                 accounts.push((response.context.slot, account));
             }
         }
@@ -283,7 +282,7 @@ impl Rpc {
     ) -> Result<Vec<u64>, ClientError> {
         const METHOD: &str = "getBlocks";
         let params = json!([first, last, { "commitment": commitment.name() }]);
-        let mut slots: Vec<u64> = self.call(METHOD, params).await?;
+        let Few(mut slots): Few<u64, SLOTS_PER_CALL> = self.call(METHOD, params).await?;
         slots.sort_unstable();
         slots.dedup();
         match slots.iter().find(|slot| !(first..=last).contains(slot)) {
@@ -338,14 +337,19 @@ impl Rpc {
 
     /// Takes in one page more; whether it was the last that is needed.
     async fn next_page(&self, ledger: LedgerId, walk: &mut Walk) -> Result<bool, ClientError> {
-        let config = GetConfirmedSignaturesForAddress2Config {
-            before: walk.before.map(|before| Signature::from(before.signature)),
-            until: None,
-            limit: Some(PAGE),
-            commitment: Some(CommitmentConfig::finalized()),
-        };
-        let page = self.client.get_signatures_for_address_with_config(&key(ledger.0), config).await;
-        let page = page.map_err(self.failed(LISTING_METHOD))?;
+        let mut config = json!({ "limit": PAGE, "commitment": "finalized" });
+        if let Some(before) = walk.before {
+            config["before"] = json!(Signature::from(before.signature).to_string());
+        }
+        let Few(page): Few<WireSignature, PAGE> =
+            match self.line.call(LISTING_METHOD, json!([key(ledger.0).to_string(), config])).await {
+                // Some servers do not know the cursor that they have just given. What is newer than it was listed, and what
+                // is older and wanted is found missing.
+                Err(CallError::Refused { code, .. }) if walk.before.is_some() && !BEHIND_CODES.contains(&code) => {
+                    return Ok(true);
+                }
+                answer => answer.map_err(self.call_failed(LISTING_METHOD))?,
+            };
         let mut last = None;
         for row in &page {
             let signature =
@@ -416,6 +420,7 @@ impl Rpc {
         answer: Result<Option<WireTransaction>, CallError>,
     ) -> Result<Read, ClientError> {
         let unreadable = |reason: String| {
+            let reason = beginning(reason);
             let signature = Signature::from(listed.signature).to_string();
             Ok(Err(ClientError::Unreadable { server: self.line.server().to_owned(), signature, reason }))
         };
@@ -450,27 +455,17 @@ impl Source for Rpc {
     }
 
     async fn fetch_ledgers(&self, authority: Option<Wallet>) -> Result<Vec<LedgerId>, ClientError> {
-        let mut filters = vec![
-            RpcFilterType::DataSize(LEDGER_BYTES as u64),
-            RpcFilterType::Memcmp(Memcmp::new_raw_bytes(0, LEDGER_DISCRIMINATOR.to_vec())),
-        ];
-        filters.extend(
-            authority
-                .map(|authority| RpcFilterType::Memcmp(Memcmp::new_raw_bytes(AUTHORITY_OFFSET, authority.0.to_vec()))),
-        );
-        let config = RpcProgramAccountsConfig {
-            filters: Some(filters),
-            account_config: RpcAccountInfoConfig {
-                encoding: Some(UiAccountEncoding::Base64),
-                data_slice: Some(UiDataSliceConfig { offset: 0, length: 0 }),
-                commitment: Some(CommitmentConfig::finalized()),
-                min_context_slot: None,
-            },
-            ..Default::default()
-        };
-        let accounts = self.client.get_program_ui_accounts_with_config(&key(self.program.0), config).await;
-        let accounts = accounts.map_err(self.failed("getProgramAccounts"))?;
-        Ok(accounts.into_iter().map(|(address, _)| LedgerId(address.to_bytes())).collect())
+        const METHOD: &str = "getProgramAccounts";
+        let starts_with = |offset: usize, bytes: &[u8]| json!({ "memcmp": { "offset": offset, "bytes": BASE64_STANDARD.encode(bytes), "encoding": "base64" } });
+        let mut filters = vec![json!({ "dataSize": LEDGER_BYTES }), starts_with(0, &LEDGER_DISCRIMINATOR)];
+        filters.extend(authority.map(|authority| starts_with(AUTHORITY_OFFSET, &authority.0)));
+        let config = json!({
+            "encoding": "base64", "commitment": "finalized", "dataSlice": { "offset": 0, "length": 0 }, "filters": filters,
+        });
+        let Few(listed): Few<WireKeyed, MOST_LEDGERS> =
+            self.call(METHOD, json!([key(self.program.0).to_string(), config])).await?;
+        let address = |listed: WireKeyed| Pubkey::from_str(&listed.pubkey).map(|key| LedgerId(key.to_bytes()));
+        listed.into_iter().map(address).collect::<Result<_, _>>().map_err(|error| self.malformed(METHOD, error))
     }
 
     async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {

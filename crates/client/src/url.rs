@@ -75,6 +75,18 @@ pub fn without_keys(url: &str) -> String {
     format!("{scheme}://{host}")
 }
 
+/// How much of a server's text is shown, in characters.
+const MOST_SHOWN: usize = 300;
+
+/// The beginning of a server's text, for it may be as long as an answer: it goes to logs, to /readyz and to terminals, where
+/// whoever shows it escapes it.
+pub fn beginning(text: String) -> String {
+    match text.char_indices().nth(MOST_SHOWN) {
+        None => text,
+        Some((end, _)) => format!("{}... ({} bytes)", &text[..end], text.len()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{hide_urls, one_machine_twice, parse_rpc_url, without_keys};

@@ -1,27 +1,120 @@
 //! Transactions as JSON-RPC servers write them, read without what nobody needs here.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use counterfoil_core::ProgramId;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use solana_pubkey::Pubkey;
 use solana_transaction_status_client_types::{EncodedTransaction, TransactionBinaryEncoding};
 
 use crate::{InnerInstruction, TransactionRecord};
 
+/// How many transactions a block has at most, with much to spare.
+const MOST_TRANSACTIONS: usize = 1 << 17;
+/// How many accounts a transaction can name.
+const MOST_ACCOUNTS: usize = 256;
+
+/// A list of `MOST` elements at most. An element of two bytes can take a hundred in memory, so a list that goes on is
+/// refused there, and not read to its end.
+pub struct Few<T, const MOST: usize>(pub Vec<T>);
+
+impl<T, const MOST: usize> Default for Few<T, MOST> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<T, const MOST: usize>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Elements<T, MOST> {
+            type Value = Few<T, MOST>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                write!(formatter, "a list of at most {MOST}")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+                let mut few = Vec::new();
+                while let Some(element) = elements.next_element()? {
+                    if few.len() == MOST {
+                        return Err(A::Error::custom(format_args!("a list of more than {MOST}")));
+                    }
+                    few.push(element);
+                }
+                Ok(Few(few))
+            }
+        }
+
+        deserializer.deserialize_seq(Elements(PhantomData))
+    }
+}
+
+/// What a server answers as of a slot. What is not of this form is refused at its first byte, and nothing is kept of it.
+#[derive(Deserialize)]
+pub struct WireAt<T> {
+    pub context: WireContext,
+    pub value: T,
+}
+
+/// As of when a server answers.
+#[derive(Deserialize)]
+pub struct WireContext {
+    pub slot: u64,
+}
+
+/// An account in base64.
+#[derive(Deserialize)]
+pub struct WireAccount {
+    owner: String,
+    data: (String, String),
+}
+
+impl WireAccount {
+    /// The owner and the data.
+    pub fn read(self) -> Result<(Pubkey, Vec<u8>), &'static str> {
+        let owner = Pubkey::from_str(&self.owner).map_err(|_| "an owner that is not a key")?;
+        let (text, encoding) = self.data;
+        if encoding != "base64" {
+            return Err("data in a form that was not asked for");
+        }
+        Ok((owner, BASE64_STANDARD.decode(text).map_err(|_| "data that cannot be decoded")?))
+    }
+}
+
+/// An account of getProgramAccounts, of which only the address is wanted.
+#[derive(Deserialize)]
+pub struct WireKeyed {
+    pub pubkey: String,
+}
+
+/// A row of getSignaturesForAddress.
+#[derive(Deserialize)]
+pub struct WireSignature {
+    pub signature: String,
+    pub slot: u64,
+    pub err: Option<IgnoredAny>,
+}
+
 /// A getTransaction's result.
 #[derive(Deserialize)]
 pub struct WireTransaction {
     slot: u64,
-    #[serde(flatten)]
-    executed: WireExecuted,
+    // What a flattened struct would take in is kept in memory first, whatever it is.
+    transaction: (String, String),
+    meta: Option<WireMeta>,
 }
 
 /// A getBlock's result.
 #[derive(Deserialize)]
 pub struct WireBlock {
-    transactions: Vec<WireExecuted>,
+    transactions: Few<WireExecuted, MOST_TRANSACTIONS>,
 }
 
 /// A transaction in base64, and what its execution did.
@@ -55,19 +148,20 @@ struct WireInstruction {
 #[derive(Default, Deserialize)]
 struct WireLoaded {
     #[serde(default)]
-    writable: Vec<String>,
+    writable: Few<String, MOST_ACCOUNTS>,
     #[serde(default)]
-    readonly: Vec<String>,
+    readonly: Few<String, MOST_ACCOUNTS>,
 }
 
 impl WireTransaction {
     /// Reads it as the transaction that was asked for.
     pub fn read(self, signature: [u8; 64]) -> Result<TransactionRecord, &'static str> {
-        let keys = self.executed.keys()?;
+        let executed = WireExecuted { transaction: self.transaction, meta: self.meta };
+        let keys = executed.keys()?;
         if keys.signature != signature {
             return Err("another transaction");
         }
-        self.executed.read(self.slot, keys)
+        executed.read(self.slot, keys)
     }
 }
 
@@ -75,7 +169,7 @@ impl WireBlock {
     /// Reads the successful transactions that name the program.
     pub fn read(self, slot: u64, program: ProgramId) -> Result<Vec<TransactionRecord>, &'static str> {
         let mut transactions = Vec::new();
-        for executed in self.transactions {
+        for executed in self.transactions.0 {
             if executed.meta.as_ref().is_some_and(|meta| meta.err.is_some()) {
                 continue;
             }
@@ -107,7 +201,7 @@ impl WireExecuted {
         let mut accounts: Vec<[u8; 32]> =
             transaction.message.static_account_keys().iter().map(Pubkey::to_bytes).collect();
         if let Some(loaded) = self.meta.as_ref().and_then(|meta| meta.loaded_addresses.as_ref()) {
-            for address in loaded.writable.iter().chain(&loaded.readonly) {
+            for address in loaded.writable.0.iter().chain(&loaded.readonly.0) {
                 let address = Pubkey::from_str(address).map_err(|_| "a loaded address that is not a key")?;
                 accounts.push(address.to_bytes());
             }

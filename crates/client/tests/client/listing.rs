@@ -146,13 +146,7 @@ async fn pages_that_lead_nowhere_are_an_error_to_try_elsewhere() {
             before.map_or(1 << 40, |last| u64::from_le_bytes(last.as_ref()[..8].try_into().expect("eight bytes")));
         server::result(request, Value::from_iter((before - 1_000..before).rev().map(|number| row(number, 7, true))))
     };
-    let unknown: Pages = |request| match request["params"][1]["before"].is_null() {
-        true => server::result(request, json!([row(9, 20, true)])),
-        false => server::error(request, -32_602, "Transaction not found for the cursor"),
-    };
-    for (says, pages) in
-        [("does not go on", same), ("do not go on", backwards), ("do not go on", endless), ("cursor", unknown)]
-    {
+    for (says, pages) in [("does not go on", same), ("do not go on", backwards), ("do not go on", endless)] {
         let error = list(pages).await.expect_err("no listing");
         assert!(error.is_transient() && error.to_string().contains(says), "{error}");
     }
@@ -257,4 +251,50 @@ async fn accounts_are_read_a_hundred_at_a_time_and_each_ledgers_fault_is_its_own
 
 fn account_bytes() -> Vec<u8> {
     account(9, 80)
+}
+
+#[tokio::test]
+async fn an_answer_of_another_form_is_refused_at_its_first_byte_and_told_in_brief() {
+    // 8 MB of what would be 250 MB as a tree, and 4 MB of text where an object is due.
+    let numbers = json!(vec![0; 4 << 20]);
+    let text = json!("a server's text\n".repeat(1 << 18));
+    for (result, method) in
+        [(&numbers, "getMultipleAccounts"), (&text, "getMultipleAccounts"), (&text, "getSignatures")]
+    {
+        let answer = result.clone();
+        let (url, _) = server::serve(move |request| server::result(request, answer.clone()).into()).await;
+        let rpc = Rpc::new(&url, ProgramId([7; 32]));
+        let error = match method {
+            "getMultipleAccounts" => rpc.fetch_accounts(&[LedgerId([1; 32])]).await.unwrap_err(),
+            _ => rpc.list_transactions(LedgerId([1; 32]), 0).await.unwrap_err(),
+        };
+        assert!(error.to_string().len() < 600, "{}", error.to_string().len());
+    }
+}
+
+#[tokio::test]
+async fn of_a_servers_words_the_beginning_is_told() {
+    let (url, _) = server::serve(|request| server::error(request, -32_000, &"so long ".repeat(1 << 20)).into()).await;
+    let rpc = Rpc::new(&url, ProgramId([7; 32]));
+    let mut errors = vec![rpc.fetch_genesis_hash().await.unwrap_err()];
+    errors.push(rpc.fetch_accounts(&[LedgerId([1; 32])]).await.unwrap_err());
+    errors.push(rpc.list_transactions(LedgerId([1; 32]), 0).await.unwrap_err());
+    for error in errors {
+        let text = error.to_string();
+        assert!(text.contains("so long so long") && text.len() < 600, "{} bytes", text.len());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_its_own_cursor_has_listed_what_is_newer() {
+    let refuse = |code: i64| {
+        move |request: &Value| match request["params"][1]["before"].as_str() {
+            Some(_) => server::error(request, code, "transaction not found"),
+            None => server::result(request, json!([row(2, 11, true), row(1, 10, true)])),
+        }
+    };
+    let listing = list(refuse(-32_602)).await.expect("a list");
+    assert_eq!(listing.transactions.iter().map(number).collect::<Vec<_>>(), [1, 2]);
+    let error = list(refuse(-32_005)).await.unwrap_err();
+    assert!(error.to_string().contains("transaction not found (error -32005)"), "{error}");
 }

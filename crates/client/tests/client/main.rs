@@ -3,6 +3,7 @@
 mod batch;
 mod batches;
 mod blocks;
+mod bounds;
 mod decode;
 mod hints;
 mod interface;
