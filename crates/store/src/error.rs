@@ -46,6 +46,9 @@ pub enum StoreError {
     /// The index holds another cluster's or another program's ledgers.
     #[error(transparent)]
     WrongCluster(Box<WrongCluster>),
+    /// Another indexer has taken this one's place.
+    #[error("another indexer has taken this one's place")]
+    LeaseLost,
     /// The ledger is not in the index.
     #[error("ledger {0} is not in the index")]
     UnknownLedger(LedgerId),

@@ -12,9 +12,11 @@ mod error;
 mod evidence;
 mod fill;
 mod find;
+mod forget;
 mod halt;
 mod history;
 mod holes;
+mod lease;
 mod ledger;
 mod notify;
 mod pending;
@@ -40,8 +42,10 @@ pub use error::{StoreError, WrongCluster};
 pub use evidence::{Evidence, Said, keep_evidence, load_evidence};
 pub use fill::{Fill, FillError};
 pub use find::{Aggregate, Bucket, Comparison, Condition, Direction, Find, Scope, Value, aggregate, count, find};
+pub use forget::forget_ledger;
 pub use halt::{Halt, clear_halt, halt};
 pub use history::{Rising, count_events_until, load_administrative};
+pub use lease::{Epoch, expect_lease, hold_lease, renew_lease, take_lease};
 pub use ledger::{LedgerRow, Selection, add_ledger, load_ledger, load_ledgers, load_selected_ledgers};
 pub use notify::{Heard, Listener};
 pub use pending::{Pending, clear_pending, load_pending, replace_pending};
@@ -52,13 +56,15 @@ pub use rebuild::{
 };
 pub use retract::drop_unchecked;
 pub use schema::{Connection, Snapshot, acquire, begin, connect, is_only_indexer, limit_statements, migrate, snapshot};
-pub use state::load_state;
+pub use state::{load_head_at, load_state};
 pub use subtree::{MissingSubtree, load_missing, load_missing_at, load_page_end};
-pub use survey::{LockHolder, Migrations, TableSize, load_lock_holder, load_migrations, load_table_sizes};
+pub use survey::{
+    LockHolder, Migrations, TableSize, load_ledgers_without_cursor, load_lock_holder, load_migrations, load_table_sizes,
+};
 pub use tiles::{Log, TileSet, load_tile_sets, load_tiles};
 
 pub use sqlx::pool::PoolConnection;
-pub use sqlx::{PgConnection, PgPool, Postgres};
+pub use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 /// A connection lent by the pool.
 pub type PgPoolConnection = PoolConnection<Postgres>;

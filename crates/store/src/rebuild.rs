@@ -22,7 +22,7 @@ pub const REBUILD_SCHEMA: &str = "counterfoil_rebuild";
 pub const BEFORE_SCHEMA: &str = "counterfoil_before";
 
 /// What does not follow from the chain, and is taken over as it is.
-const KEPT: [&str; 3] = ["api_key", "private_ledger", "reader"];
+const KEPT: [&str; 4] = ["api_key", "private_ledger", "reader", "lease"];
 
 /// How long the swap waits for readers before it lets them pass and tries again. Less than a second, after which
 /// PostgreSQL looks for deadlocks and might end a reader's transaction.
@@ -39,7 +39,7 @@ pub async fn find_obstacles(connection: &mut PgConnection) -> Result<Vec<String>
     let obstacles = sqlx::query_scalar(
         "with ours as (
              select oid from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')
-                 and relname = any('{cluster,ledger,event,entry,tile,subtree,cursor,halt,pending,api_key,private_ledger,reader,evidence}')
+                 and relname = any('{cluster,ledger,event,entry,tile,subtree,cursor,halt,pending,api_key,private_ledger,reader,evidence,lease}')
          )
          select 'schema ' || nspname || ' holds the index before an earlier rebuild: drop it' from pg_namespace
          where nspname = $1

@@ -1,10 +1,10 @@
 //! The state of a ledger as stored, for the indexer to go on from.
 
-use counterfoil_core::{LedgerId, LedgerState};
-use merkle_log::{Edge, Tile, TreeSize};
+use counterfoil_core::{LedgerHead, LedgerId, LedgerState};
+use merkle_log::{Edge, LeafIndex, Tile, TreeHead, TreeSize};
 use sqlx::PgConnection;
 
-use crate::{LedgerRow, Log, StoreError, load_ledger, load_tiles};
+use crate::{LedgerRow, Log, StoreError, load_events, load_ledger, load_tiles};
 
 /// Rebuilds the state from the right edges of both logs. When the state stands at the checked watermark its heads
 /// are compared with the checked ones, so that a changed edge is found before anything is built on it.
@@ -23,6 +23,30 @@ pub async fn load_state(connection: &mut PgConnection, ledger: LedgerId) -> Resu
         }
         _ => Ok(state),
     }
+}
+
+/// The heads after the first events, 1 to all that are stored: the entries' as the last of them says, the events' from
+/// the right edge of the event log as it was then.
+///
+/// # Errors
+/// [`StoreError::Database`]; [`StoreError::Corrupt`], also when there are not so many events.
+pub async fn load_head_at(
+    connection: &mut PgConnection,
+    row: &LedgerRow,
+    events: TreeSize,
+) -> Result<LedgerHead, StoreError> {
+    let name = format!("ledger {}, after {events} events", row.ledger);
+    let last = events.get().checked_sub(1).and_then(|last| LeafIndex::new(last).ok());
+    let last = last.ok_or_else(|| StoreError::corrupt("event", &name, "there is no event before the first"))?;
+    let stored = load_events(&mut *connection, row, &[last]).await?;
+    let header = stored.first().map(|stored| stored.event.header.clone());
+    let header = header.ok_or_else(|| StoreError::corrupt("event", &name, "the row is missing"))?;
+    let edge = load_edge(connection, row, Log::Events, events).await?;
+    Ok(LedgerHead {
+        ledger: row.ledger,
+        entries: TreeHead { size: header.size, root: header.root },
+        events: TreeHead { size: events, root: edge.frontier().root() },
+    })
 }
 
 async fn load_edge(

@@ -1,8 +1,10 @@
 //! What an index is made of, for whoever looks after it. Reads only, and also where there is no index yet.
 
+use counterfoil_core::LedgerId;
 use sqlx::PgConnection;
 
 use crate::StoreError;
+use crate::convert::bytes;
 use crate::schema::{INDEXER_LOCK, MIGRATOR};
 
 /// Which changes of the tables this program knows, and which of them were made.
@@ -72,6 +74,18 @@ pub async fn load_lock_holder(connection: &mut PgConnection) -> Result<Option<Lo
     .await?;
     let holder = |since: Option<String>, address| LockHolder { since: since.unwrap_or_default(), address };
     Ok(row.map(|row| holder(row.since, row.address)))
+}
+
+/// Reads the ledgers that lack the row which says how far they are.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_ledgers_without_cursor(connection: &mut PgConnection) -> Result<Vec<LedgerId>, StoreError> {
+    let addresses = sqlx::query_scalar!(
+        "select address from ledger where not exists (select from cursor where cursor.ledger = ledger.id) order by id"
+    );
+    let addresses = addresses.fetch_all(connection).await?;
+    addresses.iter().map(|address| Ok(LedgerId(bytes("ledger", "an address", address)?))).collect()
 }
 
 /// Reads how much each table takes, the largest first.

@@ -122,6 +122,8 @@ const VIOLATIONS: &[(&str, &str)] = &[
         "evidence_since_of_agreement",
         "insert into evidence values (1, 'a', true, 0, 0, 1, 1, 1, bytes(32), bytes(32), null)",
     ),
+    ("lease_key", "insert into lease select * from lease"),
+    ("lease_one_row", "update lease set is_only = false"),
 ];
 
 async fn filled() -> Database {
@@ -141,6 +143,7 @@ async fn filled() -> Database {
         insert into api_key (id, name, secret_hash, requests_per_minute) values (bytes(8), 'x', bytes(32), 1);
         insert into private_ledger values (bytes(32));
         insert into reader values (bytes(32), bytes(32));
+        insert into lease (epoch, renewed_at) values (1, now());
         insert into evidence values (1, 'a', true, 1, 0, 1, 1, 1, bytes(32), bytes(32), now());";
     sqlx::raw_sql(rows).execute(&database.pool).await.unwrap();
     database

@@ -14,7 +14,7 @@ use crate::history::Batch;
 pub const LEDGER: LedgerId = LedgerId([1; 32]);
 pub const OTHER_LEDGER: LedgerId = LedgerId([2; 32]);
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "cluster",
     "ledger",
     "event",
@@ -28,6 +28,7 @@ const TABLES: [&str; 13] = [
     "private_ledger",
     "reader",
     "evidence",
+    "lease",
 ];
 
 /// For statements that write by hand: as many bytes as asked for.

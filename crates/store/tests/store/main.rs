@@ -9,6 +9,7 @@ mod commit;
 mod constraints;
 mod database;
 mod history;
+mod lease;
 mod migration;
 mod plans;
 mod retract;

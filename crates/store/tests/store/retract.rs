@@ -1,4 +1,6 @@
-use counterfoil_store::{drop_unchecked, load_state, mark_checked};
+use counterfoil_store::{
+    Said, StoreError, add_ledger, drop_unchecked, forget_ledger, halt, keep_evidence, load_state, mark_checked,
+};
 
 use crate::database::{Database, LEDGER, OTHER_LEDGER};
 use crate::history::History;
@@ -59,4 +61,28 @@ async fn a_ledger_that_was_never_checked_is_dropped_whole_and_no_other_with_it()
     database.commit(LEDGER, &batch).await.unwrap();
     assert_eq!(drop_above_checked(&database).await, 2);
     assert_eq!(database.rows().await, before);
+}
+
+#[tokio::test]
+async fn of_a_ledger_that_is_forgotten_nothing_is_left_and_of_others_all() {
+    let database = Database::open().await;
+    let mut other = History::create(OTHER_LEDGER);
+    grow(&mut other, 300);
+    database.commit(OTHER_LEDGER, &other.take()).await.unwrap();
+    let mut connection = database.pool.acquire().await.unwrap();
+    forget_ledger(&mut connection, LEDGER).await.unwrap();
+    let rows = database.rows().await;
+
+    add_ledger(&mut connection, LEDGER).await.unwrap();
+    let mut history = History::create(LEDGER);
+    grow(&mut history, 600);
+    database.commit(LEDGER, &history.take()).await.unwrap();
+    mark_checked(&mut connection, &history.check(), 200).await.unwrap();
+    halt(&mut connection, LEDGER, "two heads").await.unwrap();
+    let said = Said { server: "a".to_owned(), slot: 1, head: history.state().head(), agrees: true };
+    keep_evidence(&mut connection, LEDGER, &[said]).await.unwrap();
+    assert_eq!(forget_ledger(&mut connection, LEDGER).await.unwrap(), 600);
+    assert_eq!(database.rows().await, rows);
+    let error = forget_ledger(&mut connection, LEDGER).await.unwrap_err();
+    assert!(matches!(error, StoreError::UnknownLedger(LEDGER)), "{error}");
 }

@@ -1,5 +1,6 @@
 use counterfoil_core::LedgerState;
-use counterfoil_store::{StoreError, load_state, mark_checked};
+use counterfoil_store::{StoreError, load_head_at, load_ledger, load_state, mark_checked};
+use merkle_log::TreeSize;
 
 use crate::database::{Database, LEDGER, tamper};
 use crate::history::History;
@@ -50,6 +51,31 @@ async fn a_new_ledger_has_the_state_before_the_first_event() {
     let mut connection = database.pool.acquire().await.unwrap();
     let stored = load_state(&mut connection, LEDGER).await.unwrap();
     assert_eq!(stored, LedgerState::new(LEDGER));
+}
+
+#[tokio::test]
+async fn the_heads_of_every_earlier_moment_are_those_that_were_there() {
+    let database = Database::open().await;
+    let mut history = History::create(LEDGER);
+    let mut heads = vec![history.state().head()];
+    for number in 0..520 {
+        if number % 3 == 0 {
+            history.grant()
+        } else {
+            history.append(number % 5 + 1)
+        }
+        heads.push(history.state().head());
+    }
+    database.commit(LEDGER, &history.take()).await.unwrap();
+    let mut connection = database.pool.acquire().await.unwrap();
+    let row = load_ledger(&mut connection, LEDGER).await.unwrap();
+    for head in heads {
+        assert_eq!(load_head_at(&mut connection, &row, head.events.size).await.unwrap(), head);
+    }
+    for beyond in [0, 522] {
+        let error = load_head_at(&mut connection, &row, TreeSize::new(beyond).unwrap()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    }
 }
 
 /// What somebody may do to the right edge of a log of 300 leaves; its first 256 are a tile.
