@@ -1,8 +1,11 @@
 //! What the servers' accounts say of the state, at the events at which they stand.
 
+use std::collections::BTreeSet;
+
 use counterfoil_client::AccountAt;
 use counterfoil_core::{CheckError, CheckedHead, HeadMismatch, LedgerHead, LedgerId, LedgerState};
 use counterfoil_store::Said;
+use merkle_log::TreeSize;
 
 /// One reading of a ledger's account from each server, compared with the state as it passes by.
 #[derive(Debug)]
@@ -40,6 +43,30 @@ impl Agreement {
         }
     }
 
+    /// The moments before the state's at which accounts stand that were not compared: what is stored of them is to be
+    /// compared, or an account that went back would never be.
+    #[must_use]
+    pub fn past_moments(&self, state: &LedgerState) -> BTreeSet<TreeSize> {
+        let sizes = self
+            .readings
+            .iter()
+            .filter(|reading| reading.verdict.is_none())
+            .map(|reading| reading.at.account.events.size());
+        sizes.filter(|size| *size < state.event_seq() && size.get() > 0).collect()
+    }
+
+    /// Compares accounts that stand at a moment before the state's with the heads stored of it. Equal ones confirm nothing
+    /// new; others are held against the history that the state goes on from.
+    pub fn compare_past(&mut self, head: &LedgerHead) {
+        let stands_there = |reading: &&mut Reading| reading.at.account.events.size() == head.events.size;
+        for reading in self.readings.iter_mut().filter(stands_there) {
+            let account = reading.at.account.head(head.ledger);
+            if account != *head {
+                reading.verdict = Some(Err(Box::new(HeadMismatch { computed: *head, account })));
+            }
+        }
+    }
+
     /// Forgets all comparisons: for when the state that was compared is given up.
     pub fn forget(&mut self, ledger: LedgerId) {
         self.said_before = self.said_last(ledger);
@@ -72,6 +99,15 @@ impl Agreement {
         let mut slots: Vec<u64> = self.readings.iter().map(|reading| reading.at.slot).collect();
         slots.sort_unstable_by(|a, b| b.cmp(a));
         self.quorum.checked_sub(1).and_then(|index| slots.get(index).copied()).unwrap_or(0)
+    }
+
+    /// A slot as of which a quorum's accounts have no more events than [`Self::event_seq_of_quorum`]: one at which an account
+    /// has just so many, and which a quorum has reached.
+    #[must_use]
+    pub fn slot_of_events(&self) -> u64 {
+        let events = self.event_seq_of_quorum();
+        let of_so_many = self.readings.iter().filter(|reading| reading.at.account.events.size().get() == events);
+        of_so_many.map(|reading| reading.at.slot).max().unwrap_or(0).min(self.slot_of_quorum())
     }
 
     /// The slot of the newest append that an account tells of, as far as a quorum's readings have come.

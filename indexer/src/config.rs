@@ -20,7 +20,7 @@ use toml::{Table, Value};
 /// Flags that are about the file and not in it.
 const NOT_IN_FILE: [&str; 4] = ["config", "print-config", "help", "version"];
 /// The commands that take the settings of a running indexer.
-const COMMANDS: [&str; 2] = ["rebuild", "doctor"];
+const COMMANDS: [&str; 3] = ["rebuild", "forget", "doctor"];
 const HIDDEN: &str = "(hidden)";
 
 /// The file that `--config` or the environment names. Read before anything else is, for it decides on the rest.

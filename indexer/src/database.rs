@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use counterfoil_core::{CheckedHead, LedgerId, LedgerState, VerifiedAppend};
+use counterfoil_core::{CheckedHead, LedgerHead, LedgerId, LedgerState, VerifiedAppend};
 use counterfoil_store::{
-    CommittedIn, LedgerRow, Pending, PgPool, PgPoolConnection, Said, StoreError, add_ledger, begin, clear_pending,
-    commit, drop_unchecked, halt, keep_evidence, load_events, load_ledger, load_ledgers, load_state, mark_checked,
+    Cluster, CommittedIn, Epoch, LedgerRow, Pending, PgConnection, PgPool, PgPoolConnection, Postgres, Said,
+    StoreError, Transaction, add_ledger, begin, clear_pending, commit, drop_unchecked, expect_lease, halt,
+    keep_evidence, load_cluster, load_events, load_head_at, load_ledger, load_ledgers, load_state, mark_checked,
     replace_pending,
 };
-use merkle_log::LeafIndex;
+use merkle_log::{LeafIndex, TreeSize};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
@@ -28,9 +29,26 @@ pub struct Database {
     pub patience: Duration,
     /// Where the times of commits go.
     pub metrics: Metrics,
+    /// In whose place is written; none where there is no other who could.
+    pub epoch: Option<Epoch>,
 }
 
 impl Database {
+    /// The index of a pool that nobody else writes to.
+    #[must_use]
+    pub const fn new(pool: PgPool, patience: Duration, metrics: Metrics) -> Self {
+        Self { pool, patience, metrics, epoch: None }
+    }
+
+    /// A transaction that writes, as long as nobody else has taken this one's place.
+    async fn begin<'a>(&self, connection: &'a mut PgConnection) -> Result<Transaction<'a, Postgres>, StoreError> {
+        let mut transaction = begin(connection).await?;
+        if let Some(epoch) = self.epoch {
+            expect_lease(&mut transaction, epoch).await?;
+        }
+        Ok(transaction)
+    }
+
     /// Writes a run of events, how far a quorum has confirmed the ledger, and what the servers said of it.
     ///
     /// # Errors
@@ -48,7 +66,7 @@ impl Database {
         let start = Instant::now();
         let mut connection = self.pool.acquire().await?;
         let work = async {
-            let mut transaction = begin(&mut connection).await?;
+            let mut transaction = self.begin(&mut connection).await?;
             commit(&mut transaction, ledger, batch).await?;
             if let Some((head, slot)) = checked {
                 mark_checked(&mut transaction, &head, slot).await?;
@@ -71,7 +89,7 @@ impl Database {
     pub async fn drop_unchecked(&self, ledger: LedgerId) -> Result<u64, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let work = async {
-            let mut transaction = begin(&mut connection).await?;
+            let mut transaction = self.begin(&mut connection).await?;
             let dropped = drop_unchecked(&mut transaction, ledger).await?;
             transaction.commit().await?;
             Ok(dropped)
@@ -87,6 +105,30 @@ impl Database {
     pub async fn load_state(&self, ledger: LedgerId) -> Result<LedgerState, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let outcome = timeout(self.patience, load_state(&mut connection, ledger)).await;
+        settle(connection, outcome)
+    }
+
+    /// The cluster that the index is of.
+    ///
+    /// # Errors
+    /// As [`load_cluster`].
+    pub async fn load_cluster(&self) -> Result<Option<Cluster>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let outcome = timeout(self.patience, load_cluster(&mut connection)).await;
+        settle(connection, outcome)
+    }
+
+    /// The heads after the first `events` events, which are stored.
+    ///
+    /// # Errors
+    /// As [`load_head_at`].
+    pub async fn load_head_at(&self, ledger: LedgerId, events: TreeSize) -> Result<LedgerHead, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let work = async {
+            let row = load_ledger(&mut connection, ledger).await?;
+            load_head_at(&mut connection, &row, events).await
+        };
+        let outcome = timeout(self.patience, work).await;
         settle(connection, outcome)
     }
 
@@ -138,7 +180,7 @@ impl Database {
     pub async fn halt(&self, ledger: LedgerId, reason: &str, said: &[Said]) -> Result<(), StoreError> {
         let mut connection = self.pool.acquire().await?;
         let work = async {
-            let mut transaction = begin(&mut connection).await?;
+            let mut transaction = self.begin(&mut connection).await?;
             halt(&mut transaction, ledger, reason).await?;
             keep_evidence(&mut transaction, ledger, said).await?;
             Ok(transaction.commit().await?)
@@ -155,7 +197,7 @@ impl Database {
         let from = LeafIndex::new(from).map_err(|_| StoreError::TooLarge { what: "event", value: from })?;
         let mut connection = self.pool.acquire().await?;
         let work = async {
-            let mut transaction = begin(&mut connection).await?;
+            let mut transaction = self.begin(&mut connection).await?;
             replace_pending(&mut transaction, ledger, from, events).await?;
             Ok(transaction.commit().await?)
         };

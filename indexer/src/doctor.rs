@@ -7,9 +7,11 @@ use counterfoil_client::{AccountAt, ClientError, Rpc, Source, with_causes};
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_service::counted;
 use counterfoil_store::{
-    Cluster, LedgerRow, PgPool, StoreError, load_cluster, load_lock_holder, load_migrations, load_table_sizes,
+    Cluster, LedgerRow, PgPool, StoreError, load_cluster, load_head_at, load_ledgers_without_cursor, load_lock_holder,
+    load_migrations, load_state, load_table_sizes, snapshot,
 };
 use futures_util::future::join_all;
+use merkle_log::TreeSize;
 use tokio::time::sleep;
 
 use crate::rebuild::all_ledgers;
@@ -92,6 +94,10 @@ pub async fn examine(pool: &PgPool, rpc_urls: &[String]) -> Result<Vec<Finding>,
         }
         None => Finding::ill("indexer", "none is at work, so nothing new is indexed", &["start counterfoil-indexer"]),
     });
+    for ledger in load_ledgers_without_cursor(&mut connection).await? {
+        let state = "its row of table cursor is gone, which says how far it is: somebody deleted it";
+        findings.push(Finding::ill(format!("ledger {ledger}"), state, &REBUILD));
+    }
     let rows = all_ledgers(&mut connection).await?;
     let told = match cluster {
         Some(cluster) => ask(rpc_urls, cluster, &rows, &mut findings).await,
@@ -106,8 +112,17 @@ pub async fn examine(pool: &PgPool, rpc_urls: &[String]) -> Result<Vec<Finding>,
     };
     let later: BTreeMap<LedgerId, &LedgerRow> = rows_later.iter().map(|row| (row.ledger, row)).collect();
     let is_followed = holder.is_some();
-    let of_row = |row: &LedgerRow| of_ledger(row, later.get(&row.ledger).copied().unwrap_or(row), &told, is_followed);
-    findings.extend(rows.iter().map(of_row));
+    for row in &rows {
+        let later = later.get(&row.ledger).copied().unwrap_or(row);
+        findings.push(match load_past(pool, later, &told).await {
+            Ok(past) => of_ledger(row, later, &told, &past, is_followed),
+            Err(error @ StoreError::Corrupt { .. }) => {
+                let (subject, fsck) = (format!("ledger {}", row.ledger), fsck_of(row.ledger));
+                Finding::ill(subject, format!("cannot go on: {error}"), &[&[fsck.as_str()][..], &REBUILD].concat())
+            }
+            Err(error) => return Err(error),
+        });
+    }
     for size in load_table_sizes(&mut connection).await? {
         let megabytes = |bytes: i64| bytes as f64 / 1e6;
         let (rows, data, indexes) = (size.rows, megabytes(size.row_bytes), megabytes(size.index_bytes));
@@ -148,6 +163,43 @@ async fn ask(rpc_urls: &[String], cluster: Cluster, rows: &[LedgerRow], findings
     told
 }
 
+/// The heads that the index had where servers' accounts stand: at the checked watermark and before it.
+///
+/// Reads all that the ledger goes on from, so that rows which somebody changed are found to be so.
+async fn load_past(
+    pool: &PgPool,
+    row: &LedgerRow,
+    told: &[Told],
+) -> Result<BTreeMap<TreeSize, LedgerHead>, StoreError> {
+    // Of one moment, for an indexer may write meanwhile.
+    let mut connection = snapshot(pool).await?;
+    load_state(&mut connection, row.ledger).await?;
+    let mut past = BTreeMap::new();
+    if row.applied_event_seq.get() > 0 {
+        load_head_at(&mut connection, row, row.applied_event_seq).await?;
+    }
+    let Some((checked, _)) = row.checked else { return Ok(past) };
+    past.insert(checked.events.size, checked);
+    for size in
+        told.iter().filter_map(|told| Some(told.accounts.get(&row.ledger)?.as_ref().ok()?.account.events.size()))
+    {
+        if size < checked.events.size && !past.contains_key(&size) {
+            past.insert(size, load_head_at(&mut connection, row, size).await?);
+        }
+    }
+    Ok(past)
+}
+
+/// What to do when rows are not what they were.
+const REBUILD: [&str; 2] = [
+    "rows were changed by another hand, which no server can mend: keep a copy, then",
+    "  counterfoil-indexer rebuild --rpc ...",
+];
+
+fn fsck_of(ledger: LedgerId) -> String {
+    format!("which rows? counterfoil-indexer fsck --ledger {ledger}")
+}
+
 fn checked_event_seq(row: &LedgerRow) -> u64 {
     row.checked.map_or(0, |(head, _)| head.events.size.get())
 }
@@ -163,7 +215,13 @@ fn is_behind(row: &LedgerRow, told: &[Told]) -> bool {
     row.halt.is_none() && checked_event_seq(row) < newest(row, told)
 }
 
-fn of_ledger(row: &LedgerRow, later: &LedgerRow, told: &[Told], is_followed: bool) -> Finding {
+fn of_ledger(
+    row: &LedgerRow,
+    later: &LedgerRow,
+    told: &[Told],
+    past: &BTreeMap<TreeSize, LedgerHead>,
+    is_followed: bool,
+) -> Finding {
     let ledger = row.ledger;
     let subject = format!("ledger {ledger}");
     let (checked, wanted) = (checked_event_seq(later), newest(row, told));
@@ -171,9 +229,13 @@ fn of_ledger(row: &LedgerRow, later: &LedgerRow, told: &[Told], is_followed: boo
         Some((head, slot)) => format!("checked at event {checked} as of slot {slot}: {}", head_text(head)),
         None => "never checked".to_owned(),
     };
-    let against: Vec<String> = told.iter().filter_map(|told| contradiction(row, told)).collect();
+    let against: Vec<String> = told.iter().filter_map(|told| contradiction(row, told, past)).collect();
     let against = against.join("; ");
     let fsck = format!("counterfoil-indexer fsck --ledger {ledger}");
+    let allow_less = "  counterfoil-indexer rebuild --allow-less --rpc SERVERS_TO_BE_BELIEVED ...".to_owned();
+    let forget = format!(
+        "  or, if there is no such ledger, counterfoil-indexer forget {ledger} --rpc SERVERS_TO_BE_BELIEVED ..."
+    );
     let clear = format!("counterfoil-indexer clear-halt {ledger}");
     if let Some(halt) = &later.halt {
         let servers = if against.is_empty() { String::new() } else { format!(" Now: {against}.") };
@@ -187,7 +249,11 @@ fn of_ledger(row: &LedgerRow, later: &LedgerRow, told: &[Told], is_followed: boo
                 "  counterfoil-indexer doctor --rpc SERVER_OF_SOMEBODY_ELSE ...",
                 &format!("are the rows what follows from the events? {fsck}"),
                 "if fsck finds something, rows were changed: keep a copy, then counterfoil-indexer rebuild --rpc ...",
-                &format!("if not, the servers are false: run the indexer with others, then {clear}"),
+                &format!(
+                    "if not, and others believe the index, the servers are false: run the indexer with others, then {clear}"
+                ),
+                "if not, and others say what these servers say, a quorum was false before:",
+                &allow_less,
             ],
         );
     }
@@ -195,7 +261,25 @@ fn of_ledger(row: &LedgerRow, later: &LedgerRow, told: &[Told], is_followed: boo
         return Finding::ill(
             subject,
             format!("{heads}; but {against}"),
-            &["either that server is false or on a fork: ask others with --rpc; or rows were changed:", &fsck],
+            &[
+                "either that server is false or on a fork: ask others with --rpc; or rows were changed:",
+                &fsck,
+                "or, when all others say the same, a quorum was false before:",
+                &allow_less,
+                &forget,
+            ],
+        );
+    }
+    let accounts =
+        told.iter().filter_map(|told| Some(told.accounts.get(&ledger)?.as_ref().ok()?.account.events.size().get()));
+    if let Some(most) = accounts.max().filter(|most| *most < checked) {
+        return Finding::ill(
+            subject,
+            format!("{heads}; but no server that was asked has more than {most} events"),
+            &[
+                "the servers are out of date: ask others with --rpc; or the chain was rolled back, or a quorum was false before:",
+                &allow_less,
+            ],
         );
     }
     if checked >= wanted {
@@ -231,16 +315,14 @@ fn head_text(head: &LedgerHead) -> String {
 }
 
 /// What a server's account says against the checked heads.
-fn contradiction(row: &LedgerRow, told: &Told) -> Option<String> {
+fn contradiction(row: &LedgerRow, told: &Told, past: &BTreeMap<TreeSize, LedgerHead>) -> Option<String> {
     let server = &told.server;
-    let (head, _) = row.checked?;
+    row.checked?;
     match told.accounts.get(&row.ledger)? {
         Ok(at) => {
             let account = at.account.head(row.ledger);
-            let is_against = account.events.size == head.events.size && account != head;
-            is_against.then(|| {
-                format!("{server} says {} at that event, the index has {}", head_text(&account), head_text(&head))
-            })
+            let head = past.get(&account.events.size).filter(|head| **head != account)?;
+            Some(format!("{server} says {} at that event, the index has {}", head_text(&account), head_text(head)))
         }
         Err(error) => Some(format!("{server} has no such account: {}", with_causes(error))),
     }

@@ -3,6 +3,9 @@
 mod error;
 mod servers;
 
+use std::collections::BTreeMap;
+use std::time::Instant;
+
 use counterfoil_client::{AccountAt, ClientError, Source};
 use counterfoil_core::{LedgerId, LedgerState, ProgramId};
 use futures_util::future::join_all;
@@ -61,14 +64,15 @@ pub struct Delivery {
 pub struct Kept {
     /// The state as stored.
     pub state: LedgerState,
-    backlog: Option<Backlog>,
+    /// By server, what it listed: one that lists without end does not keep the others from their turn.
+    backlogs: Vec<Backlog>,
 }
 
 impl Kept {
     /// Whether more is known to be there than fitted into the pass.
     #[must_use]
     pub const fn has_backlog(&self) -> bool {
-        self.backlog.is_some()
+        !self.backlogs.is_empty()
     }
 }
 
@@ -144,28 +148,59 @@ impl<S: Source> Follower<'_, S> {
             Some(kept) => kept,
             None => self.load(ledger).await?,
         };
-        agreement.compare(&kept.state);
+        self.compare(ledger, &kept.state, agreement).await?;
+        if agreement.refuted().is_some() {
+            // Nobody was asked for anything yet, so nobody is to blame for what earlier looks led to.
+            self.drop_unchecked(ledger, agreement).await?;
+            kept = self.load(ledger).await?;
+            self.compare(ledger, &kept.state, agreement).await?;
+            if let Some(error) = FollowError::refuted(agreement) {
+                return Err(error);
+            }
+        }
         self.mark_if_new(agreement, ledger).await?;
         let target = agreement.event_seq_of_quorum();
-        if kept.state.event_seq().get() < target || agreement.refuted().is_some() {
+        if kept.state.event_seq().get() < target {
             kept = self.catch_up(ledger, kept, agreement, delivery).await?;
         }
         if kept.state.event_seq().get() == target {
             self.look_ahead(ledger, &kept.state, agreement).await?;
         }
-        for (server, heads) in agreement.disagreeing() {
-            warn!(ledger.id = %ledger, %server, "a server disagrees: {heads}");
-        }
         let checked = self.mark_if_new(agreement, ledger).await?;
         if agreement.disagreeing().next().is_some() {
             self.database.write(ledger, &[], None, &agreement.said(ledger)).await?;
+        }
+        for (name, heads) in agreement.disagreeing() {
+            let Some(server) = self.sources.iter().position(|source| source.name() == name) else { continue };
+            if self.standing.should_be_told(server, Instant::now()) {
+                warn!(ledger.id = %ledger, server = name, "a server disagrees (told once a minute, of one ledger): {heads}");
+            }
+            // What it says against a history that nobody has confirmed yet may be true.
+            if heads.account.events.size.get() <= checked {
+                self.standing.lied(server);
+                self.database.metrics.lied(name);
+            }
         }
         let applied = kept.state.event_seq().get();
         Ok((kept, Progress { applied, account: target, checked }))
     }
 
+    /// Compares the accounts with the state, and those that stand before it with what is stored of their moments.
+    async fn compare(
+        &self,
+        ledger: LedgerId,
+        state: &LedgerState,
+        agreement: &mut Agreement,
+    ) -> Result<(), FollowError> {
+        agreement.compare(state);
+        for moment in agreement.past_moments(state) {
+            agreement.compare_past(&self.database.load_head_at(ledger, moment).await?);
+        }
+        Ok(())
+    }
+
     async fn load(&self, ledger: LedgerId) -> Result<Kept, FollowError> {
-        Ok(Kept { state: self.database.load_state(ledger).await?, backlog: None })
+        Ok(Kept { state: self.database.load_state(ledger).await?, backlogs: Vec::new() })
     }
 
     /// Moves the watermark when the agreement is above it; gives it back.
@@ -209,9 +244,9 @@ impl<S: Source> Follower<'_, S> {
             return Ok(kept);
         }
         let mut asked = self.standing.order();
-        if let Some(first) = kept.as_ref().and_then(|kept| kept.backlog.as_ref()).map(|backlog| backlog.server) {
-            asked.sort_by_key(|server| *server != first);
-        }
+        let backlogs = kept.iter().flat_map(|kept| &kept.backlogs);
+        let fruitless: BTreeMap<usize, u32> = backlogs.map(|backlog| (backlog.server, backlog.fruitless)).collect();
+        asked.sort_by_key(|server| (fruitless.get(server).copied().unwrap_or(0), !fruitless.contains_key(server)));
         let mut errors = Vec::new();
         for is_asked_again in [false, true] {
             let mut accusers = Vec::new();
@@ -258,17 +293,17 @@ impl<S: Source> Follower<'_, S> {
     async fn take_delivery(
         &self,
         ledger: LedgerId,
-        Kept { mut state, backlog }: Kept,
+        Kept { mut state, backlogs }: Kept,
         agreement: &mut Agreement,
         delivery: &mut Delivery,
     ) -> Result<Option<Kept>, FollowError> {
         let target = agreement.event_seq_of_quorum();
         if agreement.refuted().is_some() {
-            return Ok(Some(Kept { state, backlog }));
+            return Ok(Some(Kept { state, backlogs }));
         }
         let run = delivery.inbox.take_run(state.event_seq().get(), target, EVENTS_PER_PASS);
         if run.is_empty() {
-            return Ok(Some(Kept { state, backlog }));
+            return Ok(Some(Kept { state, backlogs }));
         }
         match self.writer(ledger).apply(state, run, agreement, &delivery.feed).await {
             Ok(applied) => state = applied,
@@ -283,7 +318,7 @@ impl<S: Source> Follower<'_, S> {
             }
             Err(error) => return Err(error),
         }
-        Ok(Some(Kept { state, backlog: None }))
+        Ok(Some(Kept { state, backlogs: Vec::new() }))
     }
 
     fn writer(&self, ledger: LedgerId) -> Writer<'_> {

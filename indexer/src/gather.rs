@@ -6,23 +6,25 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::sleep;
 
-/// How long the others are waited for when a quorum has answered.
-const GRACE: Duration = Duration::from_secs(1);
-
-/// The answers in the order of the questions; none for a server that had not answered a moment after a quorum had.
+/// The answers in the order of the questions; none for a server that had not answered so long after a quorum had.
 pub(crate) fn gather<T, E, F>(
     questions: impl IntoIterator<Item = F>,
     quorum: usize,
+    grace: Duration,
 ) -> impl Future<Output = Vec<Option<Result<T, E>>>>
 where
     F: Future<Output = Result<T, E>>,
 {
     let asked = questions.into_iter().enumerate().map(|(number, question)| async move { (number, question.await) });
     let waiting: FuturesUnordered<_> = asked.collect();
-    wait_for(waiting, quorum)
+    wait_for(waiting, quorum, grace)
 }
 
-async fn wait_for<T, E, F>(mut waiting: FuturesUnordered<F>, quorum: usize) -> Vec<Option<Result<T, E>>>
+async fn wait_for<T, E, F>(
+    mut waiting: FuturesUnordered<F>,
+    quorum: usize,
+    grace: Duration,
+) -> Vec<Option<Result<T, E>>>
 where
     F: Future<Output = (usize, Result<T, E>)>,
 {
@@ -42,7 +44,7 @@ where
     tokio::select! {
         biased;
         () = rest => {}
-        () = sleep(GRACE) => {}
+        () = sleep(grace) => {}
     }
     answers
 }

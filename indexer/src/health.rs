@@ -1,7 +1,7 @@
 //! What the operator is told: /livez, /readyz, /metrics.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
@@ -15,8 +15,12 @@ use serde_json::json;
 use crate::follow::Progress;
 use crate::metrics::Metrics;
 
-/// After how long without the end of a pass the indexer is not ready.
-const LONGEST_PASS: Duration = Duration::from_secs(60);
+/// How long something may stand still, beside the time between two passes, before the indexer is not ready: a pass or a
+/// ledger's work that does not end, a slot that does not rise, accounts that are behind the index.
+const LONGEST_STILL: Duration = Duration::from_secs(60);
+
+/// How long a pass or a ledger's work may take before it counts as behind.
+const USUAL_PASS: Duration = Duration::from_secs(2);
 
 /// How a ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,56 +66,132 @@ pub struct Health {
 }
 
 struct Shared {
-    /// What keeps all ledgers from being looked at.
-    problem: Mutex<Option<String>>,
-    ledgers: Mutex<BTreeMap<LedgerId, LedgerHealth>>,
-    /// The servers that answered the last question later than a quorum did, or not.
-    late: Mutex<Vec<String>>,
-    /// When the last pass ended; before the first, when this began.
-    passed_at: Mutex<Instant>,
-    /// The longest time that lies between two passes by the settings.
-    interval: Mutex<Duration>,
+    ledgers: Mutex<BTreeMap<LedgerId, Known>>,
+    whole: Mutex<Whole>,
     metrics: Metrics,
+}
+
+/// What is known of a ledger.
+struct Known {
+    health: LedgerHealth,
+    /// Since when the accounts of a quorum have had fewer events than the index.
+    ahead_since: Option<Instant>,
+}
+
+/// What is known of all ledgers together.
+struct Whole {
+    /// What keeps all ledgers from being looked at.
+    problem: Option<String>,
+    /// Why no quorum of the servers can be of the index's cluster.
+    foreign: Option<String>,
+    /// The servers that answered the last question later than a quorum did, or not.
+    late: Vec<String>,
+    /// When the last pass ended; before the first, when this began.
+    passed_at: Instant,
+    /// Since when something was behind at the end of the last pass.
+    behind_since: Option<Instant>,
+    /// The ledgers that are worked on, and since when.
+    at_work: BTreeMap<LedgerId, Instant>,
+    /// The longest time that lies between two passes by the settings.
+    interval: Duration,
+    /// The newest slot that a quorum of servers has reported, and when it rose to that.
+    newest_slot: Option<(u64, Instant)>,
+    /// As of when servers were asked last: one that nobody asks reports nothing.
+    asked_at: Option<Instant>,
+    /// Whether it should rise: a recording's does not.
+    expects_slots: bool,
+}
+
+impl Whole {
+    /// The newest slot, and for how long servers were asked in vain for a newer one. A standby does not ask, nor does who
+    /// waits for the database.
+    fn newest_slot(&self) -> Option<(u64, Duration)> {
+        let (slot, since) = self.newest_slot?;
+        let age = self.asked_at.map_or(Duration::ZERO, |asked_at| asked_at.saturating_duration_since(since));
+        Some((slot, if self.expects_slots { age } else { Duration::ZERO }))
+    }
 }
 
 impl Health {
     /// Nothing known yet.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        let shared = Shared {
-            problem: Mutex::default(),
-            ledgers: Mutex::default(),
-            late: Mutex::default(),
-            passed_at: Mutex::new(Instant::now()),
-            interval: Mutex::default(),
-            metrics,
+        let whole = Whole {
+            problem: None,
+            foreign: None,
+            late: Vec::new(),
+            passed_at: Instant::now(),
+            behind_since: None,
+            at_work: BTreeMap::new(),
+            interval: Duration::ZERO,
+            newest_slot: None,
+            asked_at: None,
+            expects_slots: false,
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(Shared { ledgers: Mutex::default(), whole: Mutex::new(whole), metrics }) }
     }
 
-    /// A pass over all ledgers has ended, but for the problem, if there was one.
-    pub fn passed(&self, problem: Option<String>) {
+    fn whole(&self) -> MutexGuard<'_, Whole> {
+        self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<LedgerId, Known>> {
+        self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A pass over all ledgers has ended that was made as of `now`, but for the problem, if there was one. Since when any
+    /// of them is behind.
+    pub fn passed(&self, problem: Option<String>, behind_since: Option<Instant>, now: Instant) {
         self.shared.metrics.passed();
-        *self.shared.passed_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        *self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+        let mut whole = self.whole();
+        (whole.passed_at, whole.problem, whole.behind_since) = (now.max(Instant::now()), problem, behind_since);
     }
 
-    /// So much time lies between two passes at most.
-    pub fn expect_passes(&self, interval: Duration) {
-        *self.shared.interval.lock().unwrap_or_else(PoisonError::into_inner) = interval;
+    /// So much time lies between two passes at most, and the servers' slots rise from one to the next, if so.
+    pub fn expect(&self, interval: Duration, rising_slots: bool) {
+        let mut whole = self.whole();
+        (whole.interval, whole.expects_slots) = (interval, rising_slots);
+    }
+
+    /// So many servers are of another cluster that no quorum is left; or not.
+    pub fn of_other_clusters(&self, problem: Option<String>) {
+        self.whole().foreign = problem;
     }
 
     /// These servers were not waited for.
     pub fn late(&self, servers: Vec<String>) {
-        *self.shared.late.lock().unwrap_or_else(PoisonError::into_inner) = servers;
+        self.whole().late = servers;
+    }
+
+    /// The servers were asked.
+    pub fn asked(&self, now: Instant) {
+        self.whole().asked_at = Some(now);
+    }
+
+    /// A quorum of servers has reported this slot, or a later one.
+    pub fn reported(&self, slot: u64, now: Instant) {
+        let mut whole = self.whole();
+        if whole.newest_slot.is_none_or(|(newest, _)| slot > newest) {
+            whole.newest_slot = Some((slot, now));
+        }
+    }
+
+    /// Work on a ledger begins.
+    pub fn begun(&self, ledger: LedgerId, now: Instant) {
+        self.whole().at_work.insert(ledger, now);
+    }
+
+    /// Work on a ledger has ended.
+    pub fn ended(&self, ledger: LedgerId) {
+        self.whole().at_work.remove(&ledger);
     }
 
     /// How far all ledgers together are, as far as it is known.
     #[must_use]
     pub fn extent(&self) -> Extent {
-        let ledgers = self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
+        let ledgers = self.known();
         let mut extent = Extent { ledgers: ledgers.len(), ..Extent::default() };
-        for progress in ledgers.values().filter_map(|health| health.progress) {
+        for progress in ledgers.values().filter_map(|known| known.health.progress) {
             extent.applied = extent.applied.saturating_add(progress.applied);
             extent.account = extent.account.saturating_add(progress.account.max(progress.applied));
         }
@@ -121,22 +201,22 @@ impl Health {
     /// Each ledger's condition and progress.
     #[must_use]
     pub fn ledgers(&self) -> BTreeMap<LedgerId, LedgerHealth> {
-        self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known().iter().map(|(ledger, known)| (*ledger, known.health.clone())).collect()
     }
 
     /// What kept all ledgers from being looked at last.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
-        self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.whole().problem.clone()
     }
 
     /// No ledger is looked at.
     pub fn stands_still(&self, reason: String) {
-        *self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        self.whole().problem = Some(reason);
     }
 
     /// Keeps how a ledger is.
-    pub fn set(&self, ledger: LedgerId, mut health: LedgerHealth) {
+    pub fn set(&self, ledger: LedgerId, mut health: LedgerHealth, now: Instant) {
         let condition = match health.condition {
             Condition::Following => 0,
             Condition::Retrying { .. } => 1,
@@ -149,9 +229,17 @@ impl Health {
                 self.shared.metrics.ledger_events(ledger, stage, events);
             }
         }
-        let mut ledgers = self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
-        health.progress = health.progress.or_else(|| ledgers.get(&ledger)?.progress);
-        ledgers.insert(ledger, health);
+        let mut ledgers = self.known();
+        let before = ledgers.get(&ledger);
+        health.progress = health.progress.or_else(|| before?.health.progress);
+        let is_ahead = health.progress.is_some_and(|progress| progress.account < progress.applied);
+        let ahead_since = before.and_then(|known| known.ahead_since).or(Some(now)).filter(|_| is_ahead);
+        ledgers.insert(ledger, Known { health, ahead_since });
+    }
+
+    /// The ledger is followed no more.
+    pub fn forget(&self, ledger: LedgerId) {
+        self.known().remove(&ledger);
     }
 
     /// Whether the last pass came about, every ledger was looked at, none waits or halts, and what was applied is
@@ -165,28 +253,70 @@ impl Health {
     #[must_use]
     pub fn readiness_at(&self, now: Instant) -> (bool, BTreeMap<String, String>) {
         let mut problems = BTreeMap::new();
-        for (ledger, health) in self.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let problem = match (&health.condition, &health.progress) {
+        let whole = self.whole();
+        let longest = LONGEST_STILL.saturating_add(whole.interval);
+        let still = |since: Instant| Some(now.saturating_duration_since(since)).filter(|age| *age > longest);
+        for (ledger, known) in self.known().iter() {
+            let problem = match (&known.health.condition, &known.health.progress) {
                 (Condition::Halted { reason }, _) => format!("halted: {reason}"),
                 (Condition::Retrying { reason }, _) => format!("retrying: {reason}"),
                 (Condition::Following, Some(at)) if at.checked < at.account => {
                     format!("{} of {} events are checked", at.checked, at.account)
                 }
+                (Condition::Following, Some(at)) if let Some(age) = known.ahead_since.and_then(still) => format!(
+                    "the index holds {} events, the servers' accounts have had {} for {} s: the servers are out of date, \
+                     the chain was rolled back, or a quorum was false before",
+                    at.applied,
+                    at.account,
+                    age.as_secs()
+                ),
                 (Condition::Following, _) => continue,
             };
             problems.insert(ledger.to_string(), problem);
         }
-        if let Some(problem) = &*self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) {
+        for (ledger, since) in &whole.at_work {
+            if let Some(age) = still(*since) {
+                let problem = format!("work on it has not ended for {} s", age.as_secs());
+                problems.entry(ledger.to_string()).or_insert(problem);
+            }
+        }
+        if let Some(problem) = &whole.problem {
             problems.insert("indexer".to_owned(), problem.clone());
         }
-        let passed_at = *self.shared.passed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let age = now.saturating_duration_since(passed_at);
-        let interval = *self.shared.interval.lock().unwrap_or_else(PoisonError::into_inner);
-        if age > LONGEST_PASS.saturating_add(interval) {
+        if let Some(age) = still(whole.passed_at) {
             let problem = format!("no look at the ledgers has ended for {} s", age.as_secs());
             problems.entry("indexer".to_owned()).or_insert(problem);
         }
+        if let Some((slot, age)) = whole.newest_slot()
+            && age > longest
+        {
+            let problem = format!(
+                "no quorum of servers has reported a slot after {slot} for {} s: they stand still or are out of date, and \
+                 what came later is not seen",
+                age.as_secs()
+            );
+            problems.insert("servers".to_owned(), problem);
+        }
+        if let Some(problem) = &whole.foreign {
+            problems.insert("servers".to_owned(), problem.clone());
+        }
         (problems.is_empty() && self.shared.metrics.passes() > 0, problems)
+    }
+
+    /// Measures what grows by itself, as of `now`.
+    fn measure(&self, now: Instant) {
+        let age = |since: Instant| now.saturating_duration_since(since);
+        let whole = self.whole();
+        let behind = whole.behind_since.map_or(Duration::ZERO, age);
+        // What does not end is behind, whatever the last pass found.
+        let late = |since: Instant| age(since).saturating_sub(whole.interval.saturating_add(USUAL_PASS));
+        let slowest = whole.at_work.values().copied().map(late).max().unwrap_or_default();
+        let metrics = &self.shared.metrics;
+        metrics.lag(behind.max(slowest).max(late(whole.passed_at)));
+        if let Some((slot, age)) = whole.newest_slot() {
+            metrics.newest_slot(slot, age);
+        }
+        metrics.ledgers_ahead(self.known().values().filter(|known| known.ahead_since.is_some()).count());
     }
 
     /// The three routes.
@@ -202,12 +332,12 @@ impl Health {
 async fn readyz(State(health): State<Health>) -> impl IntoResponse {
     let (is_ready, problems) = health.readiness();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let ledgers = health.shared.ledgers.lock().unwrap_or_else(PoisonError::into_inner).len();
-    let late = health.shared.late.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (ledgers, late) = (health.known().len(), health.whole().late.clone());
     (status, Json(json!({ "ready": is_ready, "ledgers": ledgers, "problems": problems, "late_servers": late })))
 }
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {
+    health.measure(Instant::now());
     match health.shared.metrics.text() {
         Ok(text) => (StatusCode::OK, text),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),

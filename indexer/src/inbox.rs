@@ -114,6 +114,11 @@ impl Inbox {
         self.bytes
     }
 
+    /// Sets another inbox's events aside, too.
+    pub fn extend(&mut self, other: Self) {
+        other.events.into_values().for_each(|delivered| self.insert(delivered));
+    }
+
     /// Forgets all.
     pub fn clear(&mut self) {
         *self = Self::default();

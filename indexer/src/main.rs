@@ -16,10 +16,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use counterfoil_indexer::telemetry::Telemetry;
-use counterfoil_service::{LogFormat, end, log_in_format, out_bytes};
+use counterfoil_service::{LogFormat, MoreLog, Telemetry, end, log_in_format, out_bytes};
 
-use crate::commands::{clear_halt, doctor, fill, fsck, rebuild, run};
+use crate::commands::{clear_halt, doctor, fill, forget, fsck, rebuild, run};
 
 /// Copies the events of Counterfoil ledgers into PostgreSQL and proves the copy against the chain.
 ///
@@ -59,6 +58,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Fills in entries that the ledger has by the hashes of their subtrees, from a file or from another log.
     Fill(fill::Arguments),
+    /// Takes a ledger out of the index that no server reports any more: what a quorum invented.
+    Forget(Box<forget::Arguments>),
     /// Lets a halted ledger be tried again.
     ClearHalt(clear_halt::Arguments),
 }
@@ -80,13 +81,17 @@ async fn start() -> anyhow::Result<ExitCode> {
         out_bytes(config::print(&command, &matches, &in_file).as_bytes());
         return Ok(ExitCode::SUCCESS);
     }
-    let (telemetry, more) = cli.otlp.as_deref().map(Telemetry::start).transpose()?.unzip();
+    let (telemetry, more) = cli.otlp.as_deref().map(start_telemetry).transpose()?.unzip();
     log_in_format("info,sqlx=warn", cli.log_format, more);
     let outcome = work(cli).await;
     if let Some(telemetry) = telemetry {
         tokio::task::spawn_blocking(|| telemetry.stop()).await?;
     }
     outcome
+}
+
+fn start_telemetry(url: &str) -> anyhow::Result<(Telemetry, MoreLog)> {
+    Telemetry::start(url, "counterfoil-indexer", "counterfoil_indexer")
 }
 
 async fn work(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -97,6 +102,7 @@ async fn work(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Rebuild(arguments)) => rebuild::run(database_url, *arguments).await?,
         Some(Command::Doctor(arguments)) => return doctor::run(&database_url, &arguments).await,
         Some(Command::Fill(arguments)) => fill::run(&database_url, &arguments).await?,
+        Some(Command::Forget(arguments)) => forget::run(database_url, *arguments).await?,
         Some(Command::ClearHalt(arguments)) => clear_halt::run(&database_url, &arguments).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -35,6 +35,10 @@ struct Shared {
     feed: IntCounterVec,
     lag_seconds: IntGauge,
     lag_slots: IntGauge,
+    newest_slot: IntGauge,
+    newest_slot_age: IntGauge,
+    ledgers_ahead: IntGauge,
+    server_slot: IntGaugeVec,
     server_answers: IntCounterVec,
     server_failures: IntCounterVec,
     server_score: GaugeVec,
@@ -94,15 +98,32 @@ impl Metrics {
             ),
             retries: counters("counterfoil_retries_total", "Looks at a ledger that led to an error", &["cause"]),
             halts: counter("counterfoil_halts_total", "Times that a ledger was halted"),
-            falsehoods: counters("counterfoil_falsehoods_total", "False events and histories delivered", &["server"]),
+            falsehoods: counters(
+                "counterfoil_falsehoods_total",
+                "False events, histories and accounts delivered",
+                &["server"],
+            ),
             dropped: counter("counterfoil_events_dropped_total", "Events applied, never checked, and taken back"),
             pending: counter("counterfoil_pending_events_total", "Confirmed events shown before they were finalized"),
             feed: counters("counterfoil_feed_events_total", "Events that a feed delivered", &["feed"]),
-            lag_seconds: gauge("counterfoil_lag_seconds", "How long ledgers have been behind, most of all"),
+            lag_seconds: gauge(
+                "counterfoil_lag_seconds",
+                "How long ledgers, or a look at them, have been behind, most of all",
+            ),
             lag_slots: gauge(
                 "counterfoil_lag_slots",
                 "Slots between the last event applied and what the servers have finalized, of the ledger furthest behind",
             ),
+            newest_slot: gauge("counterfoil_newest_slot", "The newest slot that a quorum of servers has reported"),
+            newest_slot_age: gauge(
+                "counterfoil_newest_slot_age_seconds",
+                "For how long servers were asked in vain for a newer one",
+            ),
+            ledgers_ahead: gauge(
+                "counterfoil_ledgers_ahead",
+                "Ledgers of which the index has more events than a quorum's accounts",
+            ),
+            server_slot: gauges("counterfoil_server_slot", "The slot that a server reported last", &["server"]),
             server_answers: counters(
                 "counterfoil_server_answers_total",
                 "Requests that a server answered",
@@ -159,6 +180,22 @@ impl Metrics {
     /// How many slots the ledger that is furthest behind is; 0 when all are level.
     pub fn lag_slots(&self, slots: u64) {
         self.shared.lag_slots.set(i64::try_from(slots).unwrap_or(i64::MAX));
+    }
+
+    /// The newest slot of a quorum, and how long ago it rose to that.
+    pub fn newest_slot(&self, slot: u64, age: Duration) {
+        self.shared.newest_slot.set(i64::try_from(slot).unwrap_or(i64::MAX));
+        self.shared.newest_slot_age.set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// The slot that a server reported.
+    pub fn server_slot(&self, server: &str, slot: u64) {
+        self.shared.server_slot.with_label_values(&[server]).set(i64::try_from(slot).unwrap_or(i64::MAX));
+    }
+
+    /// How many ledgers have more events in the index than in a quorum's accounts.
+    pub fn ledgers_ahead(&self, ledgers: usize) {
+        self.shared.ledgers_ahead.set(i64::try_from(ledgers).unwrap_or(i64::MAX));
     }
 
     /// How a server does.

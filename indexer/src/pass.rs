@@ -3,22 +3,27 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use counterfoil_client::{AccountAt, ClientError, Source, with_causes};
-use counterfoil_core::{LedgerHead, LedgerId, ProgramId, Wallet};
-use counterfoil_store::{LedgerRow, Said, StoreError};
-use futures_util::{StreamExt, stream};
-use tracing::{Instrument, debug_span, error, info, warn};
+use counterfoil_core::{LedgerId, ProgramId, Wallet};
+use counterfoil_store::{LedgerRow, StoreError};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{Instrument, debug_span, info, warn};
 
+use crate::Agreement;
 use crate::database::Database;
 use crate::finality::Finality;
-use crate::follow::{Awaited, Delivery, Kept};
+use crate::follow::Kept;
 use crate::gather::gather;
 use crate::health::{Condition, Health, LedgerHealth};
 use crate::inbox::Delivered;
+use crate::look::{Looker, Memory, Readings};
 use crate::standing::Standing;
-use crate::{Agreement, FollowError, Follower};
+use crate::strangers::Strangers;
 
 /// How many ledgers are followed at once.
 const CONCURRENT_LEDGERS: usize = 4;
@@ -26,10 +31,10 @@ const CONCURRENT_LEDGERS: usize = 4;
 const LEDGERS_PER_READING: usize = 100;
 /// How many ledgers' states are kept in memory between passes; at most 100 KB each.
 const STATES_KEPT: usize = 512;
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
-/// How long a feed is waited for before servers are asked for what it has not delivered.
-const FEED_PATIENCE: Duration = Duration::from_secs(2);
+/// How many ledgers' work may go on beside theirs because it takes longer than a pass waits.
+const SLOW_LEDGERS: usize = 16;
+const PASS_PATIENCE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(1);
 /// How many ledgers become known in one pass: servers can list addresses that are none.
 const NEW_LEDGERS_PER_PASS: usize = 64;
 
@@ -74,9 +79,9 @@ pub struct Indexer<S> {
     /// The program.
     pub program: ProgramId,
     /// The servers.
-    pub sources: Vec<S>,
+    pub sources: Arc<Vec<S>>,
     /// What they have done so far.
-    pub standing: Standing,
+    pub standing: Arc<Standing>,
     /// How many servers must report the same account.
     pub quorum: usize,
     /// Which ledgers.
@@ -89,62 +94,73 @@ pub struct Indexer<S> {
     pub finality: Finality,
     /// Whether there is a feed.
     pub feeding: Feeding,
-    /// How many ledgers are followed at once.
-    pub concurrency: usize,
+    /// How long the other servers are waited for when a quorum has answered.
+    pub grace: Duration,
+    /// How long a pass waits for its slowest ledgers; their work goes on beside the next passes.
+    pub patience: Duration,
     memory: BTreeMap<LedgerId, Memory>,
+    strangers: Strangers,
+    /// The looks that have not ended.
+    working: JoinSet<(LedgerId, Memory)>,
+    /// Their ledgers.
+    at_work: BTreeSet<LedgerId>,
+    /// Whose turn it is. A look that takes longer than a pass waits gives its turn up for a slow one.
+    turns: Arc<Semaphore>,
+    slow_turns: Arc<Semaphore>,
 }
 
-/// What a pass leaves of a ledger for the next one.
-#[derive(Default)]
-struct Memory {
-    /// Whether the ledger is one of those followed, and not halted.
-    is_followed: bool,
-    kept: Option<Kept>,
-    delivery: Delivery,
-    /// The heads at which everything was applied and checked, when nothing was left to do.
-    rest: Option<LedgerHead>,
-    /// What the servers said last, as long as the state has not reached it.
-    agreement: Option<Agreement>,
-    /// Since when nothing was applied although a quorum's accounts were ahead.
-    behind_since: Option<Instant>,
-    /// Errors in a row.
-    failures: u32,
-    /// Errors in a row that can halt the ledger; others do not count towards that.
-    halting_failures: u32,
-    not_before: Option<Instant>,
-}
+/// What one server answers of several ledgers' accounts.
+type Answer = Result<Vec<Result<AccountAt, ClientError>>, ClientError>;
 
-type Readings = Vec<(String, Result<AccountAt, ClientError>)>;
-
-impl<S: Source> Indexer<S> {
+impl<S: Source + 'static> Indexer<S> {
     /// Nothing is known yet.
     pub fn new(program: ProgramId, sources: Vec<S>, quorum: usize, selection: Selection, database: Database) -> Self {
         Self {
             program,
-            standing: Standing::new(sources.len()),
-            sources,
+            standing: Arc::new(Standing::new(sources.len())),
+            sources: Arc::new(sources),
             quorum,
             selection,
             health: Health::new(database.metrics.clone()),
             database,
             finality: Finality::default(),
             feeding: Feeding::Nothing,
-            concurrency: CONCURRENT_LEDGERS,
+            grace: GRACE,
+            patience: PASS_PATIENCE,
             memory: BTreeMap::new(),
+            strangers: Strangers::default(),
+            working: JoinSet::new(),
+            at_work: BTreeSet::new(),
+            turns: Arc::new(Semaphore::new(CONCURRENT_LEDGERS)),
+            slow_turns: Arc::new(Semaphore::new(SLOW_LEDGERS)),
         }
     }
 
+    /// The same, with so many ledgers followed at once.
+    #[must_use]
+    pub fn with_turns(mut self, ledgers: usize) -> Self {
+        self.turns = Arc::new(Semaphore::new(ledgers));
+        self
+    }
+
     /// Takes in what the feed delivered; the next pass over what is new writes it. Whether it names ledgers that are
-    /// not known, so that new ones should be looked for.
-    pub fn deliver(&mut self, events: Vec<Delivered>) -> bool {
+    /// not known, so that new ones should be looked for: not those that were looked for just now and not found.
+    pub fn deliver(&mut self, events: Vec<Delivered>, now: Instant) -> bool {
         let mut is_unknown = false;
         let takes_any = self.selection.takes_any();
         for delivered in events {
-            if !takes_any && !self.selection.ledgers.contains(&delivered.ledger()) {
+            let ledger = delivered.ledger();
+            if !takes_any && !self.selection.ledgers.contains(&ledger) {
                 continue;
             }
-            let memory = self.memory.entry(delivered.ledger()).or_default();
-            is_unknown |= !memory.is_followed && memory.failures == 0;
+            let is_followed = self.memory.get(&ledger).is_some_and(|memory| memory.is_followed);
+            if !is_followed && !self.at_work.contains(&ledger) {
+                if !self.strangers.may_be_looked_for(ledger, now) {
+                    continue;
+                }
+                is_unknown = true;
+            }
+            let memory = self.memory.entry(ledger).or_default();
             memory.delivery.inbox.insert(delivered);
         }
         is_unknown
@@ -167,7 +183,7 @@ impl<S: Source> Indexer<S> {
     /// Only when the index could not be read; what happens to a ledger is kept in [`Self::health`].
     pub async fn pass(&mut self, now: Instant, look: Look) -> Result<(), StoreError> {
         let problem = match look {
-            Look::All => self.choose().await?,
+            Look::All => self.choose(now).await?,
             Look::New => self.health.problem(),
         };
         let is_due = |memory: &Memory| match look {
@@ -179,30 +195,89 @@ impl<S: Source> Indexer<S> {
             .memory
             .iter()
             .filter(|(_, memory)| memory.is_followed && is_due(memory) && is_allowed(memory))
+            .filter(|(ledger, _)| !self.at_work.contains(ledger))
             .map(|(ledger, _)| *ledger)
             .collect();
         for chunk in due.chunks(LEDGERS_PER_READING) {
-            let work = self.read(chunk, look).await;
-            let this = &*self;
-            let done: Vec<(LedgerId, Memory)> = stream::iter(work)
-                .map(|(ledger, memory, readings)| async move {
-                    let span = debug_span!("follow", ledger.id = %ledger);
-                    (ledger, this.look_at(ledger, memory, readings, now).instrument(span).await)
-                })
-                .buffer_unordered(self.concurrency)
-                .collect()
-                .await;
-            self.memory.extend(done);
+            let work = self.read(chunk, look, now).await;
+            self.begin(work, now);
+            let enough = sleep(self.patience);
+            tokio::pin!(enough);
+            // Those that an earlier pass did not wait for are not waited for again.
+            while chunk.iter().any(|ledger| self.at_work.contains(ledger)) {
+                tokio::select! {
+                    biased;
+                    () = self.settle() => {}
+                    () = &mut enough => break,
+                }
+            }
         }
-        self.tidy(now, look);
-        self.health.passed(problem);
+        let behind_since = self.tidy(now, look);
+        self.health.passed(problem, behind_since, now);
         Ok(())
+    }
+
+    /// Begins the looks.
+    fn begin(&mut self, work: Vec<(LedgerId, Memory, Option<Readings>)>, now: Instant) {
+        let looker = Arc::new(Looker {
+            program: self.program,
+            sources: self.sources.clone(),
+            standing: self.standing.clone(),
+            quorum: self.quorum,
+            database: self.database.clone(),
+            health: self.health.clone(),
+            finality: self.finality.clone(),
+            feeding: self.feeding.clone(),
+        });
+        for (ledger, memory, readings) in work {
+            self.at_work.insert(ledger);
+            self.health.begun(ledger, now);
+            let (looker, patience) = (looker.clone(), self.patience);
+            let (turns, slow_turns) = (self.turns.clone(), self.slow_turns.clone());
+            let work = async move {
+                let turn = turns.acquire_owned().await;
+                let look = looker.look_at(ledger, memory, readings, now);
+                tokio::pin!(look);
+                let give_way = async {
+                    sleep(patience).await;
+                    slow_turns.acquire().await
+                };
+                tokio::select! {
+                    memory = &mut look => (ledger, memory),
+                    _slow_turn = give_way => {
+                        drop(turn);
+                        (ledger, look.await)
+                    }
+                }
+            };
+            self.working.spawn(work.instrument(debug_span!("follow", ledger.id = %ledger)));
+        }
+    }
+
+    /// Waits until one of the looks ends, and keeps what it leaves; for ever, when there are none.
+    pub async fn settle(&mut self) {
+        let Some(ended) = self.working.join_next().await else { return std::future::pending().await };
+        let (ledger, mut memory) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        self.at_work.remove(&ledger);
+        self.health.ended(ledger);
+        // What was delivered and decided meanwhile.
+        if let Some(meanwhile) = self.memory.remove(&ledger) {
+            memory.is_followed |= meanwhile.is_followed;
+            memory.delivery.inbox.extend(meanwhile.delivery.inbox);
+        }
+        self.memory.insert(ledger, memory);
     }
 
     /// Whether a ledger has more to do than fitted into the last pass, so that the next one need not be waited for.
     #[must_use]
     pub fn has_backlog(&self) -> bool {
         self.memory.values().any(|memory| memory.kept.as_ref().is_some_and(Kept::has_backlog))
+    }
+
+    /// Whether looks are under way that the last pass did not wait for.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        !self.at_work.is_empty()
     }
 
     /// The ledgers that wait for an event which no feed is awaited to deliver any more.
@@ -213,7 +288,12 @@ impl<S: Source> Indexer<S> {
 
     /// Reads the accounts of those ledgers that need it, all with one call a server. None stands for a ledger whose
     /// last reading is not reached yet.
-    async fn read(&mut self, ledgers: &[LedgerId], look: Look) -> Vec<(LedgerId, Memory, Option<Readings>)> {
+    async fn read(
+        &mut self,
+        ledgers: &[LedgerId],
+        look: Look,
+        now: Instant,
+    ) -> Vec<(LedgerId, Memory, Option<Readings>)> {
         let mut work: Vec<(LedgerId, Memory, Option<Readings>)> = Vec::new();
         for ledger in ledgers {
             let memory = self.memory.remove(ledger).unwrap_or_default();
@@ -228,9 +308,10 @@ impl<S: Source> Indexer<S> {
             return work;
         }
         let questions = self.sources.iter().map(|source| source.fetch_accounts(&wanted));
-        let answers = gather(questions, self.quorum).await;
+        let answers = gather(questions, self.quorum, self.grace).await;
         let late = self.sources.iter().zip(&answers).filter(|(_, answer)| answer.is_none());
         self.health.late(late.map(|(source, _)| source.name().to_owned()).collect());
+        self.tell_slots(&answers, now);
         for (source, answer) in self.sources.iter().zip(answers) {
             let server = source.name().to_owned();
             let answer = answer.unwrap_or_else(|| {
@@ -247,11 +328,22 @@ impl<S: Source> Indexer<S> {
                     }
                 }
                 Err(error) => {
-                    let reason = error.to_string();
+                    // One error stands for each of the ledgers.
                     for (_, readings) in readings {
-                        let method = "getMultipleAccounts";
-                        let error = ClientError::Rpc { server: server.clone(), method, reason: reason.clone() };
-                        readings.push((server.clone(), Err(error)));
+                        let server = server.clone();
+                        let again = match &error {
+                            ClientError::Rpc { method, reason, .. } => {
+                                ClientError::Rpc { server: server.clone(), method, reason: reason.clone() }
+                            }
+                            ClientError::Malformed { method, what, .. } => {
+                                ClientError::Malformed { server: server.clone(), method, what: what.clone() }
+                            }
+                            other => {
+                                let (method, reason) = ("getMultipleAccounts", other.to_string());
+                                ClientError::Rpc { server: server.clone(), method, reason }
+                            }
+                        };
+                        readings.push((server, Err(again)));
                     }
                 }
             }
@@ -259,14 +351,31 @@ impl<S: Source> Indexer<S> {
         work
     }
 
+    /// Tells which slot each server has reported, and which a quorum has.
+    fn tell_slots(&self, answers: &[Option<Answer>], now: Instant) {
+        let mut slots = Vec::new();
+        for (source, answer) in self.sources.iter().zip(answers) {
+            let accounts = answer.iter().flatten().flatten();
+            if let Some(slot) = accounts.filter_map(|account| Some(account.as_ref().ok()?.slot)).max() {
+                self.database.metrics.server_slot(source.name(), slot);
+                slots.push(slot);
+            }
+        }
+        self.health.asked(now);
+        slots.sort_unstable_by(|a, b| b.cmp(a));
+        if let Some(slot) = self.quorum.checked_sub(1).and_then(|index| slots.get(index)) {
+            self.health.reported(*slot, now);
+        }
+    }
+
     /// Decides which ledgers are followed; why none that is new could be found, if so.
-    async fn choose(&mut self) -> Result<Option<String>, StoreError> {
+    async fn choose(&mut self, now: Instant) -> Result<Option<String>, StoreError> {
         let mut known: BTreeMap<LedgerId, LedgerRow> =
             self.database.load_ledgers().await?.into_iter().map(|row| (row.ledger, row)).collect();
         let mut wanted = self.selection.ledgers.clone();
         let mut problem = None;
         if self.selection.takes_any() {
-            let (found, why) = self.find_ledgers(&known).await;
+            let (found, why) = self.find_ledgers(&known, now).await;
             problem = why;
             // A ledger never goes away: one that no server lists is still followed. So is one whose authority has
             // passed to somebody else.
@@ -286,7 +395,7 @@ impl<S: Source> Indexer<S> {
                 Some(halt) => {
                     self.memory.remove(&ledger);
                     let condition = Condition::Halted { reason: halt.reason };
-                    self.health.set(ledger, LedgerHealth { condition, progress: None });
+                    self.health.set(ledger, LedgerHealth { condition, progress: None }, now);
                 }
                 None => self.memory.entry(ledger).or_default().is_followed = true,
             }
@@ -295,7 +404,11 @@ impl<S: Source> Indexer<S> {
     }
 
     /// Ledgers that some server lists and a quorum reports; those that most servers list come first.
-    async fn find_ledgers(&self, known: &BTreeMap<LedgerId, LedgerRow>) -> (Vec<LedgerId>, Option<String>) {
+    async fn find_ledgers(
+        &mut self,
+        known: &BTreeMap<LedgerId, LedgerRow>,
+        now: Instant,
+    ) -> (Vec<LedgerId>, Option<String>) {
         let mut votes: BTreeMap<LedgerId, usize> = BTreeMap::new();
         let mut errors = Vec::new();
         let authorities: Vec<Option<Wallet>> = match self.selection.authorities.is_empty() {
@@ -306,10 +419,15 @@ impl<S: Source> Indexer<S> {
             self.sources.iter().flat_map(|source| authorities.iter().map(|authority| source.fetch_ledgers(*authority)));
         let asked = self.sources.len().saturating_mul(authorities.len());
         // Ledgers are looked for again and again, and one server that lists is enough to find them.
-        for answer in gather(questions, self.quorum.saturating_mul(authorities.len())).await.into_iter().flatten() {
+        for answer in
+            gather(questions, self.quorum.saturating_mul(authorities.len()), self.grace).await.into_iter().flatten()
+        {
             match answer {
                 Ok(listed) => {
-                    let new = BTreeSet::from_iter(listed).into_iter().filter(|ledger| !known.contains_key(ledger));
+                    let is_new = |ledger: &LedgerId| {
+                        !known.contains_key(ledger) && self.strangers.may_be_looked_for(*ledger, now)
+                    };
+                    let new = BTreeSet::from_iter(listed).into_iter().filter(is_new);
                     new.for_each(|ledger| *votes.entry(ledger).or_default() += 1);
                 }
                 Err(error) => errors.push(with_causes(&error)),
@@ -323,145 +441,44 @@ impl<S: Source> Indexer<S> {
         if let Some(problem) = &problem {
             warn!("{problem}");
         }
-        (self.reported_by_quorum(&listed).await, problem)
+        (self.reported_by_quorum(&listed, now).await, problem)
     }
 
-    async fn reported_by_quorum(&self, ledgers: &[LedgerId]) -> Vec<LedgerId> {
+    async fn reported_by_quorum(&mut self, ledgers: &[LedgerId], now: Instant) -> Vec<LedgerId> {
         if ledgers.is_empty() {
             return Vec::new();
         }
         let mut reports = vec![0; ledgers.len()];
-        let answers = gather(self.sources.iter().map(|source| source.fetch_accounts(ledgers)), self.quorum).await;
+        let answers =
+            gather(self.sources.iter().map(|source| source.fetch_accounts(ledgers)), self.quorum, self.grace).await;
         for accounts in answers.into_iter().flatten().flatten() {
             let good = accounts.iter().map(|account| usize::from(account.is_ok()));
             reports.iter_mut().zip(good).for_each(|(reports, good)| *reports += good);
         }
-        let mut confirmed = Vec::new();
+        let (mut confirmed, mut refused) = (Vec::new(), Vec::new());
         for (ledger, reported) in ledgers.iter().zip(reports) {
-            if reported >= self.quorum {
-                confirmed.push(*ledger);
-            } else {
-                warn!(ledger.id = %ledger, "not followed: {reported} servers report it, {} are needed", self.quorum);
-            }
+            if reported >= self.quorum { confirmed.push(*ledger) } else { refused.push((*ledger, reported)) }
         }
+        if let Some((ledger, reported)) = refused.first() {
+            let (count, quorum) = (refused.len(), self.quorum);
+            warn!("{count} listed addresses are not followed: {reported} servers report {ledger}, {quorum} are needed");
+        }
+        refused.iter().for_each(|(ledger, _)| self.strangers.not_found(*ledger, now));
         confirmed
     }
 
-    async fn look_at(&self, ledger: LedgerId, mut memory: Memory, readings: Option<Readings>, now: Instant) -> Memory {
-        let follower = Follower {
-            program: self.program,
-            sources: &self.sources,
-            standing: &self.standing,
-            quorum: self.quorum,
-            database: &self.database,
-        };
-        let agreement = match (readings, memory.agreement.take()) {
-            (None, Some(known)) => Ok(known),
-            (readings, _) => follower.agreement(readings.unwrap_or_default()),
-        };
-        let mut agreement = match agreement {
-            Ok(agreement) => agreement,
-            Err(error) => return self.handle(ledger, memory, &error, &[], now).await,
-        };
-        self.finality.reached(ledger, agreement.event_seq_of_quorum(), agreement.slot_of_quorum());
-        if let Some(rest) = memory.rest.filter(|rest| agreement.is_at(rest)) {
-            memory.delivery.inbox.take_run(rest.events.size.get(), u64::MAX, 0);
-            return memory;
-        }
-        memory.delivery.awaited = self.awaited(&memory, now);
-        if let Feeding::Live(name) | Feeding::Finite(name) = &self.feeding {
-            memory.delivery.feed.clone_from(name);
-        }
-        let before = memory.kept.as_ref().map(|kept| kept.state.event_seq().get());
-        match follower.follow(ledger, memory.kept.take(), &mut agreement, &mut memory.delivery).await {
-            Ok((kept, progress)) => {
-                let health = LedgerHealth { condition: Condition::Following, progress: Some(progress) };
-                self.health.set(ledger, health);
-                let is_behind = progress.applied < progress.account;
-                let has_moved = before.is_none_or(|before| before < progress.applied);
-                let is_done = !is_behind && progress.checked == progress.account;
-                Memory {
-                    is_followed: memory.is_followed,
-                    rest: is_done.then(|| kept.state.head()),
-                    kept: Some(kept),
-                    delivery: memory.delivery,
-                    agreement: is_behind.then_some(agreement),
-                    behind_since: if has_moved { None } else { memory.behind_since }.or(is_behind.then_some(now)),
-                    ..Memory::default()
-                }
-            }
-            Err(error) => {
-                let said = agreement.said_last(ledger);
-                self.handle(ledger, memory, &error, &said, now).await
-            }
-        }
-    }
-
-    fn awaited(&self, memory: &Memory, now: Instant) -> Awaited {
-        match &self.feeding {
-            Feeding::Nothing => Awaited::Not,
-            Feeding::Live(_) => {
-                let is_late = |since| now.saturating_duration_since(since) >= FEED_PATIENCE;
-                if memory.behind_since.is_some_and(is_late) { Awaited::Not } else { Awaited::InAnyOrder }
-            }
-            Feeding::Finite(_) => Awaited::InOrder,
-        }
-    }
-
-    async fn handle(
-        &self,
-        ledger: LedgerId,
-        memory: Memory,
-        error: &FollowError,
-        said: &[Said],
-        now: Instant,
-    ) -> Memory {
-        let failures = memory.failures.saturating_add(1);
-        let halting_failures = if error.halts() { memory.halting_failures.saturating_add(1) } else { 0 };
-        let reason = with_causes(error);
-        self.database.metrics.retried(error.cause());
-        // What can be a passing fault of one moment is tried once more before a person is called.
-        if halting_failures > 1 {
-            error!(ledger.id = %ledger, "ledger {ledger} halts: {reason}");
-            self.database.metrics.halted();
-            // The next pass comes to the same result when the database cannot keep this one.
-            if let Err(error) = self.database.halt(ledger, &error.public_reason(), said).await {
-                error!(ledger.id = %ledger, "the halt could not be written: {error}");
-            }
-            self.health.set(ledger, LedgerHealth { condition: Condition::Halted { reason }, progress: None });
-            return Memory::default();
-        }
-        let delay = if error.is_for_operator() { LONGEST_RETRY } else { retry_delay(failures) };
-        warn!(ledger.id = %ledger, retry_ms = delay.as_millis(), "ledger {ledger} is tried again: {reason}");
-        self.health.set(ledger, LedgerHealth { condition: Condition::Retrying { reason }, progress: None });
-        Memory {
-            is_followed: memory.is_followed,
-            delivery: memory.delivery,
-            failures,
-            halting_failures,
-            not_before: now.checked_add(delay),
-            behind_since: memory.behind_since.or(Some(now)),
-            ..Memory::default()
-        }
-    }
-
-    /// Keeps the memory bounded, and tells how far behind the ledgers are.
-    fn tidy(&mut self, now: Instant, look: Look) {
+    /// Keeps the memory bounded. Since when a ledger is behind, if one is.
+    fn tidy(&mut self, now: Instant, look: Look) -> Option<Instant> {
         // What is not followed after a look is no ledger, or is not chosen.
         if look == Look::All {
-            self.memory.retain(|_, memory| memory.is_followed);
+            for ledger in self.memory.extract_if(.., |_, memory| !memory.is_followed).map(|(ledger, _)| ledger) {
+                self.strangers.not_found(ledger, now);
+            }
         }
         let mut resting = self.memory.values_mut().filter(|memory| memory.rest.is_some() && memory.kept.is_some());
         let surplus = resting.by_ref().count().saturating_sub(STATES_KEPT);
         let resting = self.memory.values_mut().filter(|memory| memory.rest.is_some() && memory.kept.is_some());
         resting.take(surplus).for_each(|memory| memory.kept = None);
-        let behind = self.memory.values().filter_map(|memory| memory.behind_since).min();
-        self.database.metrics.lag(behind.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)));
+        self.memory.values().filter_map(|memory| memory.behind_since).min()
     }
-}
-
-/// Doubles with each failure, and draws from the upper half, so that many ledgers do not come back at once.
-fn retry_delay(failures: u32) -> Duration {
-    let longest = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_RETRY);
-    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

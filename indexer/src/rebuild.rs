@@ -13,8 +13,8 @@ use counterfoil_core::LedgerId;
 use counterfoil_service::Progress;
 use counterfoil_store::{
     Difference, Fill, FillError, LedgerRow, MissingSubtree, PgConnection, PgPool, StoreError, Swap, analyze, begin,
-    begin_rebuild, connect_to_rebuild, find_differences, find_obstacles, is_only_indexer, load_cluster, load_entries,
-    load_ledger, load_ledgers, load_missing, migrate,
+    begin_rebuild, connect_to_rebuild, find_differences, find_obstacles, hold_lease, is_only_indexer, load_cluster,
+    load_entries, load_ledger, load_ledgers, load_missing, migrate,
 };
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
@@ -47,6 +47,8 @@ pub struct Rebuilt {
     pub taken_over: u64,
     /// Subtrees whose entries the old index has and the new one lacks, for they are false.
     pub left_behind: Vec<LeftBehind>,
+    /// What the old index served and the new one does not have.
+    pub lacks: Vec<String>,
     /// The first rows of each table in which the old index was not what the chain says.
     pub differences: Vec<Difference>,
 }
@@ -65,12 +67,13 @@ pub struct LeftBehind {
     pub problem: String,
 }
 
-/// Makes the index anew and swaps it in. `config` says from which servers; what it says of listening is not used.
+/// Makes the index anew and swaps it in. `config` says from which servers; what it says of listening is not used. With
+/// `allow_less` also when the new one lacks what the old one serves, for a quorum may have invented that.
 ///
 /// # Errors
 /// When an indexer is at work; when the servers do not lead as far as the old index is checked, or halt a ledger; when
 /// the database refuses. The old index is in place then, as it was.
-pub async fn rebuild(config: &Config, keep_old: bool) -> anyhow::Result<Rebuilt> {
+pub async fn rebuild(config: &Config, keep_old: bool, allow_less: bool) -> anyhow::Result<Rebuilt> {
     let servers = config.servers()?;
     let pool = open(&config.database_url).await?;
     // The connection that holds the lock makes the swap: when it is lost, there is none.
@@ -80,19 +83,20 @@ pub async fn rebuild(config: &Config, keep_old: bool) -> anyhow::Result<Rebuilt>
         "an indexer is at work on this database: stop it, and those that stand by, then rebuild"
     );
     migrate(&pool).await?;
+    hold_lease(&mut lock).await?;
     let obstacles = find_obstacles(&mut lock).await?;
     ensure!(obstacles.is_empty(), "the index cannot be swapped: {}", obstacles.join("; "));
     begin_rebuild(&mut lock).await.context("a schema for the new index cannot be made")?;
     let new = connect_to_rebuild(&config.database_url, CONNECTIONS, config.patience).await?;
     migrate(&new).await?;
-    bind_to_cluster(config, &servers, &new).await?;
+    bind_to_cluster(config, &servers, &new, None).await?;
     let (bound, found) = (load_cluster(&mut lock).await?, load_cluster(&mut *new.acquire().await?).await?);
     ensure!(
         bound.is_none() || bound == found,
         "the servers are of another cluster than the index: give others, or another database"
     );
 
-    let database = Database { pool: new.clone(), patience: config.patience, metrics: Metrics::new() };
+    let database = Database::new(new.clone(), config.patience, Metrics::new());
     let selection = config.selection.clone();
     build(config, Indexer::new(config.program, servers, config.quorum, selection, database)).await?;
     analyze(&mut *new.acquire().await?).await?;
@@ -100,7 +104,14 @@ pub async fn rebuild(config: &Config, keep_old: bool) -> anyhow::Result<Rebuilt>
     loop {
         let old_rows = all_ledgers(&mut lock).await?;
         let new_rows = all_ledgers(&mut *new.acquire().await?).await?;
-        expect_covered(&old_rows, &new_rows)?;
+        rebuilt.lacks = find_lacks(&old_rows, &new_rows);
+        ensure!(
+            allow_less || rebuilt.lacks.is_empty(),
+            "the new index would have less than the old one, so there is no swap: {}. Give servers that have it all, or a \
+             newer recording, and no --ledger or --authority that leaves some out; or --allow-less, when a quorum of servers \
+             was false before",
+            rebuilt.lacks.join("; ")
+        );
         take_over(&pool, &new, &old_rows, &mut rebuilt).await?;
         check(&new, &mut rebuilt).await?;
         rebuilt.differences = compare(&mut lock, &old_rows, &new_rows).await?;
@@ -153,8 +164,8 @@ async fn build(config: &Config, indexer: Indexer<crate::Server>) -> anyhow::Resu
     }
 }
 
-/// That the new index has all that the old one serves.
-fn expect_covered(old: &[LedgerRow], new: &[LedgerRow]) -> anyhow::Result<()> {
+/// What the old index serves and the new one does not have.
+fn find_lacks(old: &[LedgerRow], new: &[LedgerRow]) -> Vec<String> {
     let checked = |row: &LedgerRow| row.checked.map_or(0, |(head, _)| head.events.size.get());
     let new: BTreeMap<LedgerId, u64> = new.iter().map(|row| (row.ledger, checked(row))).collect();
     let mut lacks = Vec::new();
@@ -168,13 +179,7 @@ fn expect_covered(old: &[LedgerRow], new: &[LedgerRow]) -> anyhow::Result<()> {
             Some(_) => {}
         }
     }
-    ensure!(
-        lacks.is_empty(),
-        "the new index would have less than the old one, so there is no swap: {}. Give servers that have it all, or a \
-         newer recording, and no --ledger or --authority that leaves some out",
-        lacks.join("; ")
-    );
-    Ok(())
+    lacks
 }
 
 /// Takes filled-in entries over from the old index.

@@ -1,20 +1,22 @@
 //! The process: be the only indexer, then pass after pass until told to stop.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use counterfoil_client::{Commitment, Feed, Recording, Rpc, Source, block_feed, log_feed, with_causes};
-use counterfoil_core::{LedgerId, ProgramId};
+use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use counterfoil_geyser::geyser_feed;
 use counterfoil_service::announce;
-use counterfoil_store::{Cluster, PgConnection, PgPool, StoreError, bind_cluster, connect, is_only_indexer, migrate};
-use futures_util::future::join_all;
+use counterfoil_store::{
+    Cluster, Epoch, PgConnection, PgPool, StoreError, bind_cluster, connect, is_only_indexer, load_cluster, migrate,
+    renew_lease, take_lease,
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -24,6 +26,7 @@ use tracing::{Instrument, debug, debug_span, error, info, warn};
 use crate::backfill::Backfill;
 use crate::database::Database;
 use crate::feeding::{Fed, pump};
+use crate::gather::gather;
 use crate::health::Health;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
@@ -31,7 +34,11 @@ use crate::{Feeding, Indexer, Look, Selection, Server};
 
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
 const START_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the indexer makes sure that it is still the only one.
+/// How long other servers are waited for when enough have answered.
+pub(crate) const SERVER_GRACE: Duration = Duration::from_secs(1);
+/// How often servers are asked again which cluster they are of: what stands behind a URL can change.
+const CLUSTER_INTERVAL: Duration = Duration::from_secs(60);
+/// How often the indexer makes sure that it is still the only one, and renews its lease.
 const LOCK_INTERVAL: Duration = Duration::from_secs(1);
 /// The least time between two looks at all ledgers, whatever calls for one.
 const LEAST_LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -82,6 +89,8 @@ pub struct Config {
     pub poll_interval: Duration,
     /// How long a step in the database may take before it is given up and tried again.
     pub patience: Duration,
+    /// After how long without a renewal another indexer takes this one's place.
+    pub lease: Duration,
 }
 
 impl Config {
@@ -159,26 +168,33 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", config.listen))?;
-    let pool = open_for(&config.database_url, config.patience).await?;
-    migrate(&pool).await?;
-    let database = Database { pool, patience: config.patience, metrics: Metrics::new() };
-    let health = Health::new(database.metrics.clone());
-    health.expect_passes(config.poll_interval);
+    let metrics = Metrics::new();
+    let health = Health::new(metrics.clone());
+    health.expect(config.poll_interval, config.recording.is_none());
+    let url = format!("http://{}", listener.local_addr()?);
+    // Whoever asks is answered from here on, and a stop is heard, whatever is waited for.
+    let service = axum::serve(listener, health.router());
+    let opened = OnceLock::new();
     let work = async {
-        bind_to_cluster(&config, &servers, &database.pool).await?;
-        announce(&json!({ "url": format!("http://{}", listener.local_addr()?) }))
-            .context("standard output is closed")?;
-        tokio::select! {
-            result = axum::serve(listener, health.router()) => result.context("the health server ended"),
-            error = index(&config, &database, &health) => error.map(|never| match never {}),
-        }
+        health.stands_still("starting: the database is opened".to_owned());
+        let pool = open_for(&config.database_url, config.patience).await?;
+        let _ = opened.set(pool.clone());
+        health.stands_still("starting: the database is brought to this version".to_owned());
+        migrate(&pool).await?;
+        bind_to_cluster(&config, &servers, &pool, Some(&health)).await?;
+        announce(&json!({ "url": url })).context("standard output is closed")?;
+        let database = Database::new(pool, config.patience, metrics);
+        index(&config, &database, &health).await.map(|never| match never {})
     };
     tokio::select! {
         result = work => result?,
+        result = service => result.context("the health server ended")?,
         () = stop => info!("stopping"),
     }
     // What is under way is rolled back: the cursor says where to go on.
-    if timeout(CLOSING_TIME, database.pool.close()).await.is_err() {
+    if let Some(pool) = opened.get()
+        && timeout(CLOSING_TIME, pool.close()).await.is_err()
+    {
         debug!("the database has not closed all connections in time");
     }
     Ok(())
@@ -209,35 +225,84 @@ async fn open_for(database_url: &str, patience: Duration) -> anyhow::Result<PgPo
     pool.context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")
 }
 
-/// Makes sure that the servers are of the one cluster that the index is of. Waits until a quorum has said so.
-pub(crate) async fn bind_to_cluster(config: &Config, servers: &[Server], pool: &PgPool) -> anyhow::Result<()> {
+/// Makes sure that a quorum of servers is of the one cluster that the index is of. Waits until a quorum has said so; what it
+/// waits for is told to `health`.
+pub(crate) async fn bind_to_cluster(
+    config: &Config,
+    servers: &[Server],
+    pool: &PgPool,
+    health: Option<&Health>,
+) -> anyhow::Result<()> {
+    let tell = |problem: String| health.iter().for_each(|health| health.stands_still(format!("starting: {problem}")));
+    tell("the servers are asked which cluster they are of".to_owned());
     loop {
-        let (mut hashes, mut errors) = (Vec::new(), Vec::new());
-        for (server, answer) in servers.iter().zip(join_all(servers.iter().map(Server::fetch_genesis_hash)).await) {
-            match answer {
-                Ok(hash) => hashes.push((server.name(), hash)),
-                Err(error) => errors.push(with_causes(&error)),
+        let Clusters { named, errors } = ask_for_cluster(servers, config.quorum).await;
+        let bound = load_cluster(&mut *pool.acquire().await?).await?.map(|cluster| cluster.genesis_hash);
+        let agreed: Vec<GenesisHash> =
+            named.iter().filter(|(_, names)| names.len() >= config.quorum).map(|(hash, _)| *hash).collect();
+        let chosen = bound.filter(|bound| agreed.contains(bound)).or(match agreed[..] {
+            [hash] => Some(hash),
+            _ => None,
+        });
+        if let Some(genesis_hash) = chosen {
+            let cluster = Cluster { genesis_hash, program: config.program };
+            bind_cluster(&mut *pool.acquire().await?, cluster).await?;
+            if let Some(problem) = of_other_clusters(&named, genesis_hash) {
+                warn!("{problem}");
             }
+            return Ok(());
         }
-        if let Some((first, genesis_hash)) = hashes.first().copied() {
-            if let Some((other, _)) = hashes.iter().find(|(_, hash)| *hash != genesis_hash) {
-                bail!("{first} and {other} are of different clusters: give --rpc servers of one cluster");
-            }
-            if hashes.len() >= config.quorum {
-                let cluster = Cluster { genesis_hash, program: config.program };
-                return Ok(bind_cluster(&mut *pool.acquire().await?, cluster).await?);
-            }
-        }
-        warn!(
-            "{} of {} servers answered, {} are needed to start; trying again. If they stay away, give other --rpc \
+        let told: usize = named.values().map(Vec::len).sum();
+        let of_each = named.iter().map(|(hash, names)| format!("{} of {hash}", names.join(", ")));
+        ensure!(
+            agreed.is_empty() && (told < servers.len() || named.len() < 2),
+            "the servers are of different clusters: {}. Give --rpc servers of one cluster",
+            of_each.collect::<Vec<_>>().join("; ")
+        );
+        let problem = format!(
+            "{told} of {} servers answered, {} are needed to start; trying again. If they stay away, give other --rpc \
              servers or a smaller --quorum. {}",
-            hashes.len(),
             servers.len(),
             config.quorum,
             errors.join("; ")
         );
+        warn!("{problem}");
+        tell(problem);
         sleep(START_INTERVAL).await;
     }
+}
+
+/// Which clusters servers are of.
+struct Clusters {
+    /// By the hash of the first block, the servers that name it.
+    named: BTreeMap<GenesisHash, Vec<String>>,
+    /// What the others said.
+    errors: Vec<String>,
+}
+
+async fn ask_for_cluster(servers: &[Server], quorum: usize) -> Clusters {
+    let mut clusters = Clusters { named: BTreeMap::new(), errors: Vec::new() };
+    let answers = gather(servers.iter().map(Server::fetch_genesis_hash), quorum, SERVER_GRACE).await;
+    for (server, answer) in servers.iter().zip(answers) {
+        match answer {
+            Some(Ok(hash)) => clusters.named.entry(hash).or_default().push(server.name().to_owned()),
+            Some(Err(error)) => clusters.errors.push(with_causes(&error)),
+            None => clusters.errors.push(format!("{}: no answer in time", server.name())),
+        }
+    }
+    clusters
+}
+
+/// The servers that are of another cluster than the index.
+fn of_other_clusters(named: &BTreeMap<GenesisHash, Vec<String>>, bound: GenesisHash) -> Option<String> {
+    let others: Vec<String> = named
+        .iter()
+        .filter(|(hash, _)| **hash != bound)
+        .map(|(hash, names)| format!("{} of cluster {hash}", names.join(", ")))
+        .collect();
+    (!others.is_empty()).then(|| {
+        format!("{}, the index is of cluster {bound}: give --rpc servers of the index's cluster", others.join("; "))
+    })
 }
 
 /// Becomes the only indexer of the database, works as long as it is, and stands by again when it lost that.
@@ -246,12 +311,12 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
     loop {
         let attempt = async {
             let mut lock = database.pool.acquire().await?;
-            Ok::<_, StoreError>((is_only_indexer(&mut lock).await?, lock))
+            Ok::<_, StoreError>((take_lease(&mut lock, config.lease).await?, lock))
         };
         let attempt = timeout(config.patience, attempt).await.unwrap_or(Err(StoreError::TimedOut));
-        let mut lock = match attempt {
-            Ok((true, lock)) => lock,
-            Ok((false, _)) => {
+        let (epoch, mut lock) = match attempt {
+            Ok((Some(epoch), lock)) => (epoch, lock),
+            Ok((None, _)) => {
                 if !is_told {
                     warn!("another indexer is at work on this database; standing by");
                     is_told = true;
@@ -269,6 +334,7 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
         is_told = false;
         let sources = config.servers()?;
         let (program, selection) = (config.program, config.selection.clone());
+        let database = &Database { epoch: Some(epoch), ..database.clone() };
         let mut indexer = Indexer::new(program, sources, config.quorum, selection, database.clone());
         indexer.health = health.clone();
         let confirmed = config.open_confirmed_feed(&indexer.sources);
@@ -281,29 +347,55 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
             }
             std::future::pending::<()>().await;
         };
+        let watch = watch_clusters(config, indexer.sources.clone(), database, health);
         tokio::select! {
-            result = work(config, indexer, &mut lock) => result?,
+            result = work(config, indexer) => match result? {},
             () = lane => {}
+            never = watch => match never {},
+            () = keep(&mut lock, epoch, config.patience) => {}
         }
-        health.stands_still("the connection to the database is gone; standing by".to_owned());
-        warn!("the connection that held the lock is gone; standing by");
+        health.stands_still("the place of the only indexer is lost; standing by".to_owned());
+        warn!("the connection that held the lock is gone, or another indexer has taken this one's place; standing by");
         lock.close_on_drop();
     }
 }
 
-/// Passes, until the connection that holds the lock is gone.
-async fn work(config: &Config, indexer: Indexer<Server>, lock: &mut PgConnection) -> anyhow::Result<()> {
+/// Tells of servers that have come to be of another cluster.
+async fn watch_clusters(
+    config: &Config,
+    servers: Arc<Vec<Server>>,
+    database: &Database,
+    health: &Health,
+) -> Infallible {
+    loop {
+        sleep(CLUSTER_INTERVAL).await;
+        let Ok(Some(cluster)) = database.load_cluster().await else { continue };
+        let Clusters { named, .. } = ask_for_cluster(&servers, servers.len()).await;
+        let others = of_other_clusters(&named, cluster.genesis_hash);
+        if let Some(problem) = &others {
+            warn!("{problem}");
+        }
+        let of_others: usize =
+            named.iter().filter(|(hash, _)| **hash != cluster.genesis_hash).map(|(_, names)| names.len()).sum();
+        health.of_other_clusters(others.filter(|_| servers.len().saturating_sub(of_others) < config.quorum));
+    }
+}
+
+/// Keeps the place of the only indexer, until it is lost.
+async fn keep(lock: &mut PgConnection, epoch: Epoch, patience: Duration) {
+    // The lock lives as long as its connection: asking for it again on that connection shows that it does.
+    while let Ok(Ok(true)) = timeout(patience, is_only_indexer(lock)).await
+        && let Ok(Ok(true)) = timeout(patience, renew_lease(lock, epoch)).await
+    {
+        sleep(LOCK_INTERVAL).await;
+    }
+}
+
+/// Passes, for ever.
+async fn work(config: &Config, indexer: Indexer<Server>) -> anyhow::Result<Infallible> {
     let mut work = Work::begin(config, indexer).await?;
-    let mut next_lock = Instant::now();
     let mut backfill = Backfill::default();
     loop {
-        if Instant::now() >= next_lock {
-            // The lock lives as long as its connection: asking for it again on that connection shows that it does.
-            if !matches!(timeout(config.patience, is_only_indexer(lock)).await, Ok(Ok(true))) {
-                return Ok(());
-            }
-            next_lock = Instant::now() + LOCK_INTERVAL;
-        }
         work.round().await?;
         backfill.show(&work.indexer.health);
     }
@@ -333,6 +425,7 @@ impl<'a> Work<'a> {
         if !self.indexer.has_backlog() {
             tokio::select! {
                 fed = next(&mut self.feed) => self.take_in(fed),
+                () = self.indexer.settle() => {}
                 () = sleep_until(self.next_look.into()) => {}
             }
         }
@@ -394,7 +487,7 @@ impl<'a> Work<'a> {
                 if let Feeding::Live(name) | Feeding::Finite(name) = &self.indexer.feeding {
                     self.indexer.database.metrics.fed(name, events.len() as u64);
                 }
-                self.indexer.deliver(events)
+                self.indexer.deliver(events, Instant::now())
             }
             Some(Fed::Look) => true,
             None => {

@@ -1,6 +1,11 @@
 //! Which server is asked first: the one that has not been caught with falsehoods and that answers.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long nothing more is told of a server that says what is false, however often and of however many ledgers.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// What each server has done so far, in the order in which they were given.
 #[derive(Debug, Default)]
@@ -10,8 +15,10 @@ pub struct Standing {
 
 #[derive(Debug, Default)]
 struct Record {
-    /// Events that did not follow, and histories that a quorum refuted; never forgiven while this process lives.
+    /// Events that did not follow, histories that a quorum refuted, and accounts other than a quorum's; never forgiven
+    /// while this process lives.
     falsehoods: AtomicU32,
+    told_at: Mutex<Option<Instant>>,
     /// Attempts in a row that led nowhere.
     failures: AtomicU32,
 }
@@ -37,6 +44,18 @@ impl Standing {
     /// The server was caught.
     pub fn lied(&self, server: usize) {
         self.servers[server].falsehoods.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the operator should be told of what a server said: once in a while, for it can be said at each look and of
+    /// each ledger.
+    #[must_use]
+    pub fn should_be_told(&self, server: usize, now: Instant) -> bool {
+        let mut told_at = self.servers[server].told_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let should = told_at.is_none_or(|told_at| now.saturating_duration_since(told_at) >= QUIET);
+        if should {
+            *told_at = Some(now);
+        }
+        should
     }
 
     /// The server led nowhere.

@@ -8,6 +8,8 @@
 mod log;
 mod output;
 mod progress;
+#[cfg(feature = "otlp")]
+mod telemetry;
 
 use std::io::{self, Read, Write};
 
@@ -21,6 +23,8 @@ pub use output::{
     out_line, output_failure, printable, printable_json,
 };
 pub use progress::{Progress, progress};
+#[cfg(feature = "otlp")]
+pub use telemetry::Telemetry;
 
 /// Writes one line of JSON to standard output.
 ///

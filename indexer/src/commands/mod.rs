@@ -3,6 +3,7 @@
 pub mod clear_halt;
 pub mod doctor;
 pub mod fill;
+pub mod forget;
 pub mod fsck;
 pub mod rebuild;
 pub mod run;

@@ -14,13 +14,17 @@ pub struct Arguments {
     /// Keep the old index, in schema `counterfoil_before`. It must be dropped before the next rebuild.
     #[arg(long)]
     keep_old: bool,
+    /// Swap also when the new index has fewer ledgers or events than the old one: when a quorum of servers was false before,
+    /// and those named here are not. What the new one lacks is told.
+    #[arg(long)]
+    allow_less: bool,
 }
 
 pub async fn run(database_url: String, arguments: Arguments) -> anyhow::Result<()> {
     let mut stop = StopSignals::listen(false).context("cannot listen for signals")?;
     let config = arguments.sources.config(database_url)?;
     let rebuilt = tokio::select! {
-        rebuilt = rebuild(&config, arguments.keep_old) => rebuilt?,
+        rebuilt = rebuild(&config, arguments.keep_old, arguments.allow_less) => rebuilt?,
         () = stop.received() => bail!("interrupted: the old index is in place; the next rebuild begins anew"),
     };
     let (ledgers, events, entries) = (rebuilt.ledgers, rebuilt.events, rebuilt.entries);
@@ -28,6 +32,9 @@ pub async fn run(database_url: String, arguments: Arguments) -> anyhow::Result<(
         [(ledgers, "ledger", "ledgers"), (events, "event", "events"), (entries, "entry", "entries")]
             .map(|(count, one, many)| counted(count, one, many));
     out!("made anew and swapped in: {ledgers}, {events}, {entries}");
+    for lack in &rebuilt.lacks {
+        out!("no longer in the index: {lack}");
+    }
     if rebuilt.taken_over > 0 {
         out!("taken over: {} filled in before", counted(rebuilt.taken_over, "entry", "entries"));
     }

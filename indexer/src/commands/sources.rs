@@ -50,6 +50,9 @@ pub struct Sources {
     /// How long a step in the database may take before it is given up and tried again, in seconds.
     #[arg(long, env = "COUNTERFOIL_DATABASE_PATIENCE_S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     database_patience_s: u64,
+    /// After how long another indexer takes the place of one that is stopped or frozen, in seconds.
+    #[arg(long, env = "COUNTERFOIL_LEASE_S", default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..))]
+    lease_s: u64,
 }
 
 impl Sources {
@@ -79,6 +82,7 @@ impl Sources {
             listen: ([127, 0, 0, 1], 0).into(),
             poll_interval: Duration::from_millis(self.poll_ms),
             patience: Duration::from_secs(self.database_patience_s),
+            lease: Duration::from_secs(self.lease_s),
         })
     }
 }

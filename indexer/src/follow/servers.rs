@@ -23,6 +23,8 @@ const MOST_SLOTS_SEARCHED: u64 = 432;
 /// What a server listed and was not fetched yet.
 pub(super) struct Backlog {
     pub(super) server: usize,
+    /// How many passes in a row it led to no event.
+    pub(super) fruitless: u32,
     listed: std::vec::IntoIter<ListedTransaction>,
     /// Whether the server lists nothing newer, and else from which slot on it has to be asked again.
     next_slot: Option<u64>,
@@ -51,13 +53,14 @@ impl<S: Source> Follower<'_, S> {
         &self,
         server: usize,
         ledger: LedgerId,
-        Kept { mut state, backlog }: Kept,
+        Kept { mut state, mut backlogs }: Kept,
         agreement: &mut Agreement,
     ) -> Result<Kept, FollowError> {
         let source = &self.sources[server];
         let target = agreement.event_seq_of_quorum();
         let gap = |expected| FollowError::Gap { expected, server: source.name().to_owned(), account: target };
-        let mut backlog = backlog.filter(|backlog| backlog.server == server);
+        let mut backlog = backlogs.extract_if(.., |backlog| backlog.server == server).next();
+        let (fruitless, begins_at) = (backlog.as_ref().map_or(0, |backlog| backlog.fruitless), state.event_seq());
         let mut is_listed_now = false;
         let mut batches = 0;
         while state.event_seq().get() < target {
@@ -84,7 +87,14 @@ impl<S: Source> Follower<'_, S> {
             };
             if batches == BATCHES_PER_PASS {
                 info!(ledger.id = %ledger, event_seq, "{} transactions are left for the next passes", rest.listed.len());
-                return Ok(Kept { state, backlog: Some(rest) });
+                if state.event_seq() > begins_at {
+                    backlogs.clear();
+                    rest.fruitless = 0;
+                } else {
+                    rest.fruitless = fruitless.saturating_add(1);
+                }
+                backlogs.push(rest);
+                return Ok(Kept { state, backlogs });
             }
             batches += 1;
             let chunk: Vec<ListedTransaction> = rest.listed.by_ref().take(TRANSACTIONS_PER_BATCH).collect();
@@ -100,7 +110,7 @@ impl<S: Source> Follower<'_, S> {
             }
             backlog = Some(rest);
         }
-        Ok(Kept { state, backlog: None })
+        Ok(Kept { state, backlogs: Vec::new() })
     }
 
     /// Looks for an event that the server does not list in the blocks where it must be: after the event before it,
@@ -115,7 +125,7 @@ impl<S: Source> Follower<'_, S> {
     ) -> Result<(), FollowError> {
         let first = self.database.slot_before(ledger, event_seq).await?;
         let last = waiting.first_slot().unwrap_or_else(|| agreement.slot_of_last_append());
-        if event_seq == 0 || last.saturating_sub(first) > MOST_SLOTS_SEARCHED {
+        if event_seq == 0 || last < first || last - first > MOST_SLOTS_SEARCHED {
             return Ok(());
         }
         let server = source.name();
@@ -145,7 +155,7 @@ impl<S: Source> Follower<'_, S> {
         }
         // A slot that fills a listing alone cannot be listed further: the next one is.
         let next_slot = last.filter(|_| !is_whole).map(|last| last.max(since.saturating_add(1)));
-        Ok(Backlog { server, listed: transactions.into_iter(), next_slot, waiting })
+        Ok(Backlog { server, fruitless: 0, listed: transactions.into_iter(), next_slot, waiting })
     }
 
     /// Lets servers that are ahead of the quorum agree to where it stands: their events are applied in memory, one

@@ -178,6 +178,10 @@ pub struct Script {
     pub served: (usize, usize),
     /// The slot of its readings.
     pub slot: u64,
+    /// Whether it says that it left nothing newer out.
+    pub is_whole: bool,
+    /// Ledgers beside the one, as they are.
+    pub others: Vec<Chain>,
     /// Those of them that it answers with an error, whoever asks.
     pub unreadable: Vec<[u8; 64]>,
     /// The transactions in its blocks.
@@ -204,6 +208,8 @@ impl Server {
             ledgers: Some(vec![LEDGER]),
             served: (0, 0),
             slot: 1_000,
+            is_whole: true,
+            others: vec![],
             unreadable: vec![],
             blocks: vec![],
             asked_for: vec![],
@@ -211,6 +217,11 @@ impl Server {
             fail_at: None,
         };
         Self { name: name.to_owned(), script: Mutex::new(script) }
+    }
+
+    /// Another server with the same script.
+    pub fn copy(&self) -> Self {
+        Self { name: self.name.clone(), script: Mutex::new(self.script.lock().unwrap().clone()) }
     }
 
     fn silence(&self, method: &'static str) -> ClientError {
@@ -253,22 +264,28 @@ impl Source for Server {
         self.called("getMultipleAccounts").await?;
         let slot = self.script.lock().unwrap().slot;
         let account = self.script.lock().unwrap().account.clone().ok_or_else(|| self.silence("getMultipleAccounts"))?;
+        let others = self.script.lock().unwrap().others.clone();
         let report = |ledger: &LedgerId| match *ledger {
             LEDGER => Ok(AccountAt { slot, account: account.clone() }),
+            ledger if let Some(other) = others.iter().find(|other| other.ledger == ledger) => {
+                Ok(AccountAt { slot, account: other.account() })
+            }
             ledger => Err(ClientError::NoLedger { server: self.name.clone(), ledger }),
         };
         Ok(ledgers.iter().map(report).collect())
     }
 
-    async fn list_transactions(&self, _: LedgerId, since: u64) -> Result<Listing, ClientError> {
+    async fn list_transactions(&self, ledger: LedgerId, since: u64) -> Result<Listing, ClientError> {
         self.called("getSignaturesForAddress").await?;
         let mut script = self.script.lock().unwrap();
         script.served.0 += 1;
-        let listed = script.transactions.iter().filter(|transaction| transaction.slot >= since);
+        let other = script.others.iter().find(|other| other.ledger == ledger);
+        let all = other.map_or(&script.transactions, |other| &other.transactions);
+        let listed = all.iter().filter(|transaction| transaction.slot >= since);
         let transactions = listed
             .map(|transaction| ListedTransaction { slot: transaction.slot, signature: transaction.signature })
             .collect();
-        Ok(Listing { transactions, is_whole: true })
+        Ok(Listing { transactions, is_whole: script.is_whole })
     }
 
     async fn fetch_transactions(&self, listed: &[ListedTransaction]) -> Result<Fetched, ClientError> {
@@ -276,7 +293,8 @@ impl Source for Server {
         let mut script = self.script.lock().unwrap();
         script.served.1 += listed.len();
         let find = |listed: &ListedTransaction| {
-            script.transactions.iter().find(|transaction| transaction.signature == listed.signature).unwrap().clone()
+            let all = script.others.iter().flat_map(|other| &other.transactions).chain(&script.transactions);
+            all.into_iter().find(|transaction| transaction.signature == listed.signature).unwrap().clone()
         };
         let is_unreadable = |listed: &&ListedTransaction| script.unreadable.contains(&listed.signature);
         let refused = |listed: &ListedTransaction| ClientError::Unreadable {

@@ -1,6 +1,7 @@
 //! The rules of a feed: it spares asking servers, is believed as little as they are, and nothing depends on it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use counterfoil_core::{LedgerId, Wallet};
@@ -26,7 +27,7 @@ async fn what_the_feed_delivers_is_not_asked_of_servers() {
     indexer.feeding = Feeding::Live("feed".to_owned());
     let mut delivered = events(&chain);
     delivered.reverse();
-    indexer.deliver(delivered);
+    indexer.deliver(delivered, later(0));
     indexer.pass(later(0), Look::All).await.unwrap();
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
     indexer.sources[0].change(|script| assert_eq!(script.served, (0, 0)));
@@ -39,7 +40,7 @@ async fn what_the_feed_lacks_is_asked_of_servers_after_a_while() {
     indexer.feeding = Feeding::Live("feed".to_owned());
     let mut delivered = events(&chain);
     delivered.remove(4);
-    indexer.deliver(delivered);
+    indexer.deliver(delivered, later(0));
     indexer.pass(later(0), Look::All).await.unwrap();
     assert_eq!(stored(&pool).await.0.event_seq().get(), 4, "nothing after the hole");
     indexer.sources[0].change(|script| assert_eq!(script.served, (0, 0), "the feed may still deliver it"));
@@ -55,7 +56,7 @@ async fn a_hole_in_a_feed_that_delivers_in_order_is_filled_at_once() {
     indexer.feeding = Feeding::Finite("recording".to_owned());
     let mut delivered = events(&chain);
     delivered.remove(4);
-    indexer.deliver(delivered);
+    indexer.deliver(delivered, later(0));
     indexer.pass(later(0), Look::All).await.unwrap();
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
 }
@@ -67,7 +68,7 @@ async fn a_false_event_of_the_feed_is_not_stored_and_servers_are_asked() {
     indexer.feeding = Feeding::Live("liar".to_owned());
     let mut damaged = chain.clone();
     *damaged.transactions[5].inner_instructions[0].data.last_mut().unwrap() ^= 1;
-    indexer.deliver(events(&damaged));
+    indexer.deliver(events(&damaged), later(0));
     indexer.pass(later(0), Look::All).await.unwrap();
     indexer.pass(later(60), Look::All).await.unwrap();
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
@@ -84,9 +85,9 @@ async fn a_false_history_of_the_feed_is_dropped_and_what_is_checked_stays() {
     let mut forged = chain.clone();
     (0..3).for_each(|_| forged.append(&["forged"]));
     (0..3).for_each(|_| chain.append(&["true"]));
-    indexer.sources = vec![Server::honest("a", &chain)];
+    indexer.sources = Arc::new(vec![Server::honest("a", &chain)]);
     indexer.feeding = Feeding::Live("liar".to_owned());
-    indexer.deliver(events(&forged));
+    indexer.deliver(events(&forged), later(0));
     // The account has fewer events at first: what was checked stays checked whatever follows.
     indexer.sources[0].change(|script| script.account = Some(chain.account_at(6)));
     indexer.pass(later(60), Look::All).await.unwrap();
@@ -108,9 +109,9 @@ async fn events_of_ledgers_that_are_not_chosen_are_let_go() {
     let chosen = Selection { ledgers: BTreeSet::from([LEDGER]), authorities: BTreeSet::new() };
     let mut indexer = Indexer::new(PROGRAM, vec![Server::honest("a", &chain)], 1, chosen, database_of(&pool));
     indexer.feeding = Feeding::Live("feed".to_owned());
-    assert!(!indexer.deliver(events(&Chain::of(other))), "it calls for no look");
+    assert!(!indexer.deliver(events(&Chain::of(other)), later(0)), "it calls for no look");
     assert_eq!(indexer.waiting_bytes(), 0);
-    indexer.deliver(events(&chain));
+    indexer.deliver(events(&chain), later(0));
     indexer.pass(later(0), Look::All).await.unwrap();
     let known = load_ledgers(&mut pool.acquire().await.unwrap(), None, 10).await.unwrap();
     assert_eq!(known.iter().map(|row| row.ledger).collect::<Vec<_>>(), [LEDGER]);
@@ -132,7 +133,10 @@ async fn junk_of_unknown_ledgers_is_forgotten_with_the_next_look() {
     let (pool, chain) = (database().await, history(3));
     let mut indexer = indexer(&pool, vec![Server::honest("a", &chain)], 1);
     indexer.feeding = Feeding::Live("feed".to_owned());
-    assert!(indexer.deliver(events(&Chain::of(LedgerId([0x22; 32])))), "a ledger that is new calls for a look");
+    assert!(
+        indexer.deliver(events(&Chain::of(LedgerId([0x22; 32]))), later(0)),
+        "a ledger that is new calls for a look"
+    );
     indexer.pass(later(0), Look::All).await.unwrap();
     assert_eq!(indexer.waiting_bytes(), 0);
     let known = load_ledgers(&mut pool.acquire().await.unwrap(), None, 10).await.unwrap();

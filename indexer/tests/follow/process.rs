@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::routing::post;
 use axum::{Json, Router};
 use counterfoil_indexer::{Config, Selection, run};
-use counterfoil_store::{PgPool, halt};
+use counterfoil_store::{PgPool, begin, halt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,6 +61,7 @@ impl Process {
             listen: health,
             poll_interval: Duration::from_millis(10),
             patience: Duration::from_secs(60),
+            lease: Duration::from_secs(600),
         };
         Self { health, ended: tokio::spawn(run(config, std::future::pending())) }
     }
@@ -118,10 +119,40 @@ async fn too_few_servers_are_waited_for_and_a_server_of_another_cluster_is_not()
     let _late = tokio::spawn(serve_chain(late, GENESIS_HASH));
     process.wait_for("200", "").await;
 
+    // One server of another cluster does not keep a quorum of the index's cluster from starting.
     let _other = tokio::spawn(serve_chain(other, OTHER_GENESIS_HASH));
-    let process = Process::start(&pool, vec![alive_url, other_url], 1).await;
+    let process = Process::start(&pool, vec![other_url.clone(), alive_url.clone()], 1).await;
+    process.wait_for("503", "standing by").await;
+
+    let process = Process::start(&pool, vec![other_url.clone()], 1).await;
+    let error = process.ended.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("use another database"), "{error}");
+
+    // Of an index that is bound to none yet, nobody can say which of two quorums is meant.
+    let process = Process::start(&empty_database().await, vec![alive_url, other_url], 1).await;
     let error = process.ended.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("different clusters"), "{error}");
+}
+
+#[tokio::test]
+async fn probes_are_answered_while_the_start_waits_for_servers_and_for_the_database() {
+    let pool = empty_database().await;
+    // It takes the question and does not answer.
+    let (silent, url) = listener().await;
+    let process = Process::start(&pool, vec![url], 1).await;
+    let _asked = silent.accept().await.unwrap();
+    process.wait_for("503", "starting: the servers are asked").await;
+
+    let mut holder = pool.acquire().await.unwrap();
+    let mut transaction = begin(&mut holder).await.unwrap();
+    sqlx::raw_sql("lock table _sqlx_migrations").execute(&mut *transaction).await.unwrap();
+    let (alive, url) = listener().await;
+    let _server = tokio::spawn(serve_chain(alive, GENESIS_HASH));
+    let process = Process::start(&pool, vec![url], 1).await;
+    process.wait_for("503", "starting: the database is brought to this version").await;
+    transaction.rollback().await.unwrap();
+    drop(holder);
+    process.wait_for("200", "").await;
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use counterfoil_core::{LedgerHead, LedgerId, LedgerState};
@@ -299,7 +299,7 @@ async fn a_ledger_that_takes_subtrees_is_followed() {
     run(&mut indexer, 0..1).await;
     chain.append_subtree();
     chain.append(&["after"]);
-    indexer.sources = vec![Server::honest("a", &chain)];
+    indexer.sources = Arc::new(vec![Server::honest("a", &chain)]);
     run(&mut indexer, 1..4).await;
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
 }
@@ -408,11 +408,14 @@ async fn what_only_the_operator_can_mend_is_named_and_does_not_halt() {
 }
 
 pub fn indexer(pool: &PgPool, sources: Vec<Server>, quorum: usize) -> Indexer<Server> {
-    Indexer::new(PROGRAM, sources, quorum, Selection::default(), database_of(pool))
+    let mut indexer = Indexer::new(PROGRAM, sources, quorum, Selection::default(), database_of(pool));
+    // However busy the machine is, a pass does all of its work.
+    indexer.patience = Duration::from_secs(600);
+    indexer
 }
 
 pub fn database_of(pool: &PgPool) -> Database {
-    Database { pool: pool.clone(), patience: Duration::from_secs(60), metrics: Metrics::new() }
+    Database::new(pool.clone(), Duration::from_secs(60), Metrics::new())
 }
 
 /// Passes so far from each other that none waits.

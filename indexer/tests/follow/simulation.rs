@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use counterfoil_client::{
@@ -36,6 +36,11 @@ const ROUNDS: u64 = 4;
 /// the servers.
 const LAST_PASSES: u64 = 60;
 
+/// What the signatures of foreign transactions end with.
+const FOREIGN: [u8; 64] = [0xf0; 64];
+
+/// How long others are waited for when a quorum has answered: honest servers here answer at once.
+const GRACE: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a server treats the truth.
@@ -43,9 +48,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 enum Manner {
     /// It may fail, lag, lose, repeat and reorder; what it says was so once.
     Faulty,
-    /// It may also invent: transactions, and accounts that fit them.
+    /// It may also invent: transactions, accounts that fit them, and slots; and it lists without end.
     Liar,
 }
+
+/// How many foreign transactions one listing without end holds.
+const JUNK: u16 = 600;
 
 /// What is true, and what a liar says instead.
 struct World {
@@ -53,16 +61,16 @@ struct World {
     forged: BTreeMap<LedgerId, Chain>,
 }
 
-struct SimulatedServer<'a> {
+struct SimulatedServer {
     name: String,
     manner: Manner,
-    world: &'a Mutex<World>,
+    world: Arc<Mutex<World>>,
     rng: Mutex<Rng>,
     /// Of 100 answers, how many have something wrong with them.
     trouble: AtomicU64,
 }
 
-impl SimulatedServer<'_> {
+impl SimulatedServer {
     fn draws(&self, percent: u64) -> bool {
         self.rng.lock().unwrap().u64(0..100) < percent
     }
@@ -93,7 +101,7 @@ impl SimulatedServer<'_> {
     }
 }
 
-impl Source for SimulatedServer<'_> {
+impl Source for SimulatedServer {
     fn name(&self) -> &str {
         &self.name
     }
@@ -112,12 +120,25 @@ impl Source for SimulatedServer<'_> {
 
     async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {
         self.fails("getMultipleAccounts")?;
+        if self.manner == Manner::Liar && self.draws(5) {
+            // It keeps whoever waits for it waiting, longer than anybody does who has a quorum.
+            tokio::time::sleep(20 * GRACE).await;
+            return Err(ClientError::Rpc {
+                server: self.name.clone(),
+                method: "getMultipleAccounts",
+                reason: "no answer".to_owned(),
+            });
+        }
         let report = |ledger: &LedgerId| {
             let nothing = ClientError::NoLedger { server: self.name.clone(), ledger: *ledger };
             let chain = self.chain(*ledger).ok_or(nothing)?;
             // A server that lags tells of an earlier moment.
+            let slot = match self.manner {
+                Manner::Liar if self.draws(10) => *self.rng.lock().unwrap().choice(&[0, 1 << 62, u64::MAX]).unwrap(),
+                _ => chain.slot(),
+            };
             let lag = if self.is_troubled() { self.rng.lock().unwrap().u64(0..chain.event_count()) } else { 0 };
-            Ok(AccountAt { slot: chain.slot(), account: chain.account_at(chain.event_count() - lag) })
+            Ok(AccountAt { slot, account: chain.account_at(chain.event_count() - lag) })
         };
         Ok(ledgers.iter().map(report).collect())
     }
@@ -130,6 +151,17 @@ impl Source for SimulatedServer<'_> {
             .map(|transaction| ListedTransaction { slot: transaction.slot, signature: transaction.signature })
             .collect();
         let mut is_whole = true;
+        if self.manner == Manner::Liar && self.draws(10) {
+            let slot = if self.draws(50) { since.max(1) } else { 1 << 61 };
+            let junk = (0..JUNK).map(|number| {
+                let mut signature = FOREIGN;
+                signature[..2].copy_from_slice(&number.to_le_bytes());
+                ListedTransaction { slot, signature }
+            });
+            listed.extend(junk);
+            listed.sort_by_key(|listed| listed.slot);
+            is_whole = false;
+        }
         if self.is_troubled() && !listed.is_empty() {
             let rng = &mut *self.rng.lock().unwrap();
             let at = rng.usize(0..listed.len());
@@ -159,12 +191,29 @@ impl Source for SimulatedServer<'_> {
         let known: BTreeMap<[u8; 64], &TransactionRecord> = chains
             .flat_map(|chain| chain.transactions.iter().map(|transaction| (transaction.signature, transaction)))
             .collect();
-        let mut records: Vec<TransactionRecord> =
-            listed.iter().map(|listed| known[&listed.signature].clone()).collect();
+        let foreign = |listed: &ListedTransaction| TransactionRecord {
+            signature: listed.signature,
+            slot: listed.slot,
+            is_ok: true,
+            accounts: vec![[1; 32]],
+            inner_instructions: vec![],
+        };
+        let record = |listed: &ListedTransaction| {
+            known.get(&listed.signature).map_or_else(|| foreign(listed), |record| (*record).clone())
+        };
+        let mut records: Vec<TransactionRecord> = listed.iter().map(record).collect();
+        // A server that does not read the version of some transaction, now and then of one of the ledger's.
+        let unread = |record: &TransactionRecord| ClientError::Unreadable {
+            server: self.name.clone(),
+            signature: format!("{:?}", record.signature),
+            reason: "Transaction version (1) is not supported".to_owned(),
+        };
+        let at = self.rng.lock().unwrap().usize(0..records.len().max(1));
+        let refused = if self.is_troubled() && at < records.len() { Some(unread(&records.remove(at))) } else { None };
         if self.manner == Manner::Liar && self.draws(30) {
             self.damage(&mut records);
         }
-        Ok(Fetched { transactions: records, unread: vec![] })
+        Ok(Fetched { transactions: records, unread: refused.into_iter().collect() })
     }
 
     async fn fetch_slots(&self, first: u64, last: u64) -> Result<Vec<TransactionRecord>, ClientError> {
@@ -175,7 +224,7 @@ impl Source for SimulatedServer<'_> {
     }
 }
 
-impl SimulatedServer<'_> {
+impl SimulatedServer {
     fn damage(&self, records: &mut [TransactionRecord]) {
         let rng = &mut *self.rng.lock().unwrap();
         if records.is_empty() {
@@ -188,7 +237,9 @@ impl SimulatedServer<'_> {
             1 => record.is_ok = false,
             2 => record.inner_instructions.clear(),
             _ => {
-                let data = &mut record.inner_instructions[0].data;
+                // A foreign one has nothing to be damaged.
+                let Some(instruction) = record.inner_instructions.first_mut() else { return };
+                let data = &mut instruction.data;
                 // Behind the tag and the kind, so that it stays an event.
                 let at = rng.usize(16..data.len());
                 data[at] ^= 1 << rng.u8(0..8);
@@ -247,10 +298,11 @@ impl Lane {
         sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
     }
 
-    fn indexer<'a>(&self, servers: Vec<SimulatedServer<'a>>, seed: u64) -> Indexer<SimulatedServer<'a>> {
-        let database = Database { pool: self.wired.clone(), patience: PATIENCE, metrics: Metrics::new() };
-        let mut indexer = Indexer::new(PROGRAM, servers, 2, Selection::default(), database);
-        indexer.concurrency = 1;
+    fn indexer(&self, servers: Vec<SimulatedServer>, seed: u64) -> Indexer<SimulatedServer> {
+        let database = Database::new(self.wired.clone(), PATIENCE, Metrics::new());
+        let mut indexer = Indexer::new(PROGRAM, servers, 2, Selection::default(), database).with_turns(1);
+        indexer.patience = PATIENCE;
+        indexer.grace = GRACE;
         // A feed that takes part in half of the seeds.
         if seed.is_multiple_of(2) {
             indexer.feeding = Feeding::Live("feed".to_owned());
@@ -264,7 +316,7 @@ impl Lane {
         let ids: Vec<LedgerId> = (1..=rng.u8(1..=3)).map(|id| LedgerId([id; 32])).collect();
         let chains: BTreeMap<LedgerId, Chain> = ids.iter().map(|id| (*id, Chain::of(*id))).collect();
         let forged = chains.iter().map(|(id, chain)| (*id, forge(chain, &mut rng))).collect();
-        let world = Mutex::new(World { chains, forged });
+        let world = Arc::new(Mutex::new(World { chains, forged }));
         let liar = rng.usize(0..3);
         let start = Instant::now();
         let mut now = 0;
@@ -298,7 +350,7 @@ impl Lane {
             let life = async {
                 let mut indexer = self.indexer(servers, seed);
                 let _ = indexer.pass(later(), Look::All).await;
-                indexer.deliver(fed);
+                indexer.deliver(fed, later());
                 let _ = indexer.pass(later(), Look::New).await;
                 let _ = indexer.pass(later(), Look::All).await;
             };
@@ -327,7 +379,7 @@ impl Lane {
     /// In the end the index is the chain, although one of the servers lies to the last.
     async fn expect_all(
         &self,
-        world: &Mutex<World>,
+        world: &Arc<Mutex<World>>,
         liar: usize,
         seed: u64,
         rng: &mut Rng,
@@ -364,11 +416,11 @@ impl Lane {
     }
 }
 
-fn servers<'a>(world: &'a Mutex<World>, liar: usize, trouble: u64, rng: &mut Rng) -> Vec<SimulatedServer<'a>> {
+fn servers(world: &Arc<Mutex<World>>, liar: usize, trouble: u64, rng: &mut Rng) -> Vec<SimulatedServer> {
     let server = |number| SimulatedServer {
         name: format!("server {number}"),
         manner: if number == liar { Manner::Liar } else { Manner::Faulty },
-        world,
+        world: world.clone(),
         rng: Mutex::new(Rng::with_seed(rng.u64(..))),
         trouble: AtomicU64::new(trouble),
     };

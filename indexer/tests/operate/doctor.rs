@@ -72,3 +72,30 @@ fn nobody_at_work_a_waiting_ledger_and_a_dead_server_are_named() {
     }
     assert!(!said.contains("SECRET"), "{said}");
 }
+
+#[test]
+fn rows_that_another_hand_changed_are_told_as_such_and_not_as_missing_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("recording");
+    record(&recording, Shape { ledgers: 1, entries: 3_000, has_subtree: false });
+    for damage in [
+        "delete from event where seq = (select max(seq) from event)",
+        "update event set leaf_hash = decode(repeat('00', 32), 'hex') where seq = (select max(seq) from event)",
+        "delete from tile where (log, level, index) = (select log, level, max(index) from tile where log = 0 and level = 0 group by 1, 2)",
+        "delete from cursor",
+    ] {
+        let database = Database::indexed(&recording);
+        database.sql(damage);
+        let output = database.run(&["doctor"]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{damage}: {said}");
+        assert!(said.contains("counterfoil-indexer rebuild"), "{damage}: {said}");
+        assert!(!said.contains("missing from what the servers list"), "{damage}: {said}");
+        // The advice helps.
+        let output = database.run(&["rebuild", "--recording", recording.to_str().unwrap()]);
+        assert!(output.status.success(), "{damage}: {}", text(&output));
+        database.expect_whole();
+        let said = text(&database.run(&["doctor"]));
+        assert!(said.contains("ok ledger") && !said.contains("!! ledger"), "{damage}: {said}");
+    }
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use counterfoil_store::{PgPool, connect, load_entries, load_events, load_ledger, snapshot};
 use merkle_log::LeafIndex;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::history::{SUBTREE, Shape, entry, ledger, record};
@@ -198,4 +199,51 @@ fn nothing_is_swapped_that_has_less_than_the_old_index() {
     assert!(!output.status.success() && text(&output).contains("an indexer is at work"), "{}", text(&output));
     assert_eq!(indexer.stop(), Some(0));
     assert_eq!(database.digest(), before);
+}
+
+#[test]
+fn what_a_quorum_invented_goes_when_the_operator_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = recording(&folder, "all", SMALL);
+    let fewer = recording(&folder, "fewer", Shape { ledgers: 2, ..SMALL });
+    let shorter = recording(&folder, "shorter", Shape { ledgers: 2, entries: 2_000, ..SMALL });
+    let [of_fewer, of_shorter] = [&fewer, &shorter].map(|recording| Database::indexed(recording).digest());
+    let database = Database::indexed(&all);
+    database.sql("insert into reader select address, address from ledger");
+
+    // A ledger that there is not.
+    let (invented, real) = (ledger(2).to_string(), ledger(1).to_string());
+    let forget =
+        |ledger: &str, recording: &Path| database.run(&["forget", ledger, "--recording", recording.to_str().unwrap()]);
+    let before = database.digest();
+    for (of, recording) in [(&invented, &all), (&real, &fewer)] {
+        let output = forget(of, recording);
+        assert!(
+            !output.status.success() && text(&output).contains(&format!("reports ledger {of}")),
+            "{}",
+            text(&output)
+        );
+        assert_eq!(database.digest(), before);
+    }
+    let output = forget(&invented, &fewer);
+    assert!(output.status.success(), "{}", text(&output));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let evidence: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+    assert_eq!((&evidence["ledger"], &evidence["agreed"]), (&json!(invented), &json!(true)), "{said}");
+    assert!(said.contains(&format!("forgotten: ledger {invented}, 601 events")), "{said}");
+    assert_eq!(database.digest(), of_fewer);
+    assert_eq!(database.sql("select count(*) from reader"), "3", "who may read hangs on the address");
+    let again = forget(&invented, &fewer);
+    assert!(text(&again).contains(&format!("ledger {invented} is not in the index")), "{}", text(&again));
+
+    // Ledgers that are shorter than they were said to be.
+    let output = database.run(&rebuild(&shorter, &["--allow-less"]));
+    assert!(output.status.success(), "{}", text(&output));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains(&format!("no longer in the index: ledger {real} is checked to event 401, in the old")),
+        "{said}"
+    );
+    assert_eq!(database.digest(), of_shorter);
+    database.expect_whole();
 }

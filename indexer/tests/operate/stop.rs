@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::history::{Shape, record};
-use crate::support::{Database, Indexer, wait};
+use crate::support::{Database, Indexer, signal, wait};
 
 #[test]
 fn in_the_middle_of_a_backfill_it_ends_and_leaves_a_whole_prefix() {
@@ -76,5 +77,54 @@ fn with_a_database_that_hangs_it_ends() {
     wait("rows", || database.sql("select coalesce(sum(size), 0) > 0 from cursor") == "t");
     proxy.hangs.store(true, Ordering::Relaxed);
     assert_eq!(indexer.stop(), Some(0));
+    database.expect_whole();
+}
+
+#[test]
+fn at_the_start_it_ends_when_it_is_told_to_whatever_it_waits_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("recording");
+    record(&recording, Shape { ledgers: 1, entries: 10, has_subtree: false });
+    let database = Database::indexed(&recording);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_url = format!("http://{}", silent.local_addr().unwrap());
+    let (proxy, free) = (Proxy::start(&database.url), TcpListener::bind("127.0.0.1:0").unwrap());
+    let listen = free.local_addr().unwrap();
+    drop(free);
+    proxy.hangs.store(true, Ordering::Relaxed);
+    // A database that does not answer; a server that does not.
+    for (url, rpc) in [(&proxy.url, "http://127.0.0.1:1"), (&database.url, silent_url.as_str())] {
+        let mut command = database.command(&["--rpc", rpc, "--listen", &listen.to_string()]);
+        let mut child = command.env("DATABASE_URL", url).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        wait("the probe to be answered", || {
+            TcpStream::connect(listen).is_ok_and(|mut stream| {
+                let mut answer = String::new();
+                stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").unwrap();
+                stream.read_to_string(&mut answer).is_ok_and(|_| answer.starts_with("HTTP/1.0 200"))
+            })
+        });
+        signal(&child, "TERM");
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{url}");
+    }
+}
+
+#[test]
+fn a_leader_that_is_frozen_loses_its_place_and_takes_it_back_from_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("recording");
+    record(&recording, Shape { ledgers: 1, entries: 10, has_subtree: false });
+    let database = Database::new();
+    let first = Indexer::start(&database, &recording, &["--lease-s", "600"]);
+    first.wait_until_ready();
+    first.signal("STOP");
+    let second = Indexer::start(&database, &recording, &["--lease-s", "5"]);
+    second.wait_until_ready();
+    let epoch = database.sql("select epoch from lease");
+    assert_eq!(epoch, "2");
+    first.signal("CONT");
+    wait("the first to stand by", || first.fetch("/readyz").contains("standing by"));
+    assert!(second.fetch("/readyz").starts_with("HTTP/1.0 200"));
+    assert_eq!(database.sql("select epoch from lease"), epoch);
+    assert_eq!((first.stop(), second.stop()), (Some(0), Some(0)));
     database.expect_whole();
 }

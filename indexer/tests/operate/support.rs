@@ -138,6 +138,10 @@ impl Indexer {
         wait("the indexer to be ready", || self.fetch("/readyz").starts_with("HTTP/1.0 200"));
     }
 
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
     /// Asks it to end, and gives back the exit code.
     pub fn stop(mut self) -> Option<i32> {
         signal(&self.child, "TERM");

@@ -1,9 +1,8 @@
-//! Traces over OTLP: passes, what each does with a ledger, and what that fetches and writes.
+//! Traces over OTLP.
 //!
 //! Spans are of level debug. Where nothing is exported and the log does not ask for that level, no span is made.
 
 use anyhow::Context;
-use counterfoil_service::MoreLog;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
@@ -12,19 +11,22 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 
+use crate::MoreLog;
+
 /// Sends traces as long as it lives.
 pub struct Telemetry {
     provider: SdkTracerProvider,
 }
 
 impl Telemetry {
-    /// Sends to an OTLP/HTTP receiver, such as `http://127.0.0.1:4318`, and the layer by which spans come here.
+    /// Sends the spans of the crate `target`, as those of `service`, to an OTLP/HTTP receiver such as
+    /// `http://127.0.0.1:4318`; also gives back the layer by which they come here.
     ///
-    /// Trusted: the receiver learns the ledgers' addresses and the servers' names, and no secrets.
+    /// Trusted: the receiver learns what stands in spans, such as ledgers' addresses and servers' names, and no secrets.
     ///
     /// # Errors
     /// When the URL cannot be used.
-    pub fn start(url: &str) -> anyhow::Result<(Self, MoreLog)> {
+    pub fn start(url: &str, service: &'static str, target: &'static str) -> anyhow::Result<(Self, MoreLog)> {
         let endpoint = format!("{}/v1/traces", url.trim_end_matches('/'));
         // The client that sends has a runtime of its own, which must not be made within another.
         let exporter = std::thread::spawn(move || SpanExporter::builder().with_http().with_endpoint(endpoint).build());
@@ -32,10 +34,10 @@ impl Telemetry {
             Ok(exporter) => exporter.context("traces cannot be sent: check --otlp")?,
             Err(panic) => std::panic::resume_unwind(panic),
         };
-        let resource = Resource::builder().with_service_name("counterfoil-indexer").build();
+        let resource = Resource::builder().with_service_name(service).build();
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
-        let ours = Targets::new().with_target("counterfoil_indexer", LevelFilter::DEBUG);
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("counterfoil-indexer"));
+        let ours = Targets::new().with_target(target, LevelFilter::DEBUG);
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(service));
         Ok((Self { provider }, layer.with_filter(ours).boxed()))
     }
 
