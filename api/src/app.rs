@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use counterfoil_store::PgPool;
 use tower::{Layer, Service, service_fn};
 use tower_http::cors::CorsLayer;
-use tracing::debug;
+use tracing::{Instrument, Span, debug, debug_span, field};
 
 use crate::access::{Access, AccessSettings, guard};
 use crate::cache::tag;
@@ -121,7 +121,10 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
 
 impl App {
     /// What Prometheus reads, with how many connections of clients there are.
-    pub(crate) fn metrics(&self, connections: usize) -> String {
+    ///
+    /// # Errors
+    /// When it cannot be written as text.
+    pub(crate) fn metrics(&self, connections: usize) -> prometheus::Result<Vec<u8>> {
         let Self(inner) = self;
         inner.requests.text(&Now {
             streams: inner.feed.streams(),
@@ -145,15 +148,24 @@ impl Service<Request> for App {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let Self(app) = self.clone();
-        Box::pin(async move {
+        // What an operator who exports traces sees of a request. Its path may name a private ledger, never a secret.
+        let span = debug_span!(
+            "request",
+            http.request.method = %request.method(),
+            url.path = request.uri().path(),
+            http.response.status_code = field::Empty
+        );
+        let answer = async move {
             let started = Instant::now();
             let response = match &app.cors {
                 Some(cors) => cors.layer(service_fn(|request| app.pass(request))).call(request).await?,
                 None => app.pass(request).await?,
             };
             app.requests.count(response.status(), started.elapsed());
+            Span::current().record("http.response.status_code", response.status().as_u16());
             Ok(harden(response))
-        })
+        };
+        Box::pin(answer.instrument(span))
     }
 }
 

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, run};
-use counterfoil_service::{StopSignals, end, log_to_stderr, out, out_json_line};
+use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, read_secret_file, run};
+use counterfoil_service::{LogFormat, StopSignals, Telemetry, end, log_in_format, log_to_stderr, out, out_json_line};
 
 use arguments::{AccessArguments, KeyCommand, LedgerCommand, ReaderCommand, Write};
 use mimalloc::MiMalloc;
@@ -78,6 +78,12 @@ struct Arguments {
     /// Where metrics are served for Prometheus, as 127.0.0.1:9101, to whoever asks there; nowhere when absent.
     #[arg(long, value_name = "ADDRESS", env = "COUNTERFOIL_API_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
+    /// How the log looks: text or json.
+    #[arg(long, env = "COUNTERFOIL_LOG_FORMAT", default_value_t)]
+    log_format: LogFormat,
+    /// Where traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. Default: nowhere.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp: Option<String>,
     /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
     #[arg(long)]
     exit_with_stdin: bool,
@@ -114,7 +120,10 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         Some(Command::Reader(Write { database_url, what })) => return write(database_url, what.into()).await,
         None => {}
     }
-    log_to_stderr("info,sqlx=warn");
+    let telemetry = arguments.otlp.as_deref();
+    let telemetry = telemetry.map(|url| Telemetry::start(url, "counterfoil-api", "counterfoil_api")).transpose()?;
+    let (telemetry, more) = telemetry.unzip();
+    log_in_format("info,sqlx=warn", arguments.log_format, more);
     let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;
     let config = Config {
         database_url: arguments.database_url.context("--database-url is required")?,
@@ -137,7 +146,11 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
             access: arguments.access.settings(arguments.listen)?,
         },
     };
-    run(config, async move { stop.received().await }).await
+    let outcome = run(config, async move { stop.received().await }).await;
+    if let Some(telemetry) = telemetry {
+        tokio::task::spawn_blocking(|| telemetry.stop()).await?;
+    }
+    outcome
 }
 
 fn read_allowed_queries(path: &Path) -> anyhow::Result<AllowedQueries> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::get;
 use counterfoil_service::announce;
 use counterfoil_store::connect;
@@ -78,7 +79,10 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let service = app(pool.clone(), config.settings);
     if let Some(listener) = metrics_listener {
         let (service, places) = (service.clone(), places.clone());
-        let text = move || std::future::ready(service.metrics(places.taken()));
+        let text = async move || match service.metrics(places.taken()) {
+            Ok(text) => (StatusCode::OK, text),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),
+        };
         let routes = Router::new().route("/metrics", get(text));
         tokio::spawn(async move { axum::serve(listener, routes).await });
     }

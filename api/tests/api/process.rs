@@ -212,3 +212,28 @@ async fn says_what_to_do_when_it_cannot_start() {
     assert!(message.contains("check DATABASE_URL"), "{message}");
     assert!(!message.contains("secret"), "{message}");
 }
+
+#[tokio::test]
+async fn a_span_of_each_request_arrives_where_traces_are_sent() {
+    let index = Index::open().await;
+    let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", receiver.local_addr().unwrap());
+    let mut process = Process::start(&index.url, &["--otlp", &url]);
+    read(process.request("/v1/status"));
+    // What is left is sent at the stop, which the end of the input is.
+    drop(process.child.stdin.take());
+    let mut client = receiver.accept().unwrap().0;
+    let mut said = Vec::new();
+    let has = |said: &[u8], part: &str| said.windows(part.len()).any(|window| window == part.as_bytes());
+    let mut chunk = [0; 65_536];
+    while !["POST /v1/traces", "counterfoil-api", "request", "/v1/status", "http.response.status_code"]
+        .iter()
+        .all(|part| has(&said, part))
+    {
+        let length = client.read(&mut chunk).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&chunk[..length]);
+    }
+    client.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n").unwrap();
+    assert!(process.child.wait().unwrap().success());
+}
