@@ -564,3 +564,40 @@ fn what_the_indexers_commands_find_is_the_same_in_words_and_as_json() {
     let state = finding["state"].as_str().unwrap();
     assert!(words.contains(&format!("ok {subject}: {state}")), "{state}: {words}");
 }
+
+#[test]
+fn what_the_index_has_and_the_servers_have_not_is_told_by_audit_and_doctor() {
+    let ledger = stack().new_ledger(&[]);
+    expect_success(&stack().cli(&["append", &ledger, "first"]));
+    let before = index().wait_for(&ledger, 1)["checked"]["event_head"]["size"].as_str().unwrap().to_owned();
+    let asked = |method: &str, address: Value| {
+        let params = json!([address, { "encoding": "base64", "commitment": "finalized" }]);
+        stack().call(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
+    };
+    let (one, many) = (asked("getAccountInfo", json!(ledger)), asked("getMultipleAccounts", json!([ledger])));
+    expect_success(&stack().cli(&["append", &ledger, "second"]));
+    index().wait_for(&ledger, 2);
+    let of = json!(ledger);
+    let old = proxy_that(move |request, mut answer| {
+        if request["method"] == "getAccountInfo" && request["params"][0] == of {
+            return one.clone();
+        }
+        if request["method"] == "getMultipleAccounts"
+            && let Some(place) = request["params"][0].as_array().unwrap().iter().position(|asked| *asked == of)
+        {
+            answer["result"]["value"][place] = many["result"]["value"][0].clone();
+        }
+        answer
+    });
+    let output = stack().cli(&["--rpc", &old, "audit", &ledger]);
+    expect_verdict(&output, "VERIFIED", "up to its entry 1");
+    let beyond = "not checked: 1 event that the API serves beyond that: no quorum of these servers has so many";
+    assert!(text(&output.stdout).contains(beyond), "{}", text(&output.stdout));
+    let mut doctor = Command::new(program("counterfoil-indexer"));
+    let output = doctor.args(["doctor", "--rpc", &old]).env("DATABASE_URL", &index().database_url).output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in [format!("no server that was asked has more than {before} events"), "rebuild --allow-less".to_owned()] {
+        assert!(said.contains(&part), "no {part:?}: {said}");
+    }
+}

@@ -78,6 +78,13 @@ async fn audit(options: &Options, arguments: &Arguments, report: &mut Report) ->
             "{by_hash} entries that are not on the chain: the hashes of their subtrees were recomputed from, not they"
         ));
     }
+    let beyond = served.saturating_sub(head.events.size.get());
+    if beyond > 0 {
+        report.not_checked.push(format!(
+            "{} that the API serves beyond that: no quorum of these servers has so many",
+            counted(beyond, "event", "events")
+        ));
+    }
     report.not_checked.push("that what was written is true, or that everything was written".to_owned());
     report.not_checked.push("that these servers are honest: they were asked, their answers are no proof".to_owned());
     Ok((Verdict::Verified, format!("all of ledger {}, up to its entry {}", arguments.ledger, head.entries.size)))
