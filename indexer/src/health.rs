@@ -103,6 +103,21 @@ struct Whole {
 }
 
 impl Whole {
+    fn new() -> Self {
+        Self {
+            problem: None,
+            foreign: None,
+            late: Vec::new(),
+            passed_at: Instant::now(),
+            behind_since: None,
+            at_work: BTreeMap::new(),
+            interval: Duration::ZERO,
+            newest_slot: None,
+            asked_at: None,
+            expects_slots: false,
+        }
+    }
+
     /// The newest slot, and for how long servers were asked in vain for a newer one. A standby does not ask, nor does who
     /// waits for the database.
     fn newest_slot(&self) -> Option<(u64, Duration)> {
@@ -116,19 +131,7 @@ impl Health {
     /// Nothing known yet.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        let whole = Whole {
-            problem: None,
-            foreign: None,
-            late: Vec::new(),
-            passed_at: Instant::now(),
-            behind_since: None,
-            at_work: BTreeMap::new(),
-            interval: Duration::ZERO,
-            newest_slot: None,
-            asked_at: None,
-            expects_slots: false,
-        };
-        Self { shared: Arc::new(Shared { ledgers: Mutex::default(), whole: Mutex::new(whole), metrics }) }
+        Self { shared: Arc::new(Shared { ledgers: Mutex::default(), whole: Mutex::new(Whole::new()), metrics }) }
     }
 
     fn whole(&self) -> MutexGuard<'_, Whole> {
@@ -213,6 +216,16 @@ impl Health {
     /// No ledger is looked at.
     pub fn stands_still(&self, reason: String) {
         self.whole().problem = Some(reason);
+    }
+
+    /// Another indexer is at work on the database: no ledger is behind here, and what was known of them is that one's to
+    /// tell.
+    pub fn stands_by(&self, reason: String) {
+        self.known().clear();
+        self.shared.metrics.stands_by();
+        let mut whole = self.whole();
+        let (interval, expects_slots) = (whole.interval, whole.expects_slots);
+        *whole = Whole { problem: Some(reason), interval, expects_slots, ..Whole::new() };
     }
 
     /// Keeps how a ledger is.

@@ -198,6 +198,16 @@ impl Metrics {
         self.shared.ledgers_ahead.set(i64::try_from(ledgers).unwrap_or(i64::MAX));
     }
 
+    /// Takes back what is true of ledgers and servers only while they are looked at.
+    pub fn stands_by(&self) {
+        let shared = &*self.shared;
+        shared.ledger_events.reset();
+        shared.ledger_condition.reset();
+        for gauge in [&shared.lag_seconds, &shared.lag_slots, &shared.newest_slot_age, &shared.ledgers_ahead] {
+            gauge.set(0);
+        }
+    }
+
     /// How a server does.
     pub fn server(&self, name: &str, health: &Health) {
         let shared = &*self.shared;

@@ -321,7 +321,7 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
                     warn!("another indexer is at work on this database; standing by");
                     is_told = true;
                 }
-                health.stands_still("another indexer is at work on this database; standing by".to_owned());
+                health.stands_by("another indexer is at work on this database; standing by".to_owned());
                 sleep(STANDBY_INTERVAL).await;
                 continue;
             }
@@ -354,7 +354,7 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
             never = watch => match never {},
             () = keep(&mut lock, epoch, config.patience) => {}
         }
-        health.stands_still("the place of the only indexer is lost; standing by".to_owned());
+        health.stands_by("the place of the only indexer is lost; standing by".to_owned());
         warn!("the connection that held the lock is gone, or another indexer has taken this one's place; standing by");
         lock.close_on_drop();
     }

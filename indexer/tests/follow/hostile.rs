@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use counterfoil_client::TransactionRecord;
 use counterfoil_core::LedgerId;
+use counterfoil_indexer::health::{Condition, LedgerHealth};
 use counterfoil_indexer::inbox::Delivered;
 use counterfoil_indexer::{Feeding, Look};
 use counterfoil_store::{PgPool, begin};
@@ -139,10 +140,27 @@ async fn servers_that_nobody_asks_are_not_said_to_stand_still() {
     let mut indexer = indexer(&pool, vec![Server::honest("a", &chain)], 1);
     indexer.health.expect(Duration::ZERO, true);
     run(&mut indexer, 0..1).await;
-    // As on a standby, and while the database is away.
-    indexer.health.stands_still("standing by".to_owned());
+    // As while the database is away.
+    indexer.health.stands_still("trying again".to_owned());
     let problems = indexer.health.readiness_at(Instant::now() + Duration::from_secs(90)).1;
     assert_eq!(problems.keys().collect::<Vec<_>>(), ["indexer"], "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_standby_tells_nothing_of_ledgers_that_it_looked_at_before() {
+    let (pool, chain) = (database().await, history(4));
+    let mut indexer = indexer(&pool, vec![Server::honest("a", &chain)], 1);
+    indexer.health.expect(Duration::ZERO, true);
+    run(&mut indexer, 0..1).await;
+    let metrics = || String::from_utf8(indexer.database.metrics.text().unwrap()).unwrap();
+    assert!(metrics().contains("counterfoil_ledger_condition{"), "{}", metrics());
+    let reason = "Nobody knows how it is by now.".to_owned();
+    let condition = Condition::Halted { reason };
+    indexer.health.set(LEDGER, LedgerHealth { condition, progress: None }, Instant::now());
+    indexer.health.stands_by("standing by".to_owned());
+    let problems = indexer.health.readiness_at(Instant::now() + Duration::from_secs(50)).1;
+    assert_eq!(problems, BTreeMap::from([("indexer".to_owned(), "standing by".to_owned())]));
+    assert!(!metrics().contains("counterfoil_ledger_condition{"), "{}", metrics());
 }
 
 #[tokio::test]
