@@ -147,8 +147,8 @@ impl ClientError {
 fn what_helps(method: &str) -> &'static str {
     match method {
         "getProgramAccounts" => {
-            "many servers refuse to list a program's ledgers: give the ledgers by --ledger where the command takes it, or \
-             another --rpc"
+            "if it goes on, give another --rpc, or, as many servers refuse to list a program's ledgers, the ledgers by \
+             --ledger where the command takes it"
         }
         _ => "if it goes on, give another --rpc",
     }

@@ -46,12 +46,29 @@ const PREFLIGHT_FAILURE: i64 = -32_002;
 pub struct Limits {
     /// How many requests are under way at once.
     pub concurrent_requests: usize,
-    /// The longest answer, in bytes, unpacked.
+    /// The longest answer, in bytes, unpacked: of a block or of a list of all ledgers. Others are shorter.
     pub answer_bytes: usize,
     /// How long one request may take, its answer included.
     pub timeout: Duration,
     /// How long a call waits for a server that asked for a pause, before it fails as one that may be tried elsewhere.
     pub longest_wait: Duration,
+}
+
+/// More than any other honest answer takes, such as the transactions of one request: many answers may be under way at once.
+const USUAL_ANSWER_BYTES: usize = 8 << 20;
+/// Of one account: the largest is a program of 10 MiB, in base64.
+const ACCOUNT_ANSWER_BYTES: usize = 16 << 20;
+
+impl Limits {
+    /// The longest answer to a method.
+    fn bytes_of(&self, method: &str) -> usize {
+        let most = match method {
+            "getBlock" | "getProgramAccounts" => usize::MAX,
+            "getAccountInfo" => ACCOUNT_ANSWER_BYTES,
+            _ => USUAL_ANSWER_BYTES,
+        };
+        self.answer_bytes.min(most)
+    }
 }
 
 impl Default for Limits {
@@ -221,7 +238,7 @@ impl Line {
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
         let deadline = self.deadline();
         loop {
-            let bytes = self.post(&body, deadline).await?;
+            let bytes = self.post(method, &body, deadline).await?;
             let answer: Answer<T> = serde_json::from_slice(&bytes).map_err(|error| self.unreadable(&error))?;
             match self.result(answer) {
                 Err(CallError::Refused { code, .. }) if RATE_LIMIT_CODES.contains(&code) => {
@@ -249,7 +266,7 @@ impl Line {
         let body = Value::from_iter(calls).to_string();
         let deadline = self.deadline();
         loop {
-            let bytes = match self.post(&body, deadline).await {
+            let bytes = match self.post(method, &body, deadline).await {
                 Err(CallError::Status(status)) if BATCH_REFUSALS.contains(&status) => return Err(CallError::NoBatches),
                 posted => posted?,
             };
@@ -312,7 +329,7 @@ impl Line {
     }
 
     /// Sends a request when the server wants it, again after each pause that it asks for, until `deadline`.
-    async fn post(&self, body: &str, deadline: Instant) -> Result<Vec<u8>, CallError> {
+    async fn post(&self, method: &str, body: &str, deadline: Instant) -> Result<Vec<u8>, CallError> {
         loop {
             self.wait_for_turn(deadline).await?;
             let _permit = self.permits.acquire().await.expect("it is never closed");
@@ -322,7 +339,7 @@ impl Line {
             }
             let started = Instant::now();
             let mut unanswered = Unanswered(Some(self));
-            let exchanged = self.exchange(body).await;
+            let exchanged = self.exchange(body, self.limits.bytes_of(method)).await;
             unanswered.0 = None;
             match exchanged {
                 Ok(bytes) => {
@@ -362,7 +379,7 @@ impl Line {
         pace.not_before = pace.not_before.max(now.checked_add(pause).unwrap_or(now));
     }
 
-    async fn exchange(&self, body: &str) -> Result<Vec<u8>, Failure> {
+    async fn exchange(&self, body: &str, most: usize) -> Result<Vec<u8>, Failure> {
         let request = self.http.post(&self.url).header(CONTENT_TYPE, "application/json").body(body.to_owned());
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();
@@ -373,14 +390,14 @@ impl Line {
         if !status.is_success() {
             return Err(Failure::Failed(Cause::Http, CallError::Status(status.as_u16())));
         }
-        self.read_body(response).await
+        self.read_body(response, most).await
     }
 
-    async fn read_body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+    async fn read_body(&self, mut response: Response, most: usize) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
-            if bytes.len().saturating_add(chunk.len()) > self.limits.answer_bytes {
-                let what = format!("an answer of more than {} bytes", self.limits.answer_bytes);
+            if bytes.len().saturating_add(chunk.len()) > most {
+                let what = format!("an answer of more than {most} bytes");
                 return Err(Failure::Failed(Cause::Malformed, CallError::Malformed(what)));
             }
             bytes.extend_from_slice(&chunk);

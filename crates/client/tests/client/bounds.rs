@@ -63,3 +63,10 @@ async fn what_stands_beside_an_answer_does_not_matter() {
     let fetched = open(beside).await.fetch_transactions(&[LISTED]).await.expect("the transaction");
     assert_eq!((fetched.transactions.len(), fetched.unread.len()), (1, 0));
 }
+
+#[tokio::test]
+async fn a_batch_of_transactions_is_read_no_further_than_any_takes() {
+    let long = |_: &Value| json!("x".repeat(9 << 20)).into();
+    let error = open(long).await.fetch_transactions(&[LISTED; 2]).await.expect_err("too long");
+    assert!(error.to_string().contains("an answer of more than 8388608 bytes"), "{error}");
+}

@@ -274,7 +274,7 @@ async fn an_answer_of_another_form_is_refused_at_its_first_byte_and_told_in_brie
 
 #[tokio::test]
 async fn of_a_servers_words_the_beginning_is_told() {
-    let (url, _) = server::serve(|request| server::error(request, -32_000, &"so long ".repeat(1 << 20)).into()).await;
+    let (url, _) = server::serve(|request| server::error(request, -32_000, &"so long ".repeat(1 << 19)).into()).await;
     let rpc = Rpc::new(&url, ProgramId([7; 32]));
     let mut errors = vec![rpc.fetch_genesis_hash().await.unwrap_err()];
     errors.push(rpc.fetch_accounts(&[LedgerId([1; 32])]).await.unwrap_err());
