@@ -34,6 +34,10 @@ use crate::{Feeding, Indexer, Look, Selection, Server};
 
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
 const START_INTERVAL: Duration = Duration::from_secs(1);
+/// One in so many attempts to start is told in the log.
+const START_ATTEMPTS_TOLD: u32 = 30;
+/// How often a command asks servers that do not answer.
+const COMMAND_ATTEMPTS: u32 = 10;
 /// How long other servers are waited for when enough have answered.
 pub(crate) const SERVER_GRACE: Duration = Duration::from_secs(1);
 /// How often servers are asked again which cluster they are of: what stands behind a URL can change.
@@ -235,7 +239,7 @@ pub(crate) async fn bind_to_cluster(
 ) -> anyhow::Result<()> {
     let tell = |problem: String| health.iter().for_each(|health| health.stands_still(format!("starting: {problem}")));
     tell("the servers are asked which cluster they are of".to_owned());
-    loop {
+    for attempt in 0_u32.. {
         let Clusters { named, errors } = ask_for_cluster(servers, config.quorum).await;
         let bound = load_cluster(&mut *pool.acquire().await?).await?.map(|cluster| cluster.genesis_hash);
         let agreed: Vec<GenesisHash> =
@@ -266,10 +270,15 @@ pub(crate) async fn bind_to_cluster(
             config.quorum,
             errors.join("; ")
         );
-        warn!("{problem}");
+        // A service waits for its servers; a command is waited for by a person.
+        ensure!(health.is_some() || attempt < COMMAND_ATTEMPTS, "{problem}");
+        if attempt.is_multiple_of(START_ATTEMPTS_TOLD) {
+            warn!("{problem}");
+        }
         tell(problem);
         sleep(START_INTERVAL).await;
     }
+    unreachable!("the attempts do not end")
 }
 
 /// Which clusters servers are of.
