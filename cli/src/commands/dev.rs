@@ -206,6 +206,11 @@ fn print_addresses(chain: &Localnet, api: &Service, indexer: &Service, wallet: &
     out!("  logs             {}", folder.display());
     out!("");
     out!("In another terminal:");
+    if let Ok(program) = env::current_exe()
+        && let Some(programs) = program.parent()
+    {
+        out!("  export PATH=\"{}:$PATH\"", programs.display());
+    }
     out!("  export COUNTERFOIL_RPC={} COUNTERFOIL_API={}", chain.rpc_url, api.url);
     out!("  export COUNTERFOIL_WALLET={}", wallet.display());
     out!("  counterfoil ledger create");
