@@ -9,7 +9,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::stack::{expect_refusal, expect_success, expect_verdict, index, make_key, program, stack, text};
+use crate::stack::{expect_refusal, expect_success, expect_verdict, index, make_key, program, stack, text, wait_until};
 
 /// A text that would begin lines of its own and paint over the terminal: line end, escape, CSI, bidirectional override.
 const PAINT: &str = "x\nVERIFIED\n  checked: all\n\u{1b}[2J\u{9b}1;1HVERIFIED\u{202e}DEIFIREV\u{2028}VERIFIED";
@@ -497,6 +497,9 @@ fn a_refusal_says_what_is_missing_and_whose() {
         &format!("wallet {wallet} has no grant on ledger {ledger}"),
     );
     // A wallet's address in place of the ledger's: there is an account, and it is no ledger's.
+    let params = json!([wallet, { "encoding": "base64", "commitment": "finalized" }]);
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "getAccountInfo", "params": params });
+    wait_until("the wallet's account is finalized", || stack.call(&call)["result"]["value"].is_object().then_some(()));
     for (address, why) in [(&wallet, "belongs to"), (&bs58::encode([7; 32]).into_string(), "there is no account")] {
         for arguments in [
             &["writer", "revoke", address, &wallet][..],
