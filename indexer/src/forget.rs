@@ -3,12 +3,10 @@
 use anyhow::{Context, bail, ensure};
 use counterfoil_client::{ClientError, Source, with_causes};
 use counterfoil_core::{LedgerHead, LedgerId};
-use counterfoil_store::{
-    Evidence, StoreError, begin, forget_ledger, hold_lease, is_only_indexer, load_evidence, load_ledger, migrate,
-};
+use counterfoil_store::{Evidence, StoreError, begin, forget_ledger, load_evidence, load_ledger};
 
 use crate::gather::gather;
-use crate::run::{SERVER_GRACE, bind_to_cluster};
+use crate::run::{SERVER_GRACE, alone, bind_to_cluster};
 use crate::{Config, open};
 
 /// More than are kept of a ledger that a hundred servers were asked about.
@@ -35,13 +33,7 @@ pub struct Forgotten {
 pub async fn forget(config: &Config, ledger: LedgerId) -> anyhow::Result<Forgotten> {
     let servers = config.servers()?;
     let pool = open(&config.database_url).await?;
-    let mut lock = pool.acquire().await?;
-    ensure!(
-        is_only_indexer(&mut lock).await?,
-        "an indexer is at work on this database: stop it, and those that stand by, then forget"
-    );
-    migrate(&pool).await?;
-    hold_lease(&mut lock).await?;
+    let mut lock = alone(&pool).await?;
     let row = load_ledger(&mut lock, ledger).await?;
     bind_to_cluster(config, &servers, &pool, None).await?;
     let accounts = [ledger];
@@ -51,7 +43,10 @@ pub async fn forget(config: &Config, ledger: LedgerId) -> anyhow::Result<Forgott
             Some(Err(ClientError::NoLedger { .. })) => Ok(None),
             Some(Ok(at)) => Ok(Some(at)),
             Some(Err(error)) => Err(error),
-            None => Ok(None),
+            None => {
+                let (server, what) = (server.name().to_owned(), "no account where one was asked for".to_owned());
+                Err(ClientError::Malformed { server, method: "getMultipleAccounts", what })
+            }
         }
     });
     let (mut without, mut errors) = (Vec::new(), Vec::new());

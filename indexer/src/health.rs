@@ -250,11 +250,6 @@ impl Health {
         ledgers.insert(ledger, Known { health, ahead_since });
     }
 
-    /// The ledger is followed no more.
-    pub fn forget(&self, ledger: LedgerId) {
-        self.known().remove(&ledger);
-    }
-
     /// Whether the last pass came about, every ledger was looked at, none waits or halts, and what was applied is
     /// checked; and what speaks against it, by ledger.
     #[must_use]

@@ -13,8 +13,8 @@ use counterfoil_core::LedgerId;
 use counterfoil_service::Progress;
 use counterfoil_store::{
     Difference, Fill, FillError, LedgerRow, MissingSubtree, PgConnection, PgPool, StoreError, Swap, analyze, begin,
-    begin_rebuild, connect_to_rebuild, find_differences, find_obstacles, hold_lease, is_only_indexer, load_cluster,
-    load_entries, load_ledger, load_ledgers, load_missing, migrate,
+    begin_rebuild, connect_to_rebuild, find_differences, find_obstacles, load_cluster, load_entries, load_ledger,
+    load_ledgers, load_missing, migrate,
 };
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
@@ -23,7 +23,7 @@ use crate::database::Database;
 use crate::fsck::{extent, fsck};
 use crate::health::Condition;
 use crate::metrics::Metrics;
-use crate::run::{CONNECTIONS, Work, bind_to_cluster};
+use crate::run::{CONNECTIONS, Work, alone, bind_to_cluster};
 use crate::{Config, Indexer, Look, open};
 
 const SUBTREES_PER_PAGE: u32 = 1_000;
@@ -77,13 +77,7 @@ pub async fn rebuild(config: &Config, keep_old: bool, allow_less: bool) -> anyho
     let servers = config.servers()?;
     let pool = open(&config.database_url).await?;
     // The connection that holds the lock makes the swap: when it is lost, there is none.
-    let mut lock = pool.acquire().await?;
-    ensure!(
-        is_only_indexer(&mut lock).await?,
-        "an indexer is at work on this database: stop it, and those that stand by, then rebuild"
-    );
-    migrate(&pool).await?;
-    hold_lease(&mut lock).await?;
+    let mut lock = alone(&pool).await?;
     let obstacles = find_obstacles(&mut lock).await?;
     ensure!(obstacles.is_empty(), "the index cannot be swapped: {}", obstacles.join("; "));
     begin_rebuild(&mut lock).await.context("a schema for the new index cannot be made")?;

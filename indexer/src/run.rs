@@ -14,8 +14,8 @@ use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use counterfoil_geyser::geyser_feed;
 use counterfoil_service::announce;
 use counterfoil_store::{
-    Cluster, Epoch, PgConnection, PgPool, StoreError, bind_cluster, connect, is_only_indexer, load_cluster, migrate,
-    renew_lease, take_lease,
+    Cluster, Epoch, PgConnection, PgPool, PgPoolConnection, StoreError, bind_cluster, connect, hold_lease,
+    is_only_indexer, load_cluster, migrate, renew_lease, take_lease,
 };
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -213,6 +213,21 @@ pub async fn clear_halt(database_url: &str, ledger: LedgerId) -> anyhow::Result<
     let was_halted = counterfoil_store::clear_halt(&mut *pool.acquire().await?, ledger).await?;
     pool.close().await;
     Ok(was_halted)
+}
+
+/// The connection that makes a command the only one to write to the index, brought to this version, for as long as it lives.
+///
+/// # Errors
+/// When an indexer is at work, or the database refuses.
+pub(crate) async fn alone(pool: &PgPool) -> anyhow::Result<PgPoolConnection> {
+    let mut lock = pool.acquire().await?;
+    ensure!(
+        is_only_indexer(&mut lock).await?,
+        "an indexer is at work on this database: stop it, and those that stand by, then try again"
+    );
+    migrate(pool).await?;
+    hold_lease(&mut lock).await?;
+    Ok(lock)
 }
 
 /// Opens the index, for commands whose statements take as long as they take.
