@@ -461,9 +461,13 @@ fn what_was_done_is_the_same_in_words_and_as_json() {
         assert_eq!(document["done"], done);
         assert!(document["slot"].is_string() && document["transaction"].is_string(), "{document}");
     }
-    let shown = json_of(&["ledger", "show", ledger]);
+    // What is shown is finalized, which what was just done is not yet.
+    let shown = wait_until("the seal to be finalized", || {
+        let output = stack().cli(&["ledger", "show", ledger, "--json"]);
+        let shown: Value = serde_json::from_slice(&output.stdout).ok()?;
+        (shown["flags"] == json!(["sealed", "open to anybody"])).then_some(shown)
+    });
     assert_eq!(shown["ledger"], ledger);
-    assert_eq!(shown["flags"], json!(["sealed", "open to anybody"]));
     assert_eq!((&shown["offered_to"], &shown["last_append"]), (&json!(heirs), &Value::Null));
     let words = text(&run(&["ledger", "show", ledger]).stdout);
     for (name, value) in [
