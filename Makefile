@@ -1,6 +1,6 @@
 # What can be done here. CONTRIBUTING.md says when.
 
-.PHONY: help demo test test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api
+.PHONY: help demo test test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -68,6 +68,10 @@ bench-compute: ## Compute units, account sizes and rent, beside SPL account comp
 
 bench-indexer: setup ## The indexer on 1,000,000 records, beside COPY and carbon; BIG=1 goes on to 10,000,000.
 	BIG=$(BIG) bench/indexer/run
+
+bench-compare: setup ## Indexer and API beside those of another commit: make bench-compare COMMIT=...
+	tools/setup bench-api
+	bench/compare $(COMMIT)
 
 bench-api: setup ## The API: proofs, lists, tiles, 10,000 followers, beside bare axum and PostGraphile; BIG=1 as above.
 	tools/setup bench-api
