@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use prometheus::core::Collector;
-use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 /// Upper ends, in seconds.
 const BUCKETS: [f64; 7] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
@@ -15,6 +15,8 @@ const VALID: &str = "names and labels are valid constants, each registered once"
 pub(crate) struct Requests {
     registry: Registry,
     by_status: IntCounterVec,
+    /// That of nearly all requests, found once.
+    ok: IntCounter,
     seconds: Histogram,
     connections: IntGauge,
     streams: IntGauge,
@@ -47,8 +49,10 @@ impl Default for Requests {
             "counterfoil_api_request_seconds",
             "How long answers took, of streams until they began.",
         );
+        let by_status = register(&registry, IntCounterVec::new(requests, &["status"]));
         Self {
-            by_status: register(&registry, IntCounterVec::new(requests, &["status"])),
+            ok: by_status.with_label_values(&[StatusCode::OK.as_str()]),
+            by_status,
             seconds: register(&registry, Histogram::with_opts(seconds.buckets(BUCKETS.to_vec()))),
             connections: gauge("counterfoil_api_connections", "Connections of clients."),
             streams: gauge("counterfoil_api_streams", "Streams and exports that are open."),
@@ -65,7 +69,10 @@ impl Default for Requests {
 
 impl Requests {
     pub(crate) fn count(&self, status: StatusCode, took: Duration) {
-        self.by_status.with_label_values(&[status.as_str()]).inc();
+        match status {
+            StatusCode::OK => self.ok.inc(),
+            status => self.by_status.with_label_values(&[status.as_str()]).inc(),
+        }
         self.seconds.observe(took.as_secs_f64());
     }
 

@@ -120,16 +120,26 @@ impl Access {
     /// listens. An address is nobody's name, so it is good.
     fn is_known_host(&self, parts: &Parts) -> bool {
         let Some(hosts) = &self.hosts else { return true };
+        let mut given = parts.headers.get_all(header::HOST).iter();
+        let host = given.next();
+        let is_plain = given.next().is_none() && parts.uri.authority().is_none();
+        if is_plain && host.is_some() && host == self.good_host.get() {
+            return true;
+        }
         let headers = parts.headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());
         let named = headers.chain(parts.uri.authority().map(Authority::as_str));
-        named.map(str::parse::<Authority>).all(|authority| {
+        let is_known = named.map(str::parse::<Authority>).all(|authority| {
             authority.is_ok_and(|authority| {
                 let host = authority.host();
                 let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
                 let is_named = |name: &str| host.trim_end_matches('.').eq_ignore_ascii_case(name);
                 address.parse::<IpAddr>().is_ok() || is_named("localhost") || hosts.iter().any(|name| is_named(name))
             })
-        })
+        });
+        if let (true, true, Some(host)) = (is_known, is_plain, host) {
+            let _ = self.good_host.set(host.clone());
+        }
+        is_known
     }
 
     /// Browsers let any page open a socket to any server, this machine's included, and name the page's origin. Others name

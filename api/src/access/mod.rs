@@ -19,7 +19,7 @@ mod uses;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -96,6 +96,8 @@ pub(crate) struct Access {
     trusted_proxies: Vec<IpNet>,
     origins: Vec<HeaderValue>,
     hosts: Option<Vec<String>>,
+    /// The first header Host that was found good: nearly all requests have it.
+    good_host: OnceLock<HeaderValue>,
     sign_in: Option<SignIn>,
     policies: Policies,
     uses: Uses,
@@ -117,6 +119,7 @@ impl Access {
             trusted_proxies: settings.trusted_proxies,
             origins: settings.cors_origins,
             hosts: settings.hosts,
+            good_host: OnceLock::new(),
             sign_in: settings.sign_in,
             policies: Policies::new(pool, settings.patience),
             uses,
