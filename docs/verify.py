@@ -6,7 +6,7 @@ Values are read as strictly as `counterfoil verify` reads them.
 """
 import base64, hashlib, json, re, sys
 
-MAX_BYTES = 100_000_000
+MAX_BYTES, MAX_RECEIPT_BYTES = 100_000_000, 1 << 20
 MAX_SIZE = (1 << 48) - 1  # of a ledger, so that no proof is longer than 48 hashes
 sha256 = lambda data: hashlib.sha256(data).digest()
 leaf_hash = lambda data: sha256(b"\0" + data)
@@ -28,8 +28,9 @@ def read(holder, name, kind):
     expect(isinstance(holder, dict) and isinstance(holder.get(name), kind), f"`{name}` is not there, or of another kind")
     return holder[name]
 
-def only(holder, names):
-    expect(isinstance(holder, dict) and set(holder) == set(names.split()), f"the members are not {names}")
+def only(holder, names, optional=""):
+    needed, allowed = set(names.split()), set((names + " " + optional).split())
+    expect(isinstance(holder, dict) and needed <= set(holder) <= allowed, f"the members are not {names}")
 
 def number(holder, name):  # each number has one text
     text = read(holder, name, str)
@@ -46,20 +47,21 @@ def data(holder, name):
     expect(base64.b64encode(bytes_).decode() == text, f"`{name}` is not base64 in its usual form")
     return bytes_
 
-def key(holder, name):
+def base58(holder, name, length):
     digits, text = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", read(holder, name, str)
-    expect(32 <= len(text) <= 44 and set(text) <= set(digits), f"`{name}` is not an address")
+    expect(length <= len(text) <= 11 * length // 8 and set(text) <= set(digits), f"`{name}` is not {length} bytes in base58")
     value = sum(digits.index(digit) * 58 ** at for at, digit in enumerate(reversed(text)))
-    expect(value < 1 << 256, f"`{name}` is not an address")
-    bytes_, ones = value.to_bytes(32, "big"), len(text) - len(text.lstrip("1"))
-    expect(len(bytes_) - len(bytes_.lstrip(b"\0")) == ones, f"`{name}` is not an address in its usual form")
+    expect(value < 1 << 8 * length, f"`{name}` is not {length} bytes in base58")
+    bytes_, ones = value.to_bytes(length, "big"), len(text) - len(text.lstrip("1"))
+    expect(length - len(bytes_.lstrip(b"\0")) == ones, f"`{name}` is not {length} bytes in base58 in its usual form")
     return bytes_
 
-def proof_of(holder):
-    return [hash_of(text) for text in read(holder, "proof", list)]
+def proof_of(holder, name="proof"):
+    return [hash_of(text) for text in read(holder, name, list)]
 
-def head_of(holder, name):
+def head_of(holder, name, is_strict=False):
     head = read(holder, name, dict)
+    expect(not is_strict or set(head) == {"size", "root"}, "the members are not size root")
     return number(head, "size"), hash_of(head.get("root"))
 
 def range_root(start, size, first, leaves, proof):  # takes the proof from its front
@@ -102,6 +104,12 @@ def prove_leaf(index, leaf, proof, head, what):
     expect(index < head[0], f"{what}: {index} is not below {head[0]}")
     return take_root(lambda proof: leaf_root(index, head[0], leaf, proof), proof, head, what)
 
+def prove_growth(first, second, proof):
+    expect(first[0] <= second[0], "the second log is shorter than the first")
+    roots = lambda which: lambda proof: both_roots(first[0], second[0], proof, first[1])[which]
+    return [take_root(roots(0), list(proof), first, "first head"),
+            take_root(roots(1), proof, second, "second head, which extends it")]
+
 def verify(answer):  # what is shown, once all of it holds
     expect(isinstance(answer, dict), "this is not an answer")
     if "format" in answer:
@@ -120,10 +128,7 @@ def verify(answer):  # what is shown, once all of it holds
         first, second, proof = head_of(answer, "first"), head_of(answer, "second"), proof_of(answer)
         if first[0] == 0:  # every log extends the empty one, so that nothing is shown of the second
             return [take_root(lambda proof: sha256(b""), proof, first, "first head, of the empty log")]
-        expect(first[0] <= second[0], "the second log is shorter than the first")
-        roots = lambda which: lambda proof: both_roots(first[0], second[0], proof, first[1])[which]
-        return [take_root(roots(0), list(proof), first, "first head"),
-                take_root(roots(1), proof, second, "second head, which extends it")]
+        return prove_growth(first, second, proof)
     if "leaf_hash" in answer:
         log = read(answer, "log", str)
         expect(log in ("entries", "events"), "there is no such log")
@@ -132,29 +137,50 @@ def verify(answer):  # what is shown, once all of it holds
     refuse("this answer carries no proof")
 
 def verify_receipt(receipt):
-    only(receipt, "format genesis_hash program ledger entry event head event_head")
-    expect(receipt["format"] == "counterfoil receipt v1", "the format is not counterfoil receipt v1")
-    for name, names in ("entry", "index payload proof"), ("event", "seq leaf proof"), ("head", "size root"), ("event_head", "size root"):
-        only(receipt[name], names)
-    entry, event, head, event_head = receipt["entry"], receipt["event"], head_of(receipt, "head"), head_of(receipt, "event_head")
-    ledger, _, _ = key(receipt, "ledger"), key(receipt, "program"), key(receipt, "genesis_hash")
+    is_v1 = receipt["format"] == "counterfoil receipt v1"
+    expect(is_v1 or receipt["format"] == "counterfoil receipt v2", "the format is none of counterfoil receipt v1, v2")
+    names = "format genesis_hash program ledger entry event"
+    only(receipt, names + " head event_head" if is_v1 else names, "" if is_v1 else "transaction bridge statement content salt")
+    entry, event, bridge = receipt["entry"], receipt["event"], receipt.get("bridge")
+    only(entry, "index payload proof")
+    only(event, "seq leaf proof" if is_v1 else "seq leaf")
+    ledger, _, _ = (base58(receipt, name, 32) for name in ("ledger", "program", "genesis_hash"))
+    if "transaction" in receipt:
+        base58(receipt, "transaction", 64)
     index, seq, payload, leaf = number(entry, "index"), number(event, "seq"), data(entry, "payload"), data(event, "leaf")
     expect(1 <= len(payload) <= 65_535, "the entry has no bytes, or too many")
-    word = lambda at: int.from_bytes(leaf[at:at + 8], "little")
-    first, count, size, root = word(96), word(104), word(112), leaf[120:152]
-    expect(len(leaf) >= 152, "the event is too short")
-    expect(leaf[:8].hex() in ("f3a80463435d2aa5", "b62d6df3e004e071"), "the event appends no entries")
+    word = lambda at, size=8: int.from_bytes(leaf[at:at + size], "little")
+    kind, first, count, size, root = leaf[:8].hex(), word(96), word(104), word(112), leaf[120:152]
+    expect(kind in ("f3a80463435d2aa5", "b62d6df3e004e071"), "the event appends no entries")
+    length = 152 if kind == "f3a80463435d2aa5" else 156 + 32 * word(152, 4)  # of the other its hashes follow
+    expect(len(leaf) == length, "the event is cut short, or bytes follow it")
+    expect(size <= MAX_SIZE and seq < MAX_SIZE, "the event is beyond the largest log")
     expect(leaf[8:40] == ledger, "another ledger's event")
     expect(word(40) == seq and first <= index < first + count, "another event's entry")
-    expect(size < head[0] or (size, root) == head, "event and head contradict each other")
-    return [prove_leaf(index, leaf_hash(payload), proof_of(entry), head, f"entry {index}"),
-            prove_leaf(seq, leaf_hash(leaf), proof_of(event), event_head, f"event {seq}")]
+    stated, entry_leaf, event_leaf = (size, root), leaf_hash(payload), leaf_hash(leaf)
+    if is_v1:
+        head = head_of(receipt, "head", True)
+        expect(size < head[0] or stated == head, "event and head contradict each other")
+        return [prove_leaf(index, entry_leaf, proof_of(entry), head, f"entry {index}"),
+                prove_leaf(seq, event_leaf, proof_of(event), head_of(receipt, "event_head", True), f"event {seq}")]
+    shown = [prove_leaf(index, entry_leaf, proof_of(entry), stated, f"entry {index}")]
+    if "bridge" in receipt:
+        only(bridge, "head consistency event_head event_proof")
+        shown += prove_growth(stated, head_of(bridge, "head", True), proof_of(bridge, "consistency"))[1:]
+        event_head = head_of(bridge, "event_head", True)
+        shown += [prove_leaf(seq, event_leaf, proof_of(bridge, "event_proof"), event_head, f"event {seq}")]
+    else:
+        shown += [f"event {seq}: leaf hash {event_leaf.hex()}, under no head"]
+    expect(not {"statement", "content", "salt"} & set(receipt), "it carries a statement, which this script does not read")
+    return shown
 
 def main():
     text = sys.stdin.buffer.read(MAX_BYTES + 1)
     expect(len(text) <= MAX_BYTES, f"it has more than {MAX_BYTES} bytes")
     try:
-        shown = verify(json.loads(text.decode("utf-8"), object_pairs_hook=members))
+        answer = json.loads(text.decode("utf-8"), object_pairs_hook=members)
+        shown = verify(answer)
+        expect("format" not in answer or len(text) <= MAX_RECEIPT_BYTES, f"a receipt has at most {MAX_RECEIPT_BYTES} bytes")
     except RecursionError:
         refuse("it is nested too deeply")
     except ValueError as error:

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use counterfoil_client::is_local_url;
+use counterfoil_client::{is_local_url, without_keys};
 use counterfoil_core::certificate::Certificate;
 use counterfoil_core::receipt::{Head, Receipt};
 use counterfoil_core::{LedgerId, json};
-use merkle_log::Hash;
+use merkle_log::{Hash, LeafHash};
 use reqwest::{Client, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -18,6 +18,9 @@ use crate::verdict::refutation;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A page of 1,000 of the largest entries, in base64, and then some.
 const MAX_ANSWER_BYTES: usize = 100_000_000;
+
+/// The codes for what an index will have later.
+const INDEX_IS_BEHIND: [&str; 4] = ["size_out_of_range", "index_out_of_range", "not_checked_yet", "unknown_ledger"];
 
 /// One API.
 pub struct Api {
@@ -59,6 +62,8 @@ pub struct Ledger {
 /// See [`Ledger::checked`].
 #[derive(Deserialize)]
 pub struct Checked {
+    /// The log's head.
+    pub head: Head,
     /// The event log's head.
     pub event_head: Head,
 }
@@ -119,12 +124,20 @@ pub struct Event {
     pub leaf: Vec<u8>,
 }
 
-/// A consistency proof.
+/// A proof, with what it is of left out: the caller knows.
 #[derive(Deserialize)]
-pub struct Consistency {
-    /// From the leaves to the root.
+struct Proof {
     #[serde(with = "json::hashes")]
-    pub proof: Vec<Hash>,
+    proof: Vec<Hash>,
+}
+
+/// A leaf with its proof.
+#[derive(Deserialize)]
+struct Leaf {
+    #[serde(with = "json::text")]
+    leaf_hash: Hash,
+    #[serde(with = "json::hashes")]
+    proof: Vec<Hash>,
 }
 
 impl Api {
@@ -168,8 +181,38 @@ impl Api {
         log: &str,
         first: u64,
         second: u64,
-    ) -> anyhow::Result<Consistency> {
-        self.fetch(&format!("/v1/ledgers/{ledger}/consistency?log={log}&first={first}&second={second}")).await
+    ) -> anyhow::Result<Vec<Hash>> {
+        let path = format!("/v1/ledgers/{ledger}/consistency?log={log}&first={first}&second={second}");
+        Ok(self.fetch::<Proof>(&path).await?.proof)
+    }
+
+    /// The proof, from the leaf to the root, that a log of `size` leaves has the leaf at `index`. `log`: entries, events.
+    pub async fn fetch_inclusion(
+        &self,
+        ledger: LedgerId,
+        log: &str,
+        index: u64,
+        size: u64,
+    ) -> anyhow::Result<Vec<Hash>> {
+        let path = format!("/v1/ledgers/{ledger}/inclusion?log={log}&index={index}&size={size}");
+        Ok(self.fetch::<Proof>(&path).await?.proof)
+    }
+
+    /// The leaf at an index of the log of `size` entries, with its proof from the leaf to the root.
+    pub async fn fetch_leaf(&self, ledger: LedgerId, index: u64, size: u64) -> anyhow::Result<(LeafHash, Vec<Hash>)> {
+        let path = format!("/v1/ledgers/{ledger}/inclusion?log=entries&index={index}&size={size}");
+        let Leaf { leaf_hash, proof } = self.fetch(&path).await?;
+        Ok((LeafHash(leaf_hash.0), proof))
+    }
+
+    /// The API's name in messages: its address without keys.
+    pub fn name(&self) -> String {
+        format!("the API at {}", without_keys(&self.url))
+    }
+
+    /// Whether an error says that the API's index will have later what it has not yet.
+    pub fn is_behind(error: &anyhow::Error) -> bool {
+        error.downcast_ref::<Problem>().is_some_and(|problem| INDEX_IS_BEHIND.contains(&problem.code.as_str()))
     }
 
     async fn fetch<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {

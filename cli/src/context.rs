@@ -11,11 +11,12 @@ use counterfoil_client::{
     ClientError, Instruction, Keypair, Rpc, Sent, Signer, Source, idl, one_machine_warning, parse_rpc_url,
     read_keypair, send,
 };
-use counterfoil_core::{LedgerAccount, LedgerId, ProgramId, Wallet};
+use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId, Wallet};
 use counterfoil_service::{note, out_json};
 use serde_json::json;
 
 use crate::api::Api;
+use crate::trust::Trust;
 use crate::verdict::Usage;
 
 /// What can be given to every subcommand.
@@ -24,24 +25,74 @@ pub struct Options {
     /// A Solana JSON-RPC server; `verify`, `audit`, `entries --verify` and `doctor` ask several. Default: the Solana CLI's, or the local one.
     #[arg(long = "rpc", global = true, env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true, value_parser = parse_rpc_url)]
     rpc_urls: Vec<String>,
-    /// The Counterfoil API that serves entries and proofs. Not trusted: what it says is recomputed.
+    /// The Counterfoil API that serves entries and proofs; `verify` asks several for bridges. Not trusted: what it says is
+    /// recomputed.
     #[arg(
         long = "api",
         global = true,
         env = "COUNTERFOIL_API",
         hide_env_values = true,
+        value_delimiter = ',',
         default_value = "http://127.0.0.1:8080"
     )]
-    api_url: String,
+    api_urls: Vec<String>,
     /// The wallet: a Solana CLI key file. Default: the Solana CLI's.
     #[arg(long, global = true, env = "COUNTERFOIL_WALLET")]
     wallet: Option<PathBuf>,
     /// The program's address. Default: the one that its IDL declares.
     #[arg(long, global = true, env = "COUNTERFOIL_PROGRAM", default_value_t = idl::declared_program())]
     program: ProgramId,
+    /// The file of what you rely on: cluster, program, ledgers, servers; see `counterfoil trust`.
+    #[arg(long = "trust", global = true, env = "COUNTERFOIL_TRUST")]
+    trust_file: Option<PathBuf>,
+    #[arg(skip)]
+    trust: Option<Trust>,
 }
 
 impl Options {
+    /// Reads the trust file, where one is given.
+    ///
+    /// # Errors
+    /// [`Usage`] when it cannot be used.
+    pub fn read_trust(&mut self) -> anyhow::Result<()> {
+        self.trust = self.trust_file.as_deref().map(Trust::read).transpose()?;
+        let pinned = self.trust.as_ref().and_then(|trust| trust.program.as_ref()).map(|program| program.address);
+        if let Some(pinned) = pinned {
+            if self.program != pinned && self.program != idl::declared_program() {
+                return Err(Usage(format!("--program is {}, the trust file pins {pinned}", self.program)).into());
+            }
+            self.program = pinned;
+        }
+        Ok(())
+    }
+
+    /// The cluster that the trust file pins.
+    pub fn cluster(&self) -> Option<GenesisHash> {
+        self.trust.as_ref()?.cluster.as_ref().map(|cluster| cluster.genesis_hash)
+    }
+
+    /// The ledgers that the trust file pins.
+    pub fn ledgers(&self) -> Vec<LedgerId> {
+        self.trust.iter().flat_map(|trust| &trust.ledgers).map(|ledger| ledger.address).collect()
+    }
+
+    /// The SHA-256 of programs that the trust file pins.
+    pub fn releases(&self) -> Vec<[u8; 32]> {
+        self.trust.iter().flat_map(|trust| &trust.releases).map(|release| release.sha256.0).collect()
+    }
+
+    /// How many of `asked` servers must agree: what is given, or the trust file's, or more than half.
+    ///
+    /// # Errors
+    /// [`Usage`] when it is none or more than there are.
+    pub fn quorum(&self, given: Option<usize>, asked: usize) -> anyhow::Result<usize> {
+        let quorum = given.or(self.trust.as_ref().and_then(|trust| trust.quorum)).unwrap_or(asked / 2 + 1);
+        match (1..=asked).contains(&quorum) {
+            true => Ok(quorum),
+            false => Err(Usage(format!("--quorum must be 1 to {asked}, the count of servers")).into()),
+        }
+    }
+
     /// The program to talk to.
     pub const fn program(&self) -> ProgramId {
         self.program
@@ -54,9 +105,15 @@ impl Options {
     }
 
     /// All servers given, for asking several the same; one that was given twice is one. Two names that may be one
-    /// server's are warned of.
+    /// server's are warned of. Those of the trust file take the place of others.
     pub fn servers(&self, warnings: &mut Vec<String>) -> Vec<Rpc> {
-        let urls: BTreeSet<&String> = self.rpc_urls.iter().collect();
+        let trusted: BTreeSet<&String> =
+            self.trust.iter().flat_map(|trust| &trust.servers).map(|server| &server.url).collect();
+        let given: BTreeSet<&String> = self.rpc_urls.iter().collect();
+        if !trusted.is_empty() && !given.is_subset(&trusted) {
+            warnings.push("the trust file names the servers: those of --rpc are not asked".to_owned());
+        }
+        let urls = if trusted.is_empty() { given } else { trusted };
         warnings.extend(one_machine_warning(urls.iter().map(|url| url.as_str())));
         match urls.is_empty() {
             true => vec![self.rpc()],
@@ -64,9 +121,14 @@ impl Options {
         }
     }
 
-    /// The API.
+    /// The API; the first, where several are given.
     pub fn api(&self) -> anyhow::Result<Api> {
-        Api::new(&self.api_url)
+        Api::new(self.api_urls.first().context("--api has a default")?)
+    }
+
+    /// All APIs given.
+    pub fn apis(&self) -> anyhow::Result<Vec<Api>> {
+        self.api_urls.iter().map(|url| Api::new(url)).collect()
     }
 
     /// Sends an instruction about a ledger that the wallet in use signs.
@@ -183,18 +245,6 @@ fn setting(text: &str, name: &str) -> Option<String> {
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     let value = value.trim().trim_matches(['"', '\'']);
     Some(value.to_owned()).filter(|value| !value.is_empty())
-}
-
-/// How many of `asked` servers must agree: what is given, or more than half.
-///
-/// # Errors
-/// [`Usage`] when it is none or more than there are.
-pub fn quorum(given: Option<usize>, asked: usize) -> anyhow::Result<usize> {
-    let quorum = given.unwrap_or(asked / 2 + 1);
-    match (1..=asked).contains(&quorum) {
-        true => Ok(quorum),
-        false => Err(Usage(format!("--quorum must be 1 to {asked}, the count of --rpc servers")).into()),
-    }
 }
 
 #[cfg(test)]

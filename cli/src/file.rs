@@ -1,13 +1,15 @@
 //! Files that the user names: read to a bound, written without harm to what is there.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use counterfoil_service::out_bytes;
-use tempfile::Builder;
+use merkle_log::Hash;
+use sha2::{Digest, Sha256};
+use tempfile::{Builder, NamedTempFile};
 
 /// What stands for standard input or output.
 const STANDARD: &str = "-";
@@ -34,12 +36,105 @@ pub fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`], and when the bytes are not UTF-8 or begin with a mark.
 pub fn read_text(path: &Path, max_bytes: u64) -> anyhow::Result<String> {
+    to_text(path, read(path, max_bytes)?)
+}
+
+/// The text of a file's bytes; see [`read_text`].
+///
+/// # Errors
+/// When the bytes are not UTF-8 or begin with a mark.
+pub fn to_text(path: &Path, bytes: Vec<u8>) -> anyhow::Result<String> {
     let shown = path.display();
-    let bytes = read(path, max_bytes)?;
     if let Some(what) = byte_order_mark(&bytes) {
         bail!("{shown} begins with {what}: save it as UTF-8 without a mark")
     }
     String::from_utf8(bytes).with_context(|| format!("{shown} is not UTF-8 text"))
+}
+
+/// Opens a file, or standard input for `-`, to be read in pieces.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+    if path == Path::new(STANDARD) {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
+}
+
+/// A file that is written in pieces, and is there only once it is whole; standard output for `-`.
+pub struct Growing<'a> {
+    path: &'a Path,
+    file: Option<BufWriter<NamedTempFile>>,
+}
+
+impl<'a> Growing<'a> {
+    /// Begins it beside where it will be.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin(path: &'a Path) -> anyhow::Result<Self> {
+        if path == Path::new(STANDARD) {
+            return Ok(Self { path, file: None });
+        }
+        let failed = || format!("cannot write {}", path.display());
+        ensure!(!path.is_dir(), "{}: it is a directory", failed());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let permissions = Permissions::from_mode(0o666);
+        let file =
+            Builder::new().prefix(".counterfoil-").permissions(permissions).tempfile_in(folder).with_context(failed)?;
+        Ok(Self { path, file: Some(BufWriter::with_capacity(1 << 16, file)) })
+    }
+
+    /// Writes more.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        match &mut self.file {
+            Some(file) => file.write_all(bytes).with_context(|| format!("cannot write {}", self.path.display())),
+            None => {
+                out_bytes(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(self) -> anyhow::Result<()> {
+        let Some(file) = self.file else { return Ok(()) };
+        let failed = || format!("cannot write {}", self.path.display());
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error).with_context(failed)?;
+        file.as_file().sync_all().with_context(failed)?;
+        file.persist(self.path).map_err(|error| error.error).with_context(failed)?;
+        Ok(())
+    }
+}
+
+/// Whether a file's bytes are these, and their SHA-256; a file of any size is read in pieces.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn compare(path: &Path, bytes: &[u8]) -> anyhow::Result<(bool, Hash)> {
+    let failed = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(failed)?;
+    let (mut rest, mut is_equal) = (bytes, true);
+    let (mut hasher, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        let length = file.read(&mut piece).with_context(failed)?;
+        if length == 0 {
+            return Ok((is_equal && rest.is_empty(), Hash(hasher.finalize().into())));
+        }
+        hasher.update(&piece[..length]);
+        match rest.strip_prefix(&piece[..length]) {
+            Some(after) => rest = after,
+            None => is_equal = false,
+        }
+    }
 }
 
 /// The byte order mark that a text begins with, in words.
@@ -65,10 +160,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         out_bytes(bytes);
         return Ok(());
     }
-    write_named(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    write_named(path, bytes, 0o666).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn write_named(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// As [`write`]; what was not there before only its owner can read.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_named(path, bytes, 0o600).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write_named(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let (path, mode) = match fs::metadata(path) {
         Ok(found) if found.is_file() => (fs::canonicalize(path)?, found.permissions()),
         Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
@@ -76,7 +179,7 @@ fn write_named(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // A link to nothing is not replaced: its target is made.
         Err(_) if path.is_symlink() => return File::create(path)?.write_all(bytes),
         // What the umask takes away is taken away when the file is made.
-        Err(_) => (path.to_owned(), Permissions::from_mode(0o666)),
+        Err(_) => (path.to_owned(), Permissions::from_mode(mode)),
     };
     let is_new = !path.exists();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

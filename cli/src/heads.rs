@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use counterfoil_client::{AccountAt, Rpc, Source};
-use counterfoil_core::receipt::{LogKind, Relation, relate};
+use counterfoil_core::relate::{LogKind, Relation, relate};
 use counterfoil_core::{GenesisHash, LedgerId};
 use counterfoil_service::note;
 use futures_util::StreamExt;
@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use merkle_log::{TreeHead, verify_consistency};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::api::Problem;
+use crate::api::Api;
 use crate::context::{Options, named};
 use crate::verdict::{is_refutation, refutation};
 
@@ -26,8 +26,6 @@ const NOTE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a server that is behind, or an API that is, is asked again, and after how long.
 const ATTEMPTS: u32 = 30;
 const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
-/// The API's codes for what its index will have later.
-const INDEX_IS_BEHIND: [&str; 3] = ["size_out_of_range", "not_checked_yet", "unknown_ledger"];
 
 /// One server's reading.
 pub struct Reading {
@@ -126,7 +124,7 @@ pub async fn read(
 
 /// A server that shows an append of a later slot than the one in which it claims to have looked contradicts itself. The
 /// local chain does.
-fn slot_contradiction(Reading { server, at }: &Reading) -> Option<String> {
+pub fn slot_contradiction(Reading { server, at }: &Reading) -> Option<String> {
     let (slot, appended) = (at.slot, at.account.appended_slot);
     (slot < appended).then(|| {
         format!("{server} says that it looked in slot {slot}, and shows an append of slot {appended}: its slots lag or are false")
@@ -193,8 +191,7 @@ pub async fn expect_cluster(
 /// what they have. Why others did not confirm becomes a warning.
 ///
 /// # Errors
-/// When too few confirm. A refutation when any contradicts: a server that says otherwise is not outvoted, for one of the
-/// two lines is false.
+/// As [`enough`].
 pub async fn confirm(
     options: &Options,
     rpcs: &[Rpc],
@@ -205,14 +202,27 @@ pub async fn confirm(
 ) -> anyhow::Result<Vec<Reading>> {
     let question = format!("finalized heads of ledger {ledger} that confirm it");
     let answers = ask(rpcs, quorum, &question, |rpc| confirm_by(options, rpc, ledger, heads)).await;
+    let confirmed = enough(answers, quorum, warnings)?;
+    warnings.extend(confirmed.iter().filter_map(slot_contradiction));
+    Ok(confirmed)
+}
+
+/// The answers of the servers that confirm what was asked. Why others do not becomes a warning.
+///
+/// # Errors
+/// When fewer than `quorum` confirm. A refutation when any contradicts: a server that says otherwise is not outvoted, for
+/// one of the two lines is false.
+pub fn enough<T>(
+    answers: Vec<(&Rpc, anyhow::Result<T>)>,
+    quorum: usize,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Vec<T>> {
+    let asked = answers.len();
     let (mut confirmed, mut errors) = (Vec::new(), Vec::new());
     let mut refuted = None;
     for (rpc, answer) in answers {
         match answer {
-            Ok(reading) => {
-                warnings.extend(slot_contradiction(&reading));
-                confirmed.push(reading);
-            }
+            Ok(answer) => confirmed.push(answer),
             Err(error) if is_refutation(&error) => refuted = refuted.or(Some(error)),
             Err(error) => errors.push(named(rpc, &error)),
         }
@@ -222,57 +232,70 @@ pub async fn confirm(
     }
     ensure!(
         confirmed.len() >= quorum,
-        "{} of {} servers confirmed it, {quorum} needed: {}",
+        "{} of {asked} servers confirmed it, {quorum} needed: {}",
         confirmed.len(),
-        rpcs.len(),
         errors.join("; ")
     );
     warnings.append(&mut errors);
     Ok(confirmed)
 }
 
-/// Why a server's heads are not shown to be these or to extend them, where that may pass.
-enum Behind {
-    /// The server is behind them: ask it again.
+/// Why nothing is shown at a server, where that may pass.
+pub enum Behind {
+    /// The server is behind: ask it again.
     Server(String),
     /// The API is behind the server: ask it again.
     Index(anyhow::Error),
 }
 
-/// Asks one server until its finalized heads are these or are shown to extend them. It is asked again only when it is
-/// stale: a ledger that grows all the time would otherwise never be caught up with.
-async fn confirm_by(
-    options: &Options,
+/// Reads a ledger's account from one server and tries to show something by it, until that succeeds or fails. The server is
+/// asked again only when it is stale: a ledger that grows all the time would otherwise never be caught up with.
+///
+/// # Errors
+/// Those of the attempt; the last reason when something stays behind.
+pub async fn until_caught_up<T>(
     rpc: &Rpc,
     ledger: LedgerId,
-    heads: &[(LogKind, TreeHead)],
-) -> anyhow::Result<Reading> {
+    attempt: impl AsyncFn(&Reading) -> anyhow::Result<Result<T, Behind>>,
+) -> anyhow::Result<T> {
     let mut kept: Option<Reading> = None;
     let mut last = None;
-    for attempt in 0..ATTEMPTS {
-        if attempt > 0 {
+    for number in 0..ATTEMPTS {
+        if number > 0 {
             sleep(ATTEMPT_INTERVAL).await;
         }
         let reading = match kept.take() {
             Some(reading) => reading,
             None => Reading { server: rpc.name().to_owned(), at: rpc.fetch_account(ledger).await? },
         };
-        let mut behind = None;
-        for (log, head) in heads {
-            if behind.is_none() {
-                behind = extends(options, *log, ledger, head, &reading).await?;
-            }
-        }
-        match behind {
-            None => return Ok(reading),
-            Some(Behind::Server(why)) => last = Some(anyhow::anyhow!(why)),
-            Some(Behind::Index(error)) => {
+        match attempt(&reading).await? {
+            Ok(shown) => return Ok(shown),
+            Err(Behind::Server(why)) => last = Some(anyhow::anyhow!(why)),
+            Err(Behind::Index(error)) => {
                 last = Some(error);
                 kept = Some(reading);
             }
         }
     }
     Err(last.context("no answer")?)
+}
+
+/// Asks one server until its finalized heads are these or are shown to extend them.
+async fn confirm_by(
+    options: &Options,
+    rpc: &Rpc,
+    ledger: LedgerId,
+    heads: &[(LogKind, TreeHead)],
+) -> anyhow::Result<Reading> {
+    until_caught_up(rpc, ledger, async |reading| {
+        for (log, head) in heads {
+            if let Some(behind) = extends(options, *log, ledger, head, reading).await? {
+                return Ok(Err(behind));
+            }
+        }
+        Ok(Ok(Reading { server: reading.server.clone(), at: reading.at.clone() }))
+    })
+    .await
 }
 
 async fn extends(
@@ -282,45 +305,53 @@ async fn extends(
     earlier: &TreeHead,
     reading: &Reading,
 ) -> anyhow::Result<Option<Behind>> {
-    let name = match log {
-        LogKind::Entries => "entries",
-        LogKind::Events => "events",
-    };
-    let server = &reading.server;
     match relate(log, earlier, &reading.at.account) {
         Relation::Same | Relation::InRing => Ok(None),
-        Relation::Stale(current) => Ok(Some(Behind::Server(format!(
-            "{server} is stale: it has {} {name}, what is to be confirmed {}",
-            current.size, earlier.size
-        )))),
-        Relation::Contradiction(current) => Err(refutation(anyhow::anyhow!(
-            "{server} says that the root of the first {} {name} is {}, what is to be confirmed says {}: one of the two \
-             is false",
-            earlier.size,
-            current.root,
-            earlier.root
-        ))),
-        Relation::Grown(current) => bridge(options, name, ledger, earlier, &current).await,
+        Relation::Stale(current) => Ok(Some(Behind::Server(stale(&reading.server, log, earlier, &current)))),
+        Relation::Contradiction(current) => Err(contradiction(&reading.server, log, earlier, &current)),
+        Relation::Grown(current) => bridge(options, log, ledger, earlier, &current).await,
     }
 }
 
-/// Shows with the API's help, which is not trusted, that the account extends the earlier head.
+/// The name of a log in the API's routes and in messages.
+pub const fn name_of(log: LogKind) -> &'static str {
+    match log {
+        LogKind::Entries => "entries",
+        LogKind::Events => "events",
+    }
+}
+
+/// That a server has fewer leaves than what is to be confirmed.
+pub fn stale(server: &str, log: LogKind, earlier: &TreeHead, current: &TreeHead) -> String {
+    format!("{server} is stale: it has {} {}, what is to be confirmed {}", current.size, name_of(log), earlier.size)
+}
+
+/// That a server has another root than what is to be confirmed.
+pub fn contradiction(server: &str, log: LogKind, earlier: &TreeHead, current: &TreeHead) -> anyhow::Error {
+    refutation(anyhow::anyhow!(
+        "{server} says that the root of the first {} {} is {}, what is to be confirmed says {}: one of the two is false",
+        earlier.size,
+        name_of(log),
+        current.root,
+        earlier.root
+    ))
+}
+
+/// Shows with an API's help, which is not trusted, that the account extends the earlier head.
 async fn bridge(
     options: &Options,
-    log: &str,
+    log: LogKind,
     ledger: LedgerId,
     earlier: &TreeHead,
     current: &TreeHead,
 ) -> anyhow::Result<Option<Behind>> {
-    let fetched = async { options.api()?.fetch_consistency(ledger, log, earlier.size.get(), current.size.get()).await };
-    let proof = match fetched.await {
-        Ok(consistency) => consistency.proof,
+    let name = name_of(log);
+    let proof = match options.api()?.fetch_consistency(ledger, name, earlier.size.get(), current.size.get()).await {
+        Ok(proof) => proof,
         Err(error) => {
-            let is_behind =
-                error.downcast_ref::<Problem>().is_some_and(|problem| INDEX_IS_BEHIND.contains(&problem.code.as_str()));
+            let is_behind = Api::is_behind(&error);
             let error = error.context(format!(
-                "the ledger has grown from {} to {} {log} since; a proof of consistency is needed from an API (--api), \
-                 or a refreshed receipt",
+                "the ledger has grown from {} to {} {name} since; a proof of consistency is needed from an API (--api)",
                 earlier.size, current.size
             ));
             return if is_behind { Ok(Some(Behind::Index(error))) } else { Err(error) };
@@ -329,7 +360,7 @@ async fn bridge(
     // It does not refute what is to be confirmed: the API may be the one that is false.
     verify_consistency(earlier, current, &proof).with_context(|| {
         format!(
-            "the API's proof that the chain's {} {log} extend the {} that are to be confirmed does not hold: it is false, \
+            "the API's proof that the chain's {} {name} extend the {} that are to be confirmed does not hold: it is false, \
              or they are; ask another API with --api",
             current.size, earlier.size
         )

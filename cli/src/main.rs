@@ -6,12 +6,14 @@
 )]
 
 mod api;
+mod bridge;
 mod commands;
 mod context;
 mod file;
 mod heads;
 mod output;
 mod program;
+mod trust;
 mod verdict;
 
 use std::process::ExitCode;
@@ -51,8 +53,13 @@ enum Command {
     Entries(commands::entries::Arguments),
     /// Fetches an entry with all that proves it, as one file.
     Receipt(commands::receipt::Arguments),
-    /// Verifies a receipt against the chain.
+    /// Fetches a range of entries with all that proves it, as one file.
+    Evidence(commands::evidence::Arguments),
+    /// Verifies a receipt, evidence or an export against the chain.
     Verify(commands::verify::Arguments),
+    /// Writes and shows the file of what you rely on.
+    #[command(subcommand)]
+    Trust(commands::trust::Command),
     /// Says what the program at an address is: a release or not, and who can replace it.
     Doctor(commands::doctor::Arguments),
     /// Downloads a whole ledger, recomputes it and compares it with the chain.
@@ -63,7 +70,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(message) => {
             // Help and version are no mistake. There is no other place to tell what cannot be printed.
@@ -71,6 +78,9 @@ async fn main() -> ExitCode {
             return if message.use_stderr() { ExitCode::from(verdict::USAGE) } else { ExitCode::SUCCESS };
         }
     };
+    if let Err(error) = cli.options.read_trust() {
+        return end(Ok::<_, anyhow::Error>(verdict::tell_error(&error)));
+    }
     let result = match cli.command {
         Command::Dev(arguments) => commands::dev::run(&cli.options, arguments).await,
         Command::Ledger(command) => commands::ledger::run(&cli.options, command).await,
@@ -78,7 +88,9 @@ async fn main() -> ExitCode {
         Command::Append(arguments) => commands::append::run(&cli.options, arguments).await,
         Command::Entries(arguments) => commands::entries::run(&cli.options, arguments).await,
         Command::Receipt(arguments) => commands::receipt::run(&cli.options, arguments).await,
+        Command::Evidence(arguments) => commands::evidence::run(&cli.options, arguments).await,
         Command::Verify(arguments) => commands::verify::run(&cli.options, arguments).await,
+        Command::Trust(command) => commands::trust::run(command),
         Command::Doctor(arguments) => commands::doctor::run(&cli.options, arguments).await,
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
         Command::Record(arguments) => commands::record::run(&cli.options, arguments).await,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_client::{ProgramInfo, Rpc, Source, fetch_program};
 
-use crate::context::named;
+use crate::context::{Options, named};
 use crate::heads;
 
 /// The SHA-256 of the program that this version was released with, and the file's name.
@@ -25,9 +25,12 @@ pub async fn fetch(rpcs: &[Rpc]) -> (BTreeMap<ProgramInfo, Vec<&str>>, Vec<Strin
     (programs, errors)
 }
 
-/// Whether its bytes are those that this version was released with.
-pub fn is_released(program: &ProgramInfo) -> bool {
-    RELEASED_PROGRAM.starts_with(&sha256(program))
+/// As what the verifier knows a program by its bytes: as the one that this version was released with, or as pinned.
+pub fn known(options: &Options, program: &ProgramInfo) -> Option<&'static str> {
+    if RELEASED_PROGRAM.starts_with(&sha256(program)) {
+        return Some("the one released with this version");
+    }
+    options.releases().contains(&program.sha256).then_some("one that the trust file pins")
 }
 
 /// The SHA-256 of its bytes, lowercase hex.

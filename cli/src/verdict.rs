@@ -108,6 +108,8 @@ pub struct Report {
     pub not_checked: Vec<String>,
     /// What the reader should know besides.
     pub warnings: Vec<String>,
+    /// What the thing under test says, as members of the JSON; null where a command has none.
+    pub facts: serde_json::Value,
     /// Whether standard output carries data, so that the verdict goes to standard error.
     pub is_beside_data: bool,
 }
@@ -130,13 +132,16 @@ impl Report {
         let [checked, not_checked] =
             [&self.checked, &self.not_checked].map(|lines| if holds { lines.as_slice() } else { &[] });
         if as_json {
-            let document = json!({
+            let mut document = json!({
                 "verdict": verdict.name(),
                 "reason": reason,
                 "checked": checked,
                 "not_checked": not_checked,
                 "warnings": self.warnings,
             });
+            if holds && let Some(facts) = self.facts.as_object() {
+                document["facts"] = json!(facts);
+            }
             if self.is_beside_data { note_json_line(&document) } else { out_json(&document) }
         } else {
             let tell = if self.is_beside_data { note_line } else { out_line };

@@ -137,14 +137,16 @@ fn a_page_of_python_verifies_each_kind_of_answer_and_refuses_any_change() {
         ("entries/7/receipt", "/entry/payload", json!("Zm9yZ2Vk")),
         ("entries/7/receipt", "/entry/index", json!("900")),
         ("entries/7/receipt", "/ledger", json!("11111111111111111111111111111111")),
-        ("entries/7/receipt", "/head/size", json!("2")),
+        ("entries/7/receipt", "/bridge/head/size", json!("2")),
+        ("entries/7/receipt", "/bridge/event_head/root", json!("00".repeat(32))),
     ];
     for (path, field, change) in answers {
         let (status, mut answer) = index().get(&format!("/v1/ledgers/{ledger}/{path}"));
         assert_eq!(status, 200, "{path}: {answer}");
         let output = verify(&answer);
         expect_success(&output);
-        let root = answer.pointer("/head/root").or_else(|| answer.pointer("/second/root"));
+        let heads = ["/head/root", "/second/root", "/bridge/head/root"];
+        let root = heads.iter().find_map(|head| answer.pointer(head));
         let root = root.filter(|_| path != "events").or_else(|| answer.pointer("/event_head/root")).unwrap();
         assert!(text(&output.stdout).contains(root.as_str().unwrap()), "{path}: {}", text(&output.stdout));
         *answer.pointer_mut(field).unwrap() = change;
@@ -193,7 +195,7 @@ fn the_page_of_python_reads_as_strictly_as_verify_and_always_ends() {
         *answer.pointer_mut(field).unwrap() = value;
         answer.to_string()
     };
-    let hash = receipt["head"]["root"].as_str().unwrap();
+    let hash = receipt["bridge"]["head"]["root"].as_str().unwrap();
     let payload = receipt["entry"]["payload"].as_str().unwrap();
     let mut more = receipt.clone();
     more["note"] = json!("trust me");
@@ -213,14 +215,16 @@ fn the_page_of_python_reads_as_strictly_as_verify_and_always_ends() {
         text_of.replacen("\"index\":\"1\"", "\"index\":\"0\",\"index\":\"1\"", 1),
         with(&receipt, "/ledger", json!("1".repeat(100_000))),
         with(&receipt, "/ledger", json!("0".repeat(44))),
-        with(&receipt, "/head/size", json!("9".repeat(4_000))),
-        with(&receipt, "/head/root", json!(hash.to_uppercase() + " ")),
+        with(&receipt, "/bridge/head/size", json!("9".repeat(4_000))),
+        with(&receipt, "/bridge/head/root", json!(hash.to_uppercase() + " ")),
         with(&receipt, "/entry/payload", json!(format!("{payload}!!"))),
         with(&receipt, "/entry/payload", json!(format!("{payload}===="))),
         with(&receipt, "/entry/proof", json!(hash)),
         with(&receipt, "/entry/proof/0", json!(null)),
-        with(&receipt, "/head", json!([])),
+        with(&receipt, "/bridge/head", json!([])),
         with(&receipt, "/format", json!(1)),
+        with(&receipt, "/transaction", json!("1".repeat(100_000))),
+        with(&receipt, "/bridge", json!(null)),
         with(&page, "/certificate", json!([])),
         with(&page, "/entries", json!(null)),
         with(&page, "/entries/0", json!(null)),

@@ -82,7 +82,7 @@ fn a_receipt_is_verified_and_stays_so_while_the_ledger_grows() {
     }
     expect_success(&stack.cli(&["receipt", "refresh", file]));
     let refreshed: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    assert_eq!(number(&refreshed["head"]["size"]), 22);
+    assert_eq!(number(&refreshed["bridge"]["head"]["size"]), 22);
     expect_success(&verify());
 }
 

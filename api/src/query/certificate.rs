@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use counterfoil_core::certificate::{Certificate, FORMAT};
-use counterfoil_core::receipt::LogKind;
+use counterfoil_core::relate::LogKind;
 use counterfoil_store::Log;
 use merkle_log::Hash;
 

@@ -49,7 +49,7 @@ pub async fn proven_entry(view: &View, ledger: LedgerId, index: u64) -> Result<P
     answer(view, ledger, |mut moment| async move { load_proven_entry(&mut moment, index).await }).await
 }
 
-pub(crate) async fn load_proven_entry(moment: &mut Moment, index: u64) -> Result<ProvenEntry, QueryError> {
+async fn load_proven_entry(moment: &mut Moment, index: u64) -> Result<ProvenEntry, QueryError> {
     let head = moment.head;
     let mut entries = Reading::new(&head, Log::Entries);
     let mut events = Reading::new(&head, Log::Events);

@@ -1,13 +1,17 @@
 //! An entry's receipt.
 
+use std::slice;
+
 use counterfoil_core::LedgerId;
-use counterfoil_core::receipt::{EntryProof, EventProof, FORMAT, Receipt};
+use counterfoil_core::receipt::{Bridge, EntryProof, EventLeaf, Receipt, TransactionSignature, Version};
 use counterfoil_signed::{Inclusion, StandardSigner, cose, tlog};
 use counterfoil_store::Log;
 
-use super::entry::{load_proven_entry, proven_entry};
+use super::entries::load_checked_entry;
+use super::entry::proven_entry;
 use super::error::{Difference, Place, QueryError};
 use super::moment::{Moment, answer};
+use super::tree::{Reading, load_trees};
 use super::view::View;
 
 /// Answers the receipt of an entry, verified as its reader will verify it.
@@ -19,22 +23,45 @@ pub async fn receipt(view: &View, ledger: LedgerId, index: u64) -> Result<Receip
 }
 
 async fn load_receipt(mut moment: Moment, index: u64) -> Result<Receipt, QueryError> {
-    let ledger = moment.ledger();
+    let (ledger, head) = (moment.ledger(), moment.head);
     let place = Place::Leaf(ledger, Log::Entries, index);
-    let proven = load_proven_entry(&mut moment, index).await?;
+    let mut entries = Reading::new(&head, Log::Entries);
+    let mut events = Reading::new(&head, Log::Events);
+    let index = entries.index(index)?;
+    let entry = load_checked_entry(&mut moment, index).await?;
     let cluster = moment.cluster(place).await?.ok_or_else(|| place.corrupt(Difference::NoCluster))?;
-    let event = proven.entry.event;
+    let event = &entry.event;
+    let size = event.event.header.size;
+    entries.add_leaf(index, size)?;
+    entries.add_head(size)?;
+    entries.add_growth(size, head.entries.size)?;
+    events.add_leaf(event.seq, head.events.size)?;
+
+    let [entries, events] = load_trees(&mut moment, place, [entries, events]).await?;
+    let stated = entries.head_at(size)?;
     let receipt = Receipt {
-        format: FORMAT.to_owned(),
         genesis_hash: cluster.genesis_hash,
         program: cluster.program,
         ledger,
-        entry: EntryProof { index, payload: proven.entry.payload.to_vec(), proof: proven.proof },
-        event: EventProof { seq: event.seq.get(), leaf: event.leaf_bytes.clone(), proof: proven.event_proof },
-        head: proven.head.entries.into(),
-        event_head: proven.head.events.into(),
+        entry: EntryProof {
+            index: index.get(),
+            payload: entry.payload.to_vec(),
+            proof: entries.prove_leaf(&stated, index, &entry.leaf)?,
+        },
+        event: EventLeaf { seq: event.seq.get(), leaf: event.leaf_bytes.clone() },
+        version: Version::V2 {
+            transaction: Some(TransactionSignature(event.signature)),
+            bridge: Some(Bridge {
+                head: head.entries.into(),
+                consistency: entries.prove_growth(&stated, &head.entries)?,
+                event_head: head.events.into(),
+                event_proof: events.prove_leaf(&head.events, event.seq, &event.leaf)?,
+            }),
+            statement: Vec::new(),
+        },
     };
     receipt.verify().map_err(|error| place.corrupt(error))?;
+    moment.memory().keep_entries(&head, slice::from_ref(&entry));
     Ok(receipt)
 }
 

@@ -38,17 +38,25 @@ async fn receipt_is_what_its_reader_verifies() {
     for (ledger, at) in [(BIG, 0), (BIG, 300), (BIG, 899), (SMALL, 4)] {
         let body = index.ok(&format!("/v1/ledgers/{ledger}/entries/{at}/receipt")).await;
         let entry = index.ok(&format!("/v1/ledgers/{ledger}/entries/{at}")).await;
+        let number = |name: &str| entry["event"][name].as_str().unwrap().parse::<u64>().unwrap();
+        let size = number("first_index") + number("count");
+        let inclusion = format!("/v1/ledgers/{ledger}/inclusion?log=entries&index={at}&size={size}");
+        let inclusion = index.ok(&inclusion).await;
+        let growth = index.ok(&format!("/v1/ledgers/{ledger}/consistency?log=entries&first={size}")).await;
         let expected = json!({
-            "format": "counterfoil receipt v1",
+            "format": "counterfoil receipt v2",
             "genesis_hash": CLUSTER.genesis_hash.to_string(),
             "program": CLUSTER.program.to_string(),
             "ledger": ledger.to_string(),
-            "entry": { "index": entry["index"], "payload": entry["payload"], "proof": entry["proof"] },
-            "event": {
-                "seq": entry["event"]["seq"], "leaf": entry["event"]["leaf"], "proof": entry["event"]["proof"],
+            "entry": { "index": entry["index"], "payload": entry["payload"], "proof": inclusion["proof"] },
+            "event": { "seq": entry["event"]["seq"], "leaf": entry["event"]["leaf"] },
+            "transaction": entry["event"]["transaction"],
+            "bridge": {
+                "head": entry["head"],
+                "consistency": growth["proof"],
+                "event_head": entry["event_head"],
+                "event_proof": entry["event"]["proof"],
             },
-            "head": entry["head"],
-            "event_head": entry["event_head"],
         });
         assert_eq!(body, expected);
         let receipt: Receipt = serde_json::from_value(body).unwrap();

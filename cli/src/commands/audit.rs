@@ -9,13 +9,13 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use counterfoil_core::limits::MAX_APPEND_BYTES;
-use counterfoil_core::{CheckError, Event, EventBody, LedgerHead, LedgerId, LedgerState};
+use counterfoil_core::{AccountReplay, CheckError, Event, EventBody, LedgerAccount, LedgerHead, LedgerId, LedgerState};
 use counterfoil_service::{counted, note, progress};
 use indicatif::ProgressBar;
 use tokio::time::sleep;
 
 use crate::api::{Api, Problem};
-use crate::context::{Options, quorum};
+use crate::context::Options;
 use crate::heads::{self, Reading};
 use crate::verdict::{Refute, Report, Verdict, refutation, refute_unless};
 
@@ -46,7 +46,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 
 async fn audit(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
     let rpcs = options.servers(&mut report.warnings);
-    let quorum = quorum(arguments.quorum, rpcs.len())?;
+    let quorum = options.quorum(arguments.quorum, rpcs.len())?;
     let mut readings = heads::read(&rpcs, arguments.ledger, quorum, &mut report.warnings).await?;
     readings.sort_by_key(|reading| Reverse(reading.at.account.events.size()));
     let needed = readings[quorum - 1].at.account.events.size().get();
@@ -69,10 +69,20 @@ async fn audit(options: &Options, arguments: &Arguments, report: &mut Report) ->
     let (entries, events) = (counted(entries, "entry", "entries"), counted(head.events.size.get(), "event", "events"));
     report.checked.push(format!("{entries} and {events} were downloaded and recomputed"));
     report.checked.push(format!(
-        "root {} is what {quorum} of {} servers have, finalized",
+        "root {} is what {quorum} of {} servers have, finalized, and every field of the account follows from the events",
         head.entries.root,
         rpcs.len()
     ));
+    for reading in &readings {
+        let account = &reading.at.account;
+        report.checked.push(format!(
+            "{} has {} and {} in finalized slot {}",
+            reading.server,
+            counted(account.entries.size().get(), "entry", "entries"),
+            counted(account.events.size().get(), "event", "events"),
+            reading.at.slot,
+        ));
+    }
     if by_hash > 0 {
         report.not_checked.push(format!(
             "{by_hash} entries that are not on the chain: the hashes of their subtrees were recomputed from, not they"
@@ -127,7 +137,7 @@ async fn recompute(
 ) -> anyhow::Result<(Vec<LedgerHead>, Vec<Range<u64>>)> {
     let newest = readings.first().map_or(0, |reading| reading.at.account.events.size().get());
     let target = newest.min(served);
-    let mut state = LedgerState::new(ledger);
+    let (mut state, mut replay) = (LedgerState::new(ledger), AccountReplay::default());
     let mut entries = Entries { api, ledger, buffer: VecDeque::new() };
     let (mut confirmed, mut by_hash) = (Vec::new(), Vec::new());
     while state.event_seq().get() < target {
@@ -150,13 +160,14 @@ async fn recompute(
                 );
                 *carried = entries.take(first, count).await?;
             }
+            replay.apply(&event);
             let (next, _) = state
                 .apply(event)
                 .refute(|| format!("event {} does not follow from what was served before it", row.seq))?;
             state = next;
             bar.inc(count);
             for reading in readings {
-                confirmed.extend(compare(&state, reading)?);
+                confirmed.extend(compare(&state, &replay, reading)?);
             }
         }
     }
@@ -164,14 +175,46 @@ async fn recompute(
 }
 
 /// Compares with an account that stands here; one that differs fails the audit.
-fn compare(state: &LedgerState, reading: &Reading) -> anyhow::Result<Option<LedgerHead>> {
+fn compare(state: &LedgerState, replay: &AccountReplay, reading: &Reading) -> anyhow::Result<Option<LedgerHead>> {
     match state.check(&reading.at.account) {
-        Ok(checked) => Ok(Some(*checked.head())),
+        Ok(checked) => {
+            let differing = difference(&replay.account(state), &reading.at.account);
+            refute_unless!(
+                differing.is_none(),
+                "{} shows an account whose {} is not what the ledger's events make of it",
+                reading.server,
+                differing.unwrap_or_default()
+            );
+            Ok(Some(*checked.head()))
+        }
         Err(CheckError::DifferentMoment { .. }) => Ok(None),
         Err(error) => {
             Err(refutation(anyhow::Error::new(error).context(format!("{} contradicts the API", reading.server))))
         }
     }
+}
+
+/// The first field, besides the frontiers, in which an account differs from what the events make of it.
+fn difference(expected: &LedgerAccount, found: &LedgerAccount) -> Option<&'static str> {
+    let fields = [
+        ("flags", expected.flags == found.flags),
+        ("id", expected.id == found.id),
+        ("creator", expected.creator == found.creator),
+        ("authority", expected.authority == found.authority),
+        ("offered authority", expected.pending_authority == found.pending_authority),
+        ("count of leaves by subtree", expected.leaves_by_subtree == found.leaves_by_subtree),
+        ("count of heads", expected.heads_written == found.heads_written),
+        (
+            "slot or time of creation",
+            (expected.created_slot, expected.created_time) == (found.created_slot, found.created_time),
+        ),
+        (
+            "slot or time of the last append",
+            (expected.appended_slot, expected.appended_time) == (found.appended_slot, found.appended_time),
+        ),
+        ("ring of heads", expected.heads == found.heads),
+    ];
+    fields.into_iter().find(|(_, is_equal)| !is_equal).map(|(name, _)| name)
 }
 
 /// The API's entries, page by page.

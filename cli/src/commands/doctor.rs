@@ -7,7 +7,7 @@ use clap::Args;
 use counterfoil_client::{ProgramInfo, is_key};
 use counterfoil_core::Wallet;
 
-use crate::context::{Options, quorum};
+use crate::context::Options;
 use crate::verdict::{Report, Verdict, refute_unless};
 use crate::{heads, program};
 
@@ -34,7 +34,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 async fn examine(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
     let mut rpcs = options.servers(&mut report.warnings);
     let asked = rpcs.len();
-    let quorum = quorum(arguments.quorum.or(Some(asked)), asked)?;
+    let quorum = options.quorum(arguments.quorum.or(Some(asked)), asked)?;
     let cluster = heads::genesis_hash(&mut rpcs, quorum, &mut report.warnings).await?;
     let (programs, errors) = program::fetch(&rpcs).await;
     let answered: usize = programs.values().map(Vec::len).sum();
@@ -50,14 +50,18 @@ async fn examine(options: &Options, arguments: &Arguments, report: &mut Report) 
     report.checked.push(format!("cluster {cluster}, as {} say", servers.join(", ")));
     report.checked.extend(describe(info));
     report.not_checked.push("that these servers are honest: they were asked, their answers are no proof".to_owned());
+    let known = program::known(options, info);
     refute_unless!(
-        program::is_released(info),
+        known.is_some(),
         "program {} has SHA-256 {}: it is not the one released with counterfoil {VERSION}. Compare it with the releases that you \
          trust, or build it (docs/operations.md)",
         info.program,
         program::sha256(info)
     );
-    Ok((Verdict::Verified, format!("program {} is the one released with counterfoil {VERSION}", info.program)))
+    Ok((
+        Verdict::Verified,
+        format!("program {} is {} (counterfoil {VERSION})", info.program, known.unwrap_or_default()),
+    ))
 }
 
 /// What a server says of the program.

@@ -9,13 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use counterfoil_client::Rpc;
 use counterfoil_core::LedgerId;
-use counterfoil_core::receipt::LogKind;
+use counterfoil_core::relate::LogKind;
 use counterfoil_service::{counted, is_output_closed, note, out_json_line};
 use merkle_log::{Root, hash_leaf};
 use serde_json::{Value, json};
 
 use crate::api::{Entry, EntryPage};
-use crate::context::{Options, quorum};
+use crate::context::Options;
 use crate::heads;
 use crate::verdict::{Refute, Report, Verdict, refute_unless};
 
@@ -58,7 +58,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 async fn list(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<String> {
     let api = options.api()?;
     let rpcs = options.servers(&mut report.warnings);
-    let quorum = quorum(arguments.quorum, rpcs.len())?;
+    let quorum = options.quorum(arguments.quorum, rpcs.len())?;
     let mut verifier = Verifier { options, rpcs, quorum, ledger: arguments.ledger, confirmed: None, report };
     let (mut first, mut left) = (arguments.first, arguments.limit.unwrap_or(u64::MAX));
     let mut printed = 0_u64;

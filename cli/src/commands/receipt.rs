@@ -2,21 +2,27 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::Receipt;
 use counterfoil_service::{counted, note, out_bytes};
 use counterfoil_signed::{StandardVerifier, cose, tlog};
 use merkle_log::{LeafIndex, hash_leaf};
+use tokio::time::{Instant, sleep};
 
+use crate::api::Api;
 use crate::context::Options;
 use crate::file;
 use crate::verdict::{Refute, refute_unless};
 
 /// The largest receipt: an entry of 65,535 bytes in base64, two proofs, and room.
-const MAX_RECEIPT_BYTES: u64 = 1 << 20;
+pub const MAX_RECEIPT_BYTES: u64 = 1 << 20;
+
+/// How often an API that is behind is asked.
+const WAIT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Which receipt.
 #[derive(Args)]
@@ -31,6 +37,12 @@ pub struct Arguments {
     /// Write to this file, - for standard output. Default: standard output.
     #[arg(long, short)]
     out: Option<PathBuf>,
+    /// Wait until the API can give it: an entry that was just appended is finalized and checked some seconds later.
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait, in seconds.
+    #[arg(long, requires = "wait", default_value_t = 120)]
+    wait_s: u64,
     /// The format. Only json shows what the chain says; of the others the reader believes the API's operator.
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
@@ -54,7 +66,7 @@ enum Format {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Replaces a receipt by one that leads to a newer head, so that it stays easy to verify.
+    /// Replaces a receipt by one whose bridge leads to newer heads, so that the account's ring shows it again.
     Refresh {
         /// The receipt.
         file: PathBuf,
@@ -66,7 +78,10 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     match (arguments.command, arguments.ledger, arguments.index) {
         (Some(Command::Refresh { file }), ..) => refresh(options, &file).await?,
         (None, Some(ledger), Some(index)) => {
-            let receipt = fetch(options, ledger, index).await?;
+            let receipt = match arguments.wait {
+                true => wait_for(options, ledger, index, Duration::from_secs(arguments.wait_s)).await?,
+                false => fetch(options, ledger, index).await?,
+            };
             let bytes = match (arguments.format, arguments.operator_key) {
                 (Format::Json, _) => to_text(&receipt)?.into_bytes(),
                 (format, Some(key)) => fetch_signed(options, &receipt, format, &key).await?,
@@ -85,9 +100,18 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 /// Reads a receipt's file, or standard input for `-`.
 ///
 /// # Errors
+/// As [`parse`], and when it cannot be read.
+fn read(path: &Path) -> anyhow::Result<Receipt> {
+    parse(path, file::read(path, MAX_RECEIPT_BYTES)?)
+}
+
+/// Reads the bytes of a receipt's file.
+///
+/// # Errors
 /// A refutation when it is not a receipt.
-pub fn read(path: &Path) -> anyhow::Result<Receipt> {
-    let text = file::read_text(path, MAX_RECEIPT_BYTES)?;
+pub fn parse(path: &Path, bytes: Vec<u8>) -> anyhow::Result<Receipt> {
+    ensure!(bytes.len() as u64 <= MAX_RECEIPT_BYTES, "{} has more than {MAX_RECEIPT_BYTES} bytes", path.display());
+    let text = file::to_text(path, bytes)?;
     serde_json::from_str(&text).refute(|| format!("{} is not a receipt", path.display()))
 }
 
@@ -100,6 +124,23 @@ async fn fetch(options: &Options, ledger: LedgerId, index: u64) -> anyhow::Resul
         "the API gave another entry's receipt: do not trust it"
     );
     Ok(receipt)
+}
+
+/// As [`fetch`], asked again while the API's index is behind.
+async fn wait_for(options: &Options, ledger: LedgerId, index: u64, patience: Duration) -> anyhow::Result<Receipt> {
+    let deadline = Instant::now() + patience;
+    for attempt in 0_u32.. {
+        match fetch(options, ledger, index).await {
+            Err(error) if Api::is_behind(&error) && Instant::now() < deadline => {
+                if attempt.is_multiple_of(10) {
+                    note!("waiting up to {} s for entry {index}: {error:#}", (deadline - Instant::now()).as_secs());
+                }
+                sleep(WAIT_INTERVAL).await;
+            }
+            result => return result,
+        }
+    }
+    unreachable!("the deadline comes before")
 }
 
 /// Fetches an entry's receipt as the API's operator signs it; one that does not hold for the entry is refused.
@@ -133,7 +174,8 @@ async fn refresh(options: &Options, file: &Path) -> anyhow::Result<()> {
         old.ledger
     );
     file::write(file, to_text(&new)?.as_bytes())?;
-    note!("{}: refreshed from {} to {}", file.display(), old.head.size, counted(new.head.size, "entry", "entries"));
+    let size = is.later_heads().map_or(0, |heads| heads.entries.size.get());
+    note!("{}: refreshed; its bridge leads to {}", file.display(), counted(size, "entry", "entries"));
     Ok(())
 }
 

@@ -50,7 +50,7 @@ export function readCertificate(json: unknown): Certificate {
     throw new CertificateError('unknown_format', `the certificate's format is not "${CERTIFICATE_FORMAT}"`);
   }
   const names = ['format', 'genesis_hash', 'program', 'ledger', 'log', 'from', 'to', 'head', 'slot', 'proof'] as const;
-  const fields = readFields(json, names, where);
+  const fields = readFields(json, names, [], where);
   const log = readText(fields.log, `${where}.log`);
   if (log !== 'entries' && log !== 'events') throw new MalformedError(`${where}.log`, 'is neither entries nor events');
   return {

@@ -1,4 +1,4 @@
-/** Asking servers of the reader's own choice whether a receipt's heads are the chain's. */
+/** Asking servers of the reader's own choice whether a receipt is the chain's. */
 
 import {
   createSolanaRpc,
@@ -6,7 +6,9 @@ import {
   type Address,
   type Commitment,
   type GetAccountInfoApi,
+  type GetBlockApi,
   type GetGenesisHashApi,
+  type GetTransactionApi,
   type ReadonlyUint8Array,
   type Rpc,
 } from '@solana/kit';
@@ -16,13 +18,14 @@ import { AccountError, ConfirmationError, ProofError } from './errors.js';
 import { COUNTERFOIL_PROGRAM_ADDRESS } from './generated/index.js';
 import { toHex, verifyConsistency, type TreeHead } from './merkle.js';
 import type { VerifiedReceipt } from './receipt.js';
+import { expectTransaction } from './transaction.js';
 
 /** A Solana JSON-RPC server under a name that errors may show. */
 export interface Server {
   /** Tells it from the others. */
   readonly name: string;
   /** The connection, for servers that want headers of their own. */
-  readonly rpc: Rpc<GetAccountInfoApi & GetGenesisHashApi>;
+  readonly rpc: Rpc<GetAccountInfoApi & GetBlockApi & GetGenesisHashApi & GetTransactionApi>;
 }
 
 /** An account as a server reported it. */
@@ -39,7 +42,7 @@ export interface ConsistencyRequest {
   readonly ledger: Address;
   /** Which of its logs. */
   readonly log: LogName;
-  /** The receipt's head. */
+  /** The head that the receipt leads to. */
   readonly first: TreeHead;
   /** The account's head, which is larger. */
   readonly second: TreeHead;
@@ -58,12 +61,29 @@ export interface ConfirmOptions {
    * ledger, or from its leaf hashes. It is not trusted: the proof is verified. Hashes as {@link verifyConsistency} takes.
    */
   readonly consistency?: (request: ConsistencyRequest) => Promise<readonly ReadonlyUint8Array[]>;
+  /**
+   * SHA-256 of the program's releases that you trust, in lowercase hexadecimal: what `sha256sum` says of the file that was
+   * deployed. With it, where the account does not show entry or event, the transaction that holds the event is looked for;
+   * of use for receipts without a bridge, and where there is no API to ask for `consistency`.
+   */
+  readonly releasedPrograms?: readonly string[];
 }
 
-/** What a server confirmed: its finalized heads equal the receipt's or extend them. */
+/**
+ * What connects a receipt with the chain. `ring`: the account, or its ring, has a head that the receipt leads to;
+ * `consistency`: the account's head is proven to extend one. Both show that today's account contains it. `transaction`:
+ * the program emitted the event in the slot that it states; that today's account extends it rests on the program.
+ */
+export type ChainBridge = 'ring' | 'consistency' | 'transaction';
+
+/** What a server confirmed. */
 export interface ServerConfirmation extends AccountAt {
   /** The server's name: the host, where it was given by URL. */
   readonly server: string;
+  /** How it shows that the entry is the chain's. */
+  readonly entryBy: ChainBridge;
+  /** How it shows that the event is, which says who appended the entry, and when. */
+  readonly eventBy: ChainBridge;
 }
 
 /** Who confirmed a receipt, and why the others did not. */
@@ -75,7 +95,8 @@ export interface Confirmation {
 }
 
 /**
- * Asks each server for the ledger's finalized account and shows that its heads equal the receipt's or extend them.
+ * Asks each server for the ledger's finalized account and shows that its heads equal the receipt's or extend them; or,
+ * given `releasedPrograms`, that the chain recorded the event in the slot that it states.
  *
  * Servers are asked, their answers are no proof: choose several that do not depend on one another. A server that
  * contradicts is not outvoted, for one of the two lines is false then. What can replace the program is not looked at.
@@ -143,8 +164,12 @@ async function ask(
   }
 }
 
-async function confirm(server: Server, verified: VerifiedReceipt, options: ConfirmOptions): Promise<AccountAt> {
-  const { genesisHash, ledger, program, head, eventHead } = verified.receipt;
+async function confirm(
+  server: Server,
+  verified: VerifiedReceipt,
+  options: ConfirmOptions,
+): Promise<Omit<ServerConfirmation, 'server'>> {
+  const { genesisHash, ledger, program } = verified.receipt;
   const [cluster, reading] = await answerOf(
     server,
     Promise.all([server.rpc.getGenesisHash().send(), fetchLedgerAccount(server.rpc, ledger, { program })]),
@@ -153,10 +178,24 @@ async function confirm(server: Server, verified: VerifiedReceipt, options: Confi
     const problem = `the receipt is of cluster ${genesisHash}, ${server.name} of cluster ${cluster}`;
     throw new ConfirmationError('wrong_cluster', `${problem}: ask servers of the receipt's cluster`);
   }
-  for (const [log, first] of [['entries', head] as const, ['events', eventHead] as const]) {
-    await expectExtends(server, { ledger, log, first }, reading.account, options);
-  }
-  return reading;
+  const { stated, later } = verified;
+  const heads = { entries: [later?.entries, stated], events: [later?.events] };
+  let inTransaction: Promise<void> | undefined;
+  const show = async (log: LogName): Promise<ChainBridge> => {
+    const known = heads[log].filter((head) => head !== undefined);
+    try {
+      return await expectExtends(server, { ledger, log }, known, reading.account, options);
+    } catch (error) {
+      const { releasedPrograms } = options;
+      const isNeeded = error instanceof ConfirmationError && error.code === 'proof_needed';
+      if (!isNeeded || releasedPrograms === undefined || stated === undefined) throw error;
+      inTransaction ??= expectTransaction(server.name, server.rpc, verified, releasedPrograms);
+      await inTransaction;
+      return 'transaction';
+    }
+  };
+  const entryBy = await show('entries');
+  return { ...reading, entryBy, eventBy: await show('events') };
 }
 
 async function answerOf<T>(server: Server, answer: Promise<T>): Promise<T> {
@@ -168,29 +207,34 @@ async function answerOf<T>(server: Server, answer: Promise<T>): Promise<T> {
   }
 }
 
+/** Of several heads that each contain what is to be shown, newest first, one is enough. */
 async function expectExtends(
   { name }: Server,
-  { ledger, log, first }: Omit<ConsistencyRequest, 'second'>,
+  { ledger, log }: Pick<ConsistencyRequest, 'ledger' | 'log'>,
+  heads: readonly TreeHead[],
   account: LedgerAccount,
   { consistency }: ConfirmOptions,
-): Promise<void> {
-  const { kind, current } = relate(log, first, account);
-  switch (kind) {
-    case 'same':
-    case 'in_ring':
-      return;
-    case 'stale': {
-      const problem = `${name} is stale: it has ${current.size} ${log}, the receipt ${first.size}`;
-      throw new ConfirmationError('stale', `${problem}: ask it again later`);
-    }
-    case 'contradiction': {
-      const [said, held] = [toHex(current.root), toHex(first.root)];
-      const problem = `${name} says that the root of the first ${first.size} ${log} is ${said}, the receipt says ${held}`;
-      throw new ConfirmationError('contradiction', `${problem}: one of the two is false`);
-    }
-    case 'grown':
-      return bridge({ ledger, log, first, second: current }, consistency);
+): Promise<ChainBridge> {
+  const found = heads.map((first) => ({ first, ...relate(log, first, account) }));
+  const denied = found.find(({ kind }) => kind === 'contradiction');
+  if (denied !== undefined) {
+    const [said, held] = [toHex(denied.current.root), toHex(denied.first.root)];
+    const problem = `${name} says that the root of the first ${denied.first.size} ${log} is ${said}, the receipt says ${held}`;
+    throw new ConfirmationError('contradiction', `${problem}: one of the two is false`);
   }
+  if (found.some(({ kind }) => kind === 'same' || kind === 'in_ring')) return 'ring';
+  const grown = found.find(({ kind }) => kind === 'grown');
+  if (grown !== undefined) {
+    await bridge({ ledger, log, first: grown.first, second: grown.current }, consistency);
+    return 'consistency';
+  }
+  const [stale] = found;
+  if (stale === undefined) {
+    const problem = `the receipt has no head of the ${log}: a receipt with a bridge is needed`;
+    throw new ConfirmationError('proof_needed', `${problem}, or the transaction (option releasedPrograms)`);
+  }
+  const problem = `${name} is stale: it has ${stale.current.size} ${log}, the receipt ${stale.first.size}`;
+  throw new ConfirmationError('stale', `${problem}: ask it again later`);
 }
 
 async function bridge(request: ConsistencyRequest, consistency: ConfirmOptions['consistency']): Promise<void> {

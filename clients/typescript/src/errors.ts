@@ -97,9 +97,14 @@ export type ReceiptErrorCode =
   | 'wrong_sequence'
   | 'not_covered'
   | 'head_mismatch'
-  | 'event';
+  | 'event'
+  | 'bridge'
+  | 'statement';
 
-/** The parts of a receipt do not belong together: it proves nothing. */
+/**
+ * The parts of a receipt do not belong together: it proves nothing. With the code `statement` nothing is refuted: it has
+ * members that this version does not read, so that it cannot tell.
+ */
 export class ReceiptError extends Error {
   override readonly name = 'ReceiptError';
 
@@ -139,6 +144,10 @@ export type ConfirmationErrorCode =
   | 'contradiction'
   | 'stale'
   | 'proof_needed'
+  | 'no_transaction'
+  | 'event_missing'
+  | 'unknown_program'
+  | 'program_changed'
   | 'no_answer'
   | 'too_few';
 
@@ -156,14 +165,18 @@ export class ConfirmationError extends Error {
   }
 
   /**
-   * What the caller has to do: `retry` later, `supply` what is missing (the option `consistency`, or a newer receipt),
-   * `halt` because two statements exclude each other, or `reject` the request, which will not become right by itself.
+   * What the caller has to do: `retry` later, `supply` what is missing (the option `consistency`, a newer receipt, a server
+   * that keeps older blocks), `halt` because two statements exclude each other, or `reject` the request, which will not
+   * become right by itself. Only `halt` says that something is false; the others say that it cannot be told.
    */
   get action(): 'retry' | 'supply' | 'halt' | 'reject' {
     switch (this.code) {
       case 'contradiction':
         return 'halt';
       case 'proof_needed':
+      case 'no_transaction':
+      case 'event_missing':
+      case 'program_changed':
         return 'supply';
       case 'stale':
       case 'no_answer':

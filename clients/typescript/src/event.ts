@@ -158,27 +158,37 @@ export function eventLeaf(bytes: ReadonlyUint8Array): Uint8Array {
  * instructions out.
  */
 export async function readEvents(
-  { meta, transaction }: ExecutedTransaction,
+  transaction: ExecutedTransaction,
   program: Address = COUNTERFOIL_PROGRAM_ADDRESS,
 ): Promise<EmittedEvent[]> {
-  if (meta === null || !meta.innerInstructions) {
+  const emitted = await readEmitted(transaction, program);
+  return emitted.map((bytes) => ({ event: decodeEvent(bytes), leaf: eventLeaf(bytes) }));
+}
+
+/** The bytes of a program's events in a transaction, in order; see {@link readEvents}, which reads them. */
+export async function readEmitted(
+  { meta, transaction }: ExecutedTransaction,
+  program: Address,
+): Promise<ReadonlyUint8Array[]> {
+  if (meta?.err) return [];
+  const loaded = meta?.loadedAddresses;
+  const accounts = [...transaction.message.accountKeys, ...(loaded?.writable ?? []), ...(loaded?.readonly ?? [])];
+  // Most transactions of a block do not call the program.
+  if (meta && !accounts.includes(program)) return [];
+  if (!meta?.innerInstructions) {
     throw new EventError(
       'no_inner_instructions',
       'the server did not say what the transaction did: ask one that keeps inner instructions',
     );
   }
-  if (meta.err !== null) return [];
   const [authority] = await getProgramDerivedAddress({ programAddress: program, seeds: ['__event_authority'] });
-  const loaded = meta.loadedAddresses;
-  const accounts = [...transaction.message.accountKeys, ...(loaded?.writable ?? []), ...(loaded?.readonly ?? [])];
   const base58 = getBase58Encoder();
   return meta.innerInstructions
     .flatMap(({ instructions }) => instructions)
     .filter((inner) => accounts[inner.programIdIndex] === program && accounts[inner.accounts[0] ?? -1] === authority)
     .map((inner) => base58.encode(inner.data))
     .filter((data) => equalBytes(data.slice(0, EVENT_TAG.length), EVENT_TAG))
-    .map((data) => data.slice(EVENT_TAG.length))
-    .map((bytes) => ({ event: decodeEvent(bytes), leaf: eventLeaf(bytes) }));
+    .map((data) => data.slice(EVENT_TAG.length));
 }
 
 function readName(bytes: ReadonlyUint8Array): EventName {

@@ -3,30 +3,68 @@
  * throws a {@link MalformedError} that says where.
  */
 
-import { getBase64Decoder, getBase64Encoder, isAddress, type Address, type ReadonlyUint8Array } from '@solana/kit';
+import {
+  getBase64Decoder,
+  getBase64Encoder,
+  isAddress,
+  isSignature,
+  type Address,
+  type ReadonlyUint8Array,
+  type Signature,
+} from '@solana/kit';
 
 import { MalformedError } from './errors.js';
 import type { TreeHead } from './merkle.js';
 
-/** A field of an object. */
-export function readField(value: unknown, name: string, where: string): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new MalformedError(where, 'is not an object');
+/** The value of a JSON text in which no object has a member twice: of two, `JSON.parse` keeps the last. */
+export function parseJson(text: string, where: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new MalformedError(where, `is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  if (!Object.hasOwn(value, name)) throw new MalformedError(`${where}.${name}`, 'is missing');
-  return (value as Record<string, unknown>)[name];
+  // The text is JSON now, so that its strings and brackets say where its members are.
+  const open: Set<string>[] = [];
+  let last = '';
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g)) {
+    if (token === '{' || token === '[') open.push(new Set());
+    else if (token === '}' || token === ']') open.pop();
+    else if (token !== ':') last = token;
+    else {
+      const name = JSON.parse(last) as string;
+      if (open.at(-1)!.has(name)) throw new MalformedError(where, `has the member ${last} twice in one object`);
+      open.at(-1)!.add(name);
+    }
+  }
+  return value;
 }
 
-/** The named fields of an object that has no others. */
-export function readFields<Name extends string>(
+/** A member of an object. */
+export function readField(value: unknown, name: string, where: string): unknown {
+  expectObject(value, where);
+  if (!Object.hasOwn(value, name)) throw new MalformedError(`${where}.${name}`, 'is missing');
+  return value[name];
+}
+
+/** The named members of an object that has no others; those that it may lack are `undefined` then. */
+export function readFields<Name extends string, Optional extends string>(
   value: unknown,
   names: readonly Name[],
+  optional: readonly Optional[],
   where: string,
-): { readonly [Field in Name]: unknown } {
-  const fields = Object.fromEntries(names.map((name) => [name, readField(value, name, where)]));
-  const unknown = Object.keys(value as object).find((name) => !Object.hasOwn(fields, name));
-  if (unknown !== undefined) throw new MalformedError(`${where}.${unknown}`, 'is not a field that belongs there');
-  return fields as { [Field in Name]: unknown };
+): { readonly [Field in Name | Optional]: unknown } {
+  expectObject(value, where);
+  const known: readonly string[] = [...names, ...optional];
+  const unknown = Object.keys(value).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new MalformedError(`${where}.${unknown}`, 'is not a member that belongs there');
+  for (const name of names) readField(value, name, where);
+  return value as { [Field in Name | Optional]: unknown };
+}
+
+function expectObject(value: unknown, where: string): asserts value is Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new MalformedError(where, 'is not an object');
 }
 
 /** A string. */
@@ -39,6 +77,15 @@ export function readText(value: unknown, where: string): string {
 export function readKey(value: unknown, where: string): Address {
   const text = readText(value, where);
   if (!isAddress(text)) throw new MalformedError(where, 'is not 32 bytes in base58');
+  return text;
+}
+
+/** A transaction's signature in base58. */
+export function readSignature(value: unknown, where: string): Signature {
+  const text = readText(value, where);
+  // Of other digits kit's function throws.
+  if (!/^[1-9A-HJ-NP-Za-km-z]+$/.test(text) || !isSignature(text))
+    throw new MalformedError(where, 'is not 64 bytes in base58');
   return text;
 }
 
@@ -76,6 +123,6 @@ export function readHashes(value: unknown, where: string): ReadonlyUint8Array[] 
 
 /** A head. */
 export function readHead(value: unknown, where: string): TreeHead {
-  const { size, root } = readFields(value, ['size', 'root'], where);
+  const { size, root } = readFields(value, ['size', 'root'], [], where);
   return { size: readNumber(size, `${where}.size`), root: readHash(root, `${where}.root`) };
 }

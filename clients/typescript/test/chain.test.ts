@@ -30,24 +30,29 @@ import {
   LedgerFlag,
   parseReceipt,
   Permission,
+  RECEIPT_FORMAT,
+  RECEIPT_FORMAT_V1,
   subtrees,
   verifyInclusion,
   verifyReceipt,
   type ConfirmOptions,
   type ConsistencyRequest,
-  type EmittedEvent,
   type Receipt,
+  type ReceiptV1,
+  type ReceiptV2,
   type Server,
+  type ServerConfirmation,
+  type TreeHead,
   type VerifiedReceipt,
 } from '../src/index.js';
 import * as program from '../src/generated/index.js';
-import { Node } from './node.js';
-import { naiveConsistency, naiveLeaf, naiveProof, naiveRoot, utf8 } from './support.js';
+import { Node, type SentEvent } from './node.js';
+import { naiveConsistency, naiveLeaf, naiveProof, naiveRoot, projectPath, utf8 } from './support.js';
 
 /** A ledger that this test alone writes to, so that it knows all its entries and events. */
 class Journal {
   readonly entries: ReadonlyUint8Array[] = [];
-  readonly events: EmittedEvent[] = [];
+  readonly events: SentEvent[] = [];
 
   constructor(
     readonly address: Address,
@@ -63,16 +68,47 @@ class Journal {
   }
 
   /** A receipt as anybody with the entries and the events can make it. */
-  receipt(index: number, size = this.entries.length): Receipt {
-    const leaves = this.leaves().slice(0, size);
-    const eventLeaves = this.eventLeaves();
-    const seq = this.events.findIndex(({ event }) => event.header.size > BigInt(index));
+  receipt(index: number, size = this.entries.length): ReceiptV2 & Required<Pick<ReceiptV2, 'bridge' | 'transaction'>> {
+    const { event, seq, eventLeaves, ...parts } = this.parts(index);
+    const stated = Number(event.event.header.size);
     return {
-      genesisHash: this.genesisHash,
-      program: program.COUNTERFOIL_PROGRAM_ADDRESS,
-      ledger: this.address,
-      entry: { index: BigInt(index), payload: this.entries[index]!, proof: naiveProof(index, leaves) },
-      event: { seq: BigInt(seq), leaf: this.events[seq]!.leaf, proof: naiveProof(seq, eventLeaves) },
+      format: RECEIPT_FORMAT,
+      ...parts,
+      entry: { ...parts.entry, proof: naiveProof(index, this.leaves().slice(0, stated)) },
+      event: { seq: BigInt(seq), leaf: event.leaf },
+      transaction: event.signature,
+      bridge: {
+        ...this.heads(size),
+        consistency: naiveConsistency(stated, this.leaves().slice(0, size)),
+        eventProof: naiveProof(seq, eventLeaves),
+      },
+    };
+  }
+
+  /** The same as version 1. */
+  receiptV1(index: number, size = this.entries.length): ReceiptV1 {
+    const { event, seq, eventLeaves, ...parts } = this.parts(index);
+    return {
+      format: RECEIPT_FORMAT_V1,
+      ...parts,
+      entry: { ...parts.entry, proof: naiveProof(index, this.leaves().slice(0, size)) },
+      event: { seq: BigInt(seq), leaf: event.leaf, proof: naiveProof(seq, eventLeaves) },
+      ...this.heads(size),
+    };
+  }
+
+  private parts(index: number) {
+    const seq = this.events.findIndex(({ event }) => event.header.size > BigInt(index));
+    const { genesisHash, address: ledger } = this;
+    const entry = { index: BigInt(index), payload: this.entries[index]! };
+    const eventLeaves = this.eventLeaves();
+    const program_ = program.COUNTERFOIL_PROGRAM_ADDRESS;
+    return { genesisHash, program: program_, ledger, entry, seq, event: this.events[seq]!, eventLeaves };
+  }
+
+  private heads(size: number) {
+    const [leaves, eventLeaves] = [this.leaves().slice(0, size), this.eventLeaves()];
+    return {
       head: { size: BigInt(size), root: naiveRoot(leaves) },
       eventHead: { size: BigInt(eventLeaves.length), root: naiveRoot(eventLeaves) },
     };
@@ -136,7 +172,7 @@ async function expectAccount(journal: Journal) {
   const { account, slot } = await fetchLedgerAccount(node.rpc, journal.address);
   assert.ok(slot > 0n);
   const head = (leaves: Uint8Array[]) => ({ size: BigInt(leaves.length), root: String(naiveRoot(leaves)) });
-  const plain = ({ size, root }: Receipt['head']) => ({ size, root: String(root) });
+  const plain = ({ size, root }: TreeHead) => ({ size, root: String(root) });
   assert.deepEqual(plain(account.entries), head(journal.leaves()));
   assert.deepEqual(plain(account.events), head(journal.eventLeaves()));
   return account;
@@ -219,44 +255,68 @@ test('all instructions of a ledger, its account, and proofs from its entries', a
   await expectAccount(journal);
 });
 
+/** Asks the node, and whatever else is said. */
+function confirm(given: Receipt, options: Partial<ConfirmOptions> = {}) {
+  return confirmReceipt(verifyReceipt(given), { servers: [node.url], ...options });
+}
+
+async function refuse(given: Receipt, code: string, options?: Partial<ConfirmOptions>): Promise<void> {
+  await assert.rejects(confirm(given, options), (error) => {
+    if (error instanceof ConfirmationError && error.code === code) return true;
+    throw error;
+  });
+}
+
+/** By which bridges the one server confirms a receipt: of the entry, of the event. */
+async function bridges(given: Receipt, options?: Partial<ConfirmOptions>): Promise<ServerConfirmation['entryBy'][]> {
+  const { confirmed } = await confirm(given, options);
+  assert.equal(confirmed.length, 1);
+  return [confirmed[0]!.entryBy, confirmed[0]!.eventBy];
+}
+
 test('a receipt is confirmed while its ledger grows, a forged one refused', async () => {
   const journal = await createJournal();
   await append(journal, ['one', 'two', 'three']);
-  const receipt = journal.receipt(1);
-  const verified = verifyReceipt(parseReceipt(formatReceipt(receipt)));
-  assert.equal(verified.event.header.signer, authority.address);
-  const confirm = (given: Receipt, options: Partial<ConfirmOptions> = {}) =>
-    confirmReceipt(verifyReceipt(given), { servers: [node.url], ...options });
-  const refuse = (given: Receipt, code: string, options?: Partial<ConfirmOptions>) =>
-    assert.rejects(confirm(given, options), (error) => {
-      if (error instanceof ConfirmationError && error.code === code) return true;
-      throw error;
-    });
-
-  const { confirmed, refused } = await confirm(receipt);
-  assert.deepEqual([confirmed.map(({ server }) => server), refused], [[new URL(node.url).host], []]);
+  const [receipt, v1] = [journal.receipt(1), journal.receiptV1(1)];
+  for (const given of [receipt, v1]) {
+    const verified = verifyReceipt(parseReceipt(formatReceipt(given)));
+    assert.deepEqual(verified.receipt, given);
+    assert.equal(verified.event.header.signer, authority.address);
+    const { confirmed, refused } = await confirm(given);
+    assert.deepEqual([confirmed.map(({ server }) => server), refused], [[new URL(node.url).host], []]);
+    assert.deepEqual([confirmed[0]!.entryBy, confirmed[0]!.eventBy], ['ring', 'ring']);
+  }
 
   // Entries are covered by the account's ring, events need a proof; it is not trusted.
   await append(journal, ['four']);
-  await refuse(receipt, 'proof_needed');
-  assert.equal((await confirm(receipt, { consistency: journal.consistency })).confirmed.length, 1);
-  const forged = async (request: ConsistencyRequest) => (await journal.consistency(request)).map(hashLeaf);
-  await refuse(receipt, 'contradiction', { consistency: forged });
-  await refuse(receipt, 'proof_needed', { consistency: () => Promise.reject(new Error('the API is down')) });
+  const { consistency } = journal;
+  for (const given of [receipt, v1]) {
+    await refuse(given, 'proof_needed');
+    assert.deepEqual(await bridges(given, { consistency }), ['ring', 'consistency']);
+    const forged = async (request: ConsistencyRequest) => (await consistency(request)).map(hashLeaf);
+    await refuse(given, 'contradiction', { consistency: forged });
+    await refuse(given, 'proof_needed', { consistency: () => Promise.reject(new Error('the API is down')) });
+  }
   const within = journal.receipt(1, 3);
-  assert.equal((await confirm({ ...within, head: receipt.head })).confirmed.length, 1);
+  assert.deepEqual(await bridges(within), ['ring', 'ring']);
+  assert.deepEqual(await bridges(journal.receiptV1(1, 3)), ['ring', 'ring']);
 
-  // A log of the forger's own that fits the true event, as large as the chain's, larger, smaller.
-  const fork = (entries: string[]): Receipt => {
+  // A log of the forger's own that fits the true event, as large as the chain's, larger.
+  const fork = (entries: string[]): Journal => {
     const other = new Journal(journal.address, journal.genesisHash);
     other.entries.push(...journal.entries.slice(0, 3), ...entries.map(utf8));
     other.events.push(...journal.events);
-    return other.receipt(1);
+    return other;
   };
-  await refuse(fork(['4']), 'contradiction');
-  await refuse(fork(['4', '5']), 'stale');
-  const swapped = { ...receipt, entry: { ...receipt.entry, payload: utf8('TWO') } };
-  assert.throws(() => verifyReceipt(swapped), { name: 'ReceiptError', code: 'entry' });
+  await refuse(fork(['4']).receipt(1), 'contradiction');
+  await refuse(fork(['4']).receiptV1(1), 'contradiction');
+  await refuse(fork(['4', '5']).receiptV1(1), 'stale');
+  // The head that the event states is the chain's, whatever the bridge leads to.
+  assert.deepEqual(await bridges(fork(['4', '5']).receipt(1)), ['ring', 'ring']);
+  for (const given of [receipt, v1]) {
+    const swapped = { ...given, entry: { ...given.entry, payload: utf8('TWO') } };
+    assert.throws(() => verifyReceipt(swapped), { name: 'ReceiptError', code: 'entry' });
+  }
 
   // Another cluster, another program, another account, servers that do not answer.
   await refuse({ ...within, genesisHash: journal.address as string as Receipt['genesisHash'] }, 'wrong_cluster');
@@ -297,6 +357,90 @@ test('a receipt is confirmed while its ledger grows, a forged one refused', asyn
   await assert.rejects(fetchLedgerAccount(node.rpc, nowhere), { code: 'missing' });
 });
 
+test('a receipt without a bridge is confirmed by the transaction that holds its event', async () => {
+  const journal = await createJournal();
+  await append(journal, ['one', 'two', 'three']);
+  const { bridge: _, ...bare } = journal.receipt(1);
+  const { transaction: __, ...nameless } = bare;
+  const releasedPrograms = [
+    readFileSync(projectPath('programs/counterfoil/release/counterfoil.so.sha256'), 'utf8').slice(0, 64),
+  ];
+  const { slot } = journal.events[1]!.event.header;
+  await node.finalize(slot);
+  await refuse(bare, 'proof_needed');
+  // By the transaction's name, and by the block of its slot.
+  for (const given of [bare, nameless]) {
+    assert.deepEqual(await bridges(given, { releasedPrograms }), ['ring', 'transaction']);
+  }
+  const early = [journal.receipt(1), journal.receiptV1(1)];
+  for (let number = 0; number < 17; number += 1) await append(journal, [`later ${number}`]);
+  for (const given of [bare, nameless, ...early]) {
+    assert.deepEqual(await bridges(given, { releasedPrograms }), ['transaction', 'transaction']);
+  }
+  // Where the account shows it, that is what is said.
+  const { consistency } = journal;
+  assert.deepEqual(await bridges(early[0]!, { releasedPrograms, consistency }), ['consistency', 'consistency']);
+  assert.deepEqual(await bridges(bare, { releasedPrograms, consistency }), ['consistency', 'transaction']);
+  // The event states another head than this one.
+  await refuse(journal.receiptV1(1, 4), 'proof_needed', { releasedPrograms });
+
+  // Another signer, another time, another slot: the transaction does not say so.
+  for (const byte of [50, 56, 64]) {
+    const leaf = Uint8Array.from(bare.event.leaf);
+    leaf[byte]! ^= 1;
+    const event = { ...bare.event, leaf };
+    await refuse({ ...bare, event }, 'event_missing', { releasedPrograms });
+    await refuse({ ...nameless, event }, byte === 50 ? 'no_transaction' : 'contradiction', { releasedPrograms });
+  }
+  const another = journal.events[0]!.signature;
+  await refuse({ ...bare, transaction: another }, 'event_missing', { releasedPrograms });
+
+  const lies = (method: string, alter: (answer: never) => unknown) => ({
+    releasedPrograms,
+    servers: [lyingServer(method, alter)],
+  });
+  const nothing = (answer: { result: unknown }) => ({ ...answer, result: null });
+  await refuse(bare, 'no_transaction', lies('getTransaction', nothing));
+  await refuse(nameless, 'no_transaction', lies('getBlock', nothing));
+  const failed = (answer: TransactionAnswer) => {
+    answer.result.meta.err = { InstructionError: [0, { Custom: 6000 }] };
+    return answer;
+  };
+  await refuse(bare, 'event_missing', lies('getTransaction', failed));
+  const elsewhere = (answer: TransactionAnswer) => {
+    const { meta, transaction } = answer.result;
+    // The event authority is the account that the program's own call names.
+    const [inner] = meta.innerInstructions[0]!.instructions.slice(-1);
+    transaction.message.accountKeys[inner!.accounts[0]!] = authority.address;
+    return answer;
+  };
+  await refuse(bare, 'event_missing', lies('getTransaction', elsewhere));
+  const silent = (answer: TransactionAnswer) => {
+    const { innerInstructions: _, ...meta } = answer.result.meta;
+    return { ...answer, result: { ...answer.result, meta } };
+  };
+  await refuse(bare, 'no_transaction', lies('getTransaction', silent));
+
+  // The program: one that the reader does not know, and one that was put there since.
+  await refuse(bare, 'unknown_program', { releasedPrograms: [] });
+  await refuse(bare, 'unknown_program', { releasedPrograms: ['00'.repeat(32)] });
+  const deployed = (slot: bigint) => (answer: AccountAnswer) => {
+    const data = Buffer.from(answer.result.value.data[0], 'base64');
+    if (data.readUInt32LE(0) === 3) data.writeBigUInt64LE(slot, 4);
+    answer.result.value.data[0] = data.toString('base64');
+    return answer;
+  };
+  await refuse(bare, 'program_changed', lies('getAccountInfo', deployed(slot)));
+  await confirm(bare, lies('getAccountInfo', deployed(slot - 1n)));
+});
+
+interface TransactionAnswer {
+  result: {
+    meta: { err: unknown; innerInstructions: { instructions: { accounts: number[] }[] }[] };
+    transaction: { message: { accountKeys: string[] } };
+  };
+}
+
 interface AccountAnswer {
   result: { value: { data: [string, string] } };
 }
@@ -327,16 +471,21 @@ async function commitmentsAsked(receipt: VerifiedReceipt): Promise<string[]> {
   return asked;
 }
 
-/** What an API answers of a ledger's consistency proofs. */
+/** What an API answers of a ledger's consistency proofs. While it is behind, it has none. */
 async function serveConsistency(journal: Journal) {
-  const served = { url: '', asked: 0, close: () => server.close() };
+  const served = { url: '', asked: 0, behind: 0, close: () => server.close() };
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url!, 'http://api');
     assert.equal(pathname, `/v1/ledgers/${journal.address}/consistency`);
+    if (served.behind > 0) {
+      served.behind -= 1;
+      response.statusCode = 404;
+      return response.end(JSON.stringify({ code: 'size_out_of_range' }));
+    }
     const head = (name: string) => ({ size: BigInt(searchParams.get(name)!), root: new Uint8Array(32) });
     const log = searchParams.get('log') as ConsistencyRequest['log'];
     const wanted = { ledger: journal.address, log, first: head('first'), second: head('second') };
-    void journal.consistency(wanted).then((proof) => {
+    return journal.consistency(wanted).then((proof) => {
       served.asked += 1;
       response.end(JSON.stringify({ proof: proof.map((hash) => Buffer.from(hash).toString('hex')) }));
     });
@@ -380,8 +529,9 @@ test("the README's examples run as they stand there", async (context) => {
   const old = formatReceipt(journal.receipt(0));
   await append(journal, ['later']);
   writeFileSync(join(folder, 'receipt.json'), old);
+  api.behind = 1;
   assert.match(await run(1), confirmed);
-  assert.ok(api.asked > 0);
+  assert.ok(api.asked > 0 && api.behind === 0);
   writeFileSync(
     join(folder, 'receipt.json'),
     formatReceipt(journal.receipt(0)).replace(/"payload": "./, '"payload": "A'),

@@ -28,6 +28,11 @@ import { projectPath } from './support.js';
 
 const PATIENCE_MS = 60_000;
 
+/** An event, and the transaction that holds it. */
+export interface SentEvent extends EmittedEvent {
+  readonly signature: Signature;
+}
+
 /** A node, started for these tests or, where ANCHOR_PROVIDER_URL names one, already there with the program. */
 export class Node {
   readonly rpc: Rpc<SolanaRpcApi>;
@@ -75,7 +80,7 @@ export class Node {
   }
 
   /** Sends one instruction in a transaction signed by the wallet, which pays, and waits until it is finalized. */
-  async send(wallet: KeyPairSigner, instruction: Instruction): Promise<EmittedEvent[]> {
+  async send(wallet: KeyPairSigner, instruction: Instruction): Promise<SentEvent[]> {
     const { value: blockhash } = await this.rpc.getLatestBlockhash().send();
     const message = pipe(
       createTransactionMessage({ version: 0 }),
@@ -88,14 +93,20 @@ export class Node {
     return this.eventsOf(await this.rpc.sendTransaction(wire, { encoding: 'base64' }).send());
   }
 
+  /** Waits until the block of a slot is finalized. */
+  async finalize(slot: bigint): Promise<void> {
+    const options = { commitment: 'finalized', encoding: 'json', maxSupportedTransactionVersion: 0 } as const;
+    await waitUntil('the block', async () => (await this.rpc.getBlock(slot, options).send()) ?? undefined);
+  }
+
   /** The events of a transaction, once it is finalized. */
-  async eventsOf(signature: Signature): Promise<EmittedEvent[]> {
+  async eventsOf(signature: Signature): Promise<SentEvent[]> {
     const options = { commitment: 'finalized', encoding: 'json', maxSupportedTransactionVersion: 0 } as const;
     const transaction = await waitUntil('the transaction', async () => {
       return (await this.rpc.getTransaction(signature, options).send()) ?? undefined;
     });
     if (transaction.meta?.err) throw new Error(`${signature} failed: ${JSON.stringify(transaction.meta.err)}`);
-    return readEvents(transaction);
+    return (await readEvents(transaction)).map((emitted) => ({ ...emitted, signature }));
   }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use counterfoil_core::{AccountError, EventError, LedgerId, ProgramId};
+use counterfoil_core::{AccountError, EventError, LedgerId, ProgramId, Wallet};
 
 use crate::RecordingError;
 
@@ -55,6 +55,19 @@ pub enum ClientError {
         server: String,
         /// The address.
         ledger: LedgerId,
+    },
+    /// The account that a server shows is not the one of its address.
+    #[error(
+        "{server} shows an account of another address at {ledger}: the ledger that {creator} made with the id in it lies \
+         elsewhere"
+    )]
+    NotItsAddress {
+        /// The server.
+        server: String,
+        /// The address.
+        ledger: LedgerId,
+        /// Who made it, as the account says.
+        creator: Wallet,
     },
     /// The account is another program's.
     #[error("the account at {ledger} belongs to {owner}, not to the program {program}: give the right --program")]

@@ -20,7 +20,7 @@ use solana_rpc_client_api::client_error::Error as RpcError;
 use solana_signature::Signature;
 use tokio::time::Instant;
 
-use crate::address::key;
+use crate::address::{self, key};
 use crate::line::{CallError, Limits, Line, MOST_CALLS, SKIPPED_SLOT_CODES, Sender};
 use crate::url::{beginning, hide_urls};
 use crate::wire::{Few, WireAccount, WireAt, WireBlock, WireKeyed, WireSignature, WireTransaction};
@@ -218,7 +218,12 @@ impl Rpc {
 
     async fn fetch_account_at(&self, ledger: LedgerId, commitment: CommitmentConfig) -> Result<AccountAt, ClientError> {
         let (slot, account) = self.fetch_raw_account(key(ledger.0), commitment).await?;
-        self.read_ledger(ledger, slot, account)
+        let read = self.read_ledger(ledger, slot, account)?;
+        let (id, creator) = (&read.account.id, read.account.creator);
+        if address::ledger(self.program, creator, id) != ledger {
+            return Err(ClientError::NotItsAddress { server: self.line.server().to_owned(), ledger, creator });
+        }
+        Ok(read)
     }
 
     fn read_ledger(&self, ledger: LedgerId, slot: u64, account: Option<RawAccount>) -> Result<AccountAt, ClientError> {

@@ -86,6 +86,13 @@ pub enum AccountError {
     OutOfRange(OutOfRange),
     /// A frontier does not fit its size.
     Frontier(FrontierError),
+    /// The newest head of the ring is not the head of the frontier.
+    RingDiffers {
+        /// The ring's.
+        ring: TreeHead,
+        /// The frontier's.
+        frontier: TreeHead,
+    },
 }
 
 impl fmt::Display for AccountError {
@@ -98,6 +105,12 @@ impl fmt::Display for AccountError {
             }
             Self::OutOfRange(error) => error.fmt(f),
             Self::Frontier(error) => error.fmt(f),
+            Self::RingDiffers { ring, frontier } => write!(
+                f,
+                "the newest head in the account's ring, {}:{}, is not that of its frontier, {}:{}: no account of the \
+                 program's is so",
+                ring.size, ring.root, frontier.size, frontier.root
+            ),
         }
     }
 }
@@ -137,7 +150,7 @@ impl LedgerAccount {
         let leaves_by_subtree = reader.u64()?;
         let event_seq = TreeSize::new(reader.u64()?).map_err(AccountError::OutOfRange)?;
         let heads_written = reader.u64()?;
-        Ok(Self {
+        let account = Self {
             flags,
             id,
             creator,
@@ -152,7 +165,12 @@ impl LedgerAccount {
             entries: decode_frontier(&mut reader, size)?,
             events: decode_frontier(&mut reader, event_seq)?,
             heads: decode_heads(&mut reader, heads_written)?,
-        })
+        };
+        let frontier = account.entries.head();
+        match account.heads.last() {
+            Some(ring) if *ring != frontier => Err(AccountError::RingDiffers { ring: *ring, frontier }),
+            _ => Ok(account),
+        }
     }
 
     /// Both heads.

@@ -2,7 +2,7 @@
 //! operator.
 //!
 //! What a certificate proves by itself is that a list and a head belong together. That the head is the chain's is for
-//! [`crate::receipt::relate`] to say, from an account that the reader fetched from servers of its own choice; and "up to
+//! [`crate::relate::relate`] to say, from an account that the reader fetched from servers of its own choice; and "up to
 //! now" is as fresh as that account.
 
 use alloc::string::String;
@@ -12,7 +12,8 @@ use core::fmt;
 use merkle_log::{Hash, LeafHash, LeafIndex, OutOfRange, ProofError, TreeHead, verify_range};
 use serde::{Deserialize, Serialize};
 
-use crate::receipt::{Head, LogKind};
+use crate::receipt::Head;
+use crate::relate::LogKind;
 use crate::{GenesisHash, LedgerId, ProgramId, json};
 
 /// The first field of every certificate of this form.
@@ -42,6 +43,7 @@ pub struct Certificate {
     #[serde(with = "json::text")]
     pub to: u64,
     /// The head that the proof leads to.
+    #[serde(with = "json::object")]
     pub head: Head,
     /// The slot at which that head was read from the chain: a hint, which nothing proves.
     #[serde(with = "json::text")]

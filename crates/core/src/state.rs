@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use merkle_log::{
-    Edge, EdgeError, FrontierError, FullTile, Grown, Hash, LeafHash, LeafIndex, OutOfRange, Position, Root, TreeHead,
-    TreeSize, hash_leaf, subtrees,
+    Edge, EdgeError, Frontier, FrontierError, FullTile, Grown, Hash, LeafHash, LeafIndex, OutOfRange, Position, Root,
+    TreeHead, TreeSize, hash_leaf, subtrees,
 };
 
 use crate::limits::{MAX_ENTRY_BYTES, MAX_SUBTREE_LEVEL};
@@ -282,6 +282,12 @@ impl LedgerState {
             entries: self.entries.frontier().head(),
             events: self.events.frontier().head(),
         }
+    }
+
+    /// The frontiers of the log and of the event log.
+    #[must_use]
+    pub fn frontiers(&self) -> (&Frontier, &Frontier) {
+        (self.entries.frontier(), self.events.frontier())
     }
 
     /// How many events are applied, which is the next event's number.

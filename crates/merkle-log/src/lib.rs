@@ -21,7 +21,8 @@ pub use hash::{Hash, LeafHash, Root, empty_root, hash_children, hash_leaf};
 pub use number::{LeafIndex, MAX_TREE_SIZE, OutOfRange, Position, TreeHead, TreeSize};
 pub use plan::{Plan, PlanError, consistency_plan, inclusion_plan, range_plan};
 pub use proof::{
-    MAX_PROOF_LEN, MAX_RANGE_PROOF_LEN, ProofError, verify_consistency, verify_inclusion, verify_nodes, verify_range,
+    MAX_PROOF_LEN, MAX_RANGE_PROOF_LEN, ProofError, RangeVerifier, verify_consistency, verify_inclusion, verify_nodes,
+    verify_range,
 };
 pub use subtrees::{Subtrees, subtrees};
 pub use tile::{TILE_WIDTH, Tile, TileError, Tiles};

@@ -2,6 +2,7 @@
 //! each of a consistency proof.
 
 use core::fmt;
+use core::slice;
 
 use crate::plan::MAX_LEVEL;
 use crate::{Frontier, Hash, LeafHash, LeafIndex, Root, Subtrees, TreeHead, TreeSize, empty_root, hash_children};
@@ -211,46 +212,91 @@ pub fn verify_nodes(
     nodes: impl IntoIterator<Item = Hash>,
     proof: &[Hash],
 ) -> Result<(), ProofError> {
-    let mut proof = proof.iter();
-    let mut next = || proof.next().ok_or(ProofError::TooShort);
-    let mut count = 0_u64;
-    let no_range = |leaves| ProofError::NoRange { first, leaves, size: head.size };
-    if first.get() >= head.size.get() {
-        return Err(no_range(0));
-    }
-    let mut tree = Frontier::new();
-    for peak in Subtrees::over(0, first.get(), MAX_LEVEL) {
-        tree.append_subtree(peak.level, next()?).map_err(|_| no_range(0))?;
-    }
-    for node in nodes {
-        count = count.saturating_add(1);
-        let left = head.size.get().saturating_sub(tree.size().get());
-        if left.checked_shr(level.into()).is_none_or(|fit| fit == 0) {
-            return Err(no_range(count));
+    let mut range = RangeVerifier::new(head, level, first, proof)?;
+    nodes.into_iter().try_for_each(|node| range.push(&node))?;
+    range.finish()
+}
+
+/// Verifies a range whose nodes come one after the other, as [`verify_nodes`] does, in memory that does not grow with it.
+#[derive(Clone, Debug)]
+pub struct RangeVerifier<'a> {
+    head: TreeHead,
+    level: u8,
+    first: LeafIndex,
+    proof: slice::Iter<'a, Hash>,
+    tree: Frontier,
+    count: u64,
+}
+
+impl<'a> RangeVerifier<'a> {
+    /// Begins before the first node.
+    ///
+    /// # Errors
+    /// As [`verify_nodes`].
+    pub fn new(head: &TreeHead, level: u8, first: LeafIndex, proof: &'a [Hash]) -> Result<Self, ProofError> {
+        let mut range = Self { head: *head, level, first, proof: proof.iter(), tree: Frontier::new(), count: 0 };
+        if first.get() >= head.size.get() {
+            return Err(range.no_range());
         }
-        tree.append_subtree(level, &node).map_err(|_| no_range(count))?;
-    }
-    if count == 0 {
-        return Err(no_range(count));
-    }
-    // To the right of the range: subtrees as large as the tree's last peak, which merge with it, and at last what is
-    // smaller, which folds into the root as the tree's other peaks do.
-    let mut rest = None;
-    while rest.is_none() && tree.size() < head.size {
-        let level = tree.size().get().trailing_zeros();
-        let left = head.size.get().saturating_sub(tree.size().get());
-        let sibling = next()?;
-        if left >> level == 0 {
-            rest = Some(*sibling);
-        } else {
-            tree.append_subtree(level as u8, sibling).map_err(|_| no_range(count))?;
+        for peak in Subtrees::over(0, first.get(), MAX_LEVEL) {
+            let hash = range.next_hash()?;
+            range.append(peak.level, &hash)?;
         }
+        Ok(range)
     }
-    if proof.next().is_some() {
-        return Err(ProofError::TooLong);
+
+    /// Takes the next node.
+    ///
+    /// # Errors
+    /// [`ProofError::NoRange`] when the tree has no more such nodes.
+    pub fn push(&mut self, node: &Hash) -> Result<(), ProofError> {
+        self.count = self.count.saturating_add(1);
+        let left = self.head.size.get().saturating_sub(self.tree.size().get());
+        if left.checked_shr(self.level.into()).is_none_or(|fit| fit == 0) {
+            return Err(self.no_range());
+        }
+        self.append(self.level, node)
     }
-    let root = rest.map_or_else(|| tree.root(), |rest| tree.root_beside(rest));
-    expect_root(Hash(root.0), head.root)
+
+    /// Ends after the last node.
+    ///
+    /// # Errors
+    /// As [`verify_nodes`].
+    pub fn finish(mut self) -> Result<(), ProofError> {
+        if self.count == 0 {
+            return Err(self.no_range());
+        }
+        // To the right of the range: subtrees as large as the tree's last peak, which merge with it, and at last what is
+        // smaller, which folds into the root as the tree's other peaks do.
+        let mut rest = None;
+        while rest.is_none() && self.tree.size() < self.head.size {
+            let level = self.tree.size().get().trailing_zeros();
+            let left = self.head.size.get().saturating_sub(self.tree.size().get());
+            let sibling = self.next_hash()?;
+            if left >> level == 0 {
+                rest = Some(sibling);
+            } else {
+                self.append(level as u8, &sibling)?;
+            }
+        }
+        if self.proof.next().is_some() {
+            return Err(ProofError::TooLong);
+        }
+        let root = rest.map_or_else(|| self.tree.root(), |rest| self.tree.root_beside(rest));
+        expect_root(Hash(root.0), self.head.root)
+    }
+
+    fn next_hash(&mut self) -> Result<Hash, ProofError> {
+        self.proof.next().copied().ok_or(ProofError::TooShort)
+    }
+
+    fn append(&mut self, level: u8, hash: &Hash) -> Result<(), ProofError> {
+        self.tree.append_subtree(level, hash).map_err(|_| self.no_range())
+    }
+
+    const fn no_range(&self) -> ProofError {
+        ProofError::NoRange { first: self.first, leaves: self.count, size: self.head.size }
+    }
 }
 
 fn expect_root(computed: Hash, expected: Root) -> Result<(), ProofError> {

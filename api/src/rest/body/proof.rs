@@ -1,12 +1,12 @@
 //! Proofs, certificates and receipts.
 
-use counterfoil_core::receipt::LogKind;
+use counterfoil_core::relate::LogKind;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Head, LogName};
 use crate::query;
-use crate::value::{Bytes, Hash, Key, U64, hashes};
+use crate::value::{Bytes, Hash, Key, Signature, U64, hashes};
 
 /// That a list is all of a log's leaves from one index up to another: with it a reader finds every row that is missing,
 /// extra, altered or out of place. That the head is the chain's is for the reader to check.
@@ -103,15 +103,16 @@ impl From<query::Consistency> for Consistency {
 #[schema(as = Receipt)]
 #[allow(dead_code, reason = "only describes")]
 pub(crate) struct ReceiptForm {
-    #[schema(example = "counterfoil receipt v1")]
+    #[schema(example = "counterfoil receipt v2")]
     format: String,
     genesis_hash: Key,
     program: Key,
     ledger: Key,
     entry: EntryProofForm,
-    event: EventProofForm,
-    head: Head,
-    event_head: Head,
+    event: EventLeafForm,
+    /// The signature of the transaction that holds the event: a hint, which nothing proves.
+    transaction: Signature,
+    bridge: BridgeForm,
 }
 
 /// An entry and its inclusion proof.
@@ -121,15 +122,28 @@ pub(crate) struct ReceiptForm {
 pub(crate) struct EntryProofForm {
     index: U64,
     payload: Bytes,
+    /// From the leaf to the root of the head that the event states.
     proof: Vec<Hash>,
 }
 
-/// An event and its inclusion proof.
+/// An event by its leaf: kind, header and body.
 #[derive(ToSchema)]
-#[schema(as = EventProof)]
+#[schema(as = EventLeaf)]
 #[allow(dead_code, reason = "only describes")]
-pub(crate) struct EventProofForm {
+pub(crate) struct EventLeafForm {
     seq: U64,
     leaf: Bytes,
-    proof: Vec<Hash>,
+}
+
+/// How the checked heads contain the entry and its event.
+#[derive(ToSchema)]
+#[schema(as = Bridge)]
+#[allow(dead_code, reason = "only describes")]
+pub(crate) struct BridgeForm {
+    head: Head,
+    /// From the head that the event states to `head`.
+    consistency: Vec<Hash>,
+    event_head: Head,
+    /// From the event's leaf to the root of `event_head`.
+    event_proof: Vec<Hash>,
 }

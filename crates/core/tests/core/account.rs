@@ -1,10 +1,12 @@
 //! The ledger's account.
 
 use counterfoil_core::account::LEDGER_BYTES;
-use counterfoil_core::{AccountError, LedgerAccount, Wallet};
+use counterfoil_core::{AccountError, AccountReplay, LedgerAccount, LedgerState, Wallet};
 use merkle_log::{Frontier, FrontierError, LeafHash, OutOfRange, Root, TreeHead, TreeSize};
 
-use super::history::{AUTHORITY, HEIR, History, ID, LEDGER, WRITER};
+use super::history::{AUTHORITY, HEIR, History, ID, LEDGER, WRITER, root};
+use super::receipt::by_subtrees;
+use super::relate::long;
 
 /// Offsets in the account, its discriminator included.
 const PENDING_AUTHORITY: usize = 112;
@@ -150,6 +152,38 @@ fn sizes_beyond_the_largest_tree_are_refused() {
             let mut bytes = bytes.clone();
             bytes[offset..offset + 8].copy_from_slice(&size.to_le_bytes());
             assert_eq!(LedgerAccount::decode(&bytes), Err(AccountError::OutOfRange(OutOfRange(size))));
+        }
+    }
+}
+
+#[test]
+fn a_ring_whose_newest_head_is_not_the_frontiers_is_refused() {
+    let (history, bytes) = sample();
+    let appends = history.events.iter().filter(|event| event.header.count != 0).count();
+    let newest = HEADS + 40 * ((appends - 1) % 16);
+    let frontier = head(history.entries.len() as u64, Root(root(&history.leaves(history.entries.len()))));
+    for byte in [newest, newest + 8, newest + 39] {
+        let mut altered = bytes.clone();
+        altered[byte] ^= 1;
+        match LedgerAccount::decode(&altered) {
+            Err(AccountError::RingDiffers { ring, frontier: found }) => {
+                assert!(ring != frontier && found == frontier, "{ring:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The account is a pure function of the history: each field of it, after each event.
+#[test]
+fn the_events_alone_make_every_field_of_the_account() {
+    for history in [History::sample(), by_subtrees(), long().0] {
+        let (mut state, mut replay) = (LedgerState::new(LEDGER), AccountReplay::default());
+        for (number, event) in (1..).zip(&history.events) {
+            replay.apply(event);
+            (state, _) = state.apply(event.clone()).expect("the true history");
+            let expected = LedgerAccount::decode(&history.account(number)).expect("a ledger");
+            assert_eq!(replay.account(&state), expected, "after {number} events");
         }
     }
 }

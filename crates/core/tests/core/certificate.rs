@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use counterfoil_core::certificate::{Certificate, CertificateError, FORMAT};
-use counterfoil_core::receipt::{Head, LogKind};
+use counterfoil_core::receipt::Head;
+use counterfoil_core::relate::LogKind;
 use counterfoil_core::{GenesisHash, ProgramId};
 use merkle_log::{Hash, LeafHash, MAX_TREE_SIZE, OutOfRange, ProofError, Root, hash_leaf};
 use serde_json::{Value, json};

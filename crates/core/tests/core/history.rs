@@ -47,6 +47,26 @@ pub fn path(index: usize, leaves: &[Bytes32]) -> Vec<Hash> {
     path
 }
 
+/// RFC 6962 section 2.1.2: PROOF.
+pub fn consistency(first: usize, leaves: &[Bytes32]) -> Vec<Hash> {
+    subproof(first, leaves, true)
+}
+
+fn subproof(first: usize, leaves: &[Bytes32], is_whole: bool) -> Vec<Hash> {
+    if first == leaves.len() {
+        return if is_whole { Vec::new() } else { vec![Hash(root(leaves))] };
+    }
+    let split = largest_power_below(leaves.len());
+    let (left, right) = leaves.split_at(split);
+    let (mut proof, sibling) = if first <= split {
+        (subproof(first, left, is_whole), root(right))
+    } else {
+        (subproof(first - split, right, false), root(left))
+    };
+    proof.push(Hash(sibling));
+    proof
+}
+
 fn largest_power_below(n: usize) -> usize {
     let mut power = 1;
     while power * 2 < n {

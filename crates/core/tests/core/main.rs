@@ -1,11 +1,15 @@
-//! Tests of the events, the state that they build, the account and the receipts.
+//! Tests of the events, the state that they build, the account, receipts and evidence.
 
 mod account;
 mod certificate;
 mod event;
+mod evidence;
 mod history;
 mod no_panic;
+mod python;
 mod receipt;
+mod receipt_json;
+mod relate;
 #[path = "../../../merkle-log/tests/log/seed.rs"]
 mod seed;
 mod shared;

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use counterfoil_core::account::{LEDGER_BYTES, LEDGER_DISCRIMINATOR};
 use counterfoil_core::event::kind;
-use counterfoil_core::receipt::{EntryProof, EventProof, FORMAT, Head, LogKind, Receipt, Relation, relate};
+use counterfoil_core::receipt::{Bridge, EntryProof, EventLeaf, Head, Receipt, TransactionSignature, Version};
+use counterfoil_core::relate::{LogKind, Relation, relate};
 use counterfoil_core::{Event, GenesisHash, LedgerAccount, LedgerId, LedgerState, ProgramId, Wallet};
 use merkle_log::{Hash, Root, TreeHead, TreeSize};
 use proptest::prelude::*;
@@ -62,6 +63,32 @@ fn any_account() -> impl Strategy<Value = Vec<u8>> {
             bytes
         });
     prop_oneof![damaged(history.account(history.events.len())), noise, prop::collection::vec(any::<u8>(), 0..5_000)]
+}
+
+fn any_number() -> impl Strategy<Value = u64> {
+    prop_oneof![0_u64..20, any::<u64>()]
+}
+
+fn any_hashes() -> impl Strategy<Value = Vec<Hash>> {
+    prop::collection::vec(any::<u8>().prop_map(|byte| Hash([byte; 32])), 0..60)
+}
+
+fn any_version() -> impl Strategy<Value = Version> {
+    let head = || (any_number(), any::<[u8; 32]>()).prop_map(|(size, root)| Head { size, root: Root(root) });
+    let parts = || (head(), head(), any_hashes());
+    let v1 = parts().prop_map(|(head, event_head, event_proof)| Version::V1 { head, event_head, event_proof });
+    let bridge = (parts(), any_hashes()).prop_map(|((head, event_head, event_proof), consistency)| Bridge {
+        head,
+        consistency,
+        event_head,
+        event_proof,
+    });
+    let v2 = prop::option::of(bridge).prop_map(|bridge| Version::V2 {
+        transaction: Some(TransactionSignature([0; 64])),
+        bridge,
+        statement: Vec::new(),
+    });
+    prop_oneof![v1, v2]
 }
 
 proptest! {
@@ -128,23 +155,20 @@ proptest! {
 
     #[test]
     fn a_receipt_of_noise_is_refused(
-        numbers in prop::array::uniform4(prop_oneof![0_u64..20, any::<u64>()]),
+        numbers in prop::array::uniform2(any_number()),
         payload in prop::collection::vec(any::<u8>(), 0..100),
         leaf in any_event_bytes(),
-        proofs in prop::array::uniform2(prop::collection::vec(any::<u8>().prop_map(|byte| Hash([byte; 32])), 0..60)),
-        roots in any::<[[u8; 32]; 2]>(),
+        version in any_version(),
+        proof in any_hashes(),
     ) {
-        let [index, seq, size, events] = numbers;
-        let [proof, event_proof] = proofs;
+        let [index, seq] = numbers;
         let receipt = Receipt {
-            format: FORMAT.to_owned(),
             genesis_hash: GenesisHash([0; 32]),
             program: ProgramId([0; 32]),
             ledger: LEDGER,
             entry: EntryProof { index, payload, proof },
-            event: EventProof { seq, leaf, proof: event_proof },
-            head: Head { size, root: Root(roots[0]) },
-            event_head: Head { size: events, root: Root(roots[1]) },
+            event: EventLeaf { seq, leaf },
+            version,
         };
         prop_assert!(receipt.verify().is_err());
     }

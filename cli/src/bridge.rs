@@ -1,0 +1,327 @@
+//! Bridges: how entries and the event that appended them are shown to be the chain's, at one server. Source: docs/protocol.md, section 6.
+//!
+//! Tried in this order: the account's ring; proofs from APIs, which are not trusted; the transaction that holds the event.
+
+use std::fmt;
+
+use anyhow::{Context, bail, ensure};
+use counterfoil_client::{Commitment, Rpc, Source, TransactionRecord, decode};
+use counterfoil_core::receipt::{Receipt, TransactionSignature, VerifiedReceipt};
+use counterfoil_core::relate::{LogKind, Relation, relate};
+use counterfoil_core::{LedgerHead, LedgerId};
+use merkle_log::{LeafIndex, TreeHead, hash_leaf, verify_consistency, verify_inclusion};
+
+use crate::api::Api;
+use crate::heads::{Behind, Reading, contradiction, stale, until_caught_up};
+
+/// What shows that something of a receipt's is the chain's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bridge {
+    /// The account holds the head, as its newest or in its ring.
+    Ring,
+    /// A proof leads to the account's head.
+    Proof {
+        /// The API that gave it.
+        api: String,
+    },
+    /// The chain recorded the event.
+    Transaction(TransactionSignature),
+}
+
+impl fmt::Display for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ring => f.write_str("its account holds the head"),
+            Self::Proof { api } => write!(f, "a proof of {api} leads to its account"),
+            Self::Transaction(signature) => {
+                write!(f, "it has the transaction {signature}, finalized, that holds the event")
+            }
+        }
+    }
+}
+
+/// What is claimed of a ledger, and is to be shown: that a log's head contains entries, and that an event appended them.
+pub struct Claim {
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// The head that the event states, where the entries are proven to be under it.
+    pub stated: Option<TreeHead>,
+    /// Later heads that contain entries and event.
+    pub later: Option<LedgerHead>,
+    /// The event's number.
+    pub seq: u64,
+    /// Its kind, header and body.
+    pub leaf: Vec<u8>,
+    /// The slot that it states.
+    pub slot: u64,
+    /// The transaction that is said to hold it.
+    pub transaction: Option<TransactionSignature>,
+}
+
+impl Claim {
+    /// What a receipt claims.
+    pub fn of(receipt: &Receipt, verified: &VerifiedReceipt) -> Self {
+        Self {
+            ledger: receipt.ledger,
+            stated: verified.stated_head().copied(),
+            later: verified.later_heads().copied(),
+            seq: receipt.event.seq,
+            leaf: receipt.event.leaf.clone(),
+            slot: verified.event().header.slot,
+            transaction: receipt.transaction(),
+        }
+    }
+
+    /// The heads that contain the entries.
+    pub fn entry_heads(&self) -> Vec<TreeHead> {
+        self.stated.into_iter().chain(self.later.map(|later| later.entries)).collect()
+    }
+
+    /// The heads that contain the event.
+    pub fn event_heads(&self) -> Vec<TreeHead> {
+        self.later.map(|later| later.events).into_iter().collect()
+    }
+}
+
+/// What one server shows of a claim.
+pub struct Shown {
+    /// The ledger's account there.
+    pub reading: Reading,
+    /// How it shows the entry.
+    pub entry: Bridge,
+    /// How it shows the event.
+    pub event: Bridge,
+}
+
+impl Shown {
+    /// Whether what today's account contains rests on the program alone.
+    pub const fn rests_on_program(&self) -> bool {
+        matches!(self.entry, Bridge::Transaction(_)) || matches!(self.event, Bridge::Transaction(_))
+    }
+}
+
+/// Shows a claim at one server; it is asked again while it, or an API, is behind.
+///
+/// # Errors
+/// A refutation when its account contradicts the claim; else why nothing is shown.
+pub async fn show(apis: &[Api], rpc: &Rpc, claim: &Claim) -> anyhow::Result<Shown> {
+    until_caught_up(rpc, claim.ledger, async |reading| {
+        let attempt = Attempt { apis, rpc, claim, reading };
+        Ok(attempt.show().await?.map(|(entry, event)| Shown {
+            reading: Reading { server: reading.server.clone(), at: reading.at.clone() },
+            entry,
+            event,
+        }))
+    })
+    .await
+}
+
+/// How far a head is from the account of a reading.
+enum Distance {
+    Held,
+    Grown(TreeHead),
+    Stale(TreeHead),
+}
+
+struct Attempt<'a> {
+    apis: &'a [Api],
+    rpc: &'a Rpc,
+    claim: &'a Claim,
+    reading: &'a Reading,
+}
+
+impl Attempt<'_> {
+    async fn show(&self) -> anyhow::Result<Result<(Bridge, Bridge), Behind>> {
+        // All are compared before any bridge is believed: what contradicts the account is false.
+        let entry_distances = self.distances(LogKind::Entries, &self.claim.entry_heads())?;
+        let event_distances = self.distances(LogKind::Events, &self.claim.event_heads())?;
+
+        let mut reasons = Reasons::default();
+        let mut entry = entry_distances.iter().any(|(_, at)| matches!(at, Distance::Held)).then_some(Bridge::Ring);
+        let mut event = event_distances.iter().any(|(_, at)| matches!(at, Distance::Held)).then_some(Bridge::Ring);
+        for (heads, log) in [(&entry_distances, LogKind::Entries), (&event_distances, LogKind::Events)] {
+            for (earlier, distance) in heads {
+                if let Distance::Stale(current) = distance {
+                    reasons.behind(Behind::Server(stale(&self.reading.server, log, earlier, current)));
+                }
+            }
+        }
+        for api in self.apis {
+            if entry.is_none() {
+                entry = reasons.keep(self.prove_entry(api, &entry_distances).await?);
+            }
+            if event.is_none() {
+                event = reasons.keep(self.prove_event(api, &event_distances).await?);
+            }
+        }
+        if entry.is_none() || event.is_none() {
+            match self.find_transaction().await {
+                Ok(signature) => {
+                    entry = entry.or(Some(Bridge::Transaction(signature)));
+                    event = event.or(Some(Bridge::Transaction(signature)));
+                }
+                Err(error) => reasons.add(&error),
+            }
+        }
+        match (entry, event) {
+            (Some(entry), Some(event)) => Ok(Ok((entry, event))),
+            _ => reasons.conclude().map(Err),
+        }
+    }
+
+    fn distances(&self, log: LogKind, heads: &[TreeHead]) -> anyhow::Result<Vec<(TreeHead, Distance)>> {
+        let each = heads.iter().map(|head| {
+            let distance = match relate(log, head, &self.reading.at.account) {
+                Relation::Same | Relation::InRing => Distance::Held,
+                Relation::Grown(current) => Distance::Grown(current),
+                Relation::Stale(current) => Distance::Stale(current),
+                Relation::Contradiction(current) => {
+                    return Err(contradiction(&self.reading.server, log, head, &current));
+                }
+            };
+            Ok((*head, distance))
+        });
+        each.collect()
+    }
+
+    async fn prove_entry(&self, api: &Api, heads: &[(TreeHead, Distance)]) -> anyhow::Result<Attempted> {
+        for (earlier, distance) in heads {
+            let Distance::Grown(current) = distance else { continue };
+            return prove_growth(api, self.claim.ledger, LogKind::Entries, earlier, current).await;
+        }
+        Ok(Attempted::Nothing)
+    }
+
+    async fn prove_event(&self, api: &Api, heads: &[(TreeHead, Distance)]) -> anyhow::Result<Attempted> {
+        for (earlier, distance) in heads {
+            let Distance::Grown(current) = distance else { continue };
+            return prove_growth(api, self.claim.ledger, LogKind::Events, earlier, current).await;
+        }
+        if !heads.is_empty() {
+            return Ok(Attempted::Nothing);
+        }
+        let (head, seq) = (self.reading.at.account.events.head(), self.claim.seq);
+        let fetched = api.fetch_inclusion(self.claim.ledger, "events", seq, head.size.get()).await;
+        attempted(api, fetched, |proof| {
+            let index = LeafIndex::new(seq).context("a verified receipt's event has a number")?;
+            verify_inclusion(&head, index, &hash_leaf(&self.claim.leaf), &proof)
+                .context("the proof that the chain's events contain the receipt's does not hold")
+        })
+    }
+
+    /// The finalized transaction in which the program emitted the receipt's event, byte for byte, in the slot that it states.
+    async fn find_transaction(&self) -> anyhow::Result<TransactionSignature> {
+        ensure!(
+            self.claim.stated.is_some(),
+            "the receipt leads to another head than its event states, so that the transaction shows nothing of the entry"
+        );
+        let slot = self.claim.slot;
+        if let Some(hint) = self.claim.transaction {
+            let found = self.rpc.fetch_transaction(hint.0, Commitment::Finalized).await?;
+            if found.is_some_and(|transaction| self.holds_event(slot, &transaction)) {
+                return Ok(hint);
+            }
+        }
+        let block = self.rpc.fetch_slots(slot, slot).await?;
+        let found = block.iter().find(|transaction| self.holds_event(slot, transaction));
+        match found {
+            Some(transaction) => Ok(TransactionSignature(transaction.signature)),
+            None => bail!(
+                "no transaction of slot {slot} that it still has holds the event: a server that keeps the whole history is \
+                 needed (--rpc)"
+            ),
+        }
+    }
+
+    fn holds_event(&self, slot: u64, transaction: &TransactionRecord) -> bool {
+        let events = decode(self.rpc.program(), transaction).unwrap_or_default();
+        transaction.slot == slot && events.iter().any(|event| event.leaf_bytes() == self.claim.leaf)
+    }
+}
+
+/// What came of asking an API.
+enum Attempted {
+    /// There was nothing to ask for.
+    Nothing,
+    Shown(Bridge),
+    Behind(anyhow::Error),
+    Failed(anyhow::Error),
+}
+
+async fn prove_growth(
+    api: &Api,
+    ledger: LedgerId,
+    log: LogKind,
+    earlier: &TreeHead,
+    current: &TreeHead,
+) -> anyhow::Result<Attempted> {
+    let name = crate::heads::name_of(log);
+    let fetched = api.fetch_consistency(ledger, name, earlier.size.get(), current.size.get()).await;
+    attempted(api, fetched, |proof| {
+        // It does not refute what is to be confirmed: the API may be the one that is false.
+        verify_consistency(earlier, current, &proof).with_context(|| {
+            format!(
+                "its proof that the chain's {} {name} extend the receipt's {} does not hold: it is false, or the receipt is",
+                current.size, earlier.size
+            )
+        })
+    })
+}
+
+fn attempted(
+    api: &Api,
+    fetched: anyhow::Result<Vec<merkle_log::Hash>>,
+    verify: impl FnOnce(Vec<merkle_log::Hash>) -> anyhow::Result<()>,
+) -> anyhow::Result<Attempted> {
+    let shown = match fetched {
+        Ok(proof) => verify(proof).map(|()| Bridge::Proof { api: api.name() }),
+        Err(error) if Api::is_behind(&error) => return Ok(Attempted::Behind(error.context(api.name()))),
+        // Its rows contradict what it has checked: that says nothing of the receipt.
+        Err(error) => Err(error),
+    };
+    Ok(match shown {
+        Ok(bridge) => Attempted::Shown(bridge),
+        Err(error) => Attempted::Failed(error.context(api.name())),
+    })
+}
+
+/// Why nothing is shown yet, or at all.
+#[derive(Default)]
+struct Reasons {
+    behind: Option<Behind>,
+    texts: Vec<String>,
+}
+
+impl Reasons {
+    fn behind(&mut self, behind: Behind) {
+        self.behind.get_or_insert(behind);
+    }
+
+    fn add(&mut self, error: &anyhow::Error) {
+        self.texts.push(format!("{error:#}"));
+    }
+
+    fn keep(&mut self, attempted: Attempted) -> Option<Bridge> {
+        match attempted {
+            Attempted::Shown(bridge) => return Some(bridge),
+            Attempted::Nothing => {}
+            Attempted::Behind(error) => {
+                self.add(&error);
+                self.behind(Behind::Index(error));
+            }
+            Attempted::Failed(error) => self.add(&error),
+        }
+        None
+    }
+
+    /// What is behind may catch up; else all that was tried is told.
+    fn conclude(mut self) -> anyhow::Result<Behind> {
+        self.texts.dedup();
+        let tried = self.texts.join("; ");
+        match self.behind {
+            Some(Behind::Index(error)) => Ok(Behind::Index(error.context(tried))),
+            Some(behind) => Ok(behind),
+            None => bail!("the ledger has grown since, and no bridge leads to its account of today: {tried}"),
+        }
+    }
+}

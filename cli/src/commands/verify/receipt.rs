@@ -1,0 +1,122 @@
+//! Verifying a receipt.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use counterfoil_core::receipt::{Receipt, ReceiptError, VerifiedReceipt};
+use counterfoil_service::counted;
+use serde_json::json;
+
+use super::{Arguments, Verifier};
+use crate::bridge::Claim;
+use crate::commands::receipt;
+use crate::file;
+use crate::output::time;
+use crate::verdict::{Refute, Report, refute_unless};
+
+/// How much of an entry is shown, in characters.
+const SHOWN: usize = 500;
+
+/// Verifies the receipt that begins with these bytes; returns what it is of.
+pub async fn verify(
+    verifier: Verifier<'_>,
+    mut text: Vec<u8>,
+    input: impl Read,
+    report: &mut Report,
+) -> anyhow::Result<String> {
+    let path = &verifier.arguments.file;
+    let read = input.take(receipt::MAX_RECEIPT_BYTES + 1).read_to_end(&mut text);
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    let receipt = receipt::parse(path, text)?;
+    verifier.expect_pins(receipt.genesis_hash, receipt.program, receipt.ledger)?;
+    let verified = match receipt.verify() {
+        // It may be true: what it carries is for another version to read.
+        Err(error @ ReceiptError::Statement { .. }) => return Err(error.into()),
+        verified => verified.refute(|| "the receipt does not hold together".to_owned())?,
+    };
+    expect_given(verifier.arguments, &receipt, &verified, report)?;
+    report.facts = facts(&receipt, &verified);
+    let entry = vec![describe_entry(&receipt, &verified), describe_content(&receipt.entry.payload)];
+    let event = vec![describe_event(&verified)];
+    let what = format!("entry {} of ledger {}", verified.index(), receipt.ledger);
+    let claim = Claim::of(&receipt, &verified);
+    verifier.show(receipt.genesis_hash, &claim, entry, event, report).await?;
+    Ok(what)
+}
+
+/// What the verifier gave to compare entry and event with.
+fn expect_given(
+    arguments: &Arguments,
+    receipt: &Receipt,
+    verified: &VerifiedReceipt,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    if let Some(signer) = arguments.signer {
+        let found = verified.event().header.signer;
+        refute_unless!(found == signer, "{found} appended it, you asked for {signer}");
+        report.checked.push(format!("{signer}, the wallet that you gave, appended it"));
+    }
+    if let Some(path) = &arguments.content {
+        let what = matches_content(&receipt.entry.payload, path)?;
+        refute_unless!(what.is_some(), "the entry is neither the bytes of {} nor their SHA-256", path.display());
+        report.checked.extend(what.map(|what| format!("the entry is {what} {}", path.display())));
+    }
+    Ok(())
+}
+
+/// How an entry stands to a file's content.
+fn matches_content(payload: &[u8], path: &Path) -> anyhow::Result<Option<&'static str>> {
+    let (starts_equal, sha256) = file::compare(path, payload)?;
+    let is_hash = payload == sha256.0 || payload == sha256.to_string().as_bytes();
+    Ok(match (starts_equal, is_hash) {
+        (true, _) => Some("the bytes of"),
+        (false, true) => Some("the SHA-256 of"),
+        (false, false) => None,
+    })
+}
+
+/// What the receipt says, for programs.
+fn facts(receipt: &Receipt, verified: &VerifiedReceipt) -> serde_json::Value {
+    let header = &verified.event().header;
+    json!({
+        "ledger": receipt.ledger.to_string(),
+        "index": receipt.entry.index.to_string(),
+        "content": STANDARD.encode(&receipt.entry.payload),
+        "leaf_hash": verified.leaf().to_string(),
+        "signer": header.signer.to_string(),
+        "slot": header.slot.to_string(),
+        "time": time(header.unix_time).to_string(),
+    })
+}
+
+/// What the entry is, as text where it is text.
+fn describe_content(payload: &[u8]) -> String {
+    let bytes = counted(payload.len() as u64, "byte", "bytes");
+    let Ok(text) = std::str::from_utf8(payload) else {
+        return format!("its content is {bytes}, which are no text; --json shows them in base64");
+    };
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("its content, {bytes}, begins with: {}", &text[..end]),
+        None => format!("its content, {bytes}: {text}"),
+    }
+}
+
+/// What the proofs show, once the heads are believed.
+fn describe_entry(receipt: &Receipt, verified: &VerifiedReceipt) -> String {
+    format!("entry {} of ledger {} has leaf hash {}", verified.index(), receipt.ledger, verified.leaf())
+}
+
+fn describe_event(verified: &VerifiedReceipt) -> String {
+    let header = &verified.event().header;
+    format!(
+        "event {} of ledger {} says that {} appended it in slot {}, at {} by the chain's clock",
+        header.event_seq,
+        header.ledger,
+        header.signer,
+        header.slot,
+        time(header.unix_time),
+    )
+}
