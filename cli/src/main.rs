@@ -47,6 +47,9 @@ enum Command {
     /// Grants and revokes the right to append.
     #[command(subcommand)]
     Writer(commands::writer::Command),
+    /// Shows the wallet in use, what it has, and gets it SOL on a local chain.
+    #[command(subcommand)]
+    Wallet(commands::wallet::Command),
     /// Appends entries: an argument, a file, or JSON lines on standard input.
     Append(commands::append::Arguments),
     /// Lists entries as JSON lines; with --verify only what is shown to be whole and the chain's.
@@ -85,6 +88,7 @@ async fn main() -> ExitCode {
         Command::Dev(arguments) => commands::dev::run(&cli.options, arguments).await,
         Command::Ledger(command) => commands::ledger::run(&cli.options, command).await,
         Command::Writer(command) => commands::writer::run(&cli.options, command).await,
+        Command::Wallet(command) => commands::wallet::run(&cli.options, command).await,
         Command::Append(arguments) => commands::append::run(&cli.options, arguments).await,
         Command::Entries(arguments) => commands::entries::run(&cli.options, arguments).await,
         Command::Receipt(arguments) => commands::receipt::run(&cli.options, arguments).await,

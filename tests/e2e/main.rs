@@ -5,7 +5,9 @@
 //! wallet are used in place of our own local chain.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
 
+mod append;
 mod authority;
+mod bridges;
 mod dev;
 mod docs;
 mod entries;

@@ -11,4 +11,5 @@ pub mod receipt;
 pub mod record;
 pub mod trust;
 pub mod verify;
+pub mod wallet;
 pub mod writer;

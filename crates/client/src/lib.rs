@@ -18,6 +18,7 @@ mod rpc;
 mod send;
 mod source;
 mod url;
+mod wallet;
 mod wire;
 
 pub use backoff::Backoff;
@@ -34,6 +35,7 @@ pub use rpc::{Commitment, Rpc};
 pub use send::{Sent, entries_that_fit, send};
 pub use source::{AccountAt, Feed, Fetched, ListedTransaction, Listing, MOST_LISTED, Source};
 pub use url::{hide_urls, is_local_url, one_machine_warning, parse_rpc_url, without_keys};
+pub use wallet::{LAMPORTS_PER_SOL, fetch_balance, request_airdrop};
 
 pub use solana_instruction::Instruction;
 pub use solana_keypair::Keypair;

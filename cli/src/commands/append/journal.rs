@@ -1,0 +1,237 @@
+//! The file by which an interrupted `append` is gone on with: what was about to be sent, and what is in for certain.
+//!
+//! Lines of JSON, each written to the disk before the work goes on; a last line that was cut off counts as not written.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use counterfoil_core::{LedgerId, ProgramId, json};
+use merkle_log::{Hash, LeafHash, Root, hash_children};
+use serde::{Deserialize, Serialize};
+
+use crate::verdict::Usage;
+
+const FORMAT: &str = "counterfoil append v1";
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Record {
+    /// The first line.
+    Begin {
+        format: String,
+        #[serde(with = "json::text")]
+        program: ProgramId,
+        #[serde(with = "json::text")]
+        ledger: LedgerId,
+    },
+    /// A transaction is about to be sent.
+    Send(Planned),
+    /// The entries that it appends are in.
+    Done {
+        /// How many entries of the input are in.
+        #[serde(with = "json::text")]
+        entries: u64,
+        /// The chain of their hashes.
+        #[serde(with = "json::text")]
+        digest: Hash,
+    },
+}
+
+/// One transaction's entries, and the head that the ledger has if they are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Planned {
+    /// The index of the first.
+    #[serde(with = "json::text")]
+    pub first: u64,
+    /// How many.
+    #[serde(with = "json::text")]
+    pub count: u64,
+    /// The root after them.
+    #[serde(with = "json::text")]
+    pub root: Root,
+}
+
+/// An open journal; nobody else can open it meanwhile.
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    entries: u64,
+    digest: Hash,
+    planned: Option<Planned>,
+}
+
+impl Journal {
+    /// Opens a journal of this ledger's, or begins one.
+    ///
+    /// # Errors
+    /// [`Usage`] when it is another's, another process has it, or it is no journal.
+    pub fn open(path: &Path, program: ProgramId, ledger: LedgerId) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .with_context(|| format!("cannot open {shown}"))?;
+        if file.try_lock().is_err() {
+            return Err(Usage(format!("another append goes on from {shown}: wait for it, or end it")).into());
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).with_context(|| format!("cannot read {shown}"))?;
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let mut journal = Self { file, path: path.to_owned(), entries: 0, digest: Hash::default(), planned: None };
+        // What was cut off is written over.
+        journal
+            .file
+            .set_len(whole as u64)
+            .and_then(|()| journal.file.seek(SeekFrom::End(0)))
+            .with_context(|| format!("cannot write {shown}"))?;
+        if whole == 0 {
+            journal.write(&Record::Begin { format: FORMAT.to_owned(), program, ledger })?;
+            return Ok(journal);
+        }
+        for (number, line) in (1..).zip(text[..whole].lines()) {
+            let record: Record = serde_json::from_str(line)
+                .map_err(|error| Usage(format!("{shown} is no journal of an append: line {number}: {error}")))?;
+            journal.take(number, record, program, ledger).map_err(|error| Usage(format!("{shown}: {error}")))?;
+        }
+        Ok(journal)
+    }
+
+    fn take(&mut self, number: u64, record: Record, program: ProgramId, ledger: LedgerId) -> anyhow::Result<()> {
+        match record {
+            Record::Begin { format, program: of_program, ledger: of_ledger } => {
+                ensure!(number == 1 && format == FORMAT, "line {number} begins a journal of another form");
+                ensure!(
+                    (of_program, of_ledger) == (program, ledger),
+                    "it is of ledger {of_ledger} of program {of_program}, not of {ledger}"
+                );
+            }
+            _ if number == 1 => bail!("it does not begin as a journal of an append"),
+            Record::Send(planned) => self.planned = Some(planned),
+            Record::Done { entries, digest } => {
+                (self.entries, self.digest, self.planned) = (entries, digest, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many entries of the input are in for certain.
+    pub const fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// What was about to be sent when the work was interrupted.
+    pub const fn planned(&self) -> Option<Planned> {
+        self.planned
+    }
+
+    /// Whether the input's first entries, by their leaf hashes, are those that are in.
+    ///
+    /// # Errors
+    /// [`Usage`] when they are others.
+    pub fn expect_same(&self, leaves: &[LeafHash]) -> anyhow::Result<()> {
+        if leaves.iter().fold(Hash::default(), chain) == self.digest {
+            return Ok(());
+        }
+        let Self { path, entries, .. } = self;
+        Err(Usage(format!(
+            "the first {entries} entries of the input are not those that {} says are in: give the input of before, whole",
+            path.display()
+        ))
+        .into())
+    }
+
+    /// Notes what is about to be sent.
+    pub fn plan(&mut self, planned: Planned) -> anyhow::Result<()> {
+        self.planned = Some(planned);
+        self.write(&Record::Send(planned))
+    }
+
+    /// Notes that entries are in.
+    pub fn done(&mut self, leaves: &[LeafHash]) -> anyhow::Result<()> {
+        self.entries += leaves.len() as u64;
+        self.digest = leaves.iter().fold(self.digest, chain);
+        self.planned = None;
+        self.write(&Record::Done { entries: self.entries, digest: self.digest })
+    }
+
+    fn write(&mut self, record: &Record) -> anyhow::Result<()> {
+        let line = serde_json::to_string(record).context("a record can be written as JSON")? + "\n";
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        written.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+/// A chain over all leaf hashes so far.
+fn chain(digest: Hash, leaf: &LeafHash) -> Hash {
+    hash_children(&digest, &Hash(leaf.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use counterfoil_core::{LedgerId, ProgramId};
+    use merkle_log::{LeafHash, Root, hash_leaf};
+
+    use super::{Journal, Planned};
+
+    const PROGRAM: ProgramId = ProgramId([1; 32]);
+    const LEDGER: LedgerId = LedgerId([2; 32]);
+    const PLANNED: Planned = Planned { first: 7, count: 2, root: Root([3; 32]) };
+
+    fn leaves(count: u8) -> Vec<LeafHash> {
+        (0..count).map(|number| hash_leaf(&[number])).collect()
+    }
+
+    #[test]
+    fn a_journal_says_what_is_in_and_what_was_about_to_be_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, PROGRAM, LEDGER).unwrap();
+        journal.plan(PLANNED).unwrap();
+        journal.done(&leaves(2)).unwrap();
+        journal.plan(PLANNED).unwrap();
+        let refused = Journal::open(&path, PROGRAM, LEDGER).err().unwrap().to_string();
+        assert!(refused.contains("another append goes on from"), "{refused}");
+        drop(journal);
+
+        let journal = Journal::open(&path, PROGRAM, LEDGER).unwrap();
+        assert_eq!((journal.entries(), journal.planned()), (2, Some(PLANNED)));
+        journal.expect_same(&leaves(2)).unwrap();
+        let others = [hash_leaf(&[1]), hash_leaf(&[0])];
+        assert!(journal.expect_same(&others).unwrap_err().to_string().contains("are not those"));
+        drop(journal);
+        for other in
+            [Journal::open(&path, PROGRAM, LedgerId([9; 32])), Journal::open(&path, ProgramId([9; 32]), LEDGER)]
+        {
+            assert!(other.err().unwrap().to_string().contains("it is of ledger"));
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, PROGRAM, LEDGER).unwrap();
+        journal.done(&leaves(1)).unwrap();
+        let whole = fs::read(&path).unwrap();
+        journal.done(&leaves(2)[1..]).unwrap();
+        let more = fs::read(&path).unwrap();
+        drop(journal);
+        for end in whole.len()..more.len() {
+            fs::write(&path, &more[..end]).unwrap();
+            let journal = Journal::open(&path, PROGRAM, LEDGER).unwrap();
+            assert_eq!(journal.entries(), 1);
+        }
+        let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{}\n").unwrap();
+        assert!(Journal::open(&path, PROGRAM, LEDGER).err().unwrap().to_string().contains("is no journal"));
+    }
+}

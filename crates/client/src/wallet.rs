@@ -1,0 +1,43 @@
+//! A wallet's lamports.
+
+use std::time::Duration;
+
+use counterfoil_core::Wallet;
+use solana_commitment_config::CommitmentConfig;
+use tokio::time::sleep;
+
+use crate::address::key;
+use crate::{ClientError, Rpc};
+
+/// How many lamports a SOL has.
+pub const LAMPORTS_PER_SOL: u64 = 1_000_000_000;
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+const POLLS: u32 = 300;
+
+/// How many lamports a wallet has, as the cluster has confirmed it.
+///
+/// # Errors
+/// [`ClientError::Rpc`].
+pub async fn fetch_balance(rpc: &Rpc, wallet: Wallet) -> Result<u64, ClientError> {
+    let response = rpc.client().get_balance_with_commitment(&key(wallet.0), CommitmentConfig::confirmed()).await;
+    Ok(response.map_err(rpc.failed("getBalance"))?.value)
+}
+
+/// Asks the server to give a wallet lamports for nothing, which local and test clusters do, and waits until it has them.
+/// Returns what it then has.
+///
+/// # Errors
+/// [`ClientError::Rpc`] when the server gives none; [`ClientError::OutcomeUnknown`] when they do not come in a minute.
+pub async fn request_airdrop(rpc: &Rpc, wallet: Wallet, lamports: u64) -> Result<u64, ClientError> {
+    let before = fetch_balance(rpc, wallet).await?;
+    let signature = rpc.client().request_airdrop(&key(wallet.0), lamports).await;
+    let signature = signature.map_err(rpc.failed("requestAirdrop"))?;
+    for _ in 0..POLLS {
+        let now = fetch_balance(rpc, wallet).await?;
+        if now > before {
+            return Ok(now);
+        }
+        sleep(POLL_INTERVAL).await;
+    }
+    Err(ClientError::OutcomeUnknown { signature: signature.to_string() })
+}
