@@ -24,8 +24,10 @@ fn receipt_of_new_ledger(stack: &Stack, name: &str) -> (String, PathBuf) {
     (ledger, file)
 }
 
-fn grow(stack: &Stack, ledger: &str, appends: usize) {
+/// Appends so many entries, one a transaction, to a ledger of that size, and waits until they are finalized.
+fn grow(stack: &Stack, ledger: &str, size: u64, appends: u64) {
     (0..appends).for_each(|number| expect_success(&stack.cli(&["append", ledger, &format!("more {number}")])));
+    index().wait_for(ledger, size + appends);
 }
 
 /// Verified, and among what was checked stands this.
@@ -47,12 +49,12 @@ fn a_receipt_is_verified_without_its_vendor_however_far_the_ledger_has_grown() {
     expect_shown(&verified, "The entries: its account holds the head. The event: its account holds the head");
 
     // The ring has the entry's head; of events it has none.
-    grow(stack, &ledger, 1);
+    grow(stack, &ledger, 2, 1);
     let verified = verify(stack, &file, &pinned);
     expect_shown(&verified, "The entries: its account holds the head. The event: it has the transaction");
 
     // The ring has lost it. By the hint, and without it.
-    grow(stack, &ledger, 20);
+    grow(stack, &ledger, 3, 20);
     let receipt: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     let hint = receipt["transaction"].as_str().unwrap();
     let bare = |receipt: &Value| {
@@ -67,7 +69,6 @@ fn a_receipt_is_verified_without_its_vendor_however_far_the_ledger_has_grown() {
         expect_shown(&verified, &format!("The entries: it has the transaction {hint}, finalized"));
         assert!(text(&verified.stdout).contains("not checked: that the account of today extends it"), "{verified:?}");
     }
-    index().wait_for(&ledger, 23);
     // With an API of anybody's, today's account is shown to extend it.
     let with_api = stack.cli(&["verify", file.to_str().unwrap(), "--ledger", &ledger]);
     expect_shown(&with_api, "The entries: a proof of the API at");
@@ -82,7 +83,7 @@ fn a_receipt_is_verified_without_its_vendor_however_far_the_ledger_has_grown() {
 fn an_event_that_the_chain_does_not_have_is_no_bridge() {
     let stack = stack();
     let (ledger, file) = receipt_of_new_ledger(stack, "forged.json");
-    grow(stack, &ledger, 20);
+    grow(stack, &ledger, 2, 20);
     let receipt: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     let mut forged = receipt.clone();
     forge(&mut forged);
@@ -91,7 +92,6 @@ fn an_event_that_the_chain_does_not_have_is_no_bridge() {
     expect_verdict(&refused, "CANNOT TELL", "no transaction of slot");
 
     // Within the ring's reach it is contradicted.
-    grow(stack, &ledger, 1);
     let (ledger, file) = receipt_of_new_ledger(stack, "forged-new.json");
     let mut forged: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     forge(&mut forged);
@@ -196,7 +196,7 @@ fn proxy_with_program(alter: impl Fn(&mut Vec<u8>) + Send + 'static) -> String {
 fn the_transaction_is_no_bridge_where_the_program_is_newer_or_not_known() {
     let stack = stack();
     let (ledger, file) = receipt_of_new_ledger(stack, "program.json");
-    grow(stack, &ledger, 20);
+    grow(stack, &ledger, 2, 20);
     let pinned = ["--ledger", &ledger];
     expect_verdict(&verify(stack, &file, &pinned), "VERIFIED", "");
 
@@ -223,7 +223,7 @@ fn the_transaction_is_no_bridge_where_the_program_is_newer_or_not_known() {
 fn a_server_without_history_cannot_tell_and_another_can() {
     let stack = stack();
     let (ledger, file) = receipt_of_new_ledger(stack, "history.json");
-    grow(stack, &ledger, 20);
+    grow(stack, &ledger, 2, 20);
     let forgetful = proxy_that(|request, answer| match request["method"].as_str() {
         Some("getTransaction") => json!({ "jsonrpc": "2.0", "result": null }),
         Some("getBlocks") => json!({ "jsonrpc": "2.0", "result": [] }),

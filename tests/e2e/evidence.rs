@@ -47,10 +47,10 @@ fn evidence_is_verified_whole_and_without_its_vendor() {
     let file = stack.folder.path().join("evidence-0.jsonl");
     let verify = ["verify", file.to_str().unwrap(), "--ledger", &ledger];
     (0..20).for_each(|number| expect_success(&stack.cli(&["append", &ledger, &format!("more {number}")])));
+    index().wait_for(&ledger, 180);
     let alone = stack.cli(&[&["--api", NO_API], &verify[..]].concat());
     expect_verdict(&alone, "VERIFIED", "all of them");
     assert!(text(&alone.stdout).contains("not checked: who appended the entries of the"), "{alone:?}");
-    index().wait_for(&ledger, 180);
     let with_api = stack.cli(&verify);
     expect_verdict(&with_api, "VERIFIED", "all of them");
     assert!(!text(&with_api.stdout).contains("not checked: who appended"), "{with_api:?}");
