@@ -57,8 +57,8 @@ fn lines_are_appended_as_they_come_and_a_signal_says_what_is_in() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stdout).contains("appended 2 entries, 0 to 1"), "{output:?}");
     let said = text(&output.stderr);
-    assert!(said.contains("2 entries of the input are in for certain, and nothing after them"), "{said}");
-    assert!(said.contains("leave out the first 2"), "{said}");
+    assert!(said.contains("in for certain: 2 entries of the input; after that nothing"), "{said}");
+    assert!(said.contains("leave out the first 2 entries"), "{said}");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn what_was_interrupted_is_gone_on_with_and_nothing_is_doubled() {
     let broken = lines(50) + "\n" + &lines(10);
     let first = with_input(stack, &append, broken.as_bytes());
     expect_refusal(&first, "line 51 of standard input is blank");
-    assert!(text(&first.stderr).contains("50 entries of the input are in for certain"), "{first:?}");
+    assert!(text(&first.stderr).contains("in for certain: 50 entries of the input"), "{first:?}");
     assert_eq!(size(stack, &ledger, 50), 50);
     let counted: u64 = text(&first.stdout)
         .lines()

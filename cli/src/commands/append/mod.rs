@@ -103,7 +103,10 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     };
     let result = work.run().await;
     work.told.tell(&arguments, result.is_ok());
-    result.map_err(|error| work.told.explain(error, &arguments))?;
+    if result.is_err() {
+        work.told.explain(&arguments);
+    }
+    result?;
     if arguments.wait && work.told.end > 0 {
         wait_until_checked(options, &rpc, arguments.ledger, work.told.end).await?;
     }
@@ -226,29 +229,33 @@ impl Told {
         }
     }
 
-    fn explain(&self, error: anyhow::Error, arguments: &Arguments) -> anyhow::Error {
-        error.context(match (arguments.reads_lines(), self.unknown) {
-            (true, _) => self.how_to_go_on(arguments),
-            (false, 0) => "the entry was not appended".to_owned(),
-            (false, _) => "it is not known whether the entry is in".to_owned(),
-        })
+    /// Tells, before the error itself, what became of the input.
+    fn explain(&self, arguments: &Arguments) {
+        match (arguments.reads_lines(), self.unknown) {
+            (true, _) => note!("{}", self.how_to_go_on(arguments)),
+            (false, 0) => note!("the entry was not appended"),
+            (false, _) => note!("it is not known whether the entry is in"),
+        }
     }
 
     fn how_to_go_on(&self, arguments: &Arguments) -> String {
-        let done = format!("{} of the input are in for certain", counted(self.done, "entry", "entries"));
-        let unknown = match self.unknown {
-            0 => ", and nothing after them".to_owned(),
-            count => format!("; of the {count} after them it is not known"),
+        let done = counted(self.done, "entry", "entries");
+        let after = match self.unknown {
+            0 => "nothing".to_owned(),
+            count => {
+                format!("perhaps the {} of the transaction that was under way", counted(count, "entry", "entries"))
+            }
         };
         let how = match (&arguments.resume, self.unknown) {
             (Some(path), _) => format!("run it again with --resume {} and the whole input", path.display()),
-            (None, 0) => format!("leave out the first {} and run it again", self.done),
+            (None, 0) if self.done == 0 => "run it again".to_owned(),
+            (None, 0) => format!("leave out the first {done} and run it again"),
             (None, _) => {
                 "look at the ledger's newest entries first (counterfoil entries); --resume JOURNAL spares that"
                     .to_owned()
             }
         };
-        format!("{done}{unknown}. To go on: {how}")
+        format!("in for certain: {done} of the input; after that {after}. To go on: {how}")
     }
 }
 
@@ -414,11 +421,11 @@ impl<'a> Appender<'a> {
     /// An entry that is too large is a transaction of its own that does not fit.
     fn expect_that_it_fits(&self, batch: &[Vec<u8>], done: u64) -> anyhow::Result<()> {
         let [entry] = batch else { return Ok(()) };
-        ensure!(!entry.is_empty(), "the entry has no bytes; it was not appended");
+        ensure!(!entry.is_empty(), "the entry has no bytes");
         ensure!(
             self.fit(batch) == 1,
             "entry {} of the input has {} bytes, which do not fit a transaction of 1,232 bytes with all that it needs \
-             besides; append its SHA-256 and keep the content elsewhere. It was not appended",
+             besides; append its SHA-256 and keep the content elsewhere",
             done + 1,
             entry.len()
         );
