@@ -11,7 +11,8 @@ use counterfoil_service::{end, log_to_stderr};
 /// A local Solana node with programs and funded wallets in it, for development and tests.
 ///
 /// Prints one line of JSON on standard output when it answers: {"rpc_url", "ws_url", "genesis_hash"}. Runs until Ctrl-C
-/// or SIGTERM, keeps everything in memory, and needs no network.
+/// or SIGTERM, and needs no network. Everything is in memory, and gone at the end, unless --ledger names a folder to
+/// keep the chain in. What is kept is on disk before the node shows it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {

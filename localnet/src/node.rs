@@ -1,10 +1,11 @@
 //! Starting, watching and stopping the embedded node.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use counterfoil_localnet_base::{Config, Endpoints, Node, PortError, Program, Reserved};
+use counterfoil_localnet_base::{Config, Endpoints, LedgerError, LedgerFolder, Node, PortError, Program, Reserved};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
@@ -18,9 +19,14 @@ use surfpool_types::{
     BlockProductionMode, RpcConfig, SimnetCommand, SimnetConfig, SimnetEvent, SurfpoolConfig, SvmFeatureConfig,
 };
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tracing::{error, warn};
 
+use crate::ledger::{Ledger, Unwritten};
+use crate::restore;
+
+/// What this kind of node is called in the folder of a kept chain.
+const KIND: &str = "surfpool";
 /// Both servers and the run loop, which end at about the same time.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -30,6 +36,9 @@ pub enum StartError {
     /// A port cannot be had.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// The folder of the kept chain cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The bytes given for a program are not one that this node can run.
     #[error("program {id} cannot be deployed: are these the bytes of an SBF shared object?")]
     Program {
@@ -119,9 +128,8 @@ impl Drop for Running {
 /// [`StartError`]: a port in use, bytes that are no program, a wallet that cannot be funded.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let (rpc, ws) = (Reserved::rpc(config.rpc_port)?, Reserved::ws(config.ws_port)?);
-    // A fresh public key is 32 bytes that no other node has; surfpool's own genesis hash is the same for all nodes
-    // that start within one second.
-    let genesis = Keypair::new().pubkey();
+    let folder = config.ledger.as_ref().map(|path| LedgerFolder::open(path, KIND, &config.programs)).transpose()?;
+    let genesis = genesis(folder.as_ref())?;
     let endpoints = Endpoints {
         rpc_url: format!("http://{}", rpc.addr()),
         ws_url: format!("ws://{}", ws.addr()),
@@ -130,8 +138,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 
     let (commands, commands_rx) = unbounded();
     let (phase_tx, mut phase) = watch::channel(Phase::Starting);
-    let (seeded_tx, seeded) = tokio::sync::oneshot::channel();
-    let worker = Worker { config, rpc, ws, commands: commands.clone(), commands_rx, phase: phase_tx };
+    let (seeded_tx, seeded) = oneshot::channel();
+    let worker = Worker { config, folder, rpc, ws, commands: commands.clone(), commands_rx, phase: phase_tx };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     thread::Builder::new().name("localnet".into()).spawn(move || worker.run(runtime, genesis, seeded_tx))?;
 
@@ -158,9 +166,20 @@ async fn ended(phase: &mut watch::Receiver<Phase>) -> String {
     }
 }
 
+/// The genesis hash of the kept chain, or a new one.
+fn genesis(folder: Option<&LedgerFolder>) -> Result<Pubkey, LedgerError> {
+    match folder.and_then(|folder| Some((folder, folder.genesis_hash()?))) {
+        Some((folder, kept)) => kept.parse().map_err(|error| folder.damaged(error)),
+        // A fresh public key is 32 bytes that no other node has; surfpool's own genesis hash is the same for all nodes
+        // that start within one second.
+        None => Ok(Keypair::new().pubkey()),
+    }
+}
+
 /// All that the node's own thread needs.
 struct Worker {
     config: Config,
+    folder: Option<LedgerFolder>,
     rpc: Reserved,
     ws: Reserved,
     commands: Sender<SimnetCommand>,
@@ -168,18 +187,18 @@ struct Worker {
     phase: watch::Sender<Phase>,
 }
 
+/// A node that can run.
+struct Parts {
+    locker: SurfnetSvmLocker,
+    geyser: Receiver<GeyserEvent>,
+    ledger: Option<Arc<Ledger>>,
+    watcher: thread::JoinHandle<String>,
+}
+
 impl Worker {
-    /// Runs the node to its end. The ports stay reserved until then.
-    fn run(self, runtime: Runtime, genesis: Pubkey, seeded_tx: tokio::sync::oneshot::Sender<Result<(), StartError>>) {
-        let seeded = self.machine(genesis).and_then(|(svm, events, geyser)| {
-            let phase = self.phase.clone();
-            let watcher =
-                thread::Builder::new().name("localnet-events".into()).spawn(move || watch(&events, &phase))?;
-            let locker = SurfnetSvmLocker::new(svm);
-            runtime.block_on(seed(&locker, &self.config))?;
-            Ok((locker, geyser, watcher))
-        });
-        let (locker, geyser, watcher) = match seeded {
+    /// Runs the node to its end. The ports and the folder stay ours until then.
+    fn run(mut self, runtime: Runtime, genesis: Pubkey, seeded_tx: oneshot::Sender<Result<(), StartError>>) {
+        let Parts { locker, geyser, ledger, watcher } = match self.seeded(&runtime, genesis) {
             Ok(parts) => parts,
             Err(error) => {
                 // Nobody listens when the caller has given up.
@@ -191,20 +210,49 @@ impl Worker {
 
         let surfpool = self.surfpool_config();
         let result = runtime.block_on(start_local_surfnet_runloop(
-            locker,
+            locker.clone(),
             surfpool,
             self.commands.clone(),
             self.commands_rx,
             geyser,
         ));
-        let reason = match result {
+        let mut reason = match result {
             // The servers close after the run loop; the watcher ends when both have.
             Ok(()) => watcher.join().unwrap_or_else(|_| PANICKED.into()),
             Err(error) => error.to_string(),
         };
+        if let Some(ledger) = ledger {
+            // A failure is what the node says last.
+            let _ = ledger.close(locker.with_svm_reader(SurfnetSvm::get_latest_absolute_slot));
+            reason = ledger.failure().map_or(reason, str::to_owned);
+        }
         runtime.shutdown_background();
-        drop((self.rpc, self.ws));
+        drop((self.rpc, self.ws, self.folder));
         self.phase.send_replace(Phase::Ended { reason });
+    }
+
+    /// The machine as the kept chain left it, or a new one with its programs and wallets.
+    fn seeded(&mut self, runtime: &Runtime, genesis: Pubkey) -> Result<Parts, StartError> {
+        let (mut svm, events, geyser) = self.machine(genesis)?;
+        let commands = self.commands.clone();
+        let ledger = self.folder.as_ref().map(|folder| restore::open(folder, commands, &mut svm)).transpose()?;
+        let watcher = {
+            let (phase, ledger) = (self.phase.clone(), ledger.clone());
+            let watch = move || watch(&events, &phase, ledger.as_deref());
+            thread::Builder::new().name("localnet-events".into()).spawn(watch)?
+        };
+        let locker = SurfnetSvmLocker::new(svm);
+        let is_kept = self.folder.as_ref().is_some_and(|folder| folder.genesis_hash().is_some());
+        if !is_kept {
+            runtime.block_on(deploy_all(&locker, &self.config.programs))?;
+        }
+        fund_all(&locker, &self.config)?;
+        if let (Some(folder), Some(ledger), false) = (&mut self.folder, &ledger, is_kept) {
+            let reason = || ledger.failure().unwrap_or_default().to_owned();
+            ledger.flush().map_err(|Unwritten| StartError::Ended { reason: reason() })?;
+            folder.keep(&genesis.to_string())?;
+        }
+        Ok(Parts { locker, geyser, ledger, watcher })
     }
 
     fn machine(
@@ -243,14 +291,9 @@ impl Worker {
     }
 }
 
-/// Deploys the programs and funds the wallets.
-async fn seed(locker: &SurfnetSvmLocker, config: &Config) -> Result<(), StartError> {
-    for program in &config.programs {
+async fn deploy_all(locker: &SurfnetSvmLocker, programs: &[Program]) -> Result<(), StartError> {
+    for program in programs {
         deploy(locker, program).await.map_err(|source| StartError::Program { id: program.id, source })?;
-    }
-    let lamports = config.wallet_lamports;
-    for &wallet in &config.wallets {
-        fund(locker, wallet, lamports).map_err(|source| StartError::Wallet { wallet, lamports, source })?;
     }
     Ok(())
 }
@@ -266,16 +309,30 @@ async fn deploy(locker: &SurfnetSvmLocker, program: &Program) -> Result<(), Surf
     })
 }
 
+/// Funds the wallets that the chain does not know.
+fn fund_all(locker: &SurfnetSvmLocker, config: &Config) -> Result<(), StartError> {
+    let lamports = config.wallet_lamports;
+    for &wallet in &config.wallets {
+        fund(locker, wallet, lamports).map_err(|source| StartError::Wallet { wallet, lamports, source })?;
+    }
+    Ok(())
+}
+
 fn fund(locker: &SurfnetSvmLocker, wallet: Pubkey, lamports: u64) -> Result<(), SurfpoolError> {
-    locker.with_svm_writer(|svm| match svm.airdrop(&wallet, lamports) {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(failed)) => Err(SurfpoolError::from(failed.err)),
-        Err(error) => Err(SurfpoolError::from(error)),
+    locker.with_svm_writer(|svm| {
+        if svm.get_account(&wallet)?.is_some() {
+            return Ok(());
+        }
+        match svm.airdrop(&wallet, lamports) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(failed)) => Err(SurfpoolError::from(failed.err)),
+            Err(error) => Err(SurfpoolError::from(error)),
+        }
     })
 }
 
 /// Drains the node's events, without which it would block, until both of its servers have closed; returns why.
-fn watch(events: &Receiver<SimnetEvent>, phase: &watch::Sender<Phase>) -> String {
+fn watch(events: &Receiver<SimnetEvent>, phase: &watch::Sender<Phase>, ledger: Option<&Ledger>) -> String {
     let mut servers = 2;
     let mut reason = String::from("it was stopped");
     while let Ok(event) = events.recv() {
@@ -291,6 +348,12 @@ fn watch(events: &Receiver<SimnetEvent>, phase: &watch::Sender<Phase>) -> String
                 servers -= 1;
                 if servers == 0 {
                     break;
+                }
+            }
+            SimnetEvent::SystemClockUpdated(clock) => {
+                if let Some(ledger) = ledger {
+                    // A failure ends the node by itself.
+                    let _ = ledger.reach(clock.slot);
                 }
             }
             SimnetEvent::ErrorLog(_, message) => error!("{message}"),

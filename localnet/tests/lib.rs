@@ -10,6 +10,7 @@ fn config() -> Config {
         programs: vec![],
         wallets: vec![],
         wallet_lamports: 1_000_000,
+        ledger: None,
     }
 }
 

@@ -6,9 +6,8 @@ mod common;
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
 
-use common::{Node, command, refused};
+use common::{Node, RELEASE, base64, bincode, command, program_arg, refused};
 use serde_json::json;
 use solana_hash::Hash;
 use solana_instruction::Instruction;
@@ -19,25 +18,11 @@ use solana_signer::Signer;
 use solana_transaction::Transaction;
 
 const SOL: u64 = 1_000_000_000;
-/// The program that these nodes are for, as it is released, and its declared address.
-const RELEASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../programs/counterfoil/release/counterfoil.so");
+/// Its declared address.
 const OURS: &str = "BNCzrkTu6NddRckZgzqSDshk9bGuWBzNtTTRKmkamkEL";
 /// Anchor's error for an instruction that the program does not have.
 const INSTRUCTION_FALLBACK_NOT_FOUND: u32 = 101;
 const UPGRADEABLE_LOADER: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
-
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().chain(&[0, 0]).take(3).fold(0u32, |bits, &byte| bits << 8 | u32::from(byte));
-        for place in 0..4 {
-            let letter = ALPHABET[(bits >> (18 - 6 * place)) as usize & 63];
-            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
 
 fn unbase64(text: &str) -> Vec<u8> {
     let value = |letter: u8| match letter {
@@ -54,10 +39,6 @@ fn unbase64(text: &str) -> Vec<u8> {
         bits.to_be_bytes().into_iter().skip(1).take(chunk.len() * 6 / 8)
     });
     bits.collect()
-}
-
-fn program_arg(id: &Pubkey, path: impl AsRef<Path>) -> String {
-    format!("{id}={}", path.as_ref().display())
 }
 
 #[test]
@@ -138,16 +119,6 @@ fn executes_a_deployed_program() {
     let done = node.call("getTransaction", json!([signature, {"encoding": "json"}]));
     let logs = done["meta"]["logMessages"].to_string();
     assert!(logs.contains("InstructionFallbackNotFound"), "{logs}");
-}
-
-/// A legacy transaction on the wire: its signatures, counted in one byte, then its message.
-fn bincode(transaction: &Transaction) -> Vec<u8> {
-    let mut bytes = vec![u8::try_from(transaction.signatures.len()).expect("few")];
-    for signature in &transaction.signatures {
-        bytes.extend_from_slice(signature.as_ref());
-    }
-    bytes.extend(transaction.message_data());
-    bytes
 }
 
 #[test]

@@ -63,6 +63,7 @@ impl Drop for Thread {
 
 /// Starts a validator, and returns when it answers, its programs can be called and its wallets are funded.
 pub(crate) async fn start(config: Config) -> Result<Running> {
+    ensure!(config.ledger.is_none(), "--ledger: this node cannot keep its chain yet");
     let (rpc, ws) = (Reserved::rpc(config.rpc_port)?, Reserved::ws(config.ws_port)?);
     let stop = Arc::new(AtomicBool::new(false));
     let (ended_tx, ended) = watch::channel(());

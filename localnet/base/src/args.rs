@@ -53,6 +53,11 @@ pub struct NodeArgs {
           value_parser = RangedU64ValueParser::<u64>::new().range(RENT_EXEMPT_LAMPORTS..=MOST_LAMPORTS))]
     lamports: u64,
 
+    /// Keep the chain in this folder, which must be empty or hold a chain of this node's with the same programs; without
+    /// it the chain is gone when the node stops
+    #[arg(long, value_name = "PATH")]
+    ledger: Option<PathBuf>,
+
     /// Also write the line of JSON to this file when the node answers; removed when it stops
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -109,6 +114,7 @@ impl NodeArgs {
             programs,
             wallets,
             wallet_lamports: self.lamports,
+            ledger: self.ledger.clone(),
         })
     }
 }

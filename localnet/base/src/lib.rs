@@ -1,5 +1,5 @@
-//! What the two local nodes share: the command line, wallets, ports, and the way they start, announce themselves and
-//! stop.
+//! What the two local nodes share: the command line, wallets, ports, the folder of a kept chain, and the way they
+//! start, announce themselves and stop.
 //!
 //! `counterfoil-localnet` embeds surfpool, `counterfoil-agave` a whole validator in a workspace of its own. They take
 //! the same arguments and say the same line of JSON, so that one stands in for the other. This is the common half of
@@ -7,11 +7,13 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod ledger;
 mod ports;
 mod ready;
 mod wallet;
 
 use std::future::Future;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use counterfoil_service::{StopSignals, announce};
@@ -19,6 +21,7 @@ use serde::Serialize;
 use solana_pubkey::Pubkey;
 
 pub use args::NodeArgs;
+pub use ledger::{LedgerError, LedgerFolder};
 pub use ports::{PortError, Reserved};
 
 use ready::ReadyFile;
@@ -39,6 +42,11 @@ pub struct Config {
     /// What each of the wallets gets, in lamports: at least what an empty account must hold (890,880); a million SOL
     /// together at most.
     pub wallet_lamports: u64,
+    /// Where the chain is kept; it is gone when the node stops when `None`.
+    ///
+    /// A chain that is there already goes on: its programs are not deployed again, and of the wallets only those are
+    /// funded that it does not know.
+    pub ledger: Option<PathBuf>,
 }
 
 /// A program to deploy under the upgradeable loader.
@@ -59,7 +67,7 @@ pub struct Endpoints {
     pub rpc_url: String,
     /// WebSocket subscriptions, as `ws://127.0.0.1:PORT`.
     pub ws_url: String,
-    /// Names the cluster, in base58; another one at each start.
+    /// Names the cluster, in base58; another one at each start, unless the chain is kept.
     pub genesis_hash: String,
 }
 

@@ -1,16 +1,23 @@
 //! The built binary as a child process, and JSON-RPC over a plain socket.
+#![allow(dead_code, reason = "each test target uses some of it")]
 
 use std::env;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use solana_pubkey::Pubkey;
+use solana_transaction::Transaction;
 
 /// The longest that anything here may take; only a broken node takes as long.
 pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The program that these nodes are for, as it is released.
+pub const RELEASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../programs/counterfoil/release/counterfoil.so");
 
 /// A node that is killed when a test fails.
 pub struct Node {
@@ -22,7 +29,12 @@ pub struct Node {
 impl Node {
     /// Starts the binary and waits for its line of JSON.
     pub fn start<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Self {
-        let mut child = command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        Self::start_command(command(args))
+    }
+
+    /// Starts a [`command`].
+    pub fn start_command(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("text");
@@ -133,4 +145,31 @@ fn rpc(addr: SocketAddr, method: &str, params: Value) -> Value {
     stream.read_to_string(&mut answer).expect("an answer");
     let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{method}: {error} in {body:?}"))
+}
+
+pub fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().chain(&[0, 0]).take(3).fold(0u32, |bits, &byte| bits << 8 | u32::from(byte));
+        for place in 0..4 {
+            let letter = ALPHABET[(bits >> (18 - 6 * place)) as usize & 63];
+            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+pub fn program_arg(id: &Pubkey, path: impl AsRef<Path>) -> String {
+    format!("{id}={}", path.as_ref().display())
+}
+
+/// A legacy transaction on the wire: its signatures, counted in one byte, then its message.
+pub fn bincode(transaction: &Transaction) -> Vec<u8> {
+    let mut bytes = vec![u8::try_from(transaction.signatures.len()).expect("few")];
+    for signature in &transaction.signatures {
+        bytes.extend_from_slice(signature.as_ref());
+    }
+    bytes.extend(transaction.message_data());
+    bytes
 }
