@@ -1,13 +1,15 @@
-//! `counterfoil dev`: everything up, and everything gone.
+//! `counterfoil dev`: everything up, everything gone, and all of it there again.
 
 use std::fs;
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 
-use rustix::process::Signal;
-use serde_json::Value;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::stack::{expect_success, program, text, validator_name, wait_until};
+use crate::stack::{expect_success, expect_verdict, program, text, validator_name, wait_until};
 
 #[test]
 fn dev_starts_everything_and_leaves_nothing_behind() {
@@ -19,79 +21,241 @@ fn dev_leaves_nothing_behind_even_when_it_is_killed() {
     start_and_end_by(Signal::KILL);
 }
 
-/// Killed when a test fails, so that it does not outlive it.
-struct Dev(Child);
+#[test]
+fn dev_goes_on_where_it_was_stopped() {
+    end_and_go_on(|dev| dev.end_by(Signal::INT));
+}
+
+#[test]
+fn dev_goes_on_where_everything_was_killed() {
+    end_and_go_on(Dev::kill_all);
+}
+
+/// A folder that PostgreSQL can enter when it runs as another user, which it does when this is root.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let _ = Command::new("chmod").arg("755").arg(folder.path()).status().unwrap();
+    folder
+}
+
+/// A running `dev`. Killed when a test fails, so that it does not outlive it.
+struct Dev {
+    child: Child,
+    addresses: Value,
+    data: PathBuf,
+}
 
 impl Drop for Dev {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-fn start_and_end_by(signal: Signal) {
-    let folder = tempfile::tempdir().unwrap();
-    // PostgreSQL runs as another user when this is root, and must be able to come here.
-    let _ = Command::new("chmod").arg("755").arg(folder.path()).status().unwrap();
-    let (data, ready) = (folder.path().join("data"), folder.path().join("ready.json"));
-    let dev = Command::new(program("counterfoil"))
-        .args([
-            "dev",
-            "--validator",
-            &validator_name(),
-            "--slot-ms",
-            "100",
-            "--api-port",
-            "0",
-            "--rpc-port",
-            "0",
-            "--data",
-        ])
-        .env_remove("DATABASE_URL")
-        .arg(&data)
-        .arg("--ready-file")
-        .arg(&ready)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut dev = Dev(dev);
-    let addresses: Value = wait_until("dev is ready", || {
-        assert_eq!(dev.0.try_wait().unwrap(), None, "dev ended");
-        serde_json::from_str(&fs::read_to_string(&ready).ok()?).ok()
-    });
-    let run = |arguments: &[&str]| {
+impl Dev {
+    /// Starts it with its data in a folder below this one, and waits until all answers.
+    fn start(folder: &Path) -> Self {
+        let (data, ready) = (folder.join("data"), folder.join("ready.json"));
+        let _ = fs::remove_file(&ready);
+        let mut child = command(&data).arg("--ready-file").arg(&ready).stdout(Stdio::null()).spawn().unwrap();
+        let addresses = wait_until("dev is ready", || {
+            assert_eq!(child.try_wait().unwrap(), None, "dev ended");
+            serde_json::from_str(&fs::read_to_string(&ready).ok()?).ok()
+        });
+        Self { child, addresses, data }
+    }
+
+    fn address(&self, name: &str) -> &str {
+        self.addresses[name].as_str().unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
         Command::new(program("counterfoil"))
             .args(arguments)
-            .env("COUNTERFOIL_RPC", addresses["rpc_url"].as_str().unwrap())
-            .env("COUNTERFOIL_API", addresses["api_url"].as_str().unwrap())
-            .env("COUNTERFOIL_WALLET", addresses["wallet"].as_str().unwrap())
+            .env("COUNTERFOIL_RPC", self.address("rpc_url"))
+            .env("COUNTERFOIL_API", self.address("api_url"))
+            .env("COUNTERFOIL_WALLET", self.address("wallet"))
             .output()
             .unwrap()
-    };
-    let cli = |arguments: &[&str]| {
-        let output = run(arguments);
+    }
+
+    fn cli(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
         expect_success(&output);
         text(&output.stdout).trim().to_owned()
-    };
-    let ledger = cli(&["ledger", "create"]);
-    cli(&["append", &ledger, "hello"]);
-    // What is audited is finalized, which takes a validator 31 slots.
-    wait_until("the audit passes with the entry", || {
-        let output = run(&["audit", &ledger]);
-        (output.status.success() && text(&output.stdout).contains("1 entry and")).then_some(())
-    });
-
-    let pid = rustix::process::Pid::from_raw(dev.0.id().try_into().unwrap()).unwrap();
-    rustix::process::kill_process(pid, signal).unwrap();
-    assert_eq!(dev.0.wait().unwrap().success(), signal == Signal::INT);
-    for url in ["rpc_url", "api_url", "indexer_url"] {
-        let address = addresses[url].as_str().unwrap().trim_start_matches("http://");
-        wait_until(&format!("{url} answers no more"), || TcpStream::connect(address).is_err().then_some(()));
     }
-    let pid_file = data.join("postgres/data/postmaster.pid");
-    wait_until("PostgreSQL has stopped", || (!pid_file.exists()).then_some(()));
+
+    /// Calls the chain.
+    fn call(&self, method: &str, params: &Value) -> Value {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let client = reqwest::blocking::Client::new();
+        let answer: Value = client.post(self.address("rpc_url")).json(&request).send().unwrap().json().unwrap();
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// Asks the API.
+    fn get(&self, path: &str) -> Value {
+        let response = reqwest::blocking::get(format!("{}{path}", self.address("api_url"))).unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        response.json().unwrap()
+    }
+
+    /// Waits until the audit of a ledger passes with what is given. What is audited is finalized, which takes a validator
+    /// 31 slots.
+    fn wait_for_audit(&self, ledger: &str, expected: &str) {
+        wait_until(&format!("the audit passes with {expected}"), || {
+            let output = self.run(&["audit", ledger]);
+            (output.status.success() && text(&output.stdout).contains(expected)).then_some(())
+        });
+    }
+
+    /// Ends it, and waits until nothing of it is left.
+    fn end_by(&mut self, signal: Signal) {
+        kill_process(pid(self.child.id()), signal).unwrap();
+        assert_eq!(self.child.wait().unwrap().success(), signal == Signal::INT);
+        self.wait_until_gone();
+    }
+
+    /// Ends all of its processes as a crash would, none with the chance to put anything in order.
+    fn kill_all(&mut self) {
+        let postgres = fs::read_to_string(self.pid_file()).unwrap();
+        let postgres: u32 = postgres.lines().next().unwrap().parse().unwrap();
+        let parts = self.addresses["pids"].as_object().unwrap().values().map(|pid| pid.as_u64().unwrap());
+        let mut all: Vec<u32> = parts.map(|pid| pid.try_into().unwrap()).collect();
+        all.extend([self.child.id(), postgres]);
+        all.extend(children(postgres));
+        for &id in &all {
+            // One may have ended with another.
+            let _ = kill_process(pid(id), Signal::KILL);
+        }
+        self.child.wait().unwrap();
+        for id in all {
+            wait_until(&format!("process {id} is gone"), || {
+                // A zombie is waited for by whoever inherited it.
+                let state = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+                (state.is_empty() || state.contains(") Z ")).then_some(())
+            });
+        }
+    }
+
+    /// Waits until nothing answers and PostgreSQL has put its files in order.
+    fn wait_until_gone(&self) {
+        for url in ["rpc_url", "api_url", "indexer_url"] {
+            let address = self.address(url).trim_start_matches("http://");
+            wait_until(&format!("{url} answers no more"), || TcpStream::connect(address).is_err().then_some(()));
+        }
+        wait_until("PostgreSQL has stopped", || (!self.pid_file().exists()).then_some(()));
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.data.join("postgres/data/postmaster.pid")
+    }
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let output = Command::new("pgrep").args(["-P", &parent.to_string()]).output().unwrap();
+    text(&output.stdout).lines().map(|line| line.parse().unwrap()).collect()
+}
+
+fn pid(id: u32) -> Pid {
+    Pid::from_raw(id.try_into().unwrap()).unwrap()
+}
+
+/// `dev` on free ports, with its data in this folder.
+fn command(data: &Path) -> Command {
+    let mut command = Command::new(program("counterfoil"));
+    command.args(["dev", "--validator", &validator_name(), "--slot-ms", "100", "--api-port", "0", "--rpc-port", "0"]);
+    command.arg("--data").arg(data).env_remove("DATABASE_URL").stdin(Stdio::null());
+    command
+}
+
+fn start_and_end_by(signal: Signal) {
+    let folder = folder();
+    let mut dev = Dev::start(folder.path());
+    let ledger = dev.cli(&["ledger", "create"]);
+    dev.cli(&["append", &ledger, "hello"]);
+    dev.wait_for_audit(&ledger, "1 entry and");
+
+    dev.end_by(signal);
+
     folder.close().unwrap();
+}
+
+/// What was there before an end is there after it, and goes on: the chain, the index, the wallet.
+fn end_and_go_on(end: impl FnOnce(&mut Dev)) {
+    if validator_name() == "agave" {
+        // It keeps no chain.
+        return;
+    }
+    let folder = folder();
+    let receipt = folder.path().join("receipt.json");
+    let receipt = receipt.to_str().unwrap();
+    let mut dev = Dev::start(folder.path());
+    let ledger = dev.cli(&["ledger", "create"]);
+    dev.cli(&["append", &ledger, "hello"]);
+    dev.wait_for_audit(&ledger, "1 entry and");
+    dev.cli(&["receipt", &ledger, "0", "--out", receipt]);
+    let before = Chain::of(&dev, &ledger);
+
+    end(&mut dev);
+    let dev = Dev::start(folder.path());
+
+    assert_eq!(dev.call("getGenesisHash", &json!([])), before.genesis_hash);
+    let slot = dev.call("getSlot", &json!([{"commitment": "processed"}])).as_u64().unwrap();
+    assert!(slot > before.slot, "slot {slot} after slot {}", before.slot);
+    let after = Chain::of(&dev, &ledger);
+    let all = |chain: Chain| (chain.signatures, chain.blocks, chain.program, chain.index);
+    assert_eq!(all(after), all(before));
+    expect_verdict(&dev.run(&["verify", receipt, "--ledger", &ledger]), "VERIFIED", "");
+    dev.cli(&["append", &ledger, "again"]);
+    dev.wait_for_audit(&ledger, "2 entries and");
+}
+
+/// What a chain and its index say of a ledger.
+struct Chain {
+    genesis_hash: Value,
+    slot: u64,
+    signatures: Value,
+    /// The blocks of these transactions, with them.
+    blocks: Vec<Value>,
+    /// The program's account and that of its bytes, in which its slot stands.
+    program: Value,
+    /// What the index has of the ledger.
+    index: Vec<Value>,
+}
+
+impl Chain {
+    fn of(dev: &Dev, ledger: &str) -> Self {
+        let config = json!({"encoding": "json", "maxSupportedTransactionVersion": 0, "rewards": false});
+        let finalized = |signatures: &Value| {
+            signatures.as_array().unwrap().iter().all(|signature| signature["confirmationStatus"] == "finalized")
+        };
+        let mut signatures = wait_until("the ledger's transactions are finalized", || {
+            Some(dev.call("getSignaturesForAddress", &json!([ledger]))).filter(finalized)
+        });
+        for listed in signatures.as_array_mut().unwrap() {
+            // Surfpool guesses it here, anew each time.
+            listed["blockTime"].take();
+        }
+        let slots = signatures.as_array().unwrap().iter().map(|signature| signature["slot"].clone());
+        let blocks = slots.map(|slot| dev.call("getBlock", &json!([slot, config]))).collect();
+        for signature in signatures.as_array().unwrap() {
+            assert!(!dev.call("getTransaction", &json!([signature["signature"], config])).is_null());
+        }
+        let program = dev.addresses["program"].clone();
+        let program = dev.call("getAccountInfo", &json!([program, {"encoding": "jsonParsed"}]))["value"].clone();
+        let bytes = program["data"]["parsed"]["info"]["programData"].clone();
+        let bytes = dev.call("getAccountInfo", &json!([bytes, {"encoding": "base64"}]))["value"].clone();
+        Self {
+            genesis_hash: dev.call("getGenesisHash", &json!([])),
+            slot: dev.call("getSlot", &json!([{"commitment": "processed"}])).as_u64().unwrap(),
+            signatures,
+            blocks,
+            program: json!([program, bytes]),
+            index: ["", "/entries/0", "/events"].map(|path| dev.get(&format!("/v1/ledgers/{ledger}{path}"))).to_vec(),
+        }
+    }
 }
 
 #[test]

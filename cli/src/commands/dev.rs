@@ -31,13 +31,13 @@ const MARKER: &str = "counterfoil-dev";
 /// How to start.
 #[derive(Args)]
 pub struct Arguments {
-    /// The folder for PostgreSQL's data, logs and the wallet. Default: the user's data folder.
+    /// The folder for the chain, PostgreSQL's data, logs and the wallet. Default: the user's data folder.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Empty that folder first.
+    /// Empty that folder first: a new chain, without the ledgers of before.
     #[arg(long)]
     fresh: bool,
-    /// Use this database in place of a PostgreSQL server of its own. It must be new: the local chain is new each time.
+    /// Use this database in place of a PostgreSQL server of its own. It must be new, or that of the same chain.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// Port of the API; 0 for any free one.
@@ -69,6 +69,14 @@ enum Validator {
 }
 
 impl Validator {
+    /// Where its chain is kept, in the data folder; a validator that keeps none begins a new one each time.
+    const fn chain_folder(self) -> Option<&'static str> {
+        match self {
+            Self::Surfpool => Some("chain-surfpool"),
+            Self::Agave => None,
+        }
+    }
+
     /// Both take the same arguments and say the same.
     fn command(self) -> anyhow::Result<Command> {
         match self {
@@ -141,6 +149,9 @@ async fn start(
     let mut localnet = arguments.validator.command()?;
     localnet.args(["--slot-ms", &arguments.slot_ms.to_string()]);
     localnet.arg("--wallet").arg(&wallet);
+    if let Some(chain) = arguments.validator.chain_folder() {
+        localnet.arg("--ledger").arg(folder.join(chain));
+    }
     localnet.arg("--program").arg(format!("{}={}", options.program(), program.display()));
     if arguments.rpc_port != 0 {
         localnet.args(["--rpc-port", &arguments.rpc_port.to_string()]);
@@ -152,9 +163,9 @@ async fn start(
         Some(url) => (None, url.clone()),
         None => {
             let cluster = Cluster::start(&folder.join("postgres"), Durability::Full)?;
-            // One database a chain: the chain is new each time, and an index is bound to its chain.
+            // One database a chain: an index is bound to its chain.
             let database = format!("counterfoil_{}", chain.genesis_hash.to_lowercase());
-            cluster.create_database(&database)?;
+            cluster.ensure_database(&database)?;
             let url = cluster.url(&database);
             (Some(cluster), url)
         }
@@ -194,7 +205,7 @@ async fn start(
         out!("  database         psql \"$(cat {})\"", folder.join("database.url").display());
     }
     out!("");
-    out!("Ctrl-C stops everything.");
+    out!("Ctrl-C stops everything; the next start goes on with the same ledgers, `--fresh` without them.");
     Ok(cluster)
 }
 

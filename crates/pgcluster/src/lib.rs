@@ -204,6 +204,18 @@ impl Cluster {
         format!("postgres://{SUPERUSER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
+    /// Makes a database, unless it is there already.
+    ///
+    /// # Errors
+    /// [`ClusterError::Failed`] when the name is none.
+    pub fn ensure_database(&self, name: &str) -> Result<(), ClusterError> {
+        match self.create_database(name) {
+            // The cluster's locale is C, so that this is what its server says.
+            Err(ClusterError::Failed { message, .. }) if message.contains("already exists") => Ok(()),
+            result => result,
+        }
+    }
+
     /// Makes an empty database.
     ///
     /// # Errors
