@@ -1,7 +1,9 @@
 //! `counterfoil dev`: everything up, everything gone, and all of it there again.
 
 use std::fs;
+use std::io::Read;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -34,7 +36,7 @@ fn dev_goes_on_where_everything_was_killed() {
 /// A folder that PostgreSQL can enter when it runs as another user, which it does when this is root.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let _ = Command::new("chmod").arg("755").arg(folder.path()).status().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     folder
 }
 
@@ -55,9 +57,15 @@ impl Drop for Dev {
 impl Dev {
     /// Starts it with its data in a folder below this one, and waits until all answers.
     fn start(folder: &Path) -> Self {
+        Self::start_saying(folder, Stdio::inherit())
+    }
+
+    /// The same, with its messages somewhere else.
+    fn start_saying(folder: &Path, messages: Stdio) -> Self {
         let (data, ready) = (folder.join("data"), folder.join("ready.json"));
         let _ = fs::remove_file(&ready);
-        let mut child = command(&data).arg("--ready-file").arg(&ready).stdout(Stdio::null()).spawn().unwrap();
+        let mut command = command(&data);
+        let mut child = command.arg("--ready-file").arg(&ready).stdout(Stdio::null()).stderr(messages).spawn().unwrap();
         let addresses = wait_until("dev is ready", || {
             assert_eq!(child.try_wait().unwrap(), None, "dev ended");
             serde_json::from_str(&fs::read_to_string(&ready).ok()?).ok()
@@ -119,8 +127,7 @@ impl Dev {
 
     /// Ends all of its processes as a crash would, none with the chance to put anything in order.
     fn kill_all(&mut self) {
-        let postgres = fs::read_to_string(self.pid_file()).unwrap();
-        let postgres: u32 = postgres.lines().next().unwrap().parse().unwrap();
+        let postgres = self.postgres();
         let parts = self.addresses["pids"].as_object().unwrap().values().map(|pid| pid.as_u64().unwrap());
         let mut all: Vec<u32> = parts.map(|pid| pid.try_into().unwrap()).collect();
         all.extend([self.child.id(), postgres]);
@@ -146,6 +153,12 @@ impl Dev {
             wait_until(&format!("{url} answers no more"), || TcpStream::connect(address).is_err().then_some(()));
         }
         wait_until("PostgreSQL has stopped", || (!self.pid_file().exists()).then_some(()));
+    }
+
+    /// The number of PostgreSQL's first process.
+    fn postgres(&self) -> u32 {
+        let file = fs::read_to_string(self.pid_file()).unwrap();
+        file.lines().next().unwrap().parse().unwrap()
     }
 
     fn pid_file(&self) -> PathBuf {
@@ -256,6 +269,64 @@ impl Chain {
             index: ["", "/entries/0", "/events"].map(|path| dev.get(&format!("/v1/ledgers/{ledger}{path}"))).to_vec(),
         }
     }
+}
+
+/// What `dev` says when it ends by itself, which it must.
+fn last_words(dev: &mut Child) -> String {
+    let mut said = String::new();
+    dev.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(!dev.wait().unwrap().success(), "dev ended as if all were well");
+    said
+}
+
+#[test]
+fn dev_says_which_part_has_ended_and_what_to_do() {
+    let folder = folder();
+    for part in ["indexer", "PostgreSQL"] {
+        let mut dev = Dev::start_saying(folder.path(), Stdio::piped());
+        let (id, status, log) = match part {
+            "PostgreSQL" => (dev.postgres(), "", "postgres/server.log"),
+            _ => (
+                dev.addresses["pids"][part].as_u64().unwrap().try_into().unwrap(),
+                " (signal: 9 (SIGKILL))",
+                "indexer.log",
+            ),
+        };
+        kill_process(pid(id), Signal::KILL).unwrap();
+        let said = last_words(&mut dev.child);
+        let expected = format!("the {part} ended by itself{status}; the end of its log, ");
+        assert!(
+            said.contains(&expected) && said.contains(log) && said.contains("Start `counterfoil dev` again"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn dev_says_which_part_has_ended_while_it_starts_and_shows_why() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    for chain in ["chain-surfpool", "chain-agave"] {
+        fs::create_dir_all(data.join(chain)).unwrap();
+        fs::write(data.join(chain).join("diary.txt"), "mine").unwrap();
+    }
+    fs::write(data.join("counterfoil-dev"), "").unwrap();
+    let said = last_words(&mut command(&data).stderr(Stdio::piped()).spawn().unwrap());
+    assert!(said.contains("holds files, and no chain of a local node"), "{said}");
+    assert!(said.contains("the localnet ended before everything had started (exit status: 1)"), "{said}");
+    assert!(said.contains("--fresh"), "{said}");
+}
+
+#[test]
+fn dev_names_the_folder_that_postgresql_cannot_enter_and_what_helps() {
+    if !pgcluster::is_root() {
+        // PostgreSQL runs as this user then.
+        return;
+    }
+    let closed = tempfile::tempdir().unwrap();
+    fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let said = last_words(&mut command(&closed.path().join("data")).stderr(Stdio::piped()).spawn().unwrap());
+    assert!(said.contains(&format!("chmod o+x {}`", closed.path().display())) && said.contains("--data"), "{said}");
 }
 
 #[test]

@@ -38,6 +38,17 @@ pub enum ClusterError {
     /// Root has no unprivileged user to hand the cluster to.
     #[error("started as root, and neither user postgres nor nobody exists to run PostgreSQL as")]
     NoUnprivilegedUser,
+    /// The cluster runs as another user, who cannot get to its folder.
+    #[error(
+        "root's PostgreSQL runs as user {user}, who cannot enter {}: `chmod o+x {}` lets that user pass",
+        folder.display(), folder.display()
+    )]
+    Closed {
+        /// The outermost folder that is closed.
+        folder: PathBuf,
+        /// The user.
+        user: &'static str,
+    },
     /// A file or a process could not be handled.
     #[error("{action} {}: {source}", path.display())]
     Io {
@@ -157,6 +168,7 @@ impl Cluster {
         let binaries = Binaries::find().ok_or(ClusterError::NotInstalled)?;
         let owner = Owner::for_this_process().ok_or(ClusterError::NoUnprivilegedUser)?;
         fs::create_dir_all(folder).map_err(at("making", folder))?;
+        owner.expect_access(folder)?;
         owner.take(folder)?;
         let data = folder.join("data");
         let password = read_or_make_password(folder, &owner)?;
@@ -231,6 +243,12 @@ impl Cluster {
         }
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Err(ClusterError::Failed { program: self.createdb.clone(), message })
+    }
+
+    /// Whether the server has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        // An error means that there is no such process.
+        !matches!(self.server.try_wait(), Ok(None))
     }
 
     /// The port on 127.0.0.1.

@@ -9,8 +9,14 @@ use std::process::Command;
 use crate::{ClusterError, at};
 
 pub(crate) struct Owner {
-    /// User and group numbers to change to; none to stay who we are.
-    other: Option<(u32, u32)>,
+    /// Whom to change to; none to stay who we are.
+    other: Option<User>,
+}
+
+struct User {
+    name: &'static str,
+    user: u32,
+    group: u32,
 }
 
 impl Owner {
@@ -20,14 +26,13 @@ impl Owner {
             return Some(Self { other: None });
         }
         let users = fs::read_to_string("/etc/passwd").ok()?;
-        let ids = ["postgres", "nobody"].iter().find_map(|name| user_ids(&users, name))?;
-        Some(Self { other: Some(ids) })
+        Some(Self { other: Some(["postgres", "nobody"].into_iter().find_map(|name| find_user(&users, name))?) })
     }
 
     /// A command that runs as the owner.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        if let Some((user, group)) = self.other {
+        if let Some(User { user, group, .. }) = self.other {
             command.uid(user).gid(group);
         }
         // Ctrl-C in a terminal goes to the whole process group; the server is stopped by us, after its clients.
@@ -35,23 +40,40 @@ impl Owner {
         command
     }
 
+    /// Makes sure that the owner can enter the folders that a folder lies in.
+    pub(crate) fn expect_access(&self, folder: &Path) -> Result<(), ClusterError> {
+        let Some(User { name, .. }) = self.other else { return Ok(()) };
+        let folder = folder.canonicalize().map_err(at("finding", folder))?;
+        let mut above: Vec<&Path> = folder.ancestors().skip(1).collect();
+        above.reverse();
+        for folder in above {
+            // The system knows about groups, lists of rights and mounts.
+            let test = Path::new("test");
+            let status = self.command(test).arg("-x").arg(folder).status().map_err(at("running", test))?;
+            if !status.success() {
+                return Err(ClusterError::Closed { folder: folder.to_owned(), user: name });
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the owner the owner of a file or folder.
     pub(crate) fn take(&self, path: &Path) -> Result<(), ClusterError> {
         match self.other {
-            Some((user, group)) => chown(path, Some(user), Some(group)).map_err(at("handing over", path)),
+            Some(User { user, group, .. }) => chown(path, Some(user), Some(group)).map_err(at("handing over", path)),
             None => Ok(()),
         }
     }
 }
 
-/// User and group number from the lines of `/etc/passwd`: name:password:user:group:...
-fn user_ids(users: &str, name: &str) -> Option<(u32, u32)> {
+/// A user from the lines of `/etc/passwd`: name:password:user:group:...
+fn find_user(users: &str, name: &'static str) -> Option<User> {
     users.lines().find_map(|line| {
         let mut fields = line.split(':');
         if fields.next()? != name {
             return None;
         }
         let user = fields.nth(1)?.parse().ok()?;
-        Some((user, fields.next()?.parse().ok()?))
+        Some(User { name, user, group: fields.next()?.parse().ok()? })
     })
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -27,6 +28,30 @@ fn keeps_its_data_over_a_restart_and_ends_when_dropped() {
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "the server is gone");
 
     assert_eq!(psql(&start(folder.path()), "select value from kept"), "yes");
+}
+
+#[test]
+fn names_the_folder_that_its_user_cannot_enter() {
+    if !pgcluster::is_root() {
+        // It runs as this user then.
+        return;
+    }
+    let closed = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(closed.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let error = Cluster::start(&closed.path().join("open/postgres"), Durability::None).err().unwrap().to_string();
+    assert!(error.contains(&format!("chmod o+x {}`", closed.path().display())), "{error}");
+}
+
+#[test]
+fn says_when_its_server_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = start(folder.path());
+    assert!(!cluster.has_ended());
+    let server = std::fs::read_to_string(folder.path().join("data/postmaster.pid")).unwrap();
+    Command::new("kill").args(["-INT", server.lines().next().unwrap()]).status().unwrap();
+    while !cluster.has_ended() {
+        std::thread::yield_now();
+    }
 }
 
 #[test]
