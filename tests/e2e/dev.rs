@@ -343,3 +343,52 @@ fn dev_says_which_port_is_in_use_and_what_to_do() {
     let said = text(&output.stderr);
     assert!(said.contains(&port) && said.contains("--api-port"), "{said}");
 }
+
+/// The block of the README that is pasted by hand, from the second terminal on.
+fn readme_block() -> String {
+    let readme = include_str!("../../README.md");
+    let block = readme.split_once("Or by hand:").unwrap().1.split("```").nth(1).unwrap();
+    let lines = block.lines().skip_while(|line| !line.starts_with("# in another")).skip(1);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_readmes_block_works_when_pasted_and_its_receipt_outlives_its_vendor() {
+    let folder = folder();
+    let mut dev = Dev::start(folder.path());
+    let mut shell = Command::new("sh");
+    shell.arg("-ec").arg(readme_block() + "\nprintf %s \"$ledger\" > ledger").current_dir(folder.path());
+    let path = program("counterfoil");
+    let paths = format!("{}:{}", path.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let pasted = shell
+        .env("PATH", paths)
+        .env("COUNTERFOIL_RPC", dev.address("rpc_url"))
+        .env("COUNTERFOIL_API", dev.address("api_url"))
+        .env("COUNTERFOIL_WALLET", dev.address("wallet"))
+        .output()
+        .unwrap();
+    expect_success(&pasted);
+    assert!(text(&pasted.stdout).contains("VERIFIED: entry 0 of ledger"), "{pasted:?}");
+    let ledger = fs::read_to_string(folder.path().join("ledger")).unwrap();
+    let receipt = folder.path().join("receipt.json");
+
+    // Beyond what the account's ring holds, and by more than a hundred entries.
+    let lines: String = (0..100).map(|number| format!("more {number}\n")).collect();
+    let file = folder.path().join("lines");
+    fs::write(&file, lines).unwrap();
+    let mut append = Command::new(program("counterfoil"));
+    append.args(["append", &ledger, "-", "--wait"]).stdin(fs::File::open(&file).unwrap());
+    append.env("COUNTERFOIL_RPC", dev.address("rpc_url")).env("COUNTERFOIL_API", dev.address("api_url"));
+    expect_success(&append.env("COUNTERFOIL_WALLET", dev.address("wallet")).output().unwrap());
+    for number in 0..17 {
+        dev.cli(&["append", &ledger, &format!("one more {number}")]);
+    }
+    dev.wait_for_audit(&ledger, "118 entries");
+    dev.end_by(Signal::INT);
+
+    let mut dev = Dev::start(folder.path());
+    let alone = dev.run(&["--api", "http://127.0.0.1:1", "verify", receipt.to_str().unwrap(), "--ledger", &ledger]);
+    expect_verdict(&alone, "VERIFIED", "entry 0");
+    assert!(text(&alone.stdout).contains("The entries: it has the transaction"), "{alone:?}");
+    dev.end_by(Signal::INT);
+}

@@ -23,6 +23,7 @@ use tokio::time::{sleep, timeout};
 use crate::api::Api;
 use crate::context::{ACCOUNT_MISSING, Options, UNEXPECTED_SIZE, confirmed_account, wallet_of};
 use crate::file;
+use crate::verdict::Usage;
 use input::{Rules, lines_of_standard_input};
 use journal::{Journal, Planned};
 
@@ -30,6 +31,8 @@ use journal::{Journal, Planned};
 const MAX_STALE_ROUNDS: u32 = 8;
 /// How long a transaction that is not full waits for the next line.
 const LINGER: Duration = Duration::from_millis(50);
+/// How often a wait for a transaction is told.
+const NOTE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often a server or an API that is behind is asked, and for how long.
 const WAIT_INTERVAL: Duration = Duration::from_millis(500);
 const WAIT_ATTEMPTS: u32 = 240;
@@ -40,7 +43,7 @@ pub struct Arguments {
     /// The ledger.
     ledger: LedgerId,
     /// The entry, as text; - for lines of standard input, each an entry. In its place: --file, or --jsonl.
-    #[arg(conflicts_with_all = ["file", "jsonl"], required_unless_present_any = ["file", "jsonl"])]
+    #[arg(conflicts_with_all = ["file", "jsonl"])]
     entry: Option<String>,
     /// Append this file's bytes as one entry.
     #[arg(long, conflicts_with = "jsonl")]
@@ -89,9 +92,9 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
         return Ok(ExitCode::SUCCESS);
     }
     let stop = StopSignals::listen(false).context("cannot listen for signals")?;
+    let entries = Entries::of(&arguments)?;
     let appender = Appender::start(&rpc, arguments.ledger, &key).await?;
     let journal = arguments.resume.as_deref().map(|path| Journal::open(path, options.program(), arguments.ledger));
-    let entries = Entries::of(&arguments)?;
     let mut work = Work {
         options,
         arguments: &arguments,
@@ -133,7 +136,10 @@ impl Entries {
             }
             (Some(entry), _) => entry.clone().into_bytes(),
             (None, Some(path)) => file::read(path, counterfoil_core::limits::MAX_ENTRY_BYTES as u64)?,
-            (None, None) => unreachable!("clap requires one"),
+            (None, None) => {
+                let what = "an entry, - for lines of standard input, --jsonl for lines that are JSON, or --file";
+                return Err(Usage(format!("there is nothing to append: give {what}")).into());
+            }
         };
         Ok(Self { ready: VecDeque::from([one]), lines: None, error: None })
     }
@@ -339,6 +345,7 @@ impl Work<'_> {
             loop {
                 tokio::select! {
                     sent = &mut sending => break sent,
+                    () = sleep(NOTE_INTERVAL) => note!("waiting until the chain has the transaction under way, or refuses it"),
                     () = self.stop.received() => {
                         if self.told.is_stopped {
                             self.told.unknown = count;
