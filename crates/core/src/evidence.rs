@@ -301,8 +301,11 @@ impl<'a> EvidenceVerifier<'a> {
         self.events.finish().map_err(EvidenceError::Events)?;
         let last_event = self.last.ok_or(EvidenceError::WrongLine { expected: "an event" })?;
         let stated = TreeHead { size: last_event.header.size, root: last_event.header.root };
-        let is_append = last_event.header.count > 0;
-        if !is_append || Head::from(stated) != self.header.entries.head {
+        // An append after it may state a head of the entries, too, and says nothing of them.
+        if !is_append(&last_event) || last_event.header.first_index.get() >= self.header.entries.to {
+            return Err(EvidenceError::WrongLine { expected: "the event that appended the last entry, as the last," });
+        }
+        if Head::from(stated) != self.header.entries.head {
             return Err(EvidenceError::HeadMismatch);
         }
         Ok(VerifiedEvidence { last_event, stated, later: self.later })
@@ -334,7 +337,7 @@ impl<'a> EvidenceVerifier<'a> {
         if !is_next || self.next < self.covered {
             return Err(EvidenceError::WrongLine { expected: self.expected() });
         }
-        let is_append = matches!(event.body, EventBody::EntriesAppended { .. } | EventBody::SubtreesAppended { .. });
+        let is_append = is_append(&event);
         let (first, size) = (header.first_index.get(), header.size.get());
         // The first event appends the first entry; each append after it begins where the one before ended.
         let follows = match &self.last {
@@ -352,4 +355,8 @@ impl<'a> EvidenceVerifier<'a> {
         self.last = Some(event);
         Ok(())
     }
+}
+
+const fn is_append(event: &Event) -> bool {
+    matches!(event.body, EventBody::EntriesAppended { .. } | EventBody::SubtreesAppended { .. })
 }

@@ -172,6 +172,28 @@ fn a_head_that_the_last_event_does_not_state_is_refused() {
     assert_eq!(verify(&header, &lines), Err(EvidenceError::HeadMismatch));
 }
 
+/// True events and entries, and a head that an event states which appended none of them.
+#[test]
+fn a_last_event_that_appended_no_entry_of_the_range_is_refused() {
+    let history = History::sample();
+    let appends: Vec<usize> = (0..history.events.len()).filter(|&seq| history.events[seq].header.count > 0).collect();
+    for (&last, &later) in appends.iter().zip(&appends[1..]) {
+        let to = history.size_after(last + 1);
+        let (mut header, mut lines) = evidence(&history, 0, to, true);
+        verify(&header, &lines).expect("true evidence");
+        header.entries = range(&history.leaves(history.size_after(later + 1)), 0, to);
+        header.events = range(&history.event_leaves(history.events.len()), 1, later + 1);
+        header.bridge = None;
+        lines.pop();
+        for seq in last + 1..=later {
+            lines.push(Line::Event(EventLine { seq: seq as u64, leaf: encode_leaf(&history.events[seq]) }));
+        }
+        lines.push(Line::End(EndLine { entries: to as u64, events: later as u64 }));
+        let refused = verify(&header, &lines).expect_err("a later append");
+        assert!(matches!(refused, EvidenceError::WrongLine { .. }), "{refused}");
+    }
+}
+
 #[test]
 fn the_json_is_as_documented_and_reads_back() {
     let mut history = History::new(LEDGER);
