@@ -11,6 +11,9 @@ use merkle_log::{Hash, Root};
 use super::history::{AUTHORITY, Bytes32, History, LEDGER, consistency, encode_leaf, leaf, root};
 use super::receipt::{by_subtrees, covering};
 
+/// The longest line, with its end.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
 /// What stands beside leaves `from` to `to`, from left to right.
 fn beside(leaves: &[Bytes32], start: usize, from: usize, to: usize) -> Vec<Hash> {
     let end = start + leaves.len();
@@ -25,7 +28,7 @@ fn beside(leaves: &[Bytes32], start: usize, from: usize, to: usize) -> Vec<Hash>
     [beside(left, start, from, to), beside(right, start + middle, from, to)].concat()
 }
 
-fn range(leaves: &[Bytes32], from: usize, to: usize) -> Range {
+pub fn range(leaves: &[Bytes32], from: usize, to: usize) -> Range {
     Range {
         from: from as u64,
         to: to as u64,
@@ -35,7 +38,7 @@ fn range(leaves: &[Bytes32], from: usize, to: usize) -> Range {
 }
 
 /// The evidence of a history's entries, as of all of its events.
-fn evidence(history: &History, from: usize, to: usize, content: bool) -> (Header, Vec<Line>) {
+pub fn evidence(history: &History, from: usize, to: usize, content: bool) -> (Header, Vec<Line>) {
     let (first, last) = (covering(history, from), covering(history, to - 1));
     let stated = history.size_after(last + 1);
     let (all, events) = (history.leaves(history.entries.len()), history.event_leaves(history.events.len()));
@@ -81,6 +84,17 @@ fn verify(header: &Header, lines: &[Line]) -> Result<VerifiedEvidence, EvidenceE
     }
     // What the reader of a file sees as its end.
     if is_over { verifier.finish() } else { Err(EvidenceError::WrongLine { expected: "more" }) }
+}
+
+/// What a file is evidence of, line by line as `counterfoil verify` reads it; `None` where it is refused.
+pub fn read(file: &[u8]) -> Option<(Header, VerifiedEvidence)> {
+    let mut lines = file.split_inclusive(|byte| *byte == b'\n');
+    let mut next = || lines.next().filter(|line| line.len() <= MAX_LINE_BYTES);
+    let header: Header = serde_json::from_slice(next()?).ok()?;
+    let mut verifier = EvidenceVerifier::new(&header).ok()?;
+    while !verifier.push(&serde_json::from_slice(next()?).ok()?).ok()? {}
+    let verified = verifier.finish().ok()?;
+    lines.next().is_none().then_some((header, verified))
 }
 
 #[test]
@@ -172,26 +186,36 @@ fn a_head_that_the_last_event_does_not_state_is_refused() {
     assert_eq!(verify(&header, &lines), Err(EvidenceError::HeadMismatch));
 }
 
-/// True events and entries, and a head that an event states which appended none of them.
+/// True events and entries of the first appends, and events after them: the last states a head of the entries, too.
+pub fn late(history: &History, to: usize, last: usize) -> (Header, Vec<Line>) {
+    let (mut header, mut lines) = evidence(history, 0, to, true);
+    header.entries = range(&history.leaves(history.size_after(last + 1)), 0, to);
+    header.bridge = None;
+    lines.pop();
+    for seq in header.events.to as usize..=last {
+        lines.push(Line::Event(EventLine { seq: seq as u64, leaf: encode_leaf(&history.events[seq]) }));
+    }
+    header.events = range(&history.event_leaves(history.events.len()), 1, last + 1);
+    lines.push(Line::End(EndLine { entries: to as u64, events: last as u64 }));
+    (header, lines)
+}
+
 #[test]
 fn a_last_event_that_appended_no_entry_of_the_range_is_refused() {
     let history = History::sample();
-    let appends: Vec<usize> = (0..history.events.len()).filter(|&seq| history.events[seq].header.count > 0).collect();
-    for (&last, &later) in appends.iter().zip(&appends[1..]) {
-        let to = history.size_after(last + 1);
-        let (mut header, mut lines) = evidence(&history, 0, to, true);
-        verify(&header, &lines).expect("true evidence");
-        header.entries = range(&history.leaves(history.size_after(later + 1)), 0, to);
-        header.events = range(&history.event_leaves(history.events.len()), 1, later + 1);
-        header.bridge = None;
-        lines.pop();
-        for seq in last + 1..=later {
-            lines.push(Line::Event(EventLine { seq: seq as u64, leaf: encode_leaf(&history.events[seq]) }));
-        }
-        lines.push(Line::End(EndLine { entries: to as u64, events: later as u64 }));
-        let refused = verify(&header, &lines).expect_err("a later append");
-        assert!(matches!(refused, EvidenceError::WrongLine { .. }), "{refused}");
+    let to = history.size_after(2);
+    let (header, lines) = late(&history, to, 1);
+    verify(&header, &lines).expect("the one that appended them");
+    for last in 2..history.events.len() {
+        let (header, lines) = late(&history, to, last);
+        let refused = verify(&header, &lines).expect_err("a later one");
+        assert!(matches!(refused, EvidenceError::WrongLine { .. }), "{last}: {refused}");
     }
+    // A grant right after states the very head of the append.
+    let seq = (0..history.events.len()).find(|&seq| seq > 1 && history.events[seq].header.count == 0).expect("a grant");
+    let (header, lines) = late(&history, history.size_after(seq), seq);
+    let refused = verify(&header, &lines).expect_err("no append");
+    assert!(matches!(refused, EvidenceError::WrongLine { .. }), "{refused}");
 }
 
 #[test]

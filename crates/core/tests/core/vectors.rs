@@ -74,9 +74,12 @@ fn of_receipts() {
     }
     alterations.extend(of_the_other_version(&json));
     let unreadable: Vec<String> = json.iter().step_by(3).flat_map(unreadable).collect();
-    expect_committed(&json!({
-        "receipts": json, "alterations": alterations, "unreadable": unreadable, "relations": relations(),
-    }));
+    expect_committed(
+        "receipt",
+        &json!({
+            "receipts": json, "alterations": alterations, "unreadable": unreadable, "relations": relations(),
+        }),
+    );
 }
 
 /// What a receipt of this form is refused for.
@@ -431,8 +434,9 @@ fn hexes(hashes: &[merkle_log::Hash]) -> Value {
     hashes.iter().map(ToString::to_string).collect()
 }
 
-fn expect_committed(vectors: &Value) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/vectors/receipt.json");
+/// Compares the file of this name with what the test gives, or writes it.
+pub fn expect_committed(name: &str, vectors: &Value) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/vectors/{name}.json"));
     let text = serde_json::to_string_pretty(vectors).expect("JSON") + "\n";
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, &text).expect("a file");
@@ -440,6 +444,6 @@ fn expect_committed(vectors: &Value) {
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == text,
-        "docs/vectors/receipt.json is not what this test gives: run with UPDATE=1 and look at the change"
+        "docs/vectors/{name}.json is not what this test gives: run with UPDATE=1 and look at the change"
     );
 }
