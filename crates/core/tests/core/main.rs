@@ -4,6 +4,7 @@ mod account;
 mod certificate;
 mod event;
 mod evidence;
+mod evidence_python;
 mod evidence_vectors;
 mod history;
 mod no_panic;

@@ -38,7 +38,7 @@ for line in lines:
 "#;
 
 /// What the script says of each document: the lines that it prints, or `None` where it refuses.
-fn by_python(documents: &[Vec<u8>]) -> Vec<Option<Vec<String>>> {
+pub fn by_python(documents: &[Vec<u8>]) -> Vec<Option<Vec<String>>> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/verify.py");
     let mut python = Command::new("python3")
         .args(["-c", DRIVER, script])
@@ -74,8 +74,11 @@ fn by_this_crate(document: &[u8]) -> Option<Vec<String>> {
     Some(lines(&receipt, &receipt.verify().ok()?))
 }
 
+pub fn root(what: String, head: &TreeHead) -> String {
+    format!("{what}: root {} of {} leaves", head.root, head.size)
+}
+
 fn lines(receipt: &Receipt, verified: &VerifiedReceipt) -> Vec<String> {
-    let root = |what: String, head: &TreeHead| format!("{what}: root {} of {} leaves", head.root, head.size);
     let (index, seq) = (verified.index(), verified.event().header.event_seq);
     let later = verified.later_heads();
     let event = match later {
@@ -108,7 +111,7 @@ fn vectors() -> Value {
     serde_json::from_str(include_str!("../../../../docs/vectors/receipt.json")).expect("JSON")
 }
 
-fn list(value: &Value) -> &Vec<Value> {
+pub fn list(value: &Value) -> &Vec<Value> {
     value.as_array().expect("a list")
 }
 
@@ -286,7 +289,7 @@ fn pointers(value: &Value) -> Vec<String> {
 }
 
 const SYMBOLS: &str = " \t\n\"\\{}[]:,0123456789abcdefxyzABCXYZ+/=-.n\u{a0}\u{feff}";
-const MEMBERS: [&str; 14] = [
+const MEMBERS: [&str; 19] = [
     "format",
     "ledger",
     "entry",
@@ -300,14 +303,27 @@ const MEMBERS: [&str; 14] = [
     "event_proof",
     "statement",
     "salt",
+    "entries",
+    "events",
+    "content",
+    "index",
+    "seq",
     "note",
 ];
 
 /// What a random change is made of: which receipt, which kind of change, and two places.
-type Change = (Index, u8, Index, Index, u8);
+pub type Change = (Index, u8, Index, Index, u8);
 
-fn changed(receipts: &[Value], (which, kind, one, other, byte): &Change) -> String {
-    let receipt = which.get(receipts);
+pub fn any_change() -> impl Strategy<Value = Change> {
+    (any::<Index>(), 0..11_u8, any::<Index>(), any::<Index>(), any::<u8>())
+}
+
+fn changed(receipts: &[Value], change: &Change) -> String {
+    changed_one(change.0.get(receipts), receipts, change)
+}
+
+/// A document changed, others beside it.
+pub fn changed_one(receipt: &Value, receipts: &[Value], (_, kind, one, other, byte): &Change) -> String {
     let text = receipt.to_string();
     let symbols: Vec<char> = SYMBOLS.chars().collect();
     let symbol = other.get(&symbols).to_string();
@@ -377,7 +393,7 @@ fn of_random_changes_of_true_receipts() {
     let config = seed::cases(3_000);
     let cases = config.cases;
     let mut runner = TestRunner::new(config);
-    let change = (any::<Index>(), 0..11_u8, any::<Index>(), any::<Index>(), any::<u8>());
+    let change = any_change();
     let documents: Vec<Vec<u8>> = (0..cases)
         .map(|_| changed(receipts, &change.new_tree(&mut runner).expect("a change").current()).into_bytes())
         .collect();
