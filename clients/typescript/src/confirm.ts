@@ -1,9 +1,10 @@
-/** Asking servers of the reader's own choice whether a receipt is the chain's. */
+/** Asking servers of the reader's own choice whether a receipt, or evidence, is the chain's. */
 
 import {
   createSolanaRpc,
   getBase64Encoder,
   type Address,
+  type Base58EncodedBytes,
   type Commitment,
   type GetAccountInfoApi,
   type GetBlockApi,
@@ -17,8 +18,9 @@ import { decodeLedgerAccount, relate, type LedgerAccount, type LogName } from '.
 import { AccountError, ConfirmationError, ProofError } from './errors.js';
 import { COUNTERFOIL_PROGRAM_ADDRESS } from './generated/index.js';
 import { toHex, verifyConsistency, type TreeHead } from './merkle.js';
-import type { VerifiedReceipt } from './receipt.js';
-import { expectTransaction } from './transaction.js';
+import type { VerifiedEvidence } from './evidence.js';
+import { RECEIPT_FORMAT, type VerifiedReceipt } from './receipt.js';
+import { expectTransaction, type EventClaim } from './transaction.js';
 
 /** A Solana JSON-RPC server under a name that errors may show. */
 export interface Server {
@@ -42,13 +44,13 @@ export interface ConsistencyRequest {
   readonly ledger: Address;
   /** Which of its logs. */
   readonly log: LogName;
-  /** The head that the receipt leads to. */
+  /** The head that the receipt, or the evidence, leads to. */
   readonly first: TreeHead;
   /** The account's head, which is larger. */
   readonly second: TreeHead;
 }
 
-/** Against what a receipt is confirmed. */
+/** Against what a receipt, or evidence, is confirmed. */
 export interface ConfirmOptions {
   /** Servers that you choose, by URL or with a connection. One that stands there twice is asked once. */
   readonly servers: readonly (string | Server)[];
@@ -70,7 +72,7 @@ export interface ConfirmOptions {
 }
 
 /**
- * What connects a receipt with the chain. `ring`: the account, or its ring, has a head that the receipt leads to;
+ * What connects a receipt, or evidence, with the chain. `ring`: the account, or its ring, has a head that it leads to;
  * `consistency`: the account's head is proven to extend one. Both show that today's account contains it. `transaction`:
  * the program emitted the event in the slot that it states; that today's account extends it rests on the program.
  */
@@ -86,11 +88,20 @@ export interface ServerConfirmation extends AccountAt {
   readonly eventBy: ChainBridge;
 }
 
-/** Who confirmed a receipt, and why the others did not. */
-export interface Confirmation {
+/** What a server confirmed of evidence. */
+export interface EvidenceServerConfirmation extends ServerConfirmation {
+  /**
+   * Of which events it is shown that they are the chain's: of `all`, or of the `last` one alone, which is all that its
+   * transaction shows. Who appended the entries of the events before it, and when, is not shown then; the entries are.
+   */
+  readonly eventsShown: 'all' | 'last';
+}
+
+/** Who confirmed a receipt or evidence, and why the others did not. */
+export interface Confirmation<Confirmed = ServerConfirmation> {
   /** At least the quorum. */
-  readonly confirmed: readonly ServerConfirmation[];
-  /** What the other servers said. None of it contradicts the receipt. */
+  readonly confirmed: readonly Confirmed[];
+  /** What the other servers said. None of it contradicts what is to be confirmed. */
   readonly refused: readonly { readonly server: string; readonly error: ConfirmationError }[];
 }
 
@@ -105,24 +116,42 @@ export interface Confirmation {
  * and `contradiction` at once; when fewer than the quorum confirm, the code that all refusals have, else `too_few`.
  */
 export async function confirmReceipt(verified: VerifiedReceipt, options: ConfirmOptions): Promise<Confirmation> {
-  const servers = namedServers(options.servers);
-  const quorum = options.quorum ?? Math.floor(servers.length / 2) + 1;
-  if (!Number.isInteger(quorum) || quorum < 1 || quorum > servers.length) {
-    throw new ConfirmationError('bad_quorum', `the quorum is ${quorum}, of ${servers.length} servers`);
-  }
-  const { program } = verified.receipt;
-  const trusted = options.program ?? COUNTERFOIL_PROGRAM_ADDRESS;
-  if (program !== trusted) {
-    const problem = `the receipt is of program ${program}, you trust ${trusted}: another program's ledger proves nothing`;
-    throw new ConfirmationError('wrong_program', problem);
-  }
-  const answers = await Promise.all(servers.map((server) => ask(server, verified, options)));
-  const confirmed = answers.filter((answer) => 'account' in answer);
-  const refused = answers.filter((answer) => 'error' in answer);
-  const final = refused.find(({ error }) => error.code === 'wrong_cluster' || error.code === 'contradiction');
-  if (final !== undefined) throw final.error;
-  if (confirmed.length < quorum) throw tooFew(confirmed.length, quorum, refused);
-  return { confirmed, refused };
+  const { receipt, event, stated, later } = verified;
+  return confirmClaim(
+    {
+      what: 'the receipt',
+      genesisHash: receipt.genesisHash,
+      program: receipt.program,
+      ledger: receipt.ledger,
+      slot: event.header.slot,
+      leaf: receipt.event.leaf,
+      transaction: receipt.format === RECEIPT_FORMAT ? receipt.transaction : undefined,
+      stated,
+      later,
+    },
+    options,
+  );
+}
+
+/**
+ * As {@link confirmReceipt}, of evidence: its entries, and the events that appended them. Where the transaction is what
+ * shows the events, it shows the last one alone: `eventsShown` says so.
+ *
+ * @throws As {@link confirmReceipt}.
+ */
+export async function confirmEvidence(
+  verified: VerifiedEvidence,
+  options: ConfirmOptions,
+): Promise<Confirmation<EvidenceServerConfirmation>> {
+  const { header, event, leaf, stated, later } = verified;
+  const { genesisHash, program, ledger, transaction } = header;
+  const { slot } = event.header;
+  const what = 'the evidence';
+  const claim = { what, genesisHash, program, ledger, slot, leaf, transaction, stated, later };
+  const { confirmed, refused } = await confirmClaim(claim, options);
+  const isOne = header.events.to - header.events.from === 1n;
+  const shown = ({ eventBy }: ServerConfirmation) => (eventBy === 'transaction' && !isOne ? 'last' : 'all');
+  return { confirmed: confirmed.map((server) => ({ ...server, eventsShown: shown(server) })), refused };
 }
 
 /**
@@ -149,15 +178,42 @@ export async function fetchLedgerAccount(
   return { slot: context.slot, account: decodeLedgerAccount(getBase64Encoder().encode(value.data[0])) };
 }
 
+/** What is to be the chain's: entries under heads of the log, and the event that states one of them. */
+interface Claim extends EventClaim {
+  readonly genesisHash: Base58EncodedBytes;
+  readonly ledger: Address;
+  /** The head that the event states, where the entries are proven to be under it. */
+  readonly stated: TreeHead | undefined;
+  /** Later heads of both logs. */
+  readonly later: VerifiedReceipt['later'];
+}
+
 type Refusal = Confirmation['refused'][number];
 
-async function ask(
-  server: Server,
-  verified: VerifiedReceipt,
-  options: ConfirmOptions,
-): Promise<ServerConfirmation | Refusal> {
+async function confirmClaim(claim: Claim, options: ConfirmOptions): Promise<Confirmation> {
+  const servers = namedServers(options.servers);
+  const quorum = options.quorum ?? Math.floor(servers.length / 2) + 1;
+  if (!Number.isInteger(quorum) || quorum < 1 || quorum > servers.length) {
+    throw new ConfirmationError('bad_quorum', `the quorum is ${quorum}, of ${servers.length} servers`);
+  }
+  const { what, program } = claim;
+  const trusted = options.program ?? COUNTERFOIL_PROGRAM_ADDRESS;
+  if (program !== trusted) {
+    const problem = `${what} is of program ${program}, you trust ${trusted}: another program's ledger proves nothing`;
+    throw new ConfirmationError('wrong_program', problem);
+  }
+  const answers = await Promise.all(servers.map((server) => ask(server, claim, options)));
+  const confirmed = answers.filter((answer) => 'account' in answer);
+  const refused = answers.filter((answer) => 'error' in answer);
+  const final = refused.find(({ error }) => error.code === 'wrong_cluster' || error.code === 'contradiction');
+  if (final !== undefined) throw final.error;
+  if (confirmed.length < quorum) throw tooFew(confirmed.length, quorum, refused);
+  return { confirmed, refused };
+}
+
+async function ask(server: Server, claim: Claim, options: ConfirmOptions): Promise<ServerConfirmation | Refusal> {
   try {
-    return { server: server.name, ...(await confirm(server, verified, options)) };
+    return { server: server.name, ...(await confirm(server, claim, options)) };
   } catch (error) {
     if (!(error instanceof ConfirmationError)) throw error;
     return { server: server.name, error };
@@ -166,30 +222,29 @@ async function ask(
 
 async function confirm(
   server: Server,
-  verified: VerifiedReceipt,
+  claim: Claim,
   options: ConfirmOptions,
 ): Promise<Omit<ServerConfirmation, 'server'>> {
-  const { genesisHash, ledger, program } = verified.receipt;
+  const { what, genesisHash, ledger, program, stated, later } = claim;
   const [cluster, reading] = await answerOf(
     server,
     Promise.all([server.rpc.getGenesisHash().send(), fetchLedgerAccount(server.rpc, ledger, { program })]),
   );
   if (cluster !== genesisHash) {
-    const problem = `the receipt is of cluster ${genesisHash}, ${server.name} of cluster ${cluster}`;
-    throw new ConfirmationError('wrong_cluster', `${problem}: ask servers of the receipt's cluster`);
+    const problem = `${what} is of cluster ${genesisHash}, ${server.name} of cluster ${cluster}`;
+    throw new ConfirmationError('wrong_cluster', `${problem}: ask servers of the cluster of ${what}`);
   }
-  const { stated, later } = verified;
   const heads = { entries: [later?.entries, stated], events: [later?.events] };
   let inTransaction: Promise<void> | undefined;
   const show = async (log: LogName): Promise<ChainBridge> => {
     const known = heads[log].filter((head) => head !== undefined);
     try {
-      return await expectExtends(server, { ledger, log }, known, reading.account, options);
+      return await expectExtends(server, { what, ledger, log }, known, reading.account, options);
     } catch (error) {
       const { releasedPrograms } = options;
       const isNeeded = error instanceof ConfirmationError && error.code === 'proof_needed';
       if (!isNeeded || releasedPrograms === undefined || stated === undefined) throw error;
-      inTransaction ??= expectTransaction(server.name, server.rpc, verified, releasedPrograms);
+      inTransaction ??= expectTransaction(server.name, server.rpc, claim, releasedPrograms);
       await inTransaction;
       return 'transaction';
     }
@@ -210,7 +265,7 @@ async function answerOf<T>(server: Server, answer: Promise<T>): Promise<T> {
 /** Of several heads that each contain what is to be shown, newest first, one is enough. */
 async function expectExtends(
   { name }: Server,
-  { ledger, log }: Pick<ConsistencyRequest, 'ledger' | 'log'>,
+  { what, ledger, log }: Pick<ConsistencyRequest, 'ledger' | 'log'> & Pick<Claim, 'what'>,
   heads: readonly TreeHead[],
   account: LedgerAccount,
   { consistency }: ConfirmOptions,
@@ -219,28 +274,32 @@ async function expectExtends(
   const denied = found.find(({ kind }) => kind === 'contradiction');
   if (denied !== undefined) {
     const [said, held] = [toHex(denied.current.root), toHex(denied.first.root)];
-    const problem = `${name} says that the root of the first ${denied.first.size} ${log} is ${said}, the receipt says ${held}`;
+    const problem = `${name} says that the root of the first ${denied.first.size} ${log} is ${said}, ${what} says ${held}`;
     throw new ConfirmationError('contradiction', `${problem}: one of the two is false`);
   }
   if (found.some(({ kind }) => kind === 'same' || kind === 'in_ring')) return 'ring';
   const grown = found.find(({ kind }) => kind === 'grown');
   if (grown !== undefined) {
-    await bridge({ ledger, log, first: grown.first, second: grown.current }, consistency);
+    await bridge(what, { ledger, log, first: grown.first, second: grown.current }, consistency);
     return 'consistency';
   }
   const [stale] = found;
   if (stale === undefined) {
-    const problem = `the receipt has no head of the ${log}: a receipt with a bridge is needed`;
+    const problem = `${what} has no head of the ${log}: one with a bridge is needed`;
     throw new ConfirmationError('proof_needed', `${problem}, or the transaction (option releasedPrograms)`);
   }
-  const problem = `${name} is stale: it has ${stale.current.size} ${log}, the receipt ${stale.first.size}`;
+  const problem = `${name} is stale: it has ${stale.current.size} ${log}, ${what} ${stale.first.size}`;
   throw new ConfirmationError('stale', `${problem}: ask it again later`);
 }
 
-async function bridge(request: ConsistencyRequest, consistency: ConfirmOptions['consistency']): Promise<void> {
+async function bridge(
+  what: string,
+  request: ConsistencyRequest,
+  consistency: ConfirmOptions['consistency'],
+): Promise<void> {
   const { log, first, second } = request;
-  const grown = `the ledger has grown from ${first.size} to ${second.size} ${log} since the receipt`;
-  const needed = `${grown}: a consistency proof is needed (option consistency), or a newer receipt`;
+  const grown = `the ledger has grown from ${first.size} to ${second.size} ${log} since ${what}`;
+  const needed = `${grown}: a consistency proof is needed (option consistency), or ${what} made anew`;
   if (consistency === undefined) throw new ConfirmationError('proof_needed', needed);
   let proof: readonly ReadonlyUint8Array[];
   try {

@@ -135,7 +135,36 @@ export class CertificateError extends Error {
   }
 }
 
-/** Why the chain does not confirm a receipt; see {@link ConfirmationError}. */
+/** Why the lines of evidence do not belong together; see {@link EvidenceError}. */
+export type EvidenceErrorCode =
+  | 'unknown_format'
+  | 'out_of_range'
+  | 'entries'
+  | 'events'
+  | 'bridge'
+  | 'unreadable_event'
+  | 'wrong_line'
+  | 'entry_length'
+  | 'wrong_ledger'
+  | 'head_mismatch'
+  | 'wrong_count'
+  | 'cut_off';
+
+/** The lines of evidence do not belong together: it proves nothing. */
+export class EvidenceError extends Error {
+  override readonly name = 'EvidenceError';
+
+  constructor(
+    /** Why. */
+    readonly code: EvidenceErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Why the chain does not confirm a receipt or evidence; see {@link ConfirmationError}. */
 export type ConfirmationErrorCode =
   | 'bad_quorum'
   | 'bad_server'
@@ -151,7 +180,7 @@ export type ConfirmationErrorCode =
   | 'no_answer'
   | 'too_few';
 
-/** The chain, as the servers asked report it, does not confirm a receipt. */
+/** The chain, as the servers asked report it, does not confirm a receipt or evidence. */
 export class ConfirmationError extends Error {
   override readonly name = 'ConfirmationError';
 

@@ -1,5 +1,5 @@
 /**
- * Verifies what Counterfoil proves: proofs, events, accounts, receipts. The instructions, accounts and errors of the
+ * Verifies what Counterfoil proves: proofs, events, accounts, receipts, evidence. The instructions, accounts and errors of the
  * program, generated from its IDL, are in `@counterfoil/client/program`.
  */
 
@@ -15,6 +15,7 @@ export {
 } from './account.js';
 export { CERTIFICATE_FORMAT, readCertificate, verifyCertificate, type Certificate } from './certificate.js';
 export {
+  confirmEvidence,
   confirmReceipt,
   fetchLedgerAccount,
   type AccountAt,
@@ -22,6 +23,7 @@ export {
   type Confirmation,
   type ConfirmOptions,
   type ConsistencyRequest,
+  type EvidenceServerConfirmation,
   type Server,
   type ServerConfirmation,
 } from './confirm.js';
@@ -39,12 +41,22 @@ export {
   type ExecutedTransaction,
 } from './event.js';
 export {
+  EVIDENCE_FORMAT,
+  evidenceLines,
+  MAX_EVIDENCE_LINE_BYTES,
+  verifyEvidence,
+  type EvidenceHeader,
+  type EvidenceRange,
+  type VerifiedEvidence,
+} from './evidence.js';
+export {
   emptyRoot,
   frontierRoot,
   hashChildren,
   hashLeaf,
   MAX_SUBTREE_LEVEL,
   MAX_TREE_SIZE,
+  RangeVerifier,
   subtrees,
   verifyConsistency,
   verifyInclusion,

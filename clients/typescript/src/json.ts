@@ -73,6 +73,12 @@ export function readText(value: unknown, where: string): string {
   return value;
 }
 
+/** `true` or `false`. */
+export function readBoolean(value: unknown, where: string): boolean {
+  if (typeof value !== 'boolean') throw new MalformedError(where, 'is neither true nor false');
+  return value;
+}
+
 /** A key in base58. */
 export function readKey(value: unknown, where: string): Address {
   const text = readText(value, where);
@@ -109,7 +115,8 @@ export function readBytes(value: unknown, where: string): ReadonlyUint8Array {
   return bytes;
 }
 
-function readHash(value: unknown, where: string): ReadonlyUint8Array {
+/** A hash in lowercase hexadecimal. */
+export function readHash(value: unknown, where: string): ReadonlyUint8Array {
   const text = readText(value, where);
   if (!/^[0-9a-f]{64}$/.test(text)) throw new MalformedError(where, 'is not 64 lowercase hexadecimal digits');
   return Uint8Array.from({ length: 32 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16));

@@ -165,49 +165,91 @@ export function verifyConsistency({ first, second, proof }: ConsistencyProof): v
  * @throws {@link ProofError} unless the leaves and the proof lead, with exactly its hashes, to the head's root.
  * @throws {@link MalformedError} when a hash has not 32 bytes, or a size or index is none.
  */
-export function verifyRange({ head, first, leafHashes, proof }: RangeProof): void {
-  expectHead(head, 'head');
-  expectUnsigned(first, 'first');
-  leafHashes.forEach((hash, at) => expectHash(hash, `leafHashes[${at}]`));
-  expectHashes(proof);
-  const end = first + BigInt(leafHashes.length);
-  if (end === first || end > head.size) {
-    const range = `${leafHashes.length} leaves from ${first} on are no range of a tree of ${head.size} leaves`;
-    throw new ProofError('no_range', range);
+export function verifyRange({ leafHashes, ...range }: RangeProof): void {
+  const verifier = new RangeVerifier(range);
+  leafHashes.forEach((hash) => verifier.push(hash));
+  verifier.finish();
+}
+
+/** Verifies a range whose leaves come one after the other, as {@link verifyRange} does, in memory that does not grow. */
+export class RangeVerifier {
+  private readonly head: TreeHead;
+  private readonly first: bigint;
+  private readonly hashes: Iterator<ReadonlyUint8Array>;
+  /** The peaks of the tree so far, the largest first. */
+  private readonly peaks: { level: number; root: ReadonlyUint8Array }[] = [];
+  private size: bigint;
+
+  /**
+   * Begins before the first leaf.
+   *
+   * @throws {@link ProofError} when the tree has no such leaf, or hashes are missing.
+   * @throws {@link MalformedError} as {@link verifyRange}.
+   */
+  constructor({ head, first, proof }: Omit<RangeProof, 'leafHashes'>) {
+    expectHead(head, 'head');
+    expectUnsigned(first, 'first');
+    expectHashes(proof);
+    [this.head, this.first, this.size, this.hashes] = [head, first, first, proof.values()];
+    if (first >= head.size) throw this.noRange(0n);
+    for (const { level } of subtrees(0n, first, 47)) this.append(level, this.next());
   }
-  const hashes = proof.values();
-  const next = (): ReadonlyUint8Array => {
-    const { value, done } = hashes.next();
-    if (done) throw tooShort();
-    return value;
-  };
-  // The peaks of the tree so far, the largest first; appending a subtree merges it with those of its size.
-  const peaks: { level: number; root: ReadonlyUint8Array }[] = [];
-  const append = (level: number, root: ReadonlyUint8Array) => {
+
+  /**
+   * Takes the next leaf.
+   *
+   * @throws {@link ProofError} when the tree has no more leaves.
+   * @throws {@link MalformedError} when the hash has not 32 bytes.
+   */
+  push(leafHash: ReadonlyUint8Array): void {
+    expectHash(leafHash, `leafHashes[${this.size - this.first}]`);
+    if (this.size >= this.head.size) throw this.noRange(1n);
+    this.append(0, leafHash);
+    this.size += 1n;
+  }
+
+  /**
+   * Ends after the last leaf.
+   *
+   * @throws {@link ProofError} unless leaves and proof lead, with exactly its hashes, to the head's root.
+   */
+  finish(): void {
+    if (this.size === this.first) throw this.noRange(0n);
+    while (this.size < this.head.size) {
+      // As many leaves as the last peak has, with which it merges; or what is left, which stands there in the same way.
+      const { level } = this.peaks.at(-1)!;
+      this.append(level, this.next());
+      this.size += 1n << BigInt(level);
+    }
+    if (!this.hashes.next().done) throw tooLong();
+    const roots = this.peaks.map(({ root }) => root);
+    expectRoot(
+      roots.reduceRight((right, left) => hashChildren(left, right)),
+      this.head.root,
+      'root_mismatch',
+    );
+  }
+
+  /** Appends a subtree, which merges with those of its size. */
+  private append(level: number, root: ReadonlyUint8Array): void {
     let peak = { level, root };
-    for (let last = peaks.at(-1); last?.level === peak.level; last = peaks.at(-1)) {
-      peaks.pop();
+    for (let last = this.peaks.at(-1); last?.level === peak.level; last = this.peaks.at(-1)) {
+      this.peaks.pop();
       peak = { level: last.level + 1, root: hashChildren(last.root, peak.root) };
     }
-    peaks.push(peak);
-  };
-  for (const { level } of subtrees(0n, first, 47)) append(level, next());
-  for (const hash of leafHashes) append(0, hash);
-  let rest: ReadonlyUint8Array | undefined;
-  for (let size = end; size < head.size && rest === undefined; ) {
-    const { level } = peaks.at(-1)!;
-    const sibling = next();
-    // As large as the last peak, with which it merges; or what is left, which folds into the root as peaks do.
-    if (size + (1n << BigInt(level)) <= head.size) append(level, sibling);
-    else rest = sibling;
-    size += 1n << BigInt(level);
+    this.peaks.push(peak);
   }
-  if (!hashes.next().done) throw tooLong();
-  const root = peaks.reduceRight<ReadonlyUint8Array | undefined>(
-    (right, { root }) => (right === undefined ? root : hashChildren(root, right)),
-    rest,
-  );
-  expectRoot(root!, head.root, 'root_mismatch');
+
+  private next(): ReadonlyUint8Array {
+    const { value, done } = this.hashes.next();
+    if (done) throw tooShort();
+    return value;
+  }
+
+  private noRange(more: bigint): ProofError {
+    const leaves = `${this.size - this.first + more} leaves from ${this.first} on`;
+    return new ProofError('no_range', `${leaves} are no range of a tree of ${this.head.size} leaves`);
+  }
 }
 
 /**

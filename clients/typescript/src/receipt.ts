@@ -122,6 +122,11 @@ const STATEMENT_MEMBERS = ['statement', 'content', 'salt'] as const;
 /** An event that appends entries, by their bytes or by the hashes of their subtrees. */
 export type AppendEvent = Event & { readonly name: 'EntriesAppended' | 'SubtreesAppended' };
 
+/** Whether an event appends entries. */
+export function isAppend(event: Event): event is AppendEvent {
+  return event.name === 'EntriesAppended' || event.name === 'SubtreesAppended';
+}
+
 const VERIFIED: unique symbol = Symbol('verified');
 
 /** A receipt whose parts belong together. Only {@link verifyReceipt} makes one. */
@@ -344,7 +349,7 @@ function readEvent({ ledger, entry, event: { seq, leaf } }: Receipt): AppendEven
   const event = decodeLeaf(leaf);
   const refuse = (code: ReceiptErrorCode, problem: string) => new ReceiptError(code, problem);
   const { header } = event;
-  if (event.name !== 'EntriesAppended' && event.name !== 'SubtreesAppended') {
+  if (!isAppend(event)) {
     throw refuse('wrong_event', `the event is ${event.name}, which appends no entries`);
   }
   if (header.ledger !== ledger) throw refuse('wrong_ledger', `the event is ledger ${header.ledger}'s`);

@@ -1,4 +1,4 @@
-/** Asking a server for the transaction that emitted a receipt's event, and for the program that did. */
+/** Asking a server for the transaction that emitted an event, and for the program that did. */
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import {
@@ -11,12 +11,26 @@ import {
   type GetTransactionApi,
   type ReadonlyUint8Array,
   type Rpc,
+  type Signature,
 } from '@solana/kit';
 
 import { ConfirmationError, EventError } from './errors.js';
 import { eventLeaf, readEmitted, type ExecutedTransaction } from './event.js';
 import { equalBytes, toHex } from './merkle.js';
-import { RECEIPT_FORMAT, type VerifiedReceipt } from './receipt.js';
+
+/** An event of which a document says that the chain has it. */
+export interface EventClaim {
+  /** What says so, for errors: `the receipt`. */
+  readonly what: string;
+  /** The program that emitted it. */
+  readonly program: Address;
+  /** The slot that it states. */
+  readonly slot: bigint;
+  /** Kind, header and body. */
+  readonly leaf: ReadonlyUint8Array;
+  /** The transaction that holds it: a hint. */
+  readonly transaction: Signature | undefined;
+}
 
 /** A program as a server reports it. */
 interface DeployedProgram {
@@ -35,7 +49,7 @@ const IMMUTABLE_LOADERS: readonly string[] = [
 const PROGRAM_DATA_HEADER = 45;
 
 /**
- * Shows that the program emitted a receipt's event, byte for byte, in a finalized transaction of the slot that it states,
+ * Shows that the program emitted an event, byte for byte, in a finalized transaction of the slot that it states,
  * and that it is a program that the reader knows and that has not been replaced since.
  *
  * @param released - SHA-256 of the programs that the reader knows.
@@ -45,18 +59,16 @@ const PROGRAM_DATA_HEADER = 45;
 export async function expectTransaction(
   name: string,
   rpc: Rpc<GetAccountInfoApi & GetBlockApi & GetTransactionApi>,
-  verified: VerifiedReceipt,
+  claim: EventClaim,
   released: readonly string[],
 ): Promise<void> {
-  const { receipt, event } = verified;
-  const { slot } = event.header;
+  const { slot, transaction: signature } = claim;
   const options = { commitment: 'finalized', encoding: 'json', maxSupportedTransactionVersion: 0 } as const;
-  const signature = receipt.format === RECEIPT_FORMAT ? receipt.transaction : undefined;
   if (signature !== undefined) {
     const what = `transaction ${signature}`;
     const found = await answerOf(name, what, rpc.getTransaction(signature, options).send());
-    if (found.slot !== slot || !(await holdsEvent(name, what, found, verified))) {
-      const problem = `${what} of slot ${found.slot} does not hold the receipt's event of slot ${slot}, says ${name}`;
+    if (found.slot !== slot || !(await holdsEvent(name, what, found, claim))) {
+      const problem = `${what} of slot ${found.slot} does not hold ${claim.what}'s event of slot ${slot}, says ${name}`;
       const hint = 'its name is only a hint: without `transaction` the slot is searched';
       throw new ConfirmationError('event_missing', `${problem}; ${hint}`);
     }
@@ -64,13 +76,13 @@ export async function expectTransaction(
     const what = `the block of slot ${slot}`;
     const asked = rpc.getBlock(slot, { ...options, rewards: false, transactionDetails: 'full' }).send();
     const { transactions } = await answerOf(name, what, asked);
-    const held = await Promise.all(transactions.map((found) => holdsEvent(name, what, found, verified)));
+    const held = await Promise.all(transactions.map((found) => holdsEvent(name, what, found, claim)));
     if (!held.includes(true)) {
-      const problem = `${what} does not hold the receipt's event, says ${name}: one of the two is false`;
+      const problem = `${what} does not hold ${claim.what}'s event, says ${name}: one of the two is false`;
       throw new ConfirmationError('contradiction', problem);
     }
   }
-  await expectProgram(name, rpc, receipt.program, slot, released);
+  await expectProgram(name, rpc, claim.program, slot, released);
 }
 
 async function answerOf<T>(name: string, what: string, answer: Promise<T>): Promise<NonNullable<T>> {
@@ -88,11 +100,10 @@ async function holdsEvent(
   name: string,
   what: string,
   transaction: ExecutedTransaction,
-  { receipt }: VerifiedReceipt,
+  { leaf, program }: EventClaim,
 ): Promise<boolean> {
-  const { leaf } = receipt.event;
   try {
-    const emitted = await readEmitted(transaction, receipt.program);
+    const emitted = await readEmitted(transaction, program);
     return emitted
       .filter((bytes) => equalBytes(bytes.slice(0, leaf.length), leaf))
       .some((bytes) => equalBytes(eventLeaf(bytes), leaf));

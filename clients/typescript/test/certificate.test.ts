@@ -11,24 +11,11 @@ import {
   verifyCertificate,
   verifyRange,
 } from '../src/index.js';
-import { naiveLeaf, naiveRoot, toHex } from './support.js';
-
-type Bytes = ReturnType<typeof naiveRoot>;
+import { naiveBeside, naiveLeaf, naiveRoot, toHex } from './support.js';
 
 const ENTRIES = Array.from({ length: 21 }, (_, at) => Uint8Array.of(at));
 const LEAVES = ENTRIES.map(naiveLeaf);
 const KEY = '11111111111111111111111111111111';
-
-/** The roots of the largest subtrees beside a range, from left to right, by RFC 6962's definition of a tree. */
-function naiveBeside(start: number, leaves: readonly Bytes[], from: number, to: number): Bytes[] {
-  const end = start + leaves.length;
-  if (end <= from || to <= start) return [naiveRoot(leaves)];
-  if (from <= start && end <= to) return [];
-  let split = 1;
-  while (split * 2 < leaves.length) split *= 2;
-  const left = naiveBeside(start, leaves.slice(0, split), from, to);
-  return [...left, ...naiveBeside(start + split, leaves.slice(split), from, to)];
-}
 
 function rangeOf(size: number, from: number, to: number) {
   const tree = LEAVES.slice(0, size);

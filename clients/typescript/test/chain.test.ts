@@ -22,8 +22,10 @@ import {
 } from '@solana/kit';
 
 import {
+  confirmEvidence,
   confirmReceipt,
   ConfirmationError,
+  EVIDENCE_FORMAT,
   fetchLedgerAccount,
   formatReceipt,
   hashLeaf,
@@ -33,6 +35,7 @@ import {
   RECEIPT_FORMAT,
   RECEIPT_FORMAT_V1,
   subtrees,
+  verifyEvidence,
   verifyInclusion,
   verifyReceipt,
   type ConfirmOptions,
@@ -47,7 +50,16 @@ import {
 } from '../src/index.js';
 import * as program from '../src/generated/index.js';
 import { Node, type SentEvent } from './node.js';
-import { naiveConsistency, naiveLeaf, naiveProof, naiveRoot, projectPath, utf8 } from './support.js';
+import {
+  naiveBeside,
+  naiveConsistency,
+  naiveLeaf,
+  naiveProof,
+  naiveRoot,
+  projectPath,
+  toHex,
+  utf8,
+} from './support.js';
 
 /** A ledger that this test alone writes to, so that it knows all its entries and events. */
 class Journal {
@@ -112,6 +124,44 @@ class Journal {
       head: { size: BigInt(size), root: naiveRoot(leaves) },
       eventHead: { size: BigInt(eventLeaves.length), root: naiveRoot(eventLeaves) },
     };
+  }
+
+  /** The lines of evidence, by the entries' hashes or with their bytes, as of all events so far. */
+  evidence(from: number, to: number, { content = false, isNamed = true } = {}): string[] {
+    const covering = (index: number) => this.events.findIndex(({ event }) => event.header.size > BigInt(index));
+    const [first, last] = [covering(from), covering(to - 1)];
+    const [leaves, eventLeaves] = [this.leaves(), this.eventLeaves()];
+    const stated = Number(this.events[last]!.event.header.size);
+    const headOf = (of: readonly ReadonlyUint8Array[]) => ({ size: `${of.length}`, root: toHex(naiveRoot(of)) });
+    const range = (of: readonly ReadonlyUint8Array[], from: number, to: number) => {
+      return { from: `${from}`, to: `${to}`, head: headOf(of), proof: naiveBeside(0, of, from, to).map(toHex) };
+    };
+    const base64 = (bytes: ReadonlyUint8Array) => Buffer.from(Uint8Array.from(bytes)).toString('base64');
+    const lines: object[] = [
+      {
+        format: EVIDENCE_FORMAT,
+        genesis_hash: this.genesisHash,
+        program: program.COUNTERFOIL_PROGRAM_ADDRESS,
+        ledger: this.address,
+        entries: range(leaves.slice(0, stated), from, to),
+        events: range(eventLeaves, first, last + 1),
+        content,
+        transaction: isNamed ? this.events[last]!.signature : undefined,
+        bridge: { head: headOf(leaves), consistency: naiveConsistency(stated, leaves).map(toHex) },
+      },
+    ];
+    let next = from;
+    for (let seq = first; seq <= last; seq += 1) {
+      const { event, leaf } = this.events[seq]!;
+      lines.push({ event: { seq: `${seq}`, leaf: base64(leaf) } });
+      for (; next < Math.min(to, Number(event.header.size)); next += 1) {
+        const index = `${next}`;
+        if (content) lines.push({ entry: { index, payload: base64(this.entries[next]!) } });
+        else lines.push({ leaf: { index, hash: toHex(leaves[next]!) } });
+      }
+    }
+    lines.push({ end: { entries: `${to - from}`, events: `${last + 1 - first}` } });
+    return lines.map((line) => JSON.stringify(line));
   }
 
   consistency = async ({ log, first, second }: ConsistencyRequest): Promise<ReadonlyUint8Array[]> => {
@@ -434,6 +484,47 @@ test('a receipt without a bridge is confirmed by the transaction that holds its 
   await confirm(bare, lies('getAccountInfo', deployed(slot - 1n)));
 });
 
+test('evidence is confirmed as a receipt is, and says which of its events are shown', async () => {
+  const journal = await createJournal();
+  await append(journal, ['one', 'two', 'three']);
+  await append(journal, ['four']);
+  await append(journal, ['five', 'six']);
+  const shown = async (lines: string[], options: Partial<ConfirmOptions> = {}) => {
+    const { confirmed } = await confirmEvidence(await verifyEvidence(lines), { servers: [node.url], ...options });
+    return confirmed.map(({ entryBy, eventBy, eventsShown }) => [entryBy, eventBy, eventsShown]);
+  };
+  const refused = async (lines: string[], code: string, options?: Partial<ConfirmOptions>) => {
+    await assert.rejects(shown(lines, options), { name: 'ConfirmationError', code });
+  };
+  const [several, one] = [journal.evidence(1, 5, { content: true }), journal.evidence(3, 4)];
+  const nameless = journal.evidence(0, 6, { isNamed: false });
+  for (const lines of [several, one, nameless]) assert.deepEqual(await shown(lines), [['ring', 'ring', 'all']]);
+
+  // A log of the forger's own, under true events.
+  const fork = new Journal(journal.address, journal.genesisHash);
+  fork.entries.push(...journal.entries.slice(0, 5), utf8('SIX'));
+  fork.events.push(...journal.events);
+  const headers = fork.evidence(1, 4, { content: true });
+  await refused(headers, 'contradiction');
+  await assert.rejects(verifyEvidence(fork.evidence(1, 6)), { name: 'EvidenceError', code: 'head_mismatch' });
+  await refused(several, 'wrong_program', { program: journal.address });
+
+  for (let number = 0; number < 17; number += 1) await append(journal, [`later ${number}`]);
+  await refused(several, 'proof_needed');
+  const { consistency } = journal;
+  assert.deepEqual(await shown(several, { consistency }), [['consistency', 'consistency', 'all']]);
+  // The transaction shows the entries, and the last event alone.
+  const releasedPrograms = [
+    readFileSync(projectPath('programs/counterfoil/release/counterfoil.so.sha256'), 'utf8').slice(0, 64),
+  ];
+  await node.finalize(journal.events.at(-1)!.event.header.slot);
+  for (const lines of [several, nameless]) {
+    assert.deepEqual(await shown(lines, { releasedPrograms }), [['transaction', 'transaction', 'last']]);
+  }
+  assert.deepEqual(await shown(one, { releasedPrograms }), [['transaction', 'transaction', 'all']]);
+  await refused(several, 'unknown_program', { releasedPrograms: [] });
+});
+
 interface TransactionAnswer {
   result: {
     meta: { err: unknown; innerInstructions: { instructions: { accounts: number[] }[] }[] };
@@ -499,7 +590,7 @@ test("the README's examples run as they stand there", async (context) => {
   const journal = await createJournal();
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code!);
-  assert.equal(examples.length, 2);
+  assert.equal(examples.length, 3);
   // Inside of the package, whose own name leads to it there.
   const folder = fileURLToPath(new URL('../examples', import.meta.url));
   mkdirSync(folder, { recursive: true });
@@ -525,6 +616,11 @@ test("the README's examples run as they stand there", async (context) => {
   writeFileSync(join(folder, 'receipt.json'), formatReceipt(journal.receipt(0)));
   const confirmed = new RegExp(`^${authority.address} appended {"invoice": 17} in slot [0-9]+: 1 of 1 servers`);
   assert.match(await run(1), confirmed);
+  const evidence = journal.evidence(0, 1, { content: true });
+  writeFileSync(join(folder, 'evidence.jsonl'), `${evidence.join('\n')}\n`);
+  assert.equal(await run(2), 'entries 0 up to 1, all their events: 1 of 1 servers confirm them');
+  writeFileSync(join(folder, 'evidence.jsonl'), evidence.slice(0, -1).join('\n'));
+  await assert.rejects(run(2), /EvidenceError: the evidence has no last line/);
   // An old receipt is confirmed still when the ledger has grown.
   const old = formatReceipt(journal.receipt(0));
   await append(journal, ['later']);

@@ -14,9 +14,7 @@ import {
   verifyReceipt,
   type LogName,
 } from '../src/index.js';
-import { fromHex, readVectors, toHex } from './support.js';
-
-type Json = { [field: string]: Json } | Json[] | string | number | null;
+import { altered, fromHex, readVectors, toHex, type Json } from './support.js';
 
 interface ReceiptVectors {
   receipts: Json[];
@@ -38,14 +36,6 @@ function verdict(text: string): string | null {
     if (error instanceof ReceiptError) return error.code;
     throw error;
   }
-}
-
-/** A receipt with another value at a path of fields. */
-function altered(receipt: Json, path: readonly string[], value: Json): Json {
-  const [field, ...rest] = path;
-  if (field === undefined) return value;
-  const object = receipt as { [field: string]: Json };
-  return { ...object, [field]: altered(object[field]!, rest, value) };
 }
 
 test('the shared receipts verify, say what they prove, and are written as they were read', () => {

@@ -77,3 +77,23 @@ function subproof(first: number, leaves: readonly Bytes[], isWhole: boolean): By
     ? [...subproof(first, left, isWhole), naiveRoot(right)]
     : [...subproof(first - split, right, false), naiveRoot(left)];
 }
+
+/** The roots of the largest subtrees beside a range, from left to right, by RFC 6962's definition of a tree. */
+export function naiveBeside(start: number, leaves: readonly Bytes[], from: number, to: number): Bytes[] {
+  const end = start + leaves.length;
+  if (end <= from || to <= start) return [naiveRoot(leaves)];
+  if (from <= start && end <= to) return [];
+  const split = largestPowerBelow(leaves.length);
+  const left = naiveBeside(start, leaves.slice(0, split), from, to);
+  return [...left, ...naiveBeside(start + split, leaves.slice(split), from, to)];
+}
+
+export type Json = { [field: string]: Json } | Json[] | string | number | boolean | null;
+
+/** A document with another value at a path of fields. */
+export function altered(document: Json, path: readonly string[], value: Json): Json {
+  const [field, ...rest] = path;
+  if (field === undefined) return value;
+  const object = document as { [field: string]: Json };
+  return { ...object, [field]: altered(object[field]!, rest, value) };
+}
