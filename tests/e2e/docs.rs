@@ -250,6 +250,36 @@ fn the_page_of_python_reads_as_strictly_as_verify_and_always_ends() {
 }
 
 #[test]
+fn the_page_of_python_verifies_what_evidence_writes_and_refuses_any_altered_line() {
+    let (ledger, script) = (ledger_of(40), root().join("docs/verify.py"));
+    for more in [&[][..], &["--with-content"], &["--from", "7", "--to", "31"], &["--from", "39", "--with-content"]] {
+        let output = stack().cli(&[&["evidence", &ledger, "--out", "-"], more].concat());
+        expect_success(&output);
+        let lines: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let verified = run_python_on(&script, &text(&output.stdout));
+        expect_success(&verified);
+        for head in ["/entries/head/root", "/bridge/head/root", "/events/head/root"] {
+            let root = lines[0].pointer(head).unwrap().as_str().unwrap();
+            assert!(text(&verified.stdout).contains(root), "{head}: {}", text(&verified.stdout));
+        }
+        let changes = [
+            ("/entries/head/root", json!("00".repeat(32))),
+            ("/event/seq", json!("900")),
+            ("/entry/payload", json!("Zm9yZ2Vk")),
+            ("/leaf/hash", json!("00".repeat(32))),
+            ("/end/entries", json!("900")),
+        ];
+        for at in 0..lines.len() {
+            let mut altered = lines.clone();
+            let (field, change) = changes.iter().find(|(field, _)| lines[at].pointer(field).is_some()).unwrap();
+            *altered[at].pointer_mut(field).unwrap() = change.clone();
+            let altered: String = altered.iter().map(|line| format!("{line}\n")).collect();
+            expect_refusal(&run_python_on(&script, &altered), "REFUSED");
+        }
+    }
+}
+
+#[test]
 fn the_sql_of_the_operations_page_runs_and_finds_the_entries() {
     let ledger = ledger_of(2);
     let stack = stack();
