@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use pgcluster::{Cluster, Durability};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -57,14 +58,13 @@ impl Drop for Dev {
 impl Dev {
     /// Starts it with its data in a folder below this one, and waits until all answers.
     fn start(folder: &Path) -> Self {
-        Self::start_saying(folder, Stdio::inherit())
+        Self::start_command(folder, command(&folder.join("data")), Stdio::inherit())
     }
 
-    /// The same, with its messages somewhere else.
-    fn start_saying(folder: &Path, messages: Stdio) -> Self {
+    /// Starts a [`command`] with data in a folder below this one, and with its messages going somewhere.
+    fn start_command(folder: &Path, mut command: Command, messages: Stdio) -> Self {
         let (data, ready) = (folder.join("data"), folder.join("ready.json"));
         let _ = fs::remove_file(&ready);
-        let mut command = command(&data);
         let mut child = command.arg("--ready-file").arg(&ready).stdout(Stdio::null()).stderr(messages).spawn().unwrap();
         let addresses = wait_until("dev is ready", || {
             assert_eq!(child.try_wait().unwrap(), None, "dev ended");
@@ -123,6 +123,12 @@ impl Dev {
         kill_process(pid(self.child.id()), signal).unwrap();
         assert_eq!(self.child.wait().unwrap().success(), signal == Signal::INT);
         self.wait_until_gone();
+    }
+
+    /// Ends it as Ctrl-C does.
+    fn stop(&mut self) {
+        kill_process(pid(self.child.id()), Signal::INT).unwrap();
+        assert!(self.child.wait().unwrap().success());
     }
 
     /// Ends all of its processes as a crash would, none with the chance to put anything in order.
@@ -283,7 +289,7 @@ fn last_words(dev: &mut Child) -> String {
 fn dev_says_which_part_has_ended_and_what_to_do() {
     let folder = folder();
     for part in ["indexer", "PostgreSQL"] {
-        let mut dev = Dev::start_saying(folder.path(), Stdio::piped());
+        let mut dev = Dev::start_command(folder.path(), command(&folder.path().join("data")), Stdio::piped());
         let (id, status, log) = match part {
             "PostgreSQL" => (dev.postgres(), "", "postgres/server.log"),
             _ => (
@@ -327,6 +333,46 @@ fn dev_names_the_folder_that_postgresql_cannot_enter_and_what_helps() {
     fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let said = last_words(&mut command(&closed.path().join("data")).stderr(Stdio::piped()).spawn().unwrap());
     assert!(said.contains(&format!("chmod o+x {}`", closed.path().display())) && said.contains("--data"), "{said}");
+}
+
+#[test]
+fn dev_keeps_to_a_schema_of_its_own_in_a_database_that_is_given_and_to_one_chain() {
+    let (folder, postgres) = (folder(), Cluster::start_temporary(Durability::None).unwrap());
+    postgres.create_database("mine").unwrap();
+    let url = postgres.url("mine");
+    let sql = |sql: &str| {
+        let output = Command::new("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", &url, "-c", sql]).output().unwrap();
+        expect_success(&output);
+        text(&output.stdout).trim().to_owned()
+    };
+    sql("create table invoice (id int)");
+    let with_database = |more: &[&str]| {
+        let mut command = command(&folder.path().join("data"));
+        command.args(more).env("DATABASE_URL", &url);
+        command
+    };
+    let refused = |more: &[&str]| last_words(&mut with_database(more).stderr(Stdio::piped()).spawn().unwrap());
+
+    sql("create schema counterfoil; create table counterfoil.\"order\" (id int)");
+    let said = refused(&[]);
+    assert!(said.contains("schema counterfoil of the database holds table order"), "{said}");
+    sql("drop schema counterfoil cascade");
+
+    let mut dev = Dev::start_command(folder.path(), with_database(&[]), Stdio::inherit());
+    let ledger = dev.cli(&["ledger", "create"]);
+    dev.cli(&["append", &ledger, "hello"]);
+    dev.wait_for_audit(&ledger, "1 entry and");
+    dev.stop();
+    assert_eq!(sql("select relname from pg_class where relnamespace = 'public'::regnamespace"), "invoice");
+
+    if validator_name() == "surfpool" {
+        let mut dev = Dev::start_command(folder.path(), with_database(&[]), Stdio::inherit());
+        dev.wait_for_audit(&ledger, "1 entry and");
+        dev.stop();
+    }
+    let said = refused(&["--fresh"]);
+    assert!(said.contains("the index holds ledgers of cluster"), "{said}");
+    assert!(said.contains("drop schema counterfoil cascade"), "{said}");
 }
 
 #[test]

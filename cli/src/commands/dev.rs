@@ -33,7 +33,8 @@ pub struct Arguments {
     /// Empty that folder first: a new chain, without the ledgers of before.
     #[arg(long)]
     fresh: bool,
-    /// Use this database in place of a PostgreSQL server of its own. It must be new, or that of the same chain.
+    /// Use this database in place of a PostgreSQL server of its own. The tables stand in a schema of their own,
+    /// `counterfoil`; they belong to the chain in the data folder, and must be used with it.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// Port of the API; 0 for any free one.
@@ -109,15 +110,16 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     expect_free(arguments.rpc_port, "--rpc-port")?;
     let (folder, _lock) = folder::prepare(arguments.data.as_deref(), arguments.fresh)?;
 
+    let has_own_database = arguments.database_url.is_none();
     let (mut parts, mut ends) = Parts::new(folder.clone());
     let started = tokio::select! {
         started = start(options, &arguments, &folder, &mut parts) => started,
-        Some(end) = ends.recv() => Err(end.tell("before everything had started")),
+        Some(end) = ends.recv() => Err(end.tell("before everything had started", has_own_database)),
         () = stop.received() => Err(anyhow!("stopped before everything had started")),
     };
     let result = match started {
         Ok(()) => tokio::select! {
-            Some(end) = ends.recv() => Err(end.tell("by itself")),
+            Some(end) = ends.recv() => Err(end.tell("by itself", has_own_database)),
             () = stop.received() => Ok(ExitCode::SUCCESS),
         },
         Err(error) => Err(error),
@@ -148,7 +150,7 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
 
     note!("starting PostgreSQL ...");
     let (is_ours, database_url) = match &arguments.database_url {
-        Some(url) => (false, url.clone()),
+        Some(url) => (false, in_own_schema(url)),
         None => {
             let cluster = folder::start_postgres(folder)?;
             // One database a chain: an index is bound to its chain.
@@ -195,6 +197,11 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
     out!("");
     out!("Ctrl-C stops everything; the next start goes on with the same ledgers, `--fresh` without them.");
     Ok(())
+}
+
+/// The URL of a database of somebody's, with the tables apart from others that stand there.
+fn in_own_schema(url: &str) -> String {
+    format!("{url}{}options=-c%20search_path%3Dcounterfoil", if url.contains('?') { '&' } else { '?' })
 }
 
 fn print_addresses(chain: &Localnet, api: &Service, indexer: &Service, wallet: &Path, folder: &Path) {

@@ -17,6 +17,17 @@ pub enum StoreError {
     /// The tables could not be brought to this version.
     #[error("the database's tables could not be brought to this version")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Somebody else's tables are where the index's would be. Nothing was written.
+    #[error(
+        "schema {schema} of the database holds table {table}, and no index: give the index an empty database, or move \
+         what is there out of that schema"
+    )]
+    ForeignTable {
+        /// The schema.
+        schema: String,
+        /// The first of its tables.
+        table: String,
+    },
     /// Another writer moved the cursor: this one must load the state again, or stop. Nothing was written.
     #[error("ledger {ledger}: another writer is at work, the cursor is not at event {expected} any more")]
     CursorMoved {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use crate::StoreError;
 
@@ -59,12 +59,51 @@ pub(crate) async fn connect_in(
     Ok(pool.connect_with(options).await?)
 }
 
-/// Brings the tables to this version.
+/// Brings the tables to this version. They stand in the first schema of the connections' `search_path`, which is made when
+/// none of them is there.
 ///
 /// # Errors
-/// [`StoreError::Migrate`].
+/// [`StoreError::ForeignTable`] when that schema holds tables and no index; [`StoreError::Migrate`];
+/// [`StoreError::Database`].
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    make_schema(&mut *pool.acquire().await?).await?;
+    expect_own_tables(&mut *pool.acquire().await?).await?;
     Ok(MIGRATOR.run(pool).await?)
+}
+
+// These two ask the catalogue, or put a statement together, which `query!` cannot check.
+
+async fn make_schema(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let missing: Option<String> = sqlx::query_scalar(
+        r#"select quote_ident(trim(both ' "' from split_part(current_setting('search_path'), ',', 1)))
+           where current_schema() is null"#,
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(schema) = missing {
+        sqlx::raw_sql(AssertSqlSafe(format!("create schema if not exists {schema}"))).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// An index is known by two of its tables. One that was interrupted before its first change has none but sqlx's own.
+async fn expect_own_tables(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let foreign: Option<(String, String)> = sqlx::query_as(
+        "with present as (
+             select relname::text as name from pg_class
+             where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')
+                 and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e')
+         )
+         select current_schema()::text, name from present
+         where name <> '_sqlx_migrations' and 2 > (select count(*) from present where name in ('_sqlx_migrations', 'cluster'))
+         order by name limit 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    match foreign {
+        Some((schema, table)) => Err(StoreError::ForeignTable { schema, table }),
+        None => Ok(()),
+    }
 }
 
 /// A read-only transaction that sees one moment of the database, whatever is written meanwhile.

@@ -127,7 +127,7 @@ impl Parts {
 
 impl End {
     /// Shows the end of the part's log, and says what has happened.
-    pub(super) fn tell(&self, when: &str) -> anyhow::Error {
+    pub(super) fn tell(&self, when: &str, has_own_database: bool) -> anyhow::Error {
         let Self { name, log, status } = self;
         tell_tail(name, log);
         let status = status.map_or_else(String::new, |status| format!(" ({status})"));
@@ -135,6 +135,10 @@ impl End {
         let advice = match *name {
             "localnet" => {
                 "If the chain does not start again either, `counterfoil dev --fresh` begins a new one, without the ledgers"
+            }
+            "indexer" if !has_own_database => {
+                "If the database belongs to another chain, give another one, or by --data the folder of its chain; \
+                 `drop schema counterfoil cascade` there makes it new"
             }
             _ => start_again,
         };

@@ -1,10 +1,10 @@
-//! An index of an earlier version is brought to this one with its data in place.
+//! An index of an earlier version is brought to this one with its data in place, and a new one leaves others' tables alone.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use counterfoil_core::LedgerId;
-use counterfoil_store::{PgPool, connect, load_state, migrate};
+use counterfoil_store::{PgPool, StoreError, connect, load_cluster, load_state, migrate};
 use sqlx::AssertSqlSafe;
 use sqlx::migrate::Migrator;
 
@@ -71,4 +71,36 @@ async fn an_index_of_the_first_version_is_migrated_with_its_data_in_place() {
     let mut connection = pool.acquire().await.unwrap();
     assert_eq!(rows(&mut connection).await, today.rows().await);
     assert_eq!(&load_state(&mut connection, LEDGER).await.unwrap(), one.state());
+}
+
+#[tokio::test]
+async fn a_schema_that_is_missing_is_made_and_other_schemas_are_left_alone() {
+    let database = Database::empty().await;
+    let others = connect(&database.url, 1, Duration::from_secs(30)).await.unwrap();
+    sqlx::raw_sql("create table cluster (name text)").execute(&others).await.unwrap();
+    let url = format!("{}?options=-c%20search_path%3Dcounterfoil", database.url);
+    let pool = connect(&url, 2, Duration::from_secs(30)).await.unwrap();
+
+    migrate(&pool).await.unwrap();
+    migrate(&pool).await.unwrap();
+
+    let public = "select string_agg(relname, ' ') from pg_class where relnamespace = 'public'::regnamespace";
+    let tables: String = sqlx::query_scalar(public).fetch_one(&others).await.unwrap();
+    assert_eq!(tables, "cluster");
+    assert_eq!(load_cluster(&mut pool.acquire().await.unwrap()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn tables_of_others_are_refused_by_name_and_nothing_is_written() {
+    let database = Database::empty().await;
+    let pool = connect(&database.url, 2, Duration::from_secs(30)).await.unwrap();
+    sqlx::raw_sql("create table invoice (id int); create table _sqlx_migrations (version int)")
+        .execute(&pool)
+        .await
+        .unwrap();
+
+    let error = migrate(&pool).await.unwrap_err();
+
+    let StoreError::ForeignTable { schema, table } = error else { panic!("{error:?}") };
+    assert_eq!((schema.as_str(), table.as_str()), ("public", "invoice"));
 }
