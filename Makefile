@@ -11,8 +11,8 @@ setup: ## Installs what is missing on this machine, or says what to install.
 build: setup ## Builds all programs.
 	cargo build --locked --workspace --bins
 
-demo: ## Sets everything up and shows the whole way, tampering included. KEEP=1 stays up.
-	KEEP=$(KEEP) tools/demo/run
+demo: ## Sets everything up and shows the whole way, tampering included. KEEP=1 stays up; DATA= says where its files stay.
+	KEEP=$(KEEP) tools/demo/run $(if $(DATA),--data "$(DATA)")
 
 test: build ## Sets everything up and runs all tests.
 	tools/setup typescript
