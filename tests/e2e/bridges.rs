@@ -1,7 +1,7 @@
 //! A receipt does not need its vendor: which bridges lead from it to the chain, and what each verdict then says.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -36,7 +36,7 @@ fn expect_shown(output: &std::process::Output, what: &str) {
     assert!(text(&output.stdout).contains(what), "no {what:?}: {}", text(&output.stdout));
 }
 
-fn verify(stack: &Stack, file: &PathBuf, more: &[&str]) -> std::process::Output {
+fn verify(stack: &Stack, file: &Path, more: &[&str]) -> std::process::Output {
     stack.cli(&[&["--api", NO_API, "verify", file.to_str().unwrap()], more].concat())
 }
 

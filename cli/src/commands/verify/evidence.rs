@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use anyhow::ensure;
 use counterfoil_core::Wallet;
 use counterfoil_core::evidence::{EntryLine, EventLine, EvidenceVerifier, FORMAT, Header, Line, VerifiedEvidence};
 use counterfoil_core::{Event, LedgerHead};
@@ -42,7 +43,7 @@ pub async fn verify(
     loop {
         let text = read_line(&mut input, &path)?;
         number += 1;
-        refute_unless!(!text.is_empty(), "{} was cut off: it has no last line", path.display());
+        ensure!(!text.is_empty(), "{} was cut off: it has no last line. Fetch it again", path.display());
         let line: Line = serde_json::from_slice(&text).refute(|| format!("line {number} is none of evidence's"))?;
         let is_last =
             reader.push(&line).refute(|| format!("line {number} does not hold together with those before it"))?;
