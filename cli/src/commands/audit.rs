@@ -244,6 +244,8 @@ impl Entries<'_> {
     async fn fetch(&mut self, first: u64) -> anyhow::Result<()> {
         let page = self.api.fetch_entries(self.ledger, first, PAGE).await?.entries;
         refute_unless!(!page.is_empty(), "the API does not serve entry {first} and what follows");
+        let is_ascending = page[0].index >= first && page.is_sorted_by(|entry, next| entry.index < next.index);
+        refute_unless!(is_ascending, "the API serves entries from {first} on doubled or out of order");
         self.buffer.extend(page.into_iter().map(|entry| (entry.index, entry.payload)));
         Ok(())
     }
