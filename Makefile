@@ -26,8 +26,8 @@ test-typescript: build ## The TypeScript client: generated sources, types, and t
 agave: ## Builds Agave's validator once, into a cache outside the clone; minutes.
 	tools/agave/build
 
-test-agave: build ## The node's tests and the end-to-end tests on Agave's validator, with real finality.
-	node=$$(tools/agave/build) && COUNTERFOIL_LOCALNET=$$node cargo test --locked --workspace --test node -- --test-threads=1
+test-agave: build ## The nodes' tests and the end-to-end tests on Agave's validator, with real finality.
+	node=$$(tools/agave/build) && COUNTERFOIL_LOCALNET=$$node cargo test --locked --workspace --test node --test kept -- --test-threads=1
 	COUNTERFOIL_VALIDATOR=agave cargo test --locked --workspace --test e2e
 
 anchor-test: setup ## The Anchor CLI builds the program and its IDL and runs the end-to-end tests on Agave's validator.

@@ -203,10 +203,6 @@ fn start_and_end_by(signal: Signal) {
 
 /// What was there before an end is there after it, and goes on: the chain, the index, the wallet.
 fn end_and_go_on(end: impl FnOnce(&mut Dev)) {
-    if validator_name() == "agave" {
-        // It keeps no chain.
-        return;
-    }
     let folder = folder();
     let receipt = folder.path().join("receipt.json");
     let receipt = receipt.to_str().unwrap();
@@ -365,11 +361,9 @@ fn dev_keeps_to_a_schema_of_its_own_in_a_database_that_is_given_and_to_one_chain
     dev.stop();
     assert_eq!(sql("select relname from pg_class where relnamespace = 'public'::regnamespace"), "invoice");
 
-    if validator_name() == "surfpool" {
-        let mut dev = Dev::start_command(folder.path(), with_database(&[]), Stdio::inherit());
-        dev.wait_for_audit(&ledger, "1 entry and");
-        dev.stop();
-    }
+    let mut dev = Dev::start_command(folder.path(), with_database(&[]), Stdio::inherit());
+    dev.wait_for_audit(&ledger, "1 entry and");
+    dev.stop();
     let said = refused(&["--fresh"]);
     assert!(said.contains("the index holds ledgers of cluster"), "{said}");
     assert!(said.contains("drop schema counterfoil cascade"), "{said}");

@@ -53,6 +53,19 @@ impl Deployer<'_> {
         self.wait("the slot after the deployment", || Ok(self.rpc.get_slot()? > deployed))
     }
 
+    /// Gives lamports to the wallets that have none.
+    pub(crate) fn fund(&self, wallets: &[Pubkey], lamports: u64) -> Result<()> {
+        for wallet in wallets {
+            if self.rpc.get_balance(wallet)? == 0 {
+                self.rpc
+                    .request_airdrop(wallet, lamports)
+                    .with_context(|| format!("wallet {wallet} cannot be funded"))?;
+                self.wait("the airdrop", || Ok(self.rpc.get_balance(wallet)? > 0))?;
+            }
+        }
+        Ok(())
+    }
+
     /// A new buffer that holds these bytes.
     fn write_buffer(&self, elf: &[u8]) -> Result<Pubkey> {
         let key = Keypair::new();

@@ -5,21 +5,36 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use anyhow::{Context, Error, Result};
+use counterfoil_localnet_base::{Config, LedgerFolder};
 use tempfile::TempDir;
 
 const PREFIX: &str = "counterfoil-agave-";
 /// Locked while the folder is in use.
 const LOCK: &str = "in-use";
 
-/// A folder of its own below TMPDIR, gone when this is dropped.
-pub(crate) struct Folder {
-    folder: TempDir,
-    _lock: File,
+/// What this kind of node is called in the folder of a kept chain.
+const KIND: &str = "agave";
+
+/// Where the ledger lies.
+pub(crate) enum Folder {
+    /// A folder of its own below TMPDIR, gone when this is dropped.
+    Temporary { folder: TempDir, _lock: File },
+    /// One that is kept.
+    Kept(LedgerFolder),
 }
 
 impl Folder {
+    /// The folder that was asked for, or a temporary one.
+    pub(crate) fn open(config: &Config) -> Result<Self> {
+        match &config.ledger {
+            Some(path) => Ok(Self::Kept(LedgerFolder::open(path, KIND, &config.programs)?)),
+            None => Self::temporary().context("cannot make a folder for the ledger: is TMPDIR writable?"),
+        }
+    }
+
     /// Makes one, and removes those of processes that were killed: they take hundreds of megabytes each.
-    pub(crate) fn new() -> io::Result<Self> {
+    fn temporary() -> io::Result<Self> {
         let parent = env::temp_dir();
         for entry in fs::read_dir(&parent)?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_left_over(&entry.path()) {
@@ -33,12 +48,39 @@ impl Folder {
         let lock = File::create(&unnamed)?;
         lock.lock()?;
         fs::rename(unnamed, named)?;
-        Ok(Self { folder, _lock: lock })
+        Ok(Self::Temporary { folder, _lock: lock })
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        match self {
+            Self::Temporary { folder, .. } => folder.path(),
+            Self::Kept(folder) => folder.path(),
+        }
+    }
+
+    /// The genesis hash of the chain that is there already.
+    pub(crate) fn genesis_hash(&self) -> Option<&str> {
+        match self {
+            Self::Temporary { .. } => None,
+            Self::Kept(folder) => folder.genesis_hash(),
+        }
+    }
+
+    /// Says that the chain is whole from now on.
+    pub(crate) fn keep(&mut self, genesis_hash: &str) -> Result<()> {
+        match self {
+            Self::Temporary { .. } => Ok(()),
+            Self::Kept(folder) => Ok(folder.keep(genesis_hash)?),
+        }
+    }
+
+    /// Says of what went wrong with a chain that was there already that it is damaged.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match self {
+            Self::Kept(folder) if folder.genesis_hash().is_some() => folder.damaged(error).into(),
+            _ => error,
+        }
     }
 }
 

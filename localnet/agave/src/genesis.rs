@@ -1,11 +1,15 @@
 //! The first block of the cluster: who has what, how long a slot is, which features are on.
 
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use agave_feature_set::{
     FeatureSet, alpenglow, reduce_slot_time_to_200ms, reduce_slot_time_to_250ms, reduce_slot_time_to_300ms,
     reduce_slot_time_to_350ms, validator_admission_ticket,
 };
+use anyhow::{Context, Result, anyhow};
 use counterfoil_localnet_base::Config;
 use solana_account::AccountSharedData;
 use solana_cluster_type::ClusterType;
@@ -25,7 +29,10 @@ const LAMPORTS_PER_SOL: u64 = 1_000_000_000;
 /// A clock's beats. Few, since each wakes several threads, but enough for a slot to end soon after its time.
 const TICKS_PER_SLOT: u32 = 8;
 
-/// The keys that the cluster is made with. All are new at each start.
+/// The file with the keys of a kept chain.
+const KEYS: &str = "keys.json";
+
+/// The keys that the cluster is made with. All are new with each cluster.
 pub(crate) struct Keys {
     /// The validator's own.
     pub(crate) identity: Keypair,
@@ -47,6 +54,31 @@ impl Keys {
             faucet: Keypair::new(),
             stake: Keypair::new(),
         }
+    }
+
+    /// The keys of the chain in a folder.
+    pub(crate) fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join(KEYS);
+        let json = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let keys: [String; 5] =
+            serde_json::from_str(&json).with_context(|| format!("{} holds no keys", path.display()))?;
+        let [identity, vote, deployer, faucet, stake] = keys
+            .map(|key| Keypair::try_from_base58_string(&key).map_err(|_| anyhow!("{} holds no keys", path.display())));
+        Ok(Self { identity: identity?, vote: vote?, deployer: deployer?, faucet: faucet?, stake: stake? })
+    }
+
+    /// Puts the keys into a folder, readable by its owner alone.
+    pub(crate) fn save(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(KEYS);
+        let keys =
+            [&self.identity, &self.vote, &self.deployer, &self.faucet, &self.stake].map(Keypair::to_base58_string);
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+        file.and_then(|mut file| {
+            serde_json::to_writer(&mut file, &keys)?;
+            file.sync_all()
+        })
+        .with_context(|| format!("cannot write {}", path.display()))
     }
 }
 

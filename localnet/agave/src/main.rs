@@ -23,7 +23,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// finality, block order or errors.
 ///
 /// Prints one line of JSON on standard output when it answers: {"rpc_url", "ws_url", "genesis_hash"}. Runs until Ctrl-C
-/// or SIGTERM, and needs no network. The ledger lies in a folder of its own below TMPDIR, which is removed at the end.
+/// or SIGTERM, and needs no network. The ledger lies in a folder of its own below TMPDIR, which is removed at the end,
+/// unless --ledger names a folder to keep it in. A kept ledger keeps the length of its slots and all of its blocks: it
+/// grows by some 0.15 MB with each slot, 1.3 GB in an hour of slots of 400 ms. What was finalized outlives a kill; what was
+/// only confirmed usually does.
 ///
 /// All servers listen on 127.0.0.1 only: besides the two below those of what validators say to each other, from port
 /// 20000 on, and that of the faucet. The socket that Agave sends its votes from is its own choice: UDP, on all

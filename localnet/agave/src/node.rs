@@ -1,5 +1,6 @@
 //! Starting, watching and stopping the validator, on a thread of its own.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -8,14 +9,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use counterfoil_localnet_base::{Config, Endpoints, Node, Reserved};
 use solana_commitment_config::CommitmentConfig;
+use solana_core::validator::Validator;
+use solana_genesis_config::DEFAULT_GENESIS_FILE;
 use solana_keypair::Keypair;
 use solana_rpc_client::rpc_client::RpcClient;
+use solana_sha256_hasher::hash;
 use tokio::sync::{oneshot, watch};
 
 use crate::deploy::Deployer;
 use crate::folder::Folder;
 use crate::genesis::Keys;
-use crate::validator::{Started, start as start_validator};
+use crate::validator::{make_ledger, start as start_validator};
 
 /// All threads of a validator. One that does not end keeps none of the ports, and dies with the process.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,7 +67,6 @@ impl Drop for Thread {
 
 /// Starts a validator, and returns when it answers, its programs can be called and its wallets are funded.
 pub(crate) async fn start(config: Config) -> Result<Running> {
-    ensure!(config.ledger.is_none(), "--ledger: this node cannot keep its chain yet");
     let (rpc, ws) = (Reserved::rpc(config.rpc_port)?, Reserved::ws(config.ws_port)?);
     let stop = Arc::new(AtomicBool::new(false));
     let (ended_tx, ended) = watch::channel(());
@@ -80,6 +83,13 @@ pub(crate) async fn start(config: Config) -> Result<Running> {
     Ok(Running { endpoints, thread })
 }
 
+/// What is known of a validator that has started.
+struct Started {
+    genesis_hash: String,
+    /// Pays for what is deployed.
+    deployer: Keypair,
+}
+
 struct Worker {
     config: Config,
     rpc: Reserved,
@@ -91,29 +101,30 @@ impl Worker {
     /// Runs the validator to its end. The ports stay reserved until then.
     fn run(self, ready: oneshot::Sender<Result<Endpoints>>) {
         // Declared first, dropped last: the validator writes to it until it has ended.
-        let folder = match Folder::new() {
+        let mut folder = match Folder::open(&self.config) {
             Ok(folder) => folder,
             Err(error) => {
-                let _ = ready.send(Err(error).context("cannot make a folder for the ledger: is TMPDIR writable?"));
+                let _ = ready.send(Err(error));
                 return;
             }
         };
-        let keys = Keys::new();
-        let deployer = keys.deployer.insecure_clone();
-        let started = start_validator(&self.config, keys, folder.path(), self.rpc.addr(), self.ws.addr());
-        let Started { validator, genesis_hash } = match started {
-            Ok(started) => started,
+        let (validator, started) = match self.start(&folder) {
+            Ok((validator, started)) => (validator, started),
             Err(error) => {
-                let _ = ready.send(Err(error));
+                let _ = ready.send(Err(folder.explain(error)));
                 return;
             }
         };
         let endpoints = Endpoints {
             rpc_url: format!("http://{}", self.rpc.addr()),
             ws_url: format!("ws://{}", self.ws.addr()),
-            genesis_hash,
+            genesis_hash: started.genesis_hash,
         };
-        let seeded = self.seed(&endpoints.rpc_url, &deployer);
+        let is_new = folder.genesis_hash().is_none();
+        let seeded = self.seed(&endpoints.rpc_url, &started.deployer, is_new).and_then(|()| match is_new {
+            true => folder.keep(&endpoints.genesis_hash),
+            false => Ok(()),
+        });
         // Nobody listens when the caller has given up.
         if ready.send(seeded.map(|()| endpoints)).is_ok() {
             while !self.stop.load(Ordering::Relaxed) {
@@ -123,12 +134,35 @@ impl Worker {
         validator.close();
     }
 
-    /// Waits for the first slots and deploys the programs.
-    fn seed(&self, rpc_url: &str, payer: &Keypair) -> Result<()> {
+    /// Starts the validator on the chain in the folder, or on a new one.
+    fn start(&self, folder: &Folder) -> Result<(Validator, Started)> {
+        let path = folder.path();
+        let (keys, genesis_hash) = match folder.genesis_hash() {
+            Some(genesis_hash) => {
+                // Agave comes to no end with a genesis that cannot be read.
+                let genesis = fs::read(path.join(DEFAULT_GENESIS_FILE)).context("the genesis cannot be read")?;
+                ensure!(hash(&genesis).to_string() == genesis_hash, "the genesis is not the one that it was made with");
+                (Keys::load(path)?, genesis_hash.to_owned())
+            }
+            None => {
+                let keys = Keys::new();
+                keys.save(path)?;
+                let genesis_hash = make_ledger(&self.config, &keys, path)?;
+                (keys, genesis_hash)
+            }
+        };
+        let deployer = keys.deployer.insecure_clone();
+        let validator = start_validator(&self.config, keys, path, &genesis_hash, self.rpc.addr(), self.ws.addr())?;
+        Ok((validator, Started { genesis_hash, deployer }))
+    }
+
+    /// Waits for the first slots, and deploys the programs of a new chain; funds the wallets that a kept one does not know.
+    fn seed(&self, rpc_url: &str, payer: &Keypair, is_new: bool) -> Result<()> {
         let rpc = RpcClient::new_with_commitment(rpc_url.to_owned(), CommitmentConfig::confirmed());
         let start = Instant::now();
         // An error means that the server does not listen yet.
-        while !rpc.get_slot().is_ok_and(|slot| slot > 0) {
+        let mut found = None;
+        while !rpc.get_slot().is_ok_and(|slot| slot > *found.get_or_insert(slot)) {
             ensure!(!self.stop.load(Ordering::Relaxed), "stopped");
             ensure!(
                 start.elapsed() < START_TIMEOUT,
@@ -139,6 +173,9 @@ impl Worker {
         }
         let is_cancelled = || self.stop.load(Ordering::Relaxed);
         let deployer = Deployer { rpc: &rpc, payer, is_cancelled: &is_cancelled };
-        self.config.programs.iter().try_for_each(|program| deployer.deploy(program))
+        match is_new {
+            true => self.config.programs.iter().try_for_each(|program| deployer.deploy(program)),
+            false => deployer.fund(&self.config.wallets, self.config.wallet_lamports),
+        }
     }
 }

@@ -1,18 +1,22 @@
 //! Agave's validator on 127.0.0.1, as its own test validator sets it up, with two differences: the servers listen on
 //! the loopback interface only (theirs on all), on ports of the caller's choice.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 
+use agave_snapshots::SnapshotInterval;
+use agave_snapshots::snapshot_config::SnapshotConfig;
 use anyhow::{Context, Error, Result};
 use counterfoil_localnet_base::Config;
 use crossbeam_channel::unbounded;
 use solana_accounts_db::accounts_db::{ACCOUNTS_DB_CONFIG_FOR_TESTING, AccountsDbConfig};
 use solana_accounts_db::accounts_index::{AccountsIndexConfig, ScanFilter};
 use solana_accounts_db::utils::create_accounts_run_and_snapshot_dirs;
+use solana_core::consensus::tower_storage::FileTowerStorage;
 use solana_core::validator::{Validator, ValidatorConfig, ValidatorTpuConfig};
 use solana_faucet::faucet::{Faucet, run_faucet};
 use solana_genesis_utils::MAX_GENESIS_ARCHIVE_UNPACKED_SIZE;
@@ -34,23 +38,31 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Where Agave looks for the ports that validators use among themselves: each is bound before it is taken, so that
 /// several nodes get along. Below the range from which the system hands out ports.
 const PEER_PORTS: (u16, u16) = (20_000, 21_000);
-/// What is kept of the ledger, in shreds of 1,228 bytes: older blocks and transactions are forgotten.
+/// What is held of a ledger that is not kept, in shreds of 1,228 bytes: older blocks and transactions are forgotten.
 const MAX_SHREDS: u64 = 2_000_000;
+/// How often the accounts of a kept ledger are saved: a start executes anew what came after.
+const SNAPSHOT_INTERVAL_SLOTS: NonZeroU64 = NonZeroU64::new(1_000).unwrap();
 
-/// A validator that has started, and the hash of its genesis.
-pub(crate) struct Started {
-    pub(crate) validator: Validator,
-    pub(crate) genesis_hash: String,
-}
-
-/// Starts a validator whose ledger is in `folder`.
-///
-/// Not to be called on a thread of an event loop: Agave has some of its own, and blocks on them.
-pub(crate) fn start(config: &Config, keys: Keys, folder: &Path, rpc: SocketAddr, ws: SocketAddr) -> Result<Started> {
-    let genesis = genesis(config, &keys);
-    let genesis_hash = genesis.hash().to_string();
+/// Makes the ledger of a new chain in `folder`, and returns the hash of its genesis.
+pub(crate) fn make_ledger(config: &Config, keys: &Keys, folder: &Path) -> Result<String> {
+    let genesis = genesis(config, keys);
     create_new_ledger(folder, &genesis, MAX_GENESIS_ARCHIVE_UNPACKED_SIZE, LedgerColumnOptions::default())
         .with_context(|| format!("cannot make a ledger in {}", folder.display()))?;
+    Ok(genesis.hash().to_string())
+}
+
+/// Starts a validator whose ledger is in `folder`, and of the chain of that hash.
+///
+/// Not to be called on a thread of an event loop: Agave has some of its own, and blocks on them.
+pub(crate) fn start(
+    config: &Config,
+    keys: Keys,
+    folder: &Path,
+    genesis_hash: &str,
+    rpc: SocketAddr,
+    ws: SocketAddr,
+) -> Result<Validator> {
+    let is_kept = config.ledger.is_some();
     let accounts = create_accounts_run_and_snapshot_dirs(folder.join("accounts"))
         .with_context(|| format!("cannot make a folder for accounts in {}", folder.display()))?;
 
@@ -74,13 +86,17 @@ pub(crate) fn start(config: &Config, keys: Keys, folder: &Path, rpc: SocketAddr,
             scan_filter_for_shrinking: ScanFilter::All,
             ..ACCOUNTS_DB_CONFIG_FOR_TESTING
         },
-        max_ledger_shreds: Some(MAX_SHREDS),
+        max_ledger_shreds: (!is_kept).then_some(MAX_SHREDS),
+        expected_genesis_hash: Some(genesis_hash.parse().context("the genesis hash is none")?),
+        snapshot_config: if is_kept { snapshots(folder)? } else { SnapshotConfig::new_load_only() },
+        // Says what was voted for, so that a start does not vote otherwise.
+        tower_storage: Arc::new(FileTowerStorage::new(folder.to_owned())),
         run_verification: false,
         ..ValidatorConfig::default_for_test()
     };
     let vote_account = keys.vote.pubkey();
     let identity = Arc::new(keys.identity);
-    let validator = Validator::new(
+    Validator::new(
         peer(&identity, rpc, ws)?,
         identity,
         folder,
@@ -96,8 +112,26 @@ pub(crate) fn start(config: &Config, keys: Keys, folder: &Path, rpc: SocketAddr,
         None,
     )
     .map_err(|error| Error::from_boxed(error.into()))
-    .context("the validator does not start")?;
-    Ok(Started { validator, genesis_hash })
+    .context("the validator does not start")
+}
+
+/// How the accounts of a kept ledger are saved.
+fn snapshots(folder: &Path) -> Result<SnapshotConfig> {
+    let (archives, banks) = (folder.join("snapshots"), folder.join("banks"));
+    for folder in [&archives, &banks] {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    Ok(SnapshotConfig {
+        full_snapshot_archive_interval: SnapshotInterval::Slots(SNAPSHOT_INTERVAL_SLOTS),
+        incremental_snapshot_archive_interval: SnapshotInterval::Disabled,
+        full_snapshot_archives_dir: archives.clone(),
+        incremental_snapshot_archives_dir: archives,
+        bank_snapshots_dir: banks,
+        // Not every file system has it.
+        use_direct_io: false,
+        use_registered_io_uring_buffers: false,
+        ..SnapshotConfig::default()
+    })
 }
 
 /// The sockets that other validators would use.
