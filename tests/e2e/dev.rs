@@ -183,8 +183,12 @@ fn pid(id: u32) -> Pid {
 
 /// `dev` on free ports, with its data in this folder.
 fn command(data: &Path) -> Command {
+    command_as(data, &validator_name())
+}
+
+fn command_as(data: &Path, validator: &str) -> Command {
     let mut command = Command::new(program("counterfoil"));
-    command.args(["dev", "--validator", &validator_name(), "--slot-ms", "100", "--api-port", "0", "--rpc-port", "0"]);
+    command.args(["dev", "--validator", validator, "--slot-ms", "100", "--api-port", "0", "--rpc-port", "0"]);
     command.arg("--data").arg(data).env_remove("DATABASE_URL").stdin(Stdio::null());
     command
 }
@@ -395,7 +399,9 @@ fn readme_block() -> String {
 #[test]
 fn the_readmes_block_works_when_pasted_and_its_receipt_outlives_its_vendor() {
     let folder = folder();
-    let mut dev = Dev::start(folder.path());
+    // As it stands there: with the validator that `dev` takes by itself.
+    let start = || Dev::start_as(folder.path(), "surfpool", Stdio::inherit());
+    let mut dev = start();
     let mut shell = Command::new("sh");
     shell.arg("-ec").arg(readme_block() + "\nprintf %s \"$ledger\" > ledger").current_dir(folder.path());
     let path = program("counterfoil");
@@ -426,7 +432,7 @@ fn the_readmes_block_works_when_pasted_and_its_receipt_outlives_its_vendor() {
     dev.wait_for_audit(&ledger, "118 entries");
     dev.end_by(Signal::INT);
 
-    let mut dev = Dev::start(folder.path());
+    let mut dev = start();
     let alone = dev.run(&["--api", "http://127.0.0.1:1", "verify", receipt.to_str().unwrap(), "--ledger", &ledger]);
     expect_verdict(&alone, "VERIFIED", "entry 0");
     assert!(text(&alone.stdout).contains("The entries: it has the transaction"), "{alone:?}");

@@ -199,7 +199,7 @@ fn of_events_in_which_all_hashes_fit_and_a_rule_is_broken() {
 fn made(bytes: [u8; 24]) -> Vec<u8> {
     let mut bytes = bytes.into_iter();
     let mut next = |below: u8| usize::from(bytes.next().expect("enough") % below);
-    let entries: Vec<Vec<u8>> = (0..16).map(|number| vec![number]).collect();
+    let entries: Vec<Vec<u8>> = (0..32).map(|number| vec![number]).collect();
     let leaves: Vec<Bytes32> = entries.iter().map(|entry| leaf(entry)).collect();
     let (mut events, mut size) = (vec![leaf(&[0])], next(3));
     let from = size + next(2);
