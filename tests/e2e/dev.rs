@@ -400,7 +400,8 @@ fn readme_block() -> String {
 fn the_readmes_block_works_when_pasted_and_its_receipt_outlives_its_vendor() {
     let folder = folder();
     // As it stands there: with the validator that `dev` takes by itself.
-    let start = || Dev::start_as(folder.path(), "surfpool", Stdio::inherit());
+    let command = || command_as(&folder.path().join("data"), "surfpool");
+    let start = || Dev::start_command(folder.path(), command(), Stdio::inherit());
     let mut dev = start();
     let mut shell = Command::new("sh");
     shell.arg("-ec").arg(readme_block() + "\nprintf %s \"$ledger\" > ledger").current_dir(folder.path());
