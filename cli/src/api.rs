@@ -7,7 +7,7 @@ use counterfoil_client::{is_local_url, without_keys};
 use counterfoil_core::certificate::Certificate;
 use counterfoil_core::receipt::{Head, Receipt};
 use counterfoil_core::{LedgerId, json};
-use merkle_log::{Hash, LeafHash};
+use merkle_log::{Hash, TreeHead};
 use reqwest::{Client, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -131,11 +131,10 @@ struct Proof {
     proof: Vec<Hash>,
 }
 
-/// A leaf with its proof.
+/// An earlier head, with the proof that a later one extends it.
 #[derive(Deserialize)]
-struct Leaf {
-    #[serde(with = "json::text")]
-    leaf_hash: Hash,
+struct Earlier {
+    first: Head,
     #[serde(with = "json::hashes")]
     proof: Vec<Hash>,
 }
@@ -198,11 +197,11 @@ impl Api {
         Ok(self.fetch::<Proof>(&path).await?.proof)
     }
 
-    /// The leaf at an index of the log of `size` entries, with its proof from the leaf to the root.
-    pub async fn fetch_leaf(&self, ledger: LedgerId, index: u64, size: u64) -> anyhow::Result<(LeafHash, Vec<Hash>)> {
-        let path = format!("/v1/ledgers/{ledger}/inclusion?log=entries&index={index}&size={size}");
-        let Leaf { leaf_hash, proof } = self.fetch(&path).await?;
-        Ok((LeafHash(leaf_hash.0), proof))
+    /// The head of the log of the first `size` entries, with the proof that the log of `second` extends it.
+    pub async fn fetch_head(&self, ledger: LedgerId, size: u64, second: u64) -> anyhow::Result<(TreeHead, Vec<Hash>)> {
+        let path = format!("/v1/ledgers/{ledger}/consistency?log=entries&first={size}&second={second}");
+        let Earlier { first, proof } = self.fetch(&path).await?;
+        Ok((first.try_into()?, proof))
     }
 
     /// The API's name in messages: its address without keys.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use counterfoil_client::{Commitment, Rpc, Source, TransactionRecord, decode};
 use counterfoil_core::receipt::{Receipt, TransactionSignature, VerifiedReceipt};
 use counterfoil_core::relate::{LogKind, Relation, relate};
-use counterfoil_core::{LedgerHead, LedgerId};
+use counterfoil_core::{Event, LedgerHead, LedgerId};
 use merkle_log::{LeafIndex, TreeHead, hash_leaf, verify_consistency, verify_inclusion};
 
 use crate::api::Api;
@@ -234,8 +234,9 @@ impl Attempt<'_> {
     }
 
     fn holds_event(&self, slot: u64, transaction: &TransactionRecord) -> bool {
-        let events = decode(self.rpc.program(), transaction).unwrap_or_default();
-        transaction.slot == slot && events.iter().any(|event| event.leaf_bytes() == self.claim.leaf)
+        let is_there = |events: Vec<Event>| events.iter().any(|event| event.leaf_bytes() == self.claim.leaf);
+        // One whose events cannot be read may be anybody's: it does not show this one.
+        transaction.slot == slot && decode(self.rpc.program(), transaction).is_ok_and(is_there)
     }
 }
 
@@ -319,7 +320,8 @@ impl Reasons {
         self.texts.dedup();
         let tried = self.texts.join("; ");
         match self.behind {
-            Some(Behind::Index(error)) => Ok(Behind::Index(error.context(tried))),
+            // Its own text is among those.
+            Some(Behind::Index(_)) => Ok(Behind::Index(anyhow::anyhow!(tried))),
             Some(behind) => Ok(behind),
             None => bail!("the ledger has grown since, and no bridge leads to its account of today: {tried}"),
         }

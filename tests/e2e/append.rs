@@ -218,3 +218,21 @@ fn several_processes_of_one_wallet_do_no_harm_to_each_other() {
         assert_eq!(own, input(process).lines().collect::<Vec<_>>(), "each once, in order");
     }
 }
+
+#[test]
+fn a_signal_ends_the_work_while_the_input_is_read_again() {
+    let stack = stack();
+    let ledger = stack.new_ledger(&[]);
+    let journal = stack.folder.path().join("interrupted.journal");
+    let arguments = ["append", &ledger, "-", "--resume", journal.to_str().unwrap()];
+    expect_success(&with_input(stack, &arguments, b"a\nb\n"));
+    let mut command = stack.command(stack.authority(), &arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Only a part of it comes, and then nothing more: the second signal finds the process listening at the latest.
+    writeln!(child.stdin.as_mut().unwrap(), "a").unwrap();
+    wait_until("it has ended", || {
+        let _ = kill_process(Pid::from_child(&child), Signal::INT);
+        child.try_wait().unwrap()
+    });
+    assert_eq!(size(stack, &ledger, 2), 2);
+}

@@ -51,6 +51,11 @@ fn evidence_is_verified_whole_and_without_its_vendor() {
     let alone = stack.cli(&[&["--api", NO_API], &verify[..]].concat());
     expect_verdict(&alone, "VERIFIED", "all of them");
     assert!(text(&alone.stdout).contains("not checked: who appended the entries of the"), "{alone:?}");
+    let signer = text(&stack.cli(&["wallet", "address"]).stdout).trim().to_owned();
+    let signed = [&verify[..], &["--signer", &signer]].concat();
+    let alone = stack.cli(&[&["--api", NO_API], &signed[..]].concat());
+    expect_verdict(&alone, "CANNOT TELL", "the transaction shows the last event alone");
+    expect_verdict(&stack.cli(&signed), "VERIFIED", "all of them");
     let with_api = stack.cli(&verify);
     expect_verdict(&with_api, "VERIFIED", "all of them");
     assert!(!text(&with_api.stdout).contains("not checked: who appended"), "{with_api:?}");

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::stack::{expect_refusal, expect_success, expect_verdict, index, stack};
+use crate::stack::{expect_refusal, expect_success, expect_verdict, index, stack, text};
 
 /// Every text in a document, as a JSON pointer.
 fn texts(value: &Value, at: &str, found: &mut Vec<String>) {
@@ -94,6 +94,20 @@ fn offline_only_a_pinned_head_counts() {
     expect_success(&offline(&head));
     expect_refusal(&offline(&format!("2:{}", "0".repeat(64))), "you trust");
     expect_refusal(&stack.cli(&["verify", path, "--offline"]), "--head");
+
+    // Who appended it is in the event, and that is shown by its head alone.
+    let given = ["verify", path, "--offline", "--head", &head];
+    let facts = |more: &[&str]| -> Value {
+        let output = stack.cli(&[&given[..], &["--json"], more].concat());
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["facts"].clone()
+    };
+    assert!(facts(&[])["index"] == "1" && facts(&[])["signer"].is_null() && facts(&[])["ledger"].is_null());
+    let signer = text(&stack.cli(&["wallet", "address"]).stdout).trim().to_owned();
+    let refused = stack.cli(&[&given[..], &["--signer", &signer]].concat());
+    assert_eq!(refused.status.code(), Some(64), "{refused:?}");
+    let events = &receipt["bridge"]["event_head"];
+    let event_head = format!("{}:{}", events["size"].as_str().unwrap(), events["root"].as_str().unwrap());
+    assert_eq!(facts(&["--event-head", &event_head, "--signer", &signer])["signer"], signer);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub fn lines_of_standard_input(rules: Rules) -> Receiver<anyhow::Result<Vec<u8>>
         let mut lines = Lines { input: BufReader::with_capacity(1 << 16, io::stdin().lock()), rules, number: 0 };
         while let Some(line) = lines.next_entry().transpose() {
             let is_last = line.is_err();
-            // Nobody listens any more once the work has ended.
+            // The receiver is gone once the work has ended.
             if sender.blocking_send(line).is_err() || is_last {
                 return;
             }

@@ -15,7 +15,7 @@ use counterfoil_client::{Backoff, ClientError, Keypair, Rpc, Sent, Source, entri
 use counterfoil_core::limits::ledger_flag;
 use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
 use counterfoil_service::{Progress, StopSignals, counted, note, out, out_json_line};
-use merkle_log::{LeafHash, hash_leaf};
+use merkle_log::{LeafHash, Root, hash_leaf, verify_consistency};
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{sleep, timeout};
@@ -91,10 +91,11 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
         by_hash::run(options, &rpc, &key, &arguments).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let stop = StopSignals::listen(false).context("cannot listen for signals")?;
     let entries = Entries::of(&arguments)?;
     let appender = Appender::start(&rpc, arguments.ledger, &key).await?;
     let journal = arguments.resume.as_deref().map(|path| Journal::open(path, options.program(), arguments.ledger));
+    // From here on a signal ends nothing by itself: every wait below listens for it.
+    let stop = StopSignals::listen(false).context("cannot listen for signals")?;
     let mut work = Work {
         options,
         arguments: &arguments,
@@ -110,8 +111,11 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
         work.told.explain(&arguments);
     }
     result?;
-    if arguments.wait && work.told.end > 0 {
-        wait_until_checked(options, &rpc, arguments.ledger, work.told.end).await?;
+    if arguments.wait && work.told.end > 0 && !work.told.is_stopped {
+        tokio::select! {
+            waited = wait_until_checked(options, &rpc, arguments.ledger, work.told.end) => waited?,
+            () = work.stop.received() => bail!("stopped: the entries are appended, and not waited for"),
+        }
     }
     Ok(if work.told.is_stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -307,7 +311,7 @@ impl Work<'_> {
         let mut leaves = Vec::new();
         let what = |count| format!("the input ends after {count} entries, before those that are in already");
         for count in 0..journal.entries() {
-            let entry = self.entries.next().await?.with_context(|| what(count))?;
+            let entry = next_entry(&mut self.entries, &mut self.stop).await?.with_context(|| what(count))?;
             leaves.push(hash_leaf(&entry));
         }
         journal.expect_same(&leaves)?;
@@ -316,7 +320,8 @@ impl Work<'_> {
         let Some(planned) = journal.planned() else { return Ok(()) };
         let mut batch = Vec::new();
         for count in 0..planned.count {
-            batch.push(self.entries.next().await?.with_context(|| what(journal.entries() + count))?);
+            let entry = next_entry(&mut self.entries, &mut self.stop).await?;
+            batch.push(entry.with_context(|| what(journal.entries() + count))?);
         }
         self.told.unknown = planned.count;
         let leaves: Vec<LeafHash> = batch.iter().map(|entry| hash_leaf(entry)).collect();
@@ -325,7 +330,7 @@ impl Work<'_> {
             self.appender.uncertain = Some(planned);
             return self.append(&batch).await;
         }
-        match self.appender.is_in(self.options, planned, &leaves).await? {
+        match self.appender.is_in(self.options, planned).await? {
             true => {
                 journal.done(&leaves)?;
                 self.told.add(self.arguments, planned.first, planned.count, None);
@@ -367,6 +372,14 @@ impl Work<'_> {
         }
         self.told.add(self.arguments, first, count, sent.as_ref());
         Ok(())
+    }
+}
+
+/// The next entry of an input that is given again, unless a signal comes before.
+async fn next_entry(entries: &mut Entries, stop: &mut StopSignals) -> anyhow::Result<Option<Vec<u8>>> {
+    tokio::select! {
+        entry = entries.next() => entry,
+        () = stop.received() => bail!("stopped while the input was read again: nothing more was appended"),
     }
 }
 
@@ -476,7 +489,7 @@ impl<'a> Appender<'a> {
                     self.account = confirmed_account(self.rpc, self.ledger).await?;
                     if self.account.entries.size().get() != first {
                         if let Some(planned) = self.uncertain.take()
-                            && self.is_in(options, planned, leaves).await?
+                            && self.is_in(options, planned).await?
                         {
                             return Ok((planned.first, None));
                         }
@@ -505,7 +518,7 @@ impl<'a> Appender<'a> {
     }
 
     /// Whether what was planned is in the ledger, whose account is beyond the size for which it was planned.
-    async fn is_in(&self, options: &Options, planned: Planned, leaves: &[LeafHash]) -> anyhow::Result<bool> {
+    async fn is_in(&self, options: &Options, planned: Planned) -> anyhow::Result<bool> {
         let end = planned.first + planned.count;
         let heads = &self.account.heads;
         if let Some(head) = heads.iter().find(|head| head.size.get() == end) {
@@ -516,7 +529,7 @@ impl<'a> Appender<'a> {
         {
             return Ok(false);
         }
-        let found = self.leaf_is_at(options, planned.first, leaves).await;
+        let found = self.root_at(options, end).await.map(|root| root == planned.root);
         found.with_context(|| {
             format!(
                 "whether entries {} to {} are those of the transaction that was under way is not known: the ledger has \
@@ -527,12 +540,12 @@ impl<'a> Appender<'a> {
         })
     }
 
-    /// Whether the first of the leaves stands at an index, by the API's proof.
-    async fn leaf_is_at(&self, options: &Options, index: u64, leaves: &[LeafHash]) -> anyhow::Result<bool> {
+    /// The root of the first `size` entries, by the API's proof that the account extends it.
+    async fn root_at(&self, options: &Options, size: u64) -> anyhow::Result<Root> {
         let head = self.account.entries.head();
-        let (leaf, proof) = options.api()?.fetch_leaf(self.ledger, index, head.size.get()).await?;
-        let at = merkle_log::LeafIndex::new(index)?;
-        merkle_log::verify_inclusion(&head, at, &leaf, &proof).context("the API's proof does not hold")?;
-        Ok(leaves.first() == Some(&leaf))
+        let (earlier, proof) = options.api()?.fetch_head(self.ledger, size, head.size.get()).await?;
+        ensure!(earlier.size.get() == size, "the API gave a head of another size");
+        verify_consistency(&earlier, &head, &proof).context("the API's proof does not hold")?;
+        Ok(earlier.root)
     }
 }

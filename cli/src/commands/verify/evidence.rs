@@ -124,8 +124,15 @@ async fn conclude(
         time(event.unix_time),
     )];
     let before = header.events.to - header.events.from - 1;
+    let (quorum, signer) = (verifier.quorum, verifier.arguments.signer);
     let shown = verifier.show(header.genesis_hash, &claim, entry, events, report).await?;
-    if before > 0 && shown.iter().any(|shown| matches!(shown.event, Bridge::Transaction(_))) {
+    let of_all = shown.iter().filter(|shown| !matches!(shown.event, Bridge::Transaction(_))).count();
+    if before > 0 && !shown.is_empty() && of_all < quorum {
+        ensure!(
+            signer.is_none(),
+            "the transaction shows the last event alone, so that who signed the {before} before it cannot be told: give an \
+             API that has the ledger with --api"
+        );
         report.not_checked.push(format!(
             "who appended the entries of the {before} events before the last one, and when: the transaction shows the last \
              one alone. An API that has the ledger (--api) gives a proof for all"

@@ -56,6 +56,13 @@ pub struct Arguments {
     json: bool,
 }
 
+impl Arguments {
+    /// Whether the verdict shows the event: of which ledger it is, who appended it, and when.
+    const fn shows_event(&self) -> bool {
+        !self.offline || self.event_head.is_some()
+    }
+}
+
 /// Runs it.
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
@@ -67,9 +74,9 @@ async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -
     let rpcs = options.servers(&mut report.warnings);
     let quorum = options.quorum(arguments.quorum, rpcs.len())?;
     let pinned = pinned_ledgers(options, arguments)?;
-    if arguments.offline && !pinned.is_empty() && arguments.event_head.is_none() {
+    if !arguments.shows_event() && (!pinned.is_empty() || arguments.signer.is_some()) {
         return Err(Usage(
-            "--offline shows the ledger by its event head alone: give --event-head with a ledger".to_owned(),
+            "--offline shows ledger and signer by the event head alone: give --event-head with either".to_owned(),
         )
         .into());
     }
@@ -147,7 +154,7 @@ impl Verifier<'_> {
     ///
     /// `entry` and `event` say what is shown with the heads of both logs.
     async fn show(
-        self,
+        mut self,
         genesis_hash: GenesisHash,
         claim: &Claim,
         entry: Vec<String>,
@@ -158,17 +165,6 @@ impl Verifier<'_> {
             offline(self.arguments, claim, entry, event, report)?;
             return Ok(Vec::new());
         }
-        self.online(genesis_hash, claim, entry, event, report).await
-    }
-
-    async fn online(
-        mut self,
-        genesis_hash: GenesisHash,
-        claim: &Claim,
-        entry: Vec<String>,
-        event: Vec<String>,
-        report: &mut Report,
-    ) -> anyhow::Result<Vec<Shown>> {
         heads::expect_cluster(&mut self.rpcs, self.quorum, genesis_hash, &mut report.warnings)
             .await
             .context("it cannot be confirmed")?;
@@ -199,7 +195,8 @@ impl Verifier<'_> {
                 .not_checked
                 .push(format!("that the {by_subtree} entries appended by subtree exist: the chain saw hashes"));
         }
-        let rests_on_program = shown.iter().any(Shown::rests_on_program);
+        let by_account = shown.iter().filter(|shown| !shown.rests_on_program()).count();
+        let rests_on_program = by_account < self.quorum;
         if rests_on_program {
             report.not_checked.push(
                 "that the account of today extends it: the chain recorded it, and the program refuses all but an append"

@@ -38,7 +38,7 @@ pub async fn verify(
         verified => verified.refute(|| "the receipt does not hold together".to_owned())?,
     };
     expect_given(verifier.arguments, &receipt, &verified, report)?;
-    report.facts = facts(&receipt, &verified);
+    report.facts = facts(&receipt, &verified, verifier.arguments.shows_event());
     let entry = vec![describe_entry(&receipt, &verified), describe_content(&receipt.entry.payload)];
     let event = vec![describe_event(&verified)];
     let what = format!("entry {} of ledger {}", verified.index(), receipt.ledger);
@@ -78,18 +78,21 @@ fn matches_content(payload: &[u8], path: &Path) -> anyhow::Result<Option<&'stati
     })
 }
 
-/// What the receipt says, for programs.
-fn facts(receipt: &Receipt, verified: &VerifiedReceipt) -> serde_json::Value {
+/// What the verdict shows of the receipt, for programs; of the event nothing where it is not shown.
+fn facts(receipt: &Receipt, verified: &VerifiedReceipt, shows_event: bool) -> serde_json::Value {
     let header = &verified.event().header;
-    json!({
-        "ledger": receipt.ledger.to_string(),
+    let mut facts = json!({
         "index": receipt.entry.index.to_string(),
         "content": STANDARD.encode(&receipt.entry.payload),
         "leaf_hash": verified.leaf().to_string(),
-        "signer": header.signer.to_string(),
-        "slot": header.slot.to_string(),
-        "time": time(header.unix_time).to_string(),
-    })
+    });
+    if shows_event {
+        facts["ledger"] = json!(receipt.ledger.to_string());
+        facts["signer"] = json!(header.signer.to_string());
+        facts["slot"] = json!(header.slot.to_string());
+        facts["time"] = json!(time(header.unix_time).to_string());
+    }
+    facts
 }
 
 /// What the entry is, as text where it is text.
