@@ -9,10 +9,10 @@ use counterfoil_client::{Commitment, Rpc, Source, TransactionRecord, decode};
 use counterfoil_core::receipt::{Receipt, TransactionSignature, VerifiedReceipt};
 use counterfoil_core::relate::{LogKind, Relation, relate};
 use counterfoil_core::{Event, LedgerHead, LedgerId};
-use merkle_log::{LeafIndex, TreeHead, hash_leaf, verify_consistency, verify_inclusion};
+use merkle_log::{LeafIndex, TreeHead, hash_leaf, verify_inclusion};
 
 use crate::api::Api;
-use crate::heads::{Behind, Reading, contradiction, stale, until_caught_up};
+use crate::heads::{Behind, Reading, contradiction, prove_growth, stale, until_caught_up};
 
 /// What shows that something of a receipt's is the chain's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,10 +148,14 @@ impl Attempt<'_> {
         }
         for api in self.apis {
             if entry.is_none() {
-                entry = reasons.keep(self.prove_entry(api, &entry_distances).await?);
+                entry = reasons.keep(api, self.prove(api, LogKind::Entries, &entry_distances).await);
             }
             if event.is_none() {
-                event = reasons.keep(self.prove_event(api, &event_distances).await?);
+                let proven = match event_distances.is_empty() {
+                    true => Some(self.prove_event(api).await),
+                    false => self.prove(api, LogKind::Events, &event_distances).await,
+                };
+                event = reasons.keep(api, proven);
             }
         }
         if entry.is_none() || event.is_none() {
@@ -184,29 +188,22 @@ impl Attempt<'_> {
         each.collect()
     }
 
-    async fn prove_entry(&self, api: &Api, heads: &[(TreeHead, Distance)]) -> anyhow::Result<Attempted> {
-        for (earlier, distance) in heads {
-            let Distance::Grown(current) = distance else { continue };
-            return prove_growth(api, self.claim.ledger, LogKind::Entries, earlier, current).await;
-        }
-        Ok(Attempted::Nothing)
+    /// Shows with an API's help that the account extends one of the heads; none where there is nothing to show.
+    async fn prove(&self, api: &Api, log: LogKind, heads: &[(TreeHead, Distance)]) -> Option<anyhow::Result<()>> {
+        let (earlier, current) = heads.iter().find_map(|(earlier, distance)| match distance {
+            Distance::Grown(current) => Some((earlier, current)),
+            Distance::Held | Distance::Stale(_) => None,
+        })?;
+        Some(prove_growth(api, self.claim.ledger, log, earlier, current).await)
     }
 
-    async fn prove_event(&self, api: &Api, heads: &[(TreeHead, Distance)]) -> anyhow::Result<Attempted> {
-        for (earlier, distance) in heads {
-            let Distance::Grown(current) = distance else { continue };
-            return prove_growth(api, self.claim.ledger, LogKind::Events, earlier, current).await;
-        }
-        if !heads.is_empty() {
-            return Ok(Attempted::Nothing);
-        }
+    /// Shows with an API's help that the account's event log contains the event.
+    async fn prove_event(&self, api: &Api) -> anyhow::Result<()> {
         let (head, seq) = (self.reading.at.account.events.head(), self.claim.seq);
-        let fetched = api.fetch_inclusion(self.claim.ledger, "events", seq, head.size.get()).await;
-        attempted(api, fetched, |proof| {
-            let index = LeafIndex::new(seq).context("a verified receipt's event has a number")?;
-            verify_inclusion(&head, index, &hash_leaf(&self.claim.leaf), &proof)
-                .context("the proof that the chain's events contain the receipt's does not hold")
-        })
+        let proof = api.fetch_inclusion(self.claim.ledger, "events", seq, head.size.get()).await;
+        let index = LeafIndex::new(seq).context("a verified receipt's event has a number")?;
+        verify_inclusion(&head, index, &hash_leaf(&self.claim.leaf), &proof.with_context(|| api.name())?)
+            .with_context(|| format!("the proof of {} that the chain has the event does not hold", api.name()))
     }
 
     /// The finalized transaction in which the program emitted the receipt's event, byte for byte, in the slot that it states.
@@ -240,52 +237,6 @@ impl Attempt<'_> {
     }
 }
 
-/// What came of asking an API.
-enum Attempted {
-    /// There was nothing to ask for.
-    Nothing,
-    Shown(Bridge),
-    Behind(anyhow::Error),
-    Failed(anyhow::Error),
-}
-
-async fn prove_growth(
-    api: &Api,
-    ledger: LedgerId,
-    log: LogKind,
-    earlier: &TreeHead,
-    current: &TreeHead,
-) -> anyhow::Result<Attempted> {
-    let name = crate::heads::name_of(log);
-    let fetched = api.fetch_consistency(ledger, name, earlier.size.get(), current.size.get()).await;
-    attempted(api, fetched, |proof| {
-        // It does not refute what is to be confirmed: the API may be the one that is false.
-        verify_consistency(earlier, current, &proof).with_context(|| {
-            format!(
-                "its proof that the chain's {} {name} extend the receipt's {} does not hold: it is false, or the receipt is",
-                current.size, earlier.size
-            )
-        })
-    })
-}
-
-fn attempted(
-    api: &Api,
-    fetched: anyhow::Result<Vec<merkle_log::Hash>>,
-    verify: impl FnOnce(Vec<merkle_log::Hash>) -> anyhow::Result<()>,
-) -> anyhow::Result<Attempted> {
-    let shown = match fetched {
-        Ok(proof) => verify(proof).map(|()| Bridge::Proof { api: api.name() }),
-        Err(error) if Api::is_behind(&error) => return Ok(Attempted::Behind(error.context(api.name()))),
-        // Its rows contradict what it has checked: that says nothing of the receipt.
-        Err(error) => Err(error),
-    };
-    Ok(match shown {
-        Ok(bridge) => Attempted::Shown(bridge),
-        Err(error) => Attempted::Failed(error.context(api.name())),
-    })
-}
-
 /// Why nothing is shown yet, or at all.
 #[derive(Default)]
 struct Reasons {
@@ -302,15 +253,16 @@ impl Reasons {
         self.texts.push(format!("{error:#}"));
     }
 
-    fn keep(&mut self, attempted: Attempted) -> Option<Bridge> {
-        match attempted {
-            Attempted::Shown(bridge) => return Some(bridge),
-            Attempted::Nothing => {}
-            Attempted::Behind(error) => {
+    /// What an API has shown, where it has. That its rows contradict what it has checked says nothing of the claim.
+    fn keep(&mut self, api: &Api, proven: Option<anyhow::Result<()>>) -> Option<Bridge> {
+        match proven? {
+            Ok(()) => return Some(Bridge::Proof { api: api.name() }),
+            Err(error) => {
                 self.add(&error);
-                self.behind(Behind::Index(error));
+                if Api::is_behind(&error) {
+                    self.behind(Behind::Index(error));
+                }
             }
-            Attempted::Failed(error) => self.add(&error),
         }
         None
     }

@@ -337,7 +337,7 @@ pub fn contradiction(server: &str, log: LogKind, earlier: &TreeHead, current: &T
     ))
 }
 
-/// Shows with an API's help, which is not trusted, that the account extends the earlier head.
+/// Shows with the help of any of the APIs that the account extends the earlier head.
 async fn bridge(
     options: &Options,
     log: LogKind,
@@ -345,25 +345,44 @@ async fn bridge(
     earlier: &TreeHead,
     current: &TreeHead,
 ) -> anyhow::Result<Option<Behind>> {
-    let name = name_of(log);
-    let proof = match options.api()?.fetch_consistency(ledger, name, earlier.size.get(), current.size.get()).await {
-        Ok(proof) => proof,
-        Err(error) => {
-            let is_behind = Api::is_behind(&error);
-            let error = error.context(format!(
-                "the ledger has grown from {} to {} {name} since; a proof of consistency is needed from an API (--api)",
-                earlier.size, current.size
-            ));
-            return if is_behind { Ok(Some(Behind::Index(error))) } else { Err(error) };
+    let mut last = anyhow::anyhow!("no API is given");
+    for api in options.apis()? {
+        match prove_growth(&api, ledger, log, earlier, current).await {
+            Ok(()) => return Ok(None),
+            Err(error) => last = error,
         }
-    };
-    // It does not refute what is to be confirmed: the API may be the one that is false.
-    verify_consistency(earlier, current, &proof).with_context(|| {
+    }
+    let is_behind = Api::is_behind(&last);
+    let error = last.context(format!(
+        "the ledger has grown from {} to {} {} since; a proof of consistency is needed from an API (--api)",
+        earlier.size,
+        current.size,
+        name_of(log)
+    ));
+    if is_behind { Ok(Some(Behind::Index(error))) } else { Err(error) }
+}
+
+/// Shows with an API's help, which is not trusted, that a log of the ledger's account extends an earlier head.
+///
+/// # Errors
+/// When the API gives no proof, or one that does not hold. It does not refute the earlier head: the API may be the one that
+/// is false.
+pub async fn prove_growth(
+    api: &Api,
+    ledger: LedgerId,
+    log: LogKind,
+    earlier: &TreeHead,
+    current: &TreeHead,
+) -> anyhow::Result<()> {
+    let name = name_of(log);
+    let proof = api.fetch_consistency(ledger, name, earlier.size.get(), current.size.get()).await;
+    verify_consistency(earlier, current, &proof.with_context(|| api.name())?).with_context(|| {
         format!(
-            "the API's proof that the chain's {} {name} extend the {} that are to be confirmed does not hold: it is false, \
-             or they are; ask another API with --api",
-            current.size, earlier.size
+            "the proof of {} that the chain's {} {name} extend the {} that are to be confirmed does not hold: it is \
+             false, or they are",
+            api.name(),
+            current.size,
+            earlier.size
         )
-    })?;
-    Ok(None)
+    })
 }

@@ -9,6 +9,7 @@ mod api;
 mod bridge;
 mod commands;
 mod context;
+mod entries;
 mod file;
 mod heads;
 mod output;

@@ -1,7 +1,6 @@
 //! `counterfoil audit LEDGER`: every entry and event, recomputed, compared with the chain.
 
 use std::cmp::Reverse;
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tokio::time::sleep;
 
 use crate::api::{Api, Problem};
 use crate::context::Options;
+use crate::entries::Entries;
 use crate::heads::{self, Reading};
 use crate::verdict::{Refute, Report, Verdict, refutation, refute_unless};
 
@@ -138,7 +138,7 @@ async fn recompute(
     let newest = readings.first().map_or(0, |reading| reading.at.account.events.size().get());
     let target = newest.min(served);
     let (mut state, mut replay) = (LedgerState::new(ledger), AccountReplay::default());
-    let mut entries = Entries { api, ledger, buffer: VecDeque::new() };
+    let mut entries = Entries::new(api, ledger);
     let (mut confirmed, mut by_hash) = (Vec::new(), Vec::new());
     while state.event_seq().get() < target {
         let page = api.fetch_events(ledger, state.event_seq().get(), PAGE).await?.events;
@@ -158,7 +158,9 @@ async fn recompute(
                     "event {} cannot have appended {count} entries",
                     row.seq
                 );
-                *carried = entries.take(first, count).await?;
+                for index in first..first.saturating_add(count) {
+                    carried.push(entries.take(index).await?);
+                }
             }
             replay.apply(&event);
             let (next, _) = state
@@ -215,38 +217,4 @@ fn difference(expected: &LedgerAccount, found: &LedgerAccount) -> Option<&'stati
         ("ring of heads", expected.heads == found.heads),
     ];
     fields.into_iter().find(|(_, is_equal)| !is_equal).map(|(name, _)| name)
-}
-
-/// The API's entries, page by page.
-struct Entries<'a> {
-    api: &'a Api,
-    ledger: LedgerId,
-    /// In order, with gaps where entries are missing that were appended by hash.
-    buffer: VecDeque<(u64, Vec<u8>)>,
-}
-
-impl Entries<'_> {
-    /// Takes neighbouring entries; those before them are passed over.
-    async fn take(&mut self, first: u64, count: u64) -> anyhow::Result<Vec<Vec<u8>>> {
-        let mut taken = Vec::new();
-        for index in first..first.saturating_add(count) {
-            while self.buffer.pop_front_if(|(buffered, _)| *buffered < index).is_some() {}
-            if self.buffer.is_empty() {
-                self.fetch(index).await?;
-            }
-            let (found, payload) = self.buffer.pop_front().context("a page that is fetched holds an entry")?;
-            refute_unless!(found == index, "the API serves entry {found} where entry {index} belongs");
-            taken.push(payload);
-        }
-        Ok(taken)
-    }
-
-    async fn fetch(&mut self, first: u64) -> anyhow::Result<()> {
-        let page = self.api.fetch_entries(self.ledger, first, PAGE).await?.entries;
-        refute_unless!(!page.is_empty(), "the API does not serve entry {first} and what follows");
-        let is_ascending = page[0].index >= first && page.is_sorted_by(|entry, next| entry.index < next.index);
-        refute_unless!(is_ascending, "the API serves entries from {first} on doubled or out of order");
-        self.buffer.extend(page.into_iter().map(|entry| (entry.index, entry.payload)));
-        Ok(())
-    }
 }

@@ -1,6 +1,5 @@
 //! `counterfoil evidence LEDGER --from --to --out FILE`: a range of entries with all that proves it, as one file.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,8 +16,9 @@ use serde::Serialize;
 
 use crate::api::Api;
 use crate::context::Options;
+use crate::entries::Entries;
 use crate::file::Growing;
-use crate::verdict::{Refute, Usage, refute_unless};
+use crate::verdict::{Refute, Usage};
 
 const PAGE: u64 = 1_000;
 
@@ -138,7 +138,7 @@ async fn write(api: &Api, header: &Header, out: &Path) -> anyhow::Result<()> {
     file.write(&to_line(header)?)?;
     let (Range { from, to, .. }, events) = (&header.entries, &header.events);
     let progress = Progress::begin("written", "entries", 0, to - from);
-    let mut entries = Entries { api, ledger: header.ledger, to: *to, ready: VecDeque::new() };
+    let mut entries = Entries::new(api, header.ledger);
     let (mut seq, mut next) = (events.from, *from);
     while seq < events.to {
         let page = api.fetch_events(header.ledger, seq, PAGE.min(events.to - seq)).await?.events;
@@ -175,27 +175,4 @@ fn to_line(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(value).context("a line can be written as JSON")?;
     line.push(b'\n');
     Ok(line)
-}
-
-/// The API's entries, page by page.
-struct Entries<'a> {
-    api: &'a Api,
-    ledger: LedgerId,
-    to: u64,
-    ready: VecDeque<(u64, Vec<u8>)>,
-}
-
-impl Entries<'_> {
-    async fn take(&mut self, index: u64) -> anyhow::Result<Vec<u8>> {
-        if self.ready.is_empty() {
-            let page = self.api.fetch_entries(self.ledger, index, PAGE.min(self.to - index)).await?.entries;
-            self.ready.extend(page.into_iter().map(|entry| (entry.index, entry.payload)));
-        }
-        let (found, payload) = self.ready.pop_front().unwrap_or((self.to, Vec::new()));
-        refute_unless!(
-            found == index,
-            "the API lacks entry {index}: it has its hash only, until counterfoil-indexer fill gives it the bytes"
-        );
-        Ok(payload)
-    }
 }

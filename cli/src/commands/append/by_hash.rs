@@ -14,7 +14,8 @@ use counterfoil_service::{Progress, counted, note, out, out_json_line};
 use merkle_log::{Frontier, Hash, LeafHash, hash_leaf};
 use serde_json::json;
 
-use super::{Appender, Arguments, input, wait_until_checked};
+use super::appender::Appender;
+use super::{Arguments, input, wait_until_checked};
 use crate::context::{Options, UNEXPECTED_SIZE, confirmed_account};
 use crate::verdict::Usage;
 

@@ -1,36 +1,29 @@
 //! `counterfoil append`: as many entries per transaction as fit, each written once.
 
+mod appender;
 mod by_hash;
 mod input;
 mod journal;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::Args;
-use counterfoil_client::{Backoff, ClientError, Keypair, Rpc, Sent, Source, entries_that_fit, instruction, send};
-use counterfoil_core::limits::ledger_flag;
-use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
+use counterfoil_client::{ClientError, Rpc, Sent};
+use counterfoil_core::LedgerId;
 use counterfoil_service::{Progress, StopSignals, counted, note, out, out_json_line};
-use merkle_log::{LeafHash, Root, hash_leaf, verify_consistency};
+use merkle_log::{LeafHash, hash_leaf};
 use serde_json::json;
-use tokio::sync::mpsc::Receiver;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::api::Api;
-use crate::context::{ACCOUNT_MISSING, Options, UNEXPECTED_SIZE, confirmed_account, wallet_of};
-use crate::file;
-use crate::verdict::Usage;
-use input::{Rules, lines_of_standard_input};
-use journal::{Journal, Planned};
+use crate::context::Options;
+use appender::Appender;
+use input::{Entries, Rules};
+use journal::Journal;
 
-/// How often a transaction is signed anew while the server's size does not change: it is behind what the chain refuses by.
-const MAX_STALE_ROUNDS: u32 = 8;
-/// How long a transaction that is not full waits for the next line.
-const LINGER: Duration = Duration::from_millis(50);
 /// How often a wait for a transaction is told.
 const NOTE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often a server or an API that is behind is asked, and for how long.
@@ -118,75 +111,6 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
         }
     }
     Ok(if work.told.is_stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// What is appended: one entry, or lines as they come.
-struct Entries {
-    ready: VecDeque<Vec<u8>>,
-    lines: Option<Receiver<anyhow::Result<Vec<u8>>>>,
-    /// Why no more comes; told once what came before is appended.
-    error: Option<anyhow::Error>,
-}
-
-impl Entries {
-    fn of(arguments: &Arguments) -> anyhow::Result<Self> {
-        let one = match (&arguments.entry, &arguments.file) {
-            _ if arguments.reads_lines() => {
-                return Ok(Self {
-                    ready: VecDeque::new(),
-                    lines: Some(lines_of_standard_input(arguments.rules())),
-                    error: None,
-                });
-            }
-            (Some(entry), _) => entry.clone().into_bytes(),
-            (None, Some(path)) => file::read(path, counterfoil_core::limits::MAX_ENTRY_BYTES as u64)?,
-            (None, None) => {
-                let what = "an entry, - for lines of standard input, --jsonl for lines that are JSON, or --file";
-                return Err(Usage(format!("there is nothing to append: give {what}")).into());
-            }
-        };
-        Ok(Self { ready: VecDeque::from([one]), lines: None, error: None })
-    }
-
-    /// The next entry; none at the end.
-    async fn next(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
-        if self.ready.is_empty() {
-            self.receive().await;
-        }
-        match self.ready.pop_front() {
-            Some(entry) => Ok(Some(entry)),
-            None => self.error.take().map_or(Ok(None), Err),
-        }
-    }
-
-    /// As many entries, from the next on, as `fit` lets into one transaction; none at the end. One that is not full waits
-    /// for more only a moment.
-    async fn next_batch(&mut self, fit: impl Fn(&[Vec<u8>]) -> usize) -> anyhow::Result<Option<Vec<Vec<u8>>>> {
-        if self.ready.is_empty() {
-            self.receive().await;
-        }
-        while !self.ready.is_empty() && fit(self.ready.make_contiguous()) == self.ready.len() {
-            let had = self.ready.len();
-            if timeout(LINGER, self.receive()).await.is_err() || self.ready.len() == had {
-                break;
-            }
-        }
-        if self.ready.is_empty() {
-            return self.error.take().map_or(Ok(None), Err);
-        }
-        let count = fit(self.ready.make_contiguous()).max(1);
-        Ok(Some(self.ready.drain(..count).collect()))
-    }
-
-    /// Takes one more line, where there is one.
-    async fn receive(&mut self) {
-        let Some(lines) = &mut self.lines else { return };
-        match lines.recv().await {
-            Some(Ok(line)) => self.ready.push_back(line),
-            Some(Err(error)) => (self.error, self.lines) = (Some(error), None),
-            None => self.lines = None,
-        }
-    }
 }
 
 /// What was appended, and what is not known.
@@ -295,7 +219,7 @@ impl Work<'_> {
             let Some(batch) = batch else { return Ok(()) };
             self.appender.expect_that_it_fits(&batch, self.told.done)?;
             self.append(&batch).await?;
-            progress.set(self.told.done, self.told.done + self.entries.ready.len() as u64);
+            progress.set(self.told.done, self.told.done + self.entries.waiting());
             if self.told.is_stopped {
                 return Ok(());
             }
@@ -335,7 +259,7 @@ impl Work<'_> {
                 journal.done(&leaves)?;
                 self.told.add(self.arguments, planned.first, planned.count, None);
             }
-            false => batch.into_iter().rev().for_each(|entry| self.entries.ready.push_front(entry)),
+            false => self.entries.put_back(batch),
         }
         self.told.unknown = 0;
         Ok(())
@@ -412,140 +336,4 @@ async fn wait_until_checked(options: &Options, rpc: &Rpc, ledger: LedgerId, end:
         }
     }
     bail!("the entries are appended, and not yet finalized and checked: {last}")
-}
-
-pub(super) struct Appender<'a> {
-    rpc: &'a Rpc,
-    ledger: LedgerId,
-    key: &'a Keypair,
-    wallet: Wallet,
-    is_writer: bool,
-    account: LedgerAccount,
-    /// What an earlier run may have sent, so that it may still come.
-    uncertain: Option<Planned>,
-}
-
-impl<'a> Appender<'a> {
-    async fn start(rpc: &'a Rpc, ledger: LedgerId, key: &'a Keypair) -> anyhow::Result<Self> {
-        let wallet = wallet_of(key);
-        let account = confirmed_account(rpc, ledger).await?;
-        ensure!(account.flags & ledger_flag::SEALED == 0, "ledger {ledger} is sealed: nothing can be appended to it");
-        let is_writer = account.authority != wallet && account.flags & ledger_flag::OPEN == 0;
-        Ok(Self { rpc, ledger, key, wallet, is_writer, account, uncertain: None })
-    }
-
-    fn fit(&self, entries: &[Vec<u8>]) -> usize {
-        entries_that_fit(self.rpc, self.ledger, self.wallet, self.is_writer, entries)
-    }
-
-    /// An entry that is too large is a transaction of its own that does not fit.
-    fn expect_that_it_fits(&self, batch: &[Vec<u8>], done: u64) -> anyhow::Result<()> {
-        let [entry] = batch else { return Ok(()) };
-        ensure!(!entry.is_empty(), "the entry has no bytes");
-        ensure!(
-            self.fit(batch) == 1,
-            "entry {} of the input has {} bytes, which do not fit a transaction of 1,232 bytes with all that it needs \
-             besides; append its SHA-256 and keep the content elsewhere",
-            done + 1,
-            entry.len()
-        );
-        Ok(())
-    }
-
-    /// Appends one transaction's entries and returns the first one's index; no transaction where an earlier run sent it.
-    ///
-    /// It is signed anew only when it is certain that nothing was written; the expected size keeps the order.
-    async fn append(
-        &mut self,
-        options: &Options,
-        batch: &[Vec<u8>],
-        leaves: &[LeafHash],
-        mut journal: Option<&mut Journal>,
-    ) -> anyhow::Result<(u64, Option<Sent>)> {
-        let (mut backoff, mut stale_rounds) = (Backoff::default(), 0);
-        loop {
-            let first = self.account.entries.size().get();
-            let mut after = (*self.account.entries).clone();
-            for leaf in leaves {
-                after.append_leaf(leaf).context("the ledger is full")?;
-            }
-            if let Some(journal) = &mut journal {
-                journal.plan(Planned { first, count: leaves.len() as u64, root: after.root() })?;
-            }
-            let append =
-                instruction::append(self.rpc.program(), self.ledger, self.wallet, self.is_writer, Some(first), batch);
-            match send(self.rpc, self.key, append).await {
-                Ok(sent) => {
-                    *self.account.entries = after;
-                    self.uncertain = None;
-                    return Ok((first, Some(sent)));
-                }
-                // Somebody else appended first, or our transaction came too late to be executed.
-                Err(
-                    ClientError::Refused { code: UNEXPECTED_SIZE, .. }
-                    | ClientError::SentByAnother { .. }
-                    | ClientError::Expired { .. },
-                ) => {
-                    self.account = confirmed_account(self.rpc, self.ledger).await?;
-                    if self.account.entries.size().get() != first {
-                        if let Some(planned) = self.uncertain.take()
-                            && self.is_in(options, planned).await?
-                        {
-                            return Ok((planned.first, None));
-                        }
-                        (backoff, stale_rounds) = (Backoff::default(), 0);
-                        continue;
-                    }
-                    stale_rounds += 1;
-                    ensure!(
-                        stale_rounds < MAX_STALE_ROUNDS,
-                        "{} says that ledger {} has {first} entries, and the chain refuses to append there: the server is \
-                         behind. Try again later, or another --rpc",
-                        self.rpc.name(),
-                        self.ledger
-                    );
-                    sleep(backoff.next_delay()).await;
-                }
-                Err(ClientError::Refused { code: ACCOUNT_MISSING, .. }) if self.is_writer => bail!(
-                    "wallet {} may not append to ledger {}: it is not the authority, has no grant, and the ledger is not \
-                     open",
-                    self.wallet,
-                    self.ledger
-                ),
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    /// Whether what was planned is in the ledger, whose account is beyond the size for which it was planned.
-    async fn is_in(&self, options: &Options, planned: Planned) -> anyhow::Result<bool> {
-        let end = planned.first + planned.count;
-        let heads = &self.account.heads;
-        if let Some(head) = heads.iter().find(|head| head.size.get() == end) {
-            return Ok(head.root == planned.root);
-        }
-        // The ring holds every head from its oldest on: none of this size means that no append ended there.
-        if heads.len() < counterfoil_core::limits::HEADS || heads.first().is_some_and(|oldest| oldest.size.get() <= end)
-        {
-            return Ok(false);
-        }
-        let found = self.root_at(options, end).await.map(|root| root == planned.root);
-        found.with_context(|| {
-            format!(
-                "whether entries {} to {} are those of the transaction that was under way is not known: the ledger has \
-                 grown by more than its account keeps. Give an API that has it with --api",
-                planned.first,
-                end - 1
-            )
-        })
-    }
-
-    /// The root of the first `size` entries, by the API's proof that the account extends it.
-    async fn root_at(&self, options: &Options, size: u64) -> anyhow::Result<Root> {
-        let head = self.account.entries.head();
-        let (earlier, proof) = options.api()?.fetch_head(self.ledger, size, head.size.get()).await?;
-        ensure!(earlier.size.get() == size, "the API gave a head of another size");
-        verify_consistency(&earlier, &head, &proof).context("the API's proof does not hold")?;
-        Ok(earlier.root)
-    }
 }

@@ -13,7 +13,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::Value;
 
 use super::evidence::{MAX_LINE_BYTES, evidence, range, read};
-use super::history::{self, AUTHORITY, Bytes32, History, ID, LEDGER, leaf};
+use super::history::{self, AUTHORITY, Bytes32, History, ID, KINDS, LEDGER, leaf};
 use super::python::{Change, any_change, by_python, changed_one, list, root};
 use super::receipt::by_subtrees;
 use super::receipt_json::with;
@@ -166,7 +166,7 @@ fn forged(history: &History, [from, to]: [usize; 2], content: bool) -> Vec<Vec<u
                 files.push(put(&[(event, with_word(leaf.clone(), 112, value)), (event + 1, next)]));
             }
         }
-        for kind in KINDS {
+        for kind in KINDS.into_iter().chain([[0; 8]]) {
             for body in [0, 4, 32, 36, 44] {
                 files.push(put(&[(event, [&kind, &leaf[8..152], &vec![0; body]].concat())]));
             }
@@ -174,19 +174,6 @@ fn forged(history: &History, [from, to]: [usize; 2], content: bool) -> Vec<Vec<u
     }
     files
 }
-
-const KINDS: [[u8; 8]; 10] = [
-    kind::LEDGER_CREATED,
-    kind::ENTRIES_APPENDED,
-    kind::WRITER_GRANTED,
-    kind::WRITER_REVOKED,
-    kind::SUBTREES_APPENDED,
-    kind::AUTHORITY_PROPOSED,
-    kind::AUTHORITY_ACCEPTED,
-    kind::SUBTREES_DISALLOWED,
-    kind::LEDGER_SEALED,
-    [0; 8],
-];
 
 #[test]
 fn of_events_in_which_all_hashes_fit_and_a_rule_is_broken() {

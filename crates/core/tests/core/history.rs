@@ -1,5 +1,6 @@
 //! A ledger's history as the program would write it: plainly, from the protocol, with hashing of its own.
 
+use counterfoil_core::event::kind;
 use counterfoil_core::{Event, EventBody, EventHeader, LedgerId, Wallet};
 use merkle_log::{Hash, LeafIndex, Root, TreeSize};
 use sha2::{Digest, Sha256};
@@ -9,6 +10,19 @@ pub const AUTHORITY: Wallet = Wallet([0xa0; 32]);
 pub const HEIR: Wallet = Wallet([0x4e; 32]);
 pub const WRITER: Wallet = Wallet([0xb0; 32]);
 pub const ID: [u8; 32] = [0x1d; 32];
+
+/// Every kind of event, each new one at the end.
+pub const KINDS: [[u8; 8]; 9] = [
+    kind::LEDGER_CREATED,
+    kind::ENTRIES_APPENDED,
+    kind::WRITER_GRANTED,
+    kind::WRITER_REVOKED,
+    kind::SUBTREES_APPENDED,
+    kind::AUTHORITY_PROPOSED,
+    kind::AUTHORITY_ACCEPTED,
+    kind::SUBTREES_DISALLOWED,
+    kind::LEDGER_SEALED,
+];
 
 pub type Bytes32 = [u8; 32];
 

@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use counterfoil_core::account::{LEDGER_BYTES, LEDGER_DISCRIMINATOR};
-use counterfoil_core::event::kind;
 use counterfoil_core::receipt::{Bridge, EntryProof, EventLeaf, Head, Receipt, TransactionSignature, Version};
 use counterfoil_core::relate::{LogKind, Relation, relate};
 use counterfoil_core::{Event, GenesisHash, LedgerAccount, LedgerId, LedgerState, ProgramId, Wallet};
@@ -11,24 +10,13 @@ use merkle_log::{Hash, Root, TreeHead, TreeSize};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::history::{History, LEDGER, encode, encode_leaf};
+use super::history::{History, KINDS, LEDGER, encode, encode_leaf};
 use super::seed;
 
 static SAMPLE: LazyLock<History> = LazyLock::new(History::sample);
 
 fn any_kind() -> impl Strategy<Value = [u8; 8]> {
-    let kinds = [
-        kind::LEDGER_CREATED,
-        kind::ENTRIES_APPENDED,
-        kind::WRITER_GRANTED,
-        kind::WRITER_REVOKED,
-        kind::SUBTREES_APPENDED,
-        kind::AUTHORITY_PROPOSED,
-        kind::AUTHORITY_ACCEPTED,
-        kind::SUBTREES_DISALLOWED,
-        kind::LEDGER_SEALED,
-    ];
-    prop_oneof![prop::sample::select(kinds.to_vec()), any::<[u8; 8]>()]
+    prop_oneof![prop::sample::select(KINDS.to_vec()), any::<[u8; 8]>()]
 }
 
 /// Bytes that begin as an event.
