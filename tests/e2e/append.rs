@@ -45,7 +45,8 @@ fn lines_are_appended_as_they_come_and_a_signal_says_what_is_in() {
     let ledger = stack.new_ledger(&[]);
     let mut command = stack.command(stack.authority(), &["append", &ledger, "-"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let stdin = child.stdin.as_mut().unwrap();
+    // Kept until the process has ended: at the input's end it would be done, and the signal would find nothing to stop.
+    let mut stdin = child.stdin.take().unwrap();
     // As `tail -f` writes: nothing ends, and nothing waits for more.
     for (number, expected) in [(0, 1), (1, 2)] {
         writeln!(stdin, "line {number}").unwrap();
@@ -54,6 +55,7 @@ fn lines_are_appended_as_they_come_and_a_signal_says_what_is_in() {
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
+    drop(stdin);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stdout).contains("appended 2 entries, 0 to 1"), "{output:?}");
     let said = text(&output.stderr);
