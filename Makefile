@@ -1,6 +1,6 @@
 # What can be done here. CONTRIBUTING.md says when.
 
-.PHONY: help demo test test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare
+.PHONY: help demo test test-full test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -18,6 +18,10 @@ test: build ## Sets everything up and runs all tests.
 	tools/setup typescript
 	cargo test --locked --workspace
 	$(MAKE) test-typescript
+
+test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills: minutes more.
+	SEEDS=1000 cargo test --locked --workspace --test follow simulation
+	KILLS=60 CRASHES=8 cargo test --locked --workspace --test kills
 
 test-typescript: build ## The TypeScript client: generated sources, types, and tests, a local chain's among them.
 	tools/setup typescript

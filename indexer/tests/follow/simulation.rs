@@ -27,7 +27,7 @@ use crate::rules::{database, database_url, port};
 use crate::wire::{Break, Wire};
 
 /// How many seeds are played where nothing else is said.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 200;
 /// How many are played at once, each lane with a database and a thread of its own.
 const LANES: u64 = 4;
 /// How many rounds of events and faults a seed has.
