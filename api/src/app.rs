@@ -19,15 +19,13 @@ use tracing::{Instrument, Span, debug, debug_span, field};
 use crate::access::{Access, AccessSettings, guard};
 use crate::cache::tag;
 use crate::graphql::AllowedQueries;
-use crate::live::Feed;
+use crate::limits::MAX_BODY_BYTES;
 use crate::metrics::{Now, Requests};
 use crate::problem::{Code, Problem};
-use crate::query::{Memory, Searches, View};
 use crate::tlog::{self, Logs, NoteKey};
 use crate::{graphql, rest};
+use counterfoil_read::{Cache, Live, Reader, SearchBudget, StreamLimits};
 
-/// The longest body of any route.
-pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How long it may take to come.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
@@ -80,8 +78,8 @@ struct Inner {
     routes: Router,
     requests: Requests,
     pool: PgPool,
-    feed: Feed,
-    searches: Arc<Searches>,
+    feed: Live,
+    searches: Arc<SearchBudget>,
     cors: Option<CorsLayer>,
 }
 
@@ -92,21 +90,22 @@ struct Inner {
 /// # Panics
 /// Outside of Tokio's runtime, in which it listens to the database.
 pub fn app(pool: PgPool, settings: Settings) -> App {
-    let memory = Arc::new(Memory::new(settings.memory_bytes));
-    let feed = Feed::new(pool.clone(), memory.clone(), settings.max_streams, settings.max_streams_per_caller);
+    let cache = Arc::new(Cache::new(settings.memory_bytes));
+    let limits = StreamLimits { all: settings.max_streams, per_caller: settings.max_streams_per_caller };
+    let feed = Live::new(pool.clone(), cache.clone(), limits);
     if settings.memory_bytes > 0 {
         tokio::spawn(feed.clone().listen());
     }
     let cors = cors(&settings.access.cors_origins);
     let access = Access::new(pool.clone(), settings.access);
-    let searches = Arc::new(Searches::new(settings.search_connections));
-    let view = View::with_memory(pool.clone(), memory, searches.clone());
-    let logs = Logs::new(view.clone(), settings.note_key);
-    let routes = rest::router(view.clone(), logs.clone())
+    let searches = Arc::new(SearchBudget::new(settings.search_connections));
+    let reader = Reader::with_cache(pool.clone(), cache, searches.clone());
+    let logs = Logs::new(reader.clone(), settings.note_key);
+    let routes = rest::router(reader.clone(), logs.clone())
         .merge(tlog::router(logs))
-        .merge(rest::streams(view.clone(), feed.clone()))
+        .merge(rest::streams(reader.clone(), feed.clone()))
         .merge(graphql::router(
-            view,
+            reader,
             feed.clone(),
             settings.introspection,
             settings.allowed_queries,

@@ -1,15 +1,12 @@
 //! What a client is told when there is no answer: RFC 9457 problem documents with stable codes.
 
-use std::error::Error;
-
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tracing::error;
 use utoipa::ToSchema;
 
-use crate::query::{Place, QueryError};
+use counterfoil_read::{LiveError, Place, ReadError};
 
 /// A problem's code: part of the contract, so codes are added and never renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -319,60 +316,64 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The place where a query's error is handled, so what an operator must know is logged here.
-impl From<QueryError> for Problem {
-    fn from(error: QueryError) -> Self {
-        let (code, advice) = match &error {
-            QueryError::UnknownLedger(_) => (
+/// For errors that are handled here: what an operator must know is logged.
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        error.log();
+        Self::from(&error)
+    }
+}
+
+/// For errors that were logged where they were handled.
+impl From<&ReadError> for Problem {
+    fn from(error: &ReadError) -> Self {
+        let (code, advice) = match error {
+            ReadError::UnknownLedger(_) => (
                 Code::UnknownLedger,
                 "Compare the address, and see /v1/ledgers for those that are indexed. A private one is there for its readers alone: \
                  sign in, or send a key to it.",
             ),
-            QueryError::Unauthorized => (Code::Unauthorized, "Sign in again, or ask the operator for a key."),
-            QueryError::NotCheckedYet(_) => {
+            ReadError::Unauthorized => (Code::Unauthorized, "Sign in again, or ask the operator for a key."),
+            ReadError::NotCheckedYet(_) => {
                 (Code::NotCheckedYet, "Try again when the indexer has compared it with its account.")
             }
-            QueryError::IndexOutOfRange { .. } => {
+            ReadError::IndexOutOfRange { .. } => {
                 (Code::IndexOutOfRange, "If it was appended just now, try again when the indexer has checked it.")
             }
-            QueryError::SizeOutOfRange { .. } => {
+            ReadError::SizeOutOfRange { .. } => {
                 (Code::SizeOutOfRange, "Proofs end at the checked size, which the ledger's own route tells.")
             }
-            QueryError::MissingEntry { .. } => (
+            ReadError::MissingEntry { .. } => (
                 Code::EntryMissing,
                 "Whoever has the entries can fill them in; the ledger's missing route lists what is.",
             ),
-            QueryError::UnknownNode { .. } => (
+            ReadError::UnknownNode { .. } => (
                 Code::ProofUnavailable,
                 "Proofs for the checked size and between sizes that the ledger had do not need it, nor do other leaves'; \
                  whoever has the entries can fill them in.",
             ),
-            QueryError::PageTooLarge { .. } => (Code::PageTooLarge, ""),
-            QueryError::TooExpensive { .. } => {
+            ReadError::PageTooLarge { .. } => (Code::PageTooLarge, ""),
+            ReadError::TooExpensive { .. } => {
                 (Code::TooExpensive, "Narrow it, best by a range of the key, or of slots or times.")
             }
-            QueryError::TooManySearches { .. } => {
+            ReadError::TooManySearches { .. } => {
                 (Code::TooManySearches, "Search for less at a time, or try again later.")
             }
-            QueryError::TooMuchHistory { .. } => {
+            ReadError::TooMuchHistory { .. } => {
                 (Code::TooExpensive, "Ask for an earlier size, slot or time, or read the events themselves.")
             }
-            QueryError::NoTransaction { .. } | QueryError::NoWriter { .. } => {
+            ReadError::NoTransaction { .. } | ReadError::NoWriter { .. } => {
                 (Code::NotFound, "Take the id from a field id.")
             }
-            QueryError::FilterTooLarge | QueryError::OrderTooLong | QueryError::BothEnds => {
-                (Code::MalformedParameter, "")
-            }
-            QueryError::ForeignCursor => {
+            ReadError::FilterTooLarge | ReadError::OrderTooLong | ReadError::BothEnds => (Code::MalformedParameter, ""),
+            ReadError::ForeignCursor => {
                 (Code::UnknownCursor, "Take it from a page of the same list in the same order.")
             }
-            QueryError::EmptyPage => (Code::MalformedParameter, ""),
-            QueryError::Corrupt { place, .. } => {
-                error!("stored data is corrupt: {error}");
-                return Self::new(Code::StoredDataCorrupt, corrupt_detail(&error, *place));
+            ReadError::EmptyPage => (Code::MalformedParameter, ""),
+            ReadError::Corrupt { place, .. } => {
+                return Self::new(Code::StoredDataCorrupt, corrupt_detail(error, *place));
             }
-            QueryError::Database(cause) => {
-                error!(cause = cause.source().map(tracing::field::display), "a query failed: {cause}");
+            ReadError::Database(_) => {
                 (Code::DatabaseUnavailable, "Try again; if it stays so, the operator's log says why.")
             }
         };
@@ -388,7 +389,38 @@ impl From<QueryError> for Problem {
     }
 }
 
-fn corrupt_detail(error: &QueryError, place: Place) -> String {
+impl From<LiveError> for Problem {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Read(error) => Self::from(&*error),
+            LiveError::Standby => {
+                let detail =
+                    "This server reads a standby, which cannot tell what is new. Ask one that reads the primary.";
+                Self::new(Code::NotConfigured, detail)
+            }
+            LiveError::TooSlow { next } => {
+                let detail = match next.checked_sub(1) {
+                    Some(last) => format!("You took what is new too slowly. Connect again and resume after {last}."),
+                    None => "You took what is new too slowly. Connect again and start from 0.".to_owned(),
+                };
+                Self::new(Code::TooSlow, detail)
+            }
+            LiveError::Ended => {
+                Self::new(Code::StreamEnded, "The server stops. Connect again, and resume after the last that came.")
+            }
+            LiveError::TooManyStreams { open } => {
+                let detail = format!("This server has {open} streams open, its most. Try again later.");
+                Self::new(Code::TooManyStreams, detail)
+            }
+            LiveError::TooManyStreamsOfCaller { open } => {
+                let detail = format!("You have {open} streams open, the most that one caller may have. End one first.");
+                Self::new(Code::TooManyStreamsOfCaller, detail)
+            }
+        }
+    }
+}
+
+fn corrupt_detail(error: &ReadError, place: Place) -> String {
     let audit = match place {
         Place::Index => "counterfoil audit LEDGER".to_owned(),
         Place::Ledger(ledger) | Place::Log(ledger, _) | Place::Leaf(ledger, ..) => {

@@ -1,38 +1,49 @@
-//! The end of the process, told to what would not end by itself.
+//! Shutdown signal for connections, streams and WebSockets.
 
 use std::convert::Infallible;
-use std::future::pending;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Tells who holds a [`Stopping`], and knows when nobody does any more.
+/// Broadcasts the shutdown, then waits until every [`Stopping`] is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Stop(watch::Sender<bool>);
+pub(crate) struct Stop {
+    token: CancellationToken,
+    holders: TaskTracker,
+}
 
-/// Goes with each connection and each request. The process waits for whoever holds it.
+/// Goes with each connection and each request. The process waits for its holders.
 #[derive(Clone, Debug)]
-pub(crate) struct Stopping(watch::Receiver<bool>);
+pub(crate) struct Stopping {
+    token: CancellationToken,
+    _holder: TaskTrackerToken,
+}
 
 impl Stop {
     pub(crate) fn stopping(&self) -> Stopping {
-        Stopping(self.0.subscribe())
+        Stopping { token: self.token.clone(), _holder: self.holders.token() }
     }
 
-    /// Tells everybody, and waits for the last one.
+    /// Signals the shutdown, and waits for the last holder.
     pub(crate) async fn stop(self) {
-        self.0.send_replace(true);
-        self.0.closed().await;
+        self.token.cancel();
+        self.holders.close();
+        self.holders.wait().await;
     }
 }
 
 impl Stopping {
-    /// Ready when the process shall stop.
-    pub(crate) async fn stopped(mut self) {
-        if self.0.wait_for(|is_stopped| *is_stopped).await.is_err() {
-            pending().await
-        }
+    /// Ready when the process stops.
+    pub(crate) async fn stopped(self) {
+        self.token.cancelled().await;
+    }
+
+    /// The signal alone.
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.token.clone()
     }
 }
 

@@ -7,6 +7,8 @@ use merkle_log::{LeafHash, LeafIndex, Root, TreeSize};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::problem::{Code, Problem};
+
 /// A 64-bit number as a string of digits: JSON's numbers are exact only to 2^53. None that means anything has over 19.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
@@ -131,4 +133,19 @@ fn base58(text: &[u8], len: usize) -> String {
 /// Hashes of a proof or frontier, in their order.
 pub(crate) fn hashes(hashes: Vec<merkle_log::Hash>) -> Vec<Hash> {
     hashes.into_iter().map(Hash).collect()
+}
+
+/// Reads a ledger's address.
+pub(crate) fn parse_ledger(text: &str) -> Result<LedgerId, Problem> {
+    let mut key = [0; 32];
+    if five8::decode_32(text, &mut key).is_ok() {
+        return Ok(LedgerId(key));
+    }
+    text.parse().map_err(|error| {
+        let detail = format!(
+            "\"{}\" is not the address of a ledger: {error}. Copy it from /v1/ledgers or from a receipt.",
+            text.escape_debug()
+        );
+        Problem::new(Code::MalformedKey, detail)
+    })
 }

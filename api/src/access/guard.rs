@@ -10,14 +10,14 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 
 use super::address::{client_address, network};
+use super::asker::Asker;
 use super::audit;
-use super::caller::{Caller, CallerName, Who};
 use super::key::{self, ApiKey};
-use super::limit::Standing;
-use super::sign_in::{SESSION_PREFIX, Session};
+use super::limit::RateState;
+use super::sign_in::SESSION_PREFIX;
 use super::{Access, Mode, Peer};
 use crate::problem::{Code, Problem};
-use crate::query::Place;
+use counterfoil_read::{Caller, CallerName, Session, Who};
 
 /// What says the same to everybody, or lets them in.
 pub const OPEN: [&str; 6] = [LIVEZ, "/readyz", "/docs", "/v1/openapi.json", "/v1/sign-in", "/v1/sign-in/message"];
@@ -40,10 +40,10 @@ where
     let (mut parts, body) = request.into_parts();
     let mut standing = None;
     let admitted = access.admit(&parts, &mut standing).await;
-    let is_known = admitted.as_ref().is_ok_and(Caller::is_known);
+    let is_known = admitted.as_ref().is_ok_and(|asker| asker.caller().is_known());
     let mut response = match admitted {
-        Ok(caller) => {
-            parts.extensions.insert(caller);
+        Ok(asker) => {
+            parts.extensions.insert(asker);
             answer(Request::from_parts(parts, body)).await
         }
         Err(problem) => {
@@ -62,7 +62,7 @@ where
 }
 
 impl Access {
-    async fn admit(self: &Arc<Self>, parts: &Parts, standing: &mut Option<Standing>) -> Result<Caller, Problem> {
+    async fn admit(self: &Arc<Self>, parts: &Parts, standing: &mut Option<RateState>) -> Result<Asker, Problem> {
         let (path, network) = (parts.uri.path(), self.network(parts));
         if !self.is_known_host(parts) {
             let detail = "This server does not go by that name. Call it by localhost or its address; its operator allows \
@@ -71,7 +71,7 @@ impl Access {
             return Err(Problem::new(Code::UnknownHost, detail));
         }
         if path == LIVEZ {
-            return Ok(Caller::through(self.clone(), Who::Nobody, network));
+            return Ok(self.asker(Who::Anonymous, network));
         }
         if is_socket(parts) && !self.is_from_known_page(&parts.headers) {
             let detail =
@@ -80,30 +80,35 @@ impl Access {
         }
         if self.mode == Mode::Off {
             self.count(network, standing)?;
-            return Ok(Caller::through(self.clone(), Who::Nobody, network));
+            return Ok(self.asker(Who::Anonymous, network));
         }
         let is_open = OPEN.contains(&path);
         let who = match self.credential(&parts.headers) {
-            _ if is_open => Who::Nobody,
-            Credential::Nothing if self.mode == Mode::Public || is_socket(parts) => Who::Nobody,
+            _ if is_open => Who::Anonymous,
+            Credential::Nothing if self.mode == Mode::Public || is_socket(parts) => Who::Anonymous,
             Credential::Nothing => return Err(self.refuse(network, standing, WHO_ARE_YOU)),
             Credential::Bad => return Err(self.refuse(network, standing, BAD_TOKEN)),
             Credential::Session(session) => Who::Wallet(session),
             Credential::Key(key) => {
-                let policy = self.policies.current().await.map_err(Place::Index.store_error())?;
-                let Some(limiter) = policy.limiter(&key) else {
+                let policy = self.policies.current().await?;
+                let Some(rate) = policy.requests_per_minute(key.id, &key.secret_hash()) else {
                     return Err(self.refuse(network, standing, BAD_TOKEN));
                 };
-                settle(limiter.count(), standing)?;
+                settle(self.keys.count(key.id, rate), standing)?;
                 self.uses.note(key.id);
-                return Ok(Caller::through(self.clone(), Who::Key(key.id), network));
+                return Ok(self.asker(Who::Key(key.id), network));
             }
         };
         self.count(network, standing)?;
-        Ok(Caller::through(self.clone(), who, network))
+        Ok(self.asker(who, network))
     }
 
-    /// How often who may ask no more goes on is known from metrics; a line for each would fill the log.
+    fn asker(self: &Arc<Self>, who: Who, network: IpAddr) -> Asker {
+        let policies = (self.mode != Mode::Off).then(|| self.policies.clone());
+        Asker::new(self.clone(), Caller::new(policies, who, network))
+    }
+
+    /// Logs a refusal, but for those by rate: metrics count these, and a line for each would fill the log.
     fn tell_refusal(&self, parts: &Parts, problem: &Problem) {
         if problem.code == Code::RateLimited {
             return;
@@ -167,12 +172,13 @@ impl Access {
             None | Some(Credential::Nothing) if self.mode == Mode::Required => {
                 return Err(Problem::new(Code::Unauthorized, WHO_ARE_YOU));
             }
-            None | Some(Credential::Nothing) => Who::Nobody,
+            None | Some(Credential::Nothing) => Who::Anonymous,
             Some(Credential::Bad) => return Err(bad()),
             Some(Credential::Session(session)) => Who::Wallet(session),
             Some(Credential::Key(key)) => {
-                let policy = self.policies.current().await.map_err(Place::Index.store_error())?;
-                settle(policy.limiter(&key).ok_or_else(bad)?.count(), &mut None)?;
+                let policy = self.policies.current().await?;
+                let rate = policy.requests_per_minute(key.id, &key.secret_hash()).ok_or_else(bad)?;
+                settle(self.keys.count(key.id, rate), &mut None)?;
                 self.uses.note(key.id);
                 Who::Key(key.id)
             }
@@ -183,9 +189,10 @@ impl Access {
     /// Counts a request that came with none of its own, by what its caller was let in with.
     pub(super) async fn count_of(&self, who: Who, network: IpAddr) -> Result<(), Problem> {
         let Who::Key(id) = who else { return self.count(network, &mut None) };
-        let policy = self.policies.current().await.map_err(Place::Index.store_error())?;
-        let limiter = policy.limiter_of(id).ok_or_else(|| Problem::new(Code::Unauthorized, BAD_TOKEN))?;
-        settle(limiter.count(), &mut None)
+        let policy = self.policies.current().await?;
+        let rate = policy.requests_per_minute_of_admitted(id);
+        let rate = rate.ok_or_else(|| Problem::new(Code::Unauthorized, BAD_TOKEN))?;
+        settle(self.keys.count(id, rate), &mut None)
     }
 
     fn parse(&self, authorization: &str) -> Credential {
@@ -205,7 +212,7 @@ impl Access {
     }
 
     /// Counts a request that has no good key.
-    fn count(&self, network: IpAddr, standing: &mut Option<Standing>) -> Result<(), Problem> {
+    fn count(&self, network: IpAddr, standing: &mut Option<RateState>) -> Result<(), Problem> {
         self.addresses.as_ref().map_or(Ok(()), |limiter| settle(limiter.count(network), standing))
     }
 
@@ -216,7 +223,7 @@ impl Access {
     }
 
     /// Guesses are counted too.
-    fn refuse(&self, network: IpAddr, standing: &mut Option<Standing>, detail: &str) -> Problem {
+    fn refuse(&self, network: IpAddr, standing: &mut Option<RateState>, detail: &str) -> Problem {
         match self.count(network, standing) {
             Ok(()) => Problem::new(Code::Unauthorized, detail),
             Err(too_many) => too_many,
@@ -232,12 +239,12 @@ fn is_socket(parts: &Parts) -> bool {
         && upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
 }
 
-const WHO_ARE_YOU: &str = "This server answers who says who they are: send a key or a session as Authorization: Bearer. \
+const WHO_ARE_YOU: &str = "This server requires authentication: send a key or a session as Authorization: Bearer. \
                            The operator makes keys; wallets sign in at /v1/sign-in, where that is set up.";
 const BAD_TOKEN: &str = "The key or session is not good, or not any more. Sessions last 15 minutes: sign in again. A key \
                          that was revoked or has expired is replaced by the operator.";
 
-fn settle(counted: Standing, standing: &mut Option<Standing>) -> Result<(), Problem> {
+fn settle(counted: RateState, standing: &mut Option<RateState>) -> Result<(), Problem> {
     *standing = Some(counted);
     counted.wait_seconds().map_or(Ok(()), |seconds| {
         let detail = format!("Too many requests: wait {seconds} s. The header RateLimit tells how many are left.");

@@ -1,11 +1,14 @@
 //! How many requests a minute.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use counterfoil_store::KeyId;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
@@ -19,9 +22,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 type Instant = <DefaultClock as Clock>::Instant;
 
-/// Where a request stands in its rate.
+/// What is left of a rate after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct RateState {
     /// Whose rate it is.
     name: &'static str,
     rate: NonZeroU32,
@@ -38,10 +41,13 @@ pub(super) struct AddressLimiter {
     limiter: DefaultKeyedRateLimiter<u64, StateInformationMiddleware>,
 }
 
-/// For one key.
+/// For each good key. Keys are the operator's, so that their number is bounded.
+#[derive(Debug, Default)]
+pub(super) struct KeyLimiters(Mutex<HashMap<KeyId, Arc<KeyLimiter>>>);
+
 #[derive(Debug)]
-pub(super) struct KeyLimiter {
-    pub(super) rate: NonZeroU32,
+struct KeyLimiter {
+    rate: NonZeroU32,
     limiter: DefaultDirectRateLimiter<StateInformationMiddleware>,
 }
 
@@ -51,24 +57,33 @@ impl AddressLimiter {
     }
 
     /// Counts a request.
-    pub(super) fn count(&self, address: IpAddr) -> Standing {
+    pub(super) fn count(&self, address: IpAddr) -> RateState {
         let place = self.hasher.hash_one(network(address)) % PLACES;
-        Standing::new("address", self.rate, self.limiter.check_key(&place))
+        RateState::new("address", self.rate, self.limiter.check_key(&place))
+    }
+}
+
+impl KeyLimiters {
+    /// Counts a request with a key that has this rate at present. A changed rate begins full.
+    pub(super) fn count(&self, id: KeyId, rate: NonZeroU32) -> RateState {
+        let mut limiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let limiter = limiters.entry(id).or_insert_with(|| Arc::new(KeyLimiter::new(rate)));
+        if limiter.rate != rate {
+            *limiter = Arc::new(KeyLimiter::new(rate));
+        }
+        let limiter = limiter.clone();
+        drop(limiters);
+        RateState::new("key", rate, limiter.limiter.check())
     }
 }
 
 impl KeyLimiter {
-    pub(super) fn new(rate: NonZeroU32) -> Self {
+    fn new(rate: NonZeroU32) -> Self {
         Self { rate, limiter: RateLimiter::direct(quota(rate)).with_middleware() }
-    }
-
-    /// Counts a request.
-    pub(super) fn count(&self) -> Standing {
-        Standing::new("key", self.rate, self.limiter.check())
     }
 }
 
-impl Standing {
+impl RateState {
     fn new(name: &'static str, rate: NonZeroU32, checked: Result<StateSnapshot, NotUntil<Instant>>) -> Self {
         let (remaining, wait) = match checked {
             Ok(state) => (state.remaining_burst_capacity(), None),

@@ -1,18 +1,14 @@
-//! Who may read what, and how often.
+//! Authentication and rates: who calls, and how often.
 //!
-//! What is on the chain is public. What stands here decides who reads it through this API, and so who reads what the
-//! chain does not hold: entries that were appended by the hash of their subtree and filled in.
-//!
-//! [`guard`] finds out who calls and counts the request; [`Caller`] goes with the request, and the one view of the index
-//! that all answers are read through asks it about each ledger.
+//! [`guard`] authenticates the caller and counts the request. [`Asker`] goes with the request; what its caller may read is
+//! decided where it is read, in `counterfoil-read`.
 
 mod address;
+mod asker;
 mod audit;
-mod caller;
 mod guard;
 mod key;
 mod limit;
-mod policy;
 mod secret;
 mod sign_in;
 mod uses;
@@ -28,7 +24,7 @@ use counterfoil_store::PgPool;
 use ipnet::IpNet;
 
 pub(crate) use address::network;
-pub(crate) use caller::{Caller, CallerName};
+pub(crate) use asker::{Asker, ReaderOf};
 pub use guard::OPEN;
 pub(crate) use guard::guard;
 pub use key::{ApiKey, ApiKeyError};
@@ -37,11 +33,11 @@ pub use secret::{Secret, SecretError};
 pub(crate) use sign_in::Message;
 pub use sign_in::{Chain, SignIn, SignInUriError};
 
-use limit::AddressLimiter;
-use policy::Policies;
+use counterfoil_read::Policies;
+use limit::{AddressLimiter, KeyLimiters};
 use uses::Uses;
 
-/// Who is asked to say who they are.
+/// Which callers must authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     /// Nobody: whoever reaches the port reads everything, private ledgers too.
@@ -99,7 +95,8 @@ pub(crate) struct Access {
     /// The first header Host that was found good: nearly all requests have it.
     good_host: OnceLock<HeaderValue>,
     sign_in: Option<SignIn>,
-    policies: Policies,
+    policies: Arc<Policies>,
+    keys: KeyLimiters,
     uses: Uses,
 }
 
@@ -121,7 +118,8 @@ impl Access {
             hosts: settings.hosts,
             good_host: OnceLock::new(),
             sign_in: settings.sign_in,
-            policies: Policies::new(pool, settings.patience),
+            policies: Arc::new(Policies::new(pool, settings.patience)),
+            keys: KeyLimiters::default(),
             uses,
         })
     }

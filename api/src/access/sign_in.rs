@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::ValueEnum;
 use counterfoil_core::Wallet;
+use counterfoil_read::Session;
 use ed25519_dalek::{Signature, VerifyingKey};
 use jiff::{SignedDuration, Timestamp};
 
@@ -76,13 +77,6 @@ impl fmt::Debug for Used {
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is not the address of a page: give it as https://app.example.com or http://localhost:3000/path")]
 pub struct SignInUriError(String);
-
-/// A wallet that signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Session {
-    pub(crate) wallet: Wallet,
-    pub(crate) expires: Timestamp,
-}
 
 /// Why there is no session.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -194,7 +188,7 @@ impl SignIn {
         let (wallet, expires) = content.split_at_checked(32)?;
         let wallet = Wallet(wallet.try_into().ok()?);
         let expires = Timestamp::from_second(i64::from_be_bytes(expires.try_into().ok()?)).ok()?;
-        Some(Session { wallet, expires }).filter(|session| !session.is_over())
+        Some(Session { wallet, expires }).filter(|session| !session.is_over(Timestamp::now()))
     }
 
     /// Parts of known lengths, and then the page's host.
@@ -261,12 +255,6 @@ impl SignIn {
         let is_used = *word & bit != 0;
         *word |= bit;
         if is_used { Err(SignInError::Used) } else { Ok(()) }
-    }
-}
-
-impl Session {
-    pub(super) fn is_over(&self) -> bool {
-        Timestamp::now() >= self.expires
     }
 }
 

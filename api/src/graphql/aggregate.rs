@@ -4,9 +4,9 @@ use async_graphql::{Enum, SimpleObject};
 use counterfoil_store::Bucket;
 
 use super::head::Head;
-use crate::condition::bucket_name;
-use crate::query;
+use crate::search::bucket_name;
 use crate::value::{Key, Time, U64};
+use counterfoil_read as read;
 
 /// How entries are put together.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -59,7 +59,7 @@ pub(super) struct EntryAggregates {
 }
 
 impl EntryAggregates {
-    pub(super) fn new(found: query::Aggregates, bucket: Bucket) -> Self {
+    pub(super) fn new(found: read::Aggregates, bucket: Bucket) -> Self {
         let buckets = found.buckets.into_iter().map(|found| {
             let (signer, time) = bucket_name(&found.bucket, bucket);
             EntryAggregate {

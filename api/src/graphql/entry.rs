@@ -4,36 +4,37 @@ use async_graphql::{Context, ID, Json, Object, Result};
 use counterfoil_core::LedgerHead;
 use counterfoil_core::receipt::Receipt;
 
+use super::error::refuse;
 use super::event::Event;
 use super::hashes::Hashes;
 use super::head::Head;
-use super::{load_proof, refuse};
-use crate::proofs::EntryProofs;
-use crate::query::{self, QueryError, View};
+use super::proof::load_proof;
 use crate::value::{Bytes, Hash, U64};
+use counterfoil_read::EntryProofs;
+use counterfoil_read::{self as read, ReadError, Reader};
 
 /// An entry of a ledger.
 pub(super) struct Entry {
     pub(super) head: LedgerHead,
-    pub(super) entry: query::Entry,
+    pub(super) entry: read::Entry,
     pub(super) proofs: EntryProofs,
 }
 
 /// An entry alone.
-pub(super) fn one_entry(found: Result<(LedgerHead, query::Entry), QueryError>) -> Result<Entry> {
+pub(super) fn one_entry(found: Result<(LedgerHead, read::Entry), ReadError>) -> Result<Entry> {
     let (head, entry) = found.map_err(refuse)?;
     Ok(Entry::of_page(head, vec![entry]).pop().ok_or("a page of one entry is empty")?)
 }
 
 impl Entry {
     /// The entries of a page.
-    pub(super) fn of_page(head: LedgerHead, entries: Vec<query::Entry>) -> Vec<Self> {
+    pub(super) fn of_page(head: LedgerHead, entries: Vec<read::Entry>) -> Vec<Self> {
         let proofs = EntryProofs::new(head, &entries);
         Self::with_proofs(head, entries, &proofs)
     }
 
     /// The entries of a page whose proofs others may share.
-    pub(super) fn with_proofs(head: LedgerHead, entries: Vec<query::Entry>, proofs: &EntryProofs) -> Vec<Self> {
+    pub(super) fn with_proofs(head: LedgerHead, entries: Vec<read::Entry>, proofs: &EntryProofs) -> Vec<Self> {
         entries.into_iter().map(|entry| Self { head, entry, proofs: proofs.clone() }).collect()
     }
 }
@@ -84,7 +85,7 @@ impl Entry {
     /// All that `counterfoil verify` needs beside the chain. Read apart from the entry, so its heads may be newer.
     #[graphql(complexity = 100)]
     async fn receipt(&self, context: &Context<'_>) -> Result<Json<Receipt>> {
-        let receipt = query::receipt(context.data::<View>()?, self.head.ledger, self.entry.index.get());
+        let receipt = read::receipt(context.data::<Reader>()?, self.head.ledger, self.entry.index.get());
         // Of all the fields' futures the largest: each field of each entry of a page would have room for it.
         Box::pin(receipt).await.map(Json).map_err(refuse)
     }

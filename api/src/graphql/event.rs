@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, Result};
 use counterfoil_core::LedgerHead;
 
+use super::error::refuse;
 use super::hashes::Hashes;
 use super::head::Head;
-use super::{load_proof, refuse};
-use crate::proofs::PageProofs;
-use crate::query::{CheckedEvent, QueryError};
+use super::proof::load_proof;
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
+use counterfoil_read::PageProofs;
+use counterfoil_read::{CheckedEvent, ReadError};
 
 /// What happened to a ledger: who did what, in which slot and when.
 pub(super) struct Event {
@@ -20,7 +21,7 @@ pub(super) struct Event {
 }
 
 /// An event alone.
-pub(super) fn one_event(found: Result<(LedgerHead, Arc<CheckedEvent>), QueryError>) -> Result<Event> {
+pub(super) fn one_event(found: Result<(LedgerHead, Arc<CheckedEvent>), ReadError>) -> Result<Event> {
     let (head, event) = found.map_err(refuse)?;
     Ok(Event::of_page(head, vec![event]).pop().ok_or("a page of one event is empty")?)
 }

@@ -1,14 +1,13 @@
 //! What was found, as Relay's connections.
 
 use async_graphql::connection::{Connection, ConnectionNameType, Edge, EmptyFields};
-use async_graphql::{Context, Object, OutputType, Result, SimpleObject};
+use async_graphql::{Context, Object, OutputType, Result};
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{Column, Condition, LedgerColumn, Log};
 
-use super::head::Head;
-use super::refuse;
-use crate::query::{Found, MAX_COUNT, QueryError, View, count_found, count_ledgers};
-use crate::value::U64;
+use super::error::refuse;
+use super::head::{Head, TotalCount};
+use counterfoil_read::{Found, ReadError, Reader, count_found, count_ledgers};
 
 /// A connection over what was found; its cursors are its own.
 pub(super) type FoundConnection<T, F> = Connection<String, T, F, EmptyFields, FoundName>;
@@ -19,27 +18,6 @@ pub(super) struct FoundName;
 impl ConnectionNameType for FoundName {
     fn type_name<T: OutputType>() -> String {
         format!("Found{}Connection", T::type_name())
-    }
-}
-
-/// How many there are; where they must be looked for, up to 10,000.
-#[derive(SimpleObject)]
-pub(super) struct TotalCount {
-    value: U64,
-    /// False when there are more.
-    is_exact: bool,
-}
-
-impl TotalCount {
-    pub(super) const fn exact(count: u64) -> Self {
-        Self { value: U64(count), is_exact: true }
-    }
-}
-
-impl From<u64> for TotalCount {
-    fn from(count: u64) -> Self {
-        let most = u64::from(MAX_COUNT);
-        Self { value: U64(count.min(most)), is_exact: count <= most }
     }
 }
 
@@ -56,7 +34,7 @@ impl<C: Column> Counted<C> {
     }
 
     async fn load(&self, context: &Context<'_>) -> Result<TotalCount> {
-        let count = count_found(context.data::<View>()?, self.ledger, self.log, &self.condition).await;
+        let count = count_found(context.data::<Reader>()?, self.ledger, self.log, &self.condition).await;
         Ok(count.map_err(refuse)?.into())
     }
 }
@@ -107,13 +85,13 @@ pub(super) struct FoundLedgers(pub(super) Condition<LedgerColumn>);
 impl FoundLedgers {
     /// How many there are in all, up to 10,000.
     async fn total_count(&self, context: &Context<'_>) -> Result<TotalCount> {
-        Ok(count_ledgers(context.data::<View>()?, &self.0).await.map_err(refuse)?.into())
+        Ok(count_ledgers(context.data::<Reader>()?, &self.0).await.map_err(refuse)?.into())
     }
 }
 
 /// What was found as a connection. `fields` makes what is said beside it, `nodes` its elements.
 pub(super) fn found_connection<S, H: Copy, T: OutputType, F: async_graphql::ObjectType>(
-    found: Result<Found<S, H>, QueryError>,
+    found: Result<Found<S, H>, ReadError>,
     fields: impl FnOnce(H) -> F,
     nodes: impl FnOnce(H, Vec<S>) -> Vec<T>,
 ) -> Result<FoundConnection<T, F>> {

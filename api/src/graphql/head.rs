@@ -1,11 +1,12 @@
 //! Heads.
 
 use async_graphql::{Json, SimpleObject};
+use counterfoil_core::LedgerHead;
 use counterfoil_core::certificate::Certificate;
+use counterfoil_read::MAX_COUNT;
+use counterfoil_store::MissingSubtree;
 use merkle_log::TreeHead;
 
-use super::found::TotalCount;
-use super::page::PageParts;
 use crate::value::{Hash, U64};
 
 /// The size of a log, and the root over that many leaves.
@@ -19,6 +20,34 @@ impl From<TreeHead> for Head {
     fn from(head: TreeHead) -> Self {
         Self { size: head.size.into(), root: head.root.into() }
     }
+}
+
+/// How many there are; where they must be looked for, up to 10,000.
+#[derive(SimpleObject)]
+pub(super) struct TotalCount {
+    value: U64,
+    /// False when there are more.
+    is_exact: bool,
+}
+
+impl TotalCount {
+    pub(super) const fn exact(count: u64) -> Self {
+        Self { value: U64(count), is_exact: true }
+    }
+}
+
+impl From<u64> for TotalCount {
+    fn from(count: u64) -> Self {
+        let most = u64::from(MAX_COUNT);
+        Self { value: U64(count.min(most)), is_exact: count <= most }
+    }
+}
+
+/// What a page says beside its leaves.
+pub(super) struct PageParts {
+    pub(super) head: LedgerHead,
+    pub(super) missing: Vec<MissingSubtree>,
+    pub(super) certificate: Option<Certificate>,
 }
 
 /// The checked heads at which a page was read: where pages end and proofs lead.

@@ -4,8 +4,8 @@ use async_graphql::SimpleObject;
 use counterfoil_store::Evidence;
 
 use super::head::Head;
-use crate::query;
 use crate::value::{Time, U64};
+use counterfoil_read as read;
 
 /// Which servers said what of a ledger's account when the indexer compared it. Evidence that was kept, not a proof.
 #[derive(SimpleObject)]
@@ -33,8 +33,8 @@ struct ServerHead {
     since: Option<Time>,
 }
 
-impl From<query::Heads> for Heads {
-    fn from(heads: query::Heads) -> Self {
+impl From<read::Heads> for Heads {
+    fn from(heads: read::Heads) -> Self {
         let said = heads.said.into_iter().map(ServerHead::from).collect();
         Self { agrees_since: heads.agrees_since.map(Time), said }
     }

@@ -17,23 +17,26 @@ use axum::{Json, Router};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
+use super::allowed::AllowedQueries;
 use super::limits::Limits;
 use super::operation::{Followed, in_time};
+use super::schema::{ApiSchema, schema};
+use super::socket;
 use super::writer::Standings;
-use super::{AllowedQueries, ApiSchema, schema, socket};
-use crate::app::MAX_BODY_BYTES;
-use crate::live::Feed;
+use crate::access::{Asker, ReaderOf};
+use crate::limits::MAX_BODY_BYTES;
 use crate::problem::{Code, Problem};
-use crate::query::View;
 use crate::stop::Stopping;
+use counterfoil_read::Live;
+use counterfoil_read::Reader;
 
 /// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The routes. `introspection` opens the schema to tools. What is no stream has `request_timeout`.
 pub(crate) fn router(
-    view: View,
-    feed: Feed,
+    reader: Reader,
+    feed: Live,
     introspection: bool,
     allowed: Option<AllowedQueries>,
     request_timeout: Duration,
@@ -41,20 +44,20 @@ pub(crate) fn router(
     let methods = post(graphql).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).get(subscribe);
     let routes = Router::new().route("/graphql", methods);
     let schema = Coded { schema: schema(introspection), limits: Limits::new(allowed, introspection) };
-    routes.with_state(GraphQl { schema, view, feed, request_timeout })
+    routes.with_state(GraphQl { schema, reader, feed, request_timeout })
 }
 
 #[derive(Clone)]
 struct GraphQl {
     schema: Coded,
-    view: View,
-    feed: Feed,
+    reader: Reader,
+    feed: Live,
     request_timeout: Duration,
 }
 
-impl FromRef<GraphQl> for View {
+impl FromRef<GraphQl> for Reader {
     fn from_ref(state: &GraphQl) -> Self {
-        state.view.clone()
+        state.reader.clone()
     }
 }
 
@@ -101,14 +104,14 @@ fn with_codes(mut response: Response) -> Response {
 
 async fn graphql(
     State(GraphQl { schema, feed, request_timeout, .. }): State<GraphQl>,
-    view: View,
+    ReaderOf(reader): ReaderOf,
     stopping: Stopping,
     headers: HeaderMap,
     request: Result<Json<Request>, JsonRejection>,
 ) -> Result<axum::response::Response, Problem> {
     let Json(request) = request.map_err(refuse_body)?;
     let followed = Followed::default();
-    let request = request.data(view).data(feed).data(stopping).data(followed.clone()).data(Standings::default());
+    let request = request.data(reader).data(feed).data(stopping).data(followed.clone()).data(Standings::default());
     if !wants_events(&headers) {
         return Ok(Json(schema.execute(request).await).into_response());
     }
@@ -131,8 +134,8 @@ fn wants_events(headers: &HeaderMap) -> bool {
 
 /// Operations over a WebSocket.
 async fn subscribe(
-    State(GraphQl { schema, feed, request_timeout, .. }): State<GraphQl>,
-    view: View,
+    State(GraphQl { schema, reader, feed, request_timeout }): State<GraphQl>,
+    asker: Asker,
     stopping: Stopping,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -141,7 +144,7 @@ async fn subscribe(
         let detail = "GET opens a WebSocket with the protocol graphql-transport-ws. Send queries by POST.";
         return Err(Problem::new(Code::MethodNotAllowed, detail));
     };
-    let service = socket::Service { executor: schema, view, feed, stopping, request_timeout };
+    let service = socket::Service { executor: schema, reader, asker, feed, stopping, request_timeout };
     Ok(upgrade.on_upgrade(|socket| socket::serve(socket, service)))
 }
 

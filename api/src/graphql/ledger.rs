@@ -6,25 +6,25 @@ use counterfoil_store::{Bucket, Log, Value};
 
 use super::aggregate::{AggregateBy, EntryAggregates};
 use super::entry::{Entry, one_entry};
+use super::error::refuse;
 use super::event::{Event, one_event};
-use super::filter::{EntryFilter, EventFilter, TransactionFilter, WriterFilter};
 use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, FoundTransactions, found_connection};
 use super::hashes::Hashes;
 use super::head::Head;
 use super::heads::Heads;
 use super::missing::{EntryPageFields, Missing};
-use super::order::{EntryOrder, EventOrder, TransactionOrder, WriterOrder};
 use super::page::{Arguments, LeafConnection, complexity, connection, count};
 use super::pending::PendingEvent;
 use super::proof::{Consistency, Inclusion, LogName};
-use super::refuse;
 use super::standing::Standing;
 use super::transaction::Transaction;
 use super::writer::{FoundWriters, Writer};
-use crate::condition::{ToValue, seconds};
 use crate::problem::{Code, Problem};
-use crate::query::{self, CheckedLedger, View, When, Window};
+use crate::search::{EntryFilter, EventFilter, Filter, TransactionFilter, WriterFilter};
+use crate::search::{EntryOrder, EventOrder, TransactionOrder, WriterOrder};
+use crate::search::{ToValue, seconds};
 use crate::value::{Key, Time, U64, hashes};
+use counterfoil_read::{self as read, CheckedLedger, Reader, When, Window};
 
 /// Whether the indexer goes on with a ledger.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -123,14 +123,14 @@ impl Ledger {
     #[graphql(complexity = "complexity(first, None, child_complexity)")]
     async fn missing(&self, context: &Context<'_>, first: Option<i32>, from: Option<U64>) -> Result<Missing> {
         let (limit, from) = (first.map(count).transpose()?, from.map_or(0, |from| from.0));
-        let found = query::missing(context.data::<View>()?, self.address(), from, limit).await;
+        let found = read::missing(context.data::<Reader>()?, self.address(), from, limit).await;
         Ok(found.map_err(refuse)?.into())
     }
 
     /// Which servers said what of its account when the indexer compared it, and since when they agree with the index.
     #[graphql(complexity = "20 * child_complexity")]
     async fn heads(&self, context: &Context<'_>) -> Result<Heads> {
-        Ok(query::heads(context.data::<View>()?, self.address()).await.map_err(refuse)?.into())
+        Ok(read::heads(context.data::<Reader>()?, self.address()).await.map_err(refuse)?.into())
     }
 
     /// What the cluster has confirmed and not finalized, at most 1,000; 100 when nothing is said. A fork can still take
@@ -138,7 +138,7 @@ impl Ledger {
     #[graphql(complexity = "complexity(first, None, child_complexity)")]
     async fn pending(&self, context: &Context<'_>, first: Option<i32>) -> Result<Vec<PendingEvent>> {
         let limit = first.map(count).transpose()?;
-        let found = query::pending(context.data::<View>()?, self.address(), limit).await;
+        let found = read::pending(context.data::<Reader>()?, self.address(), limit).await;
         Ok(found.map_err(refuse)?.into_iter().map(PendingEvent::from).collect())
     }
 
@@ -154,13 +154,13 @@ impl Ledger {
         before: Option<String>,
     ) -> Result<LeafConnection<Entry, EntryPageFields>> {
         let window = Window::try_from(Arguments { first, after, last, before })?;
-        let page = query::entries(context.data::<View>()?, self.address(), window).await;
+        let page = read::entries(context.data::<Reader>()?, self.address(), window).await;
         connection(page, |entry| entry.index, Entry::of_page)
     }
 
     /// One entry, below the checked size.
     async fn entry(&self, context: &Context<'_>, index: U64) -> Result<Entry> {
-        let found = query::entry(context.data::<View>()?, self.address(), index.0).await;
+        let found = read::entry(context.data::<Reader>()?, self.address(), index.0).await;
         one_entry(found)
     }
 
@@ -175,13 +175,13 @@ impl Ledger {
         before: Option<String>,
     ) -> Result<LeafConnection<Event>> {
         let window = Window::try_from(Arguments { first, after, last, before })?;
-        let page = query::events(context.data::<View>()?, self.address(), window).await;
+        let page = read::events(context.data::<Reader>()?, self.address(), window).await;
         connection(page, |event| event.seq, Event::of_page)
     }
 
     /// One event, below the checked size of the event log.
     async fn event(&self, context: &Context<'_>, seq: U64) -> Result<Event> {
-        let found = query::event(context.data::<View>()?, self.address(), seq.0).await;
+        let found = read::event(context.data::<Reader>()?, self.address(), seq.0).await;
         one_event(found)
     }
 
@@ -202,7 +202,7 @@ impl Ledger {
     ) -> Result<FoundConnection<Entry, FoundEntries>> {
         let condition = filter.unwrap_or_default().condition()?;
         let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
-        let found = query::find_entries(context.data::<View>()?, self.address(), search).await;
+        let found = read::find_entries(context.data::<Reader>()?, self.address(), search).await;
         let counted = Counted::new(self.address(), Log::Entries, condition);
         found_connection(found, |head| FoundEntries::new(head, counted), Entry::of_page)
     }
@@ -222,7 +222,7 @@ impl Ledger {
     ) -> Result<FoundConnection<Event, FoundEvents>> {
         let condition = filter.unwrap_or_default().condition()?;
         let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
-        let found = query::find_events(context.data::<View>()?, self.address(), search).await;
+        let found = read::find_events(context.data::<Reader>()?, self.address(), search).await;
         let counted = Counted::new(self.address(), Log::Events, condition);
         found_connection(found, |head| FoundEvents::new(head, counted), Event::of_page)
     }
@@ -242,7 +242,7 @@ impl Ledger {
     ) -> Result<FoundConnection<Transaction, FoundTransactions>> {
         let condition = filter.unwrap_or_default().condition()?;
         let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
-        let found = query::find_transactions(context.data::<View>()?, self.address(), search).await;
+        let found = read::find_transactions(context.data::<Reader>()?, self.address(), search).await;
         let counted = Counted::new(self.address(), Log::Events, condition);
         found_connection(found, |head| FoundTransactions::new(head, counted), Transaction::of_page)
     }
@@ -262,7 +262,7 @@ impl Ledger {
     ) -> Result<FoundConnection<Writer, FoundWriters>> {
         let condition = filter.unwrap_or_default().condition()?;
         let search = Arguments { first, after, last, before }.search(condition, order_by)?;
-        let found = query::find_writers(context.data::<View>()?, self.address(), search).await;
+        let found = read::find_writers(context.data::<Reader>()?, self.address(), search).await;
         found_connection(found, FoundWriters::from, |found, writers| Writer::of_page(found.head, writers))
     }
 
@@ -282,8 +282,8 @@ impl Ledger {
         let bucket = AggregateBy::bucket(by);
         let after = after_bucket(bucket, after_signer, after_time)?;
         let first = first.map(count).transpose()?;
-        let view = context.data::<View>()?;
-        let found = query::aggregate(view, self.address(), &condition, bucket, after.as_ref(), first).await;
+        let reader = context.data::<Reader>()?;
+        let found = read::aggregate(reader, self.address(), &condition, bucket, after.as_ref(), first).await;
         Ok(EntryAggregates::new(found.map_err(refuse)?, bucket))
     }
 
@@ -299,7 +299,7 @@ impl Ledger {
     ) -> Result<Standing> {
         let (size, slot) = (size.map(|size| size.0), slot.map(|slot| slot.0));
         let when = When { size, slot, time: time.as_ref().map(seconds).transpose()?, ..When::default() };
-        let standing = query::standing(context.data::<View>()?, self.address(), when).await;
+        let standing = read::standing(context.data::<Reader>()?, self.address(), when).await;
         Ok(standing.map_err(refuse)?.into())
     }
 
@@ -307,7 +307,7 @@ impl Ledger {
     #[graphql(complexity = "50 + child_complexity")]
     async fn inclusion(&self, context: &Context<'_>, log: LogName, index: U64, size: Option<U64>) -> Result<Inclusion> {
         let size = size.map(|size| size.0);
-        let found = query::inclusion(context.data::<View>()?, self.address(), log.into(), index.0, size).await;
+        let found = read::inclusion(context.data::<Reader>()?, self.address(), log.into(), index.0, size).await;
         Ok(Inclusion::new(log, found.map_err(refuse)?))
     }
 
@@ -321,7 +321,7 @@ impl Ledger {
         second: Option<U64>,
     ) -> Result<Consistency> {
         let second = second.map(|second| second.0);
-        let found = query::consistency(context.data::<View>()?, self.address(), log.into(), first.0, second).await;
+        let found = read::consistency(context.data::<Reader>()?, self.address(), log.into(), first.0, second).await;
         Ok(Consistency::new(log, found.map_err(refuse)?))
     }
 }

@@ -3,11 +3,11 @@
 use async_graphql::{Json, SimpleObject};
 use counterfoil_core::certificate::Certificate;
 
-use super::found::TotalCount;
 use super::head::Head;
-use super::page::PageParts;
-use crate::query;
+use super::head::PageParts;
+use super::head::TotalCount;
 use crate::value::{Hash, U64};
+use counterfoil_read as read;
 
 /// A subtree that was appended by its hash and whose entries the index lacks.
 #[derive(SimpleObject)]
@@ -46,8 +46,8 @@ pub(super) struct Missing {
     next: Option<U64>,
 }
 
-impl From<query::Missing> for Missing {
-    fn from(missing: query::Missing) -> Self {
+impl From<read::Missing> for Missing {
+    fn from(missing: read::Missing) -> Self {
         Self {
             head: missing.head.entries.into(),
             leaves: U64(missing.leaves),

@@ -3,14 +3,13 @@
 use async_graphql::connection::{Connection, Edge};
 use async_graphql::{ObjectType, OutputType, Result};
 use counterfoil_core::LedgerHead;
-use counterfoil_core::certificate::Certificate;
-use counterfoil_store::{Condition, Direction, MissingSubtree};
+use counterfoil_store::{Condition, Direction};
 use merkle_log::LeafIndex;
 
-use super::head::PageHeads;
-use super::refuse;
+use super::error::refuse;
+use super::head::{PageHeads, PageParts};
 use crate::problem::{Code, Problem};
-use crate::query::{DEFAULT_PAGE, Page, QueryError, Search, Window};
+use counterfoil_read::{DEFAULT_PAGE, Page, ReadError, Search, Window};
 
 /// The arguments of a connection.
 pub(super) struct Arguments {
@@ -22,13 +21,6 @@ pub(super) struct Arguments {
 
 /// A connection over the leaves of a log; a leaf's cursor is its index.
 pub(super) type LeafConnection<T, F = PageHeads> = Connection<String, T, F>;
-
-/// What a page says beside its leaves.
-pub(super) struct PageParts {
-    pub(super) head: LedgerHead,
-    pub(super) missing: Vec<MissingSubtree>,
-    pub(super) certificate: Option<Certificate>,
-}
 
 impl Arguments {
     /// A page of what satisfies a condition.
@@ -63,7 +55,7 @@ impl TryFrom<Arguments> for Window {
 
 /// A page as a connection. `index` is a leaf's, `nodes` makes its elements.
 pub(super) fn connection<S, T: OutputType, F: ObjectType + From<PageParts>>(
-    page: Result<Page<S>, QueryError>,
+    page: Result<Page<S>, ReadError>,
     index: impl Fn(&S) -> LeafIndex,
     nodes: impl FnOnce(LedgerHead, Vec<S>) -> Vec<T>,
 ) -> Result<LeafConnection<T, F>> {

@@ -3,8 +3,8 @@
 use async_graphql::SimpleObject;
 use counterfoil_core::EventBody;
 
-use crate::query;
 use crate::value::{Bytes, Key, Signature, Time, U64};
+use counterfoil_read as read;
 
 /// An event that the cluster has confirmed and not finalized. A fork can still take it back: nothing proves it.
 #[derive(SimpleObject)]
@@ -28,8 +28,8 @@ pub(super) struct PendingEvent {
     transaction: Signature,
 }
 
-impl From<query::PendingEvent> for PendingEvent {
-    fn from(pending: query::PendingEvent) -> Self {
+impl From<read::PendingEvent> for PendingEvent {
+    fn from(pending: read::PendingEvent) -> Self {
         let (header, kind) = (pending.event.header, pending.event.body.name());
         let entries = match pending.event.body {
             EventBody::EntriesAppended { entries } => entries.into_iter().map(Bytes).collect(),

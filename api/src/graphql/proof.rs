@@ -1,12 +1,14 @@
 //! Proofs of leaves and of growth.
 
-use async_graphql::{Enum, SimpleObject};
+use async_graphql::{Context, Enum, Result, SimpleObject};
 use counterfoil_store::Log;
 
 use super::hashes::Hashes;
 use super::head::Head;
-use crate::query;
+use crate::problem::Problem;
 use crate::value::{Hash, U64, hashes};
+use counterfoil_read::{self as read, PageProofs, Reader};
+use merkle_log::LeafIndex;
 
 /// Which of a ledger's two logs.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -41,7 +43,7 @@ pub(super) struct Consistency {
 }
 
 impl Inclusion {
-    pub(super) fn new(log: LogName, found: query::Inclusion) -> Self {
+    pub(super) fn new(log: LogName, found: read::Inclusion) -> Self {
         Self {
             log,
             index: found.index.into(),
@@ -53,7 +55,14 @@ impl Inclusion {
 }
 
 impl Consistency {
-    pub(super) fn new(log: LogName, found: query::Consistency) -> Self {
+    pub(super) fn new(log: LogName, found: read::Consistency) -> Self {
         Self { log, first: found.first.into(), second: found.second.into(), proof: Hashes(hashes(found.proof)) }
     }
+}
+
+/// The proof of one of a page's leaves.
+pub(super) async fn load_proof(proofs: &PageProofs, context: &Context<'_>, index: LeafIndex) -> Result<Hashes> {
+    let proof = proofs.load(context.data::<Reader>()?, index).await.map_err(|error| Problem::from(&*error))?;
+    // The page was made from the same leaves.
+    Ok(Hashes(hashes(proof.ok_or("the leaf is not of this page")?)))
 }

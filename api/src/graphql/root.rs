@@ -5,19 +5,19 @@ use async_graphql::{Context, ID, Interface, Object, Result, SimpleObject};
 use counterfoil_store::Condition;
 
 use super::entry::{Entry, one_entry};
+use super::error::refuse;
 use super::event::{Event, one_event};
-use super::filter::LedgerFilter;
 use super::found::{FoundConnection, FoundLedgers, found_connection};
 use super::ledger::Ledger;
-use super::order::LedgerOrder;
 use super::page::{Arguments, complexity, count};
-use super::refuse;
 use super::transaction::{Transaction, one_transaction};
 use super::writer::{Standings, Writer, one_writer};
 use crate::problem::{Code, Problem};
-use crate::query::{self, View};
-use crate::rest::parse_ledger;
+use crate::search::LedgerOrder;
+use crate::search::{Filter, LedgerFilter};
 use crate::value::Key;
+use crate::value::parse_ledger;
+use counterfoil_read::{self as read, Reader};
 
 /// The server, and what its index is of.
 #[derive(SimpleObject)]
@@ -49,7 +49,7 @@ pub(super) struct Root;
 #[Object(name = "Query")]
 impl Root {
     async fn status(&self, context: &Context<'_>) -> Result<Status> {
-        let cluster = query::status(context.data::<View>()?).await.map_err(refuse)?;
+        let cluster = read::status(context.data::<Reader>()?).await.map_err(refuse)?;
         Ok(Status {
             version: env!("CARGO_PKG_VERSION"),
             genesis_hash: cluster.map(|cluster| cluster.genesis_hash.into()),
@@ -67,7 +67,7 @@ impl Root {
     ) -> Result<Connection<String, Ledger, FoundLedgers>> {
         let limit = first.map(count).transpose()?;
         let after = after.map(|after| parse_ledger(&after.0)).transpose()?;
-        let page = query::ledgers(context.data::<View>()?, after, limit).await.map_err(refuse)?;
+        let page = read::ledgers(context.data::<Reader>()?, after, limit).await.map_err(refuse)?;
         let all = FoundLedgers(Condition::All(Vec::new()));
         let mut connection = Connection::with_additional_fields(after.is_some(), page.next.is_some(), all);
         let ledgers = page.ledgers.into_iter().map(Ledger);
@@ -90,7 +90,7 @@ impl Root {
     ) -> Result<FoundConnection<Ledger, FoundLedgers>> {
         let condition = filter.unwrap_or_default().condition()?;
         let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
-        let found = query::find_ledgers(context.data::<View>()?, search).await;
+        let found = read::find_ledgers(context.data::<Reader>()?, search).await;
         let nodes = |(), ledgers: Vec<_>| ledgers.into_iter().map(Ledger).collect();
         found_connection(found, |()| FoundLedgers(condition), nodes)
     }
@@ -158,27 +158,27 @@ fn node_complexity(id: &str) -> usize {
 }
 
 async fn load_node(context: &Context<'_>, id: &str) -> Result<Node> {
-    let view = context.data::<View>()?;
+    let reader = context.data::<Reader>()?;
     let parts: Vec<&str> = id.split(':').collect();
     let number = |text: &str| text.parse::<u64>().map_err(|_| malformed_id(id));
     match parts[..] {
         ["ledger", ledger] => Ok(Node::Ledger(load_ledger(context, ledger).await?)),
         ["entry", ledger, index] => {
-            let found = query::entry(view, parse_ledger(ledger)?, number(index)?).await;
+            let found = read::entry(reader, parse_ledger(ledger)?, number(index)?).await;
             one_entry(found).map(Node::Entry)
         }
         ["event", ledger, seq] => {
-            let found = query::event(view, parse_ledger(ledger)?, number(seq)?).await;
+            let found = read::event(reader, parse_ledger(ledger)?, number(seq)?).await;
             one_event(found).map(Node::Event)
         }
         ["transaction", ledger, first] => {
-            let found = query::transaction(view, parse_ledger(ledger)?, number(first)?).await;
+            let found = read::transaction(reader, parse_ledger(ledger)?, number(first)?).await;
             one_transaction(found).map(Node::Transaction)
         }
         ["writer", ledger, wallet, ref then @ ..] if then.len() <= 1 => {
             let wallet = wallet.parse().map_err(|_| malformed_id(id))?;
             let events = then.first().map(|events| number(events)).transpose()?;
-            let found = context.data::<Standings>()?.writer(view, parse_ledger(ledger)?, wallet, events).await;
+            let found = context.data::<Standings>()?.writer(reader, parse_ledger(ledger)?, wallet, events).await;
             one_writer(found).map(Node::Writer)
         }
         _ => Err(malformed_id(id).into()),
@@ -191,6 +191,6 @@ fn malformed_id(id: &str) -> Problem {
 }
 
 async fn load_ledger(context: &Context<'_>, address: &str) -> Result<Ledger> {
-    let ledger = query::ledger(context.data::<View>()?, parse_ledger(address)?).await;
+    let ledger = read::ledger(context.data::<Reader>()?, parse_ledger(address)?).await;
     ledger.map(Ledger).map_err(refuse)
 }

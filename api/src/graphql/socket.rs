@@ -22,10 +22,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 
 use super::operation::{Followed, in_time, refused};
 use super::writer::Standings;
-use crate::live::Feed;
+use crate::access::Asker;
 use crate::problem::{Code, Problem};
-use crate::query::View;
 use crate::stop::Stopping;
+use counterfoil_read::Live;
+use counterfoil_read::Reader;
 
 pub(super) const PROTOCOL: &str = "graphql-transport-ws";
 /// How many operations run at a time on one socket.
@@ -51,8 +52,10 @@ const SILENT: u16 = 3008;
 /// What a socket serves.
 pub(super) struct Service<E> {
     pub(super) executor: E,
-    pub(super) view: View,
-    pub(super) feed: Feed,
+    pub(super) reader: Reader,
+    /// The caller as the upgrade's headers say.
+    pub(super) asker: Asker,
+    pub(super) feed: Live,
     pub(super) stopping: Stopping,
     /// How long an operation may take that is no stream.
     pub(super) request_timeout: Duration,
@@ -121,7 +124,7 @@ where
 struct Conversation<E> {
     service: Service<E>,
     /// Who calls; known when the client has begun.
-    caller: Option<View>,
+    caller: Option<Asker>,
     running: HashMap<String, AbortHandle>,
     answers: SelectAll<BoxStream<'static, Answer>>,
 }
@@ -195,7 +198,7 @@ impl<E: Executor> Conversation<E> {
         if self.caller.is_some() {
             return Err(Close::new(BEGUN_TWICE, "Too many initialisation requests"));
         }
-        let signing_on = self.service.view.clone().sign_on(payload["authorization"].as_str());
+        let signing_on = self.service.asker.sign_on(payload["authorization"].as_str());
         let signed_on = timeout(self.service.request_timeout, signing_on).await;
         let again = |reason: String| Close::new(close_code::AGAIN, reason);
         let caller = signed_on.map_err(|_| again("Try again later.".to_owned()))?;
@@ -216,16 +219,16 @@ impl<E: Executor> Conversation<E> {
         }
         let (handle, registration) = AbortHandle::new_pair();
         self.running.insert(id.clone(), handle);
-        let answers = run(self.execute(request, caller)).map(Some).chain(stream::once(ready(None)));
+        let answers = run(self.execute(request, &caller)).map(Some).chain(stream::once(ready(None)));
         let answers = answers.map(move |response| Answer { id: id.clone(), response });
         self.answers.push(Abortable::new(answers, registration).boxed());
         Ok(Vec::new())
     }
 
-    fn execute(&self, request: Request, caller: View) -> BoxStream<'static, Response> {
+    fn execute(&self, request: Request, caller: &Asker) -> BoxStream<'static, Response> {
         let followed = Followed::default();
         let mut data = Data::default();
-        data.insert(caller);
+        data.insert(self.service.reader.clone().with_caller(caller.caller().clone()));
         data.insert(self.service.feed.clone());
         data.insert(self.service.stopping.clone());
         let request = request.data(followed.clone()).data(Standings::default());
@@ -245,7 +248,7 @@ impl<E: Executor> Conversation<E> {
 }
 
 /// Counts an operation, and refuses one too many.
-async fn admit(running: usize, caller: &View) -> Result<(), Problem> {
+async fn admit(running: usize, caller: &Asker) -> Result<(), Problem> {
     if running >= MAX_OPERATIONS {
         let detail = format!("{MAX_OPERATIONS} operations run on this WebSocket, the most of one. End one first.");
         return Err(Problem::new(Code::TooManyOperations, detail));
@@ -298,9 +301,9 @@ mod tests {
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
     use super::{Service, serve};
-    use crate::live::Feed;
-    use crate::query::{Memory, View};
+    use crate::access::{Access, AccessSettings, Asker};
     use crate::stop::Stop;
+    use counterfoil_read::{Cache, Live, Reader, StreamLimits};
 
     struct Root;
 
@@ -349,8 +352,9 @@ mod tests {
         let pool = sqlx::postgres::PgPoolOptions::new().connect_lazy("postgres://localhost/none").unwrap();
         let service = Service {
             executor: Schema::new(Root, EmptyMutation, EmptySubscription),
-            view: View::new(pool.clone()),
-            feed: Feed::new(pool, Arc::new(Memory::new(0)), 1, 1),
+            reader: Reader::new(pool.clone()),
+            feed: Live::new(pool.clone(), Arc::new(Cache::new(0)), StreamLimits { all: 1, per_caller: 1 }),
+            asker: Asker::operator(Access::new(pool, AccessSettings::default())),
             stopping: Stop::default().stopping(),
             request_timeout: Duration::from_secs(10),
         };

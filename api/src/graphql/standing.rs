@@ -7,9 +7,9 @@ use async_graphql::SimpleObject;
 use super::event::Event;
 use super::head::Head;
 use super::writer::Writer;
-use crate::proofs::PageProofs;
-use crate::query;
 use crate::value::{Key, U64};
+use counterfoil_read as read;
+use counterfoil_read::PageProofs;
 
 /// A ledger as it was. Every event here has its proof; that `administrative` leaves none out shows the event log itself.
 #[derive(SimpleObject)]
@@ -37,13 +37,13 @@ pub(super) struct Standing {
     event_seq: U64,
 }
 
-impl From<query::Standing> for Standing {
-    fn from(standing: query::Standing) -> Self {
-        let query::Standing { head, administrative, .. } = standing;
+impl From<read::Standing> for Standing {
+    fn from(standing: read::Standing) -> Self {
+        let read::Standing { head, administrative, .. } = standing;
         let edge = [&standing.last, &standing.next].into_iter().flatten().cloned();
         let events: Vec<_> = administrative.iter().cloned().chain(edge).collect();
         let proofs = PageProofs::of_events(head, &events);
-        let event = |event: Arc<query::CheckedEvent>| Event { head, event, proofs: proofs.clone() };
+        let event = |event: Arc<read::CheckedEvent>| Event { head, event, proofs: proofs.clone() };
         Self {
             head: standing.entries.into(),
             event_head: standing.events.into(),

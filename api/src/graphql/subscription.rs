@@ -9,12 +9,13 @@ use super::ledger::Ledger;
 use super::missing::EntryPageFields;
 use super::operation::Followed;
 use super::page::{LeafConnection, connection, parse_cursor};
-use crate::live::Feed;
 use crate::problem::Problem;
-use crate::query::View;
-use crate::rest::parse_ledger;
 use crate::stop::Stopping;
+use crate::value::parse_ledger;
 use crate::value::{Key, U64};
+use counterfoil_read::Live;
+use counterfoil_read::Reader;
+use tokio_util::sync::CancellationToken;
 
 /// What a page of a stream counts: as that of a list of ten.
 const fn complexity(child_complexity: usize) -> usize {
@@ -37,11 +38,14 @@ impl SubscriptionRoot {
         after: Option<String>,
         #[graphql(desc = "The first that is wanted: 0 for who has none. With `after` both hold.")] from: Option<U64>,
     ) -> Result<impl Stream<Item = Result<LeafConnection<Entry, EntryPageFields>>> + use<>> {
-        let (feed, view, stopping) = follower(context)?;
-        let (_, batches) = feed.entries(view, parse_ledger(&ledger.0)?, first(after, from)?, stopping).await?;
+        let (feed, reader, stopping) = follower(context)?;
+        let (_, batches) = feed
+            .entries(reader, parse_ledger(&ledger.0)?, first(after, from)?, stopping)
+            .await
+            .map_err(Problem::from)?;
         context.data::<Followed>()?.set();
         Ok(batches.map(|batch| {
-            let batch = batch?;
+            let batch = batch.map_err(Problem::from)?;
             let nodes = |head, entries| Entry::with_proofs(head, entries, &batch.proofs);
             connection(Ok(batch.page.clone()), |entry| entry.index, nodes)
         }))
@@ -56,11 +60,14 @@ impl SubscriptionRoot {
         after: Option<String>,
         #[graphql(desc = "The first that is wanted: 0 for who has none. With `after` both hold.")] from: Option<U64>,
     ) -> Result<impl Stream<Item = Result<LeafConnection<Event>>> + use<>> {
-        let (feed, view, stopping) = follower(context)?;
-        let (_, batches) = feed.events(view, parse_ledger(&ledger.0)?, first(after, from)?, stopping).await?;
+        let (feed, reader, stopping) = follower(context)?;
+        let (_, batches) = feed
+            .events(reader, parse_ledger(&ledger.0)?, first(after, from)?, stopping)
+            .await
+            .map_err(Problem::from)?;
         context.data::<Followed>()?.set();
         Ok(batches.map(|batch| {
-            let batch = batch?;
+            let batch = batch.map_err(Problem::from)?;
             let nodes = |head, events| Event::with_proofs(head, events, &batch.proofs);
             connection(Ok(batch.page.clone()), |event| event.seq, nodes)
         }))
@@ -69,15 +76,15 @@ impl SubscriptionRoot {
     /// A ledger as it is, and whenever its checked heads move or it is halted. Who is slow misses what was between.
     #[graphql(complexity = "complexity(child_complexity)")]
     async fn ledger(&self, context: &Context<'_>, address: Key) -> Result<impl Stream<Item = Result<Ledger>> + use<>> {
-        let (feed, view, stopping) = follower(context)?;
-        let states = feed.ledger(view, parse_ledger(&address.0)?, stopping).await?;
+        let (feed, reader, stopping) = follower(context)?;
+        let states = feed.ledger(reader, parse_ledger(&address.0)?, stopping).await.map_err(Problem::from)?;
         context.data::<Followed>()?.set();
-        Ok(states.map(|state| Ok(Ledger(state?))))
+        Ok(states.map(|state| Ok(Ledger(state.map_err(Problem::from)?))))
     }
 }
 
-fn follower<'a>(context: &Context<'a>) -> Result<(&'a Feed, View, Stopping)> {
-    Ok((context.data::<Feed>()?, context.data::<View>()?.clone(), context.data::<Stopping>()?.clone()))
+fn follower<'a>(context: &Context<'a>) -> Result<(&'a Live, Reader, CancellationToken)> {
+    Ok((context.data::<Live>()?, context.data::<Reader>()?.clone(), context.data::<Stopping>()?.token()))
 }
 
 fn first(after: Option<String>, from: Option<U64>) -> Result<Option<u64>, Problem> {

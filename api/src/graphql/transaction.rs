@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_graphql::{ID, Object, Result};
 use counterfoil_core::LedgerHead;
 
+use super::error::refuse;
 use super::event::Event;
-use super::refuse;
-use crate::proofs::PageProofs;
-use crate::query::{self, QueryError};
 use crate::value::{Signature, Time, U64};
+use counterfoil_read::PageProofs;
+use counterfoil_read::{self as read, ReadError};
 
 /// A transaction has at most 64 instructions, those that others call included, and each event takes two.
 /// Source: Agave, `MAX_INSTRUCTION_TRACE_LENGTH`.
@@ -19,19 +19,19 @@ const MOST_EVENTS: usize = 32;
 /// word, for no proof covers a transaction's signature.
 pub(super) struct Transaction {
     head: LedgerHead,
-    transaction: query::Transaction,
+    transaction: read::Transaction,
     proofs: Arc<PageProofs>,
 }
 
 /// A transaction alone.
-pub(super) fn one_transaction(found: Result<(LedgerHead, query::Transaction), QueryError>) -> Result<Transaction> {
+pub(super) fn one_transaction(found: Result<(LedgerHead, read::Transaction), ReadError>) -> Result<Transaction> {
     let (head, transaction) = found.map_err(refuse)?;
     Ok(Transaction::of_page(head, vec![transaction]).pop().ok_or("a page of one transaction is empty")?)
 }
 
 impl Transaction {
     /// The transactions of a page.
-    pub(super) fn of_page(head: LedgerHead, transactions: Vec<query::Transaction>) -> Vec<Self> {
+    pub(super) fn of_page(head: LedgerHead, transactions: Vec<read::Transaction>) -> Vec<Self> {
         let events: Vec<_> = transactions.iter().flat_map(|transaction| transaction.events.iter().cloned()).collect();
         let proofs = PageProofs::of_events(head, &events);
         transactions.into_iter().map(|transaction| Self { head, transaction, proofs: proofs.clone() }).collect()

@@ -7,13 +7,13 @@ use async_graphql::{ID, Result, SimpleObject};
 use counterfoil_core::{LedgerHead, LedgerId, Wallet};
 use tokio::sync::OnceCell;
 
+use super::error::refuse;
 use super::event::Event;
-use super::found::TotalCount;
 use super::head::Head;
-use super::refuse;
-use crate::proofs::PageProofs;
-use crate::query::{self, CheckedEvent, CountedHead, QueryError, View, When};
+use super::head::TotalCount;
 use crate::value::{Key, Time};
+use counterfoil_read::PageProofs;
+use counterfoil_read::{self as read, CheckedEvent, CountedHead, ReadError, Reader, When};
 
 /// Who may append, by a grant.
 #[derive(SimpleObject)]
@@ -57,42 +57,42 @@ impl From<CountedHead> for FoundWriters {
 pub(super) struct Standings(Mutex<HashMap<(LedgerId, Option<u64>), Asked>>);
 
 /// By whom it is asked for first, that reads it; the others wait.
-type Asked = Arc<OnceCell<query::Standing>>;
+type Asked = Arc<OnceCell<read::Standing>>;
 
 impl Standings {
     /// A writer, as it is now or as it was with so many events.
     pub(super) async fn writer(
         &self,
-        view: &View,
+        reader: &Reader,
         ledger: LedgerId,
         wallet: Wallet,
         events: Option<u64>,
-    ) -> Result<(LedgerHead, query::Writer), QueryError> {
+    ) -> Result<(LedgerHead, read::Writer), ReadError> {
         let cell = {
             let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             standings.entry((ledger, events)).or_default().clone()
         };
-        let load = || query::standing(view, ledger, When { events, ..When::default() });
+        let load = || read::standing(reader, ledger, When { events, ..When::default() });
         cell.get_or_try_init(load).await?.writer(wallet)
     }
 }
 
 /// A writer alone.
-pub(super) fn one_writer(found: Result<(LedgerHead, query::Writer), QueryError>) -> Result<Writer> {
+pub(super) fn one_writer(found: Result<(LedgerHead, read::Writer), ReadError>) -> Result<Writer> {
     let (head, writer) = found.map_err(refuse)?;
     Ok(Writer::of_page(head, vec![writer]).pop().ok_or("a page of one writer is empty")?)
 }
 
 impl Writer {
     /// The writers of a page.
-    pub(super) fn of_page(head: LedgerHead, writers: Vec<query::Writer>) -> Vec<Self> {
+    pub(super) fn of_page(head: LedgerHead, writers: Vec<read::Writer>) -> Vec<Self> {
         let events = writers.iter().flat_map(|writer| [&writer.granted].into_iter().chain(&writer.revoked));
         let proofs = PageProofs::of_events(head, &events.cloned().collect::<Vec<_>>());
         writers.into_iter().map(|writer| Self::with_proofs(head, writer, &proofs)).collect()
     }
 
     /// A writer whose events' proofs others share.
-    pub(super) fn with_proofs(head: LedgerHead, writer: query::Writer, proofs: &Arc<PageProofs>) -> Self {
+    pub(super) fn with_proofs(head: LedgerHead, writer: read::Writer, proofs: &Arc<PageProofs>) -> Self {
         let event = |event: Arc<CheckedEvent>| Event { head, event, proofs: proofs.clone() };
         let then = writer.then.map(|events| format!(":{events}")).unwrap_or_default();
         Self {

@@ -7,10 +7,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::body::Head;
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
-use crate::condition::{ToValue, bucket_name};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, MAX_PAGE, View};
+use crate::search::{ToValue, bucket_name};
 use crate::value::{Key, Time, U64};
+use counterfoil_read::{self as read, MAX_PAGE};
 
 /// How entries are put together.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -84,7 +85,7 @@ pub(crate) struct Aggregates {
     ),
 )]
 pub(crate) async fn aggregate(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<Aggregates>, Problem> {
@@ -95,7 +96,7 @@ pub(crate) async fn aggregate(
         Some(By::Day) => Bucket::Day,
     };
     let condition = which.condition()?;
-    let found = query::aggregate(&view, ledger, &condition, bucket, None, Some(MAX_PAGE.into())).await?;
+    let found = read::aggregate(&reader, ledger, &condition, bucket, None, Some(MAX_PAGE.into())).await?;
     let buckets = found.buckets.into_iter().map(|found| {
         let (signer, time) = bucket_name(&found.bucket, bucket);
         Aggregate {

@@ -7,10 +7,11 @@ use utoipa::IntoParams;
 use super::body::{Consistency, LogName};
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
+use crate::access::ReaderOf;
 use crate::cache::pinned;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
 use crate::value::{Key, U64};
+use counterfoil_read::{self as read};
 
 /// Which two trees.
 #[derive(Deserialize, IntoParams)]
@@ -38,11 +39,11 @@ pub(crate) struct Which {
     ),
 )]
 pub(crate) async fn consistency(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<impl IntoResponse, Problem> {
     let second = which.second.map(|second| second.0);
-    let consistency = query::consistency(&view, ledger, which.log.into(), which.first.0, second).await?;
+    let consistency = read::consistency(&reader, ledger, which.log.into(), which.first.0, second).await?;
     Ok((pinned(second.is_some()), Json(Consistency::from(consistency))))
 }

@@ -6,9 +6,10 @@ use utoipa::IntoParams;
 use super::body::EntryPage;
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View, Window};
 use crate::value::{Key, U64};
+use counterfoil_read::{self as read, Window};
 
 /// Which leaves of a log.
 #[derive(Deserialize, IntoParams)]
@@ -41,9 +42,9 @@ impl From<Which> for Window {
     ),
 )]
 pub(crate) async fn entries(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<EntryPage>, Problem> {
-    Ok(Json(query::entries(&view, ledger, which.into()).await?.into()))
+    Ok(Json(read::entries(&reader, ledger, which.into()).await?.into()))
 }

@@ -3,9 +3,10 @@
 use super::body::ProvenEntry;
 use super::json::Json;
 use super::parameters::EntryPath;
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
 use crate::value::{Key, U64};
+use counterfoil_read::{self as read};
 
 /// One entry with its inclusion proof, and the event that appended it with its own.
 #[utoipa::path(
@@ -22,6 +23,9 @@ use crate::value::{Key, U64};
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn entry(view: View, EntryPath(ledger, index): EntryPath) -> Result<Json<ProvenEntry>, Problem> {
-    Ok(Json(query::proven_entry(&view, ledger, index).await?.into()))
+pub(crate) async fn entry(
+    ReaderOf(reader): ReaderOf,
+    EntryPath(ledger, index): EntryPath,
+) -> Result<Json<ProvenEntry>, Problem> {
+    Ok(Json(read::proven_entry(&reader, ledger, index).await?.into()))
 }

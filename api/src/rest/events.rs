@@ -4,9 +4,10 @@ use super::body::EventPage;
 use super::entries::Which;
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
 use crate::value::Key;
+use counterfoil_read::{self as read};
 
 /// Events in order, up to the checked size of the event log: every append and every administrative act.
 #[utoipa::path(
@@ -21,9 +22,9 @@ use crate::value::Key;
     ),
 )]
 pub(crate) async fn events(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<EventPage>, Problem> {
-    Ok(Json(query::events(&view, ledger, which.into()).await?.into()))
+    Ok(Json(read::events(&reader, ledger, which.into()).await?.into()))
 }

@@ -16,12 +16,13 @@ use utoipa::IntoParams;
 
 use super::body::{EntryPage, EventPage, LogName};
 use super::parameters::{LedgerPath, Parameters};
+use crate::access::ReaderOf;
 use crate::cache::REVALIDATE;
-use crate::live::{Feed, Place};
 use crate::problem::{Code, Problem, ProblemBody};
-use crate::query::{self, View, Window};
 use crate::stop::Stopping;
 use crate::value::{Key, U64};
+use counterfoil_read::{self as read, Reader, Window};
+use counterfoil_read::{Live, StreamPermit};
 
 /// How many leaves are in memory at a time; of the largest entries 16 MB.
 const PAGE: u64 = 256;
@@ -56,8 +57,8 @@ pub(crate) struct Which {
     ),
 )]
 pub(crate) async fn export(
-    State(feed): State<Feed>,
-    view: View,
+    State(feed): State<Live>,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
     stopping: Stopping,
@@ -67,8 +68,8 @@ pub(crate) async fn export(
         return Err(Problem::new(Code::SizeOutOfRange, format!("end must be above first, which is {first}.")));
     }
     let end = which.end.map(|end| end.0);
-    let place = feed.place(&view, stopping)?;
-    let mut export = Export { view, place, ledger, log: which.log.into(), first, next: Some(first), end };
+    let permit = feed.permit(&reader, stopping.token())?;
+    let mut export = Export { reader, permit, ledger, log: which.log.into(), first, next: Some(first), end };
     // What is wrong from the beginning has its status.
     let begin = export.next_lines().await?;
     let lines = stream::unfold((export, Some(begin)), |(mut export, ready)| async move {
@@ -89,9 +90,9 @@ pub(crate) async fn export(
 
 /// What is left to be written.
 struct Export {
-    view: View,
+    reader: Reader,
     /// Counted as a stream for as long as it lasts.
-    place: Place,
+    permit: StreamPermit,
     ledger: LedgerId,
     log: Log,
     first: u64,
@@ -104,10 +105,10 @@ struct Export {
 impl Export {
     /// The next page's lines, unless the server stops before.
     async fn next_lines_or_end(&mut self) -> Result<String, Problem> {
-        let ended = self.place.ended();
+        let ended = self.permit.ended();
         tokio::select! {
             biased;
-            ended = ended => Err(ended),
+            ended = ended => Err(ended.into()),
             lines = self.next_lines() => lines,
         }
     }
@@ -120,7 +121,7 @@ impl Export {
         let mut lines = String::new();
         let (size, next) = match self.log {
             Log::Entries => {
-                let mut page = query::entries(&self.view, self.ledger, window).await?;
+                let mut page = read::entries(&self.reader, self.ledger, window).await?;
                 // A page may pass over missing leaves, and then beyond the end.
                 page.items.retain(|entry| self.end.is_none_or(|end| entry.index.get() < end));
                 let (size, next) = (page.head.entries.size.get(), page.next);
@@ -131,7 +132,7 @@ impl Export {
                 (size, next)
             }
             Log::Events => {
-                let page = query::events(&self.view, self.ledger, window).await?;
+                let page = read::events(&self.reader, self.ledger, window).await?;
                 let (size, next) = (page.head.events.size.get(), page.next);
                 let EventPage { events, certificate, .. } = page.into();
                 events.iter().for_each(|event| push(&mut lines, "event", event));

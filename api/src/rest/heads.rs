@@ -3,9 +3,10 @@
 use super::body::Heads;
 use super::json::Json;
 use super::parameters::LedgerPath;
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
 use crate::value::Key;
+use counterfoil_read::{self as read};
 
 /// Which servers said what of the ledger's account when the indexer compared it, and since when they agree with the index.
 /// Evidence that was kept, not a proof.
@@ -20,6 +21,6 @@ use crate::value::Key;
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn heads(view: View, LedgerPath(ledger): LedgerPath) -> Result<Json<Heads>, Problem> {
-    Ok(Json(query::heads(&view, ledger).await?.into()))
+pub(crate) async fn heads(ReaderOf(reader): ReaderOf, LedgerPath(ledger): LedgerPath) -> Result<Json<Heads>, Problem> {
+    Ok(Json(read::heads(&reader, ledger).await?.into()))
 }

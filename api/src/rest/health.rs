@@ -4,8 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::json::Json;
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
+use counterfoil_read::{self as read};
 
 /// How the process is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,7 +32,7 @@ pub(crate) async fn livez() -> Json<Health> {
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn readyz(view: View) -> Result<Json<Health>, Problem> {
-    query::status(&view).await?;
+pub(crate) async fn readyz(ReaderOf(reader): ReaderOf) -> Result<Json<Health>, Problem> {
+    read::status(&reader).await?;
     Ok(Json(OK))
 }

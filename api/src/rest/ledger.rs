@@ -3,9 +3,10 @@
 use super::body::Ledger;
 use super::json::Json;
 use super::parameters::LedgerPath;
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
 use crate::value::Key;
+use counterfoil_read::{self as read};
 
 /// A ledger: its checked head, and how far behind that is.
 #[utoipa::path(
@@ -19,6 +20,9 @@ use crate::value::Key;
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn ledger(view: View, LedgerPath(ledger): LedgerPath) -> Result<Json<Ledger>, Problem> {
-    Ok(Json(query::ledger(&view, ledger).await?.into()))
+pub(crate) async fn ledger(
+    ReaderOf(reader): ReaderOf,
+    LedgerPath(ledger): LedgerPath,
+) -> Result<Json<Ledger>, Problem> {
+    Ok(Json(read::ledger(&reader, ledger).await?.into()))
 }

@@ -5,10 +5,12 @@ use utoipa::IntoParams;
 
 use super::body::LedgerPage;
 use super::json::Json;
-use super::parameters::{Limit, Parameters, parse_ledger};
+use super::parameters::{Limit, Parameters};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
+use crate::value::parse_ledger;
 use crate::value::{Key, U64};
+use counterfoil_read::{self as read};
 
 /// Which ledgers.
 #[derive(Deserialize, IntoParams)]
@@ -33,7 +35,10 @@ pub(crate) struct Which {
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn ledgers(view: View, Parameters(which): Parameters<Which>) -> Result<Json<LedgerPage>, Problem> {
+pub(crate) async fn ledgers(
+    ReaderOf(reader): ReaderOf,
+    Parameters(which): Parameters<Which>,
+) -> Result<Json<LedgerPage>, Problem> {
     let after = which.after.map(|after| parse_ledger(&after.0)).transpose()?;
-    Ok(Json(query::ledgers(&view, after, which.limit.map(|limit| limit.0)).await?.into()))
+    Ok(Json(read::ledgers(&reader, after, which.limit.map(|limit| limit.0)).await?.into()))
 }

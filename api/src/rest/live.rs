@@ -14,11 +14,12 @@ use utoipa::IntoParams;
 
 use super::body::{EntryPage, EventPage, Ledger};
 use super::parameters::{LedgerPath, Parameters};
-use crate::live::{Batch, Feed, Leaf};
+use crate::access::ReaderOf;
 use crate::problem::{Code, Problem, ProblemBody};
-use crate::query::{Page, View};
 use crate::stop::Stopping;
 use crate::value::{Key, U64};
+use counterfoil_read::Page;
+use counterfoil_read::{Batch, Leaf, Live};
 
 /// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -69,14 +70,14 @@ impl Beginning {
     ),
 )]
 pub(crate) async fn entries(
-    State(feed): State<Feed>,
-    view: View,
+    State(feed): State<Live>,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(beginning): Parameters<Beginning>,
     headers: HeaderMap,
     stopping: Stopping,
 ) -> Result<impl IntoResponse, Problem> {
-    let (first, batches) = feed.entries(view, ledger, beginning.first(&headers)?, stopping).await?;
+    let (first, batches) = feed.entries(reader, ledger, beginning.first(&headers)?, stopping.token()).await?;
     let batches = batches.map(|batch| Ok(batch_message("entries", &*batch?, EntryPage::from)));
     Ok(sent(stream::iter([Ok(before(first))]).chain(batches)))
 }
@@ -95,14 +96,14 @@ pub(crate) async fn entries(
     ),
 )]
 pub(crate) async fn events(
-    State(feed): State<Feed>,
-    view: View,
+    State(feed): State<Live>,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(beginning): Parameters<Beginning>,
     headers: HeaderMap,
     stopping: Stopping,
 ) -> Result<impl IntoResponse, Problem> {
-    let (first, batches) = feed.events(view, ledger, beginning.first(&headers)?, stopping).await?;
+    let (first, batches) = feed.events(reader, ledger, beginning.first(&headers)?, stopping.token()).await?;
     let batches = batches.map(|batch| Ok(batch_message("events", &*batch?, EventPage::from)));
     Ok(sent(stream::iter([Ok(before(first))]).chain(batches)))
 }
@@ -121,12 +122,12 @@ pub(crate) async fn events(
     ),
 )]
 pub(crate) async fn ledger(
-    State(feed): State<Feed>,
-    view: View,
+    State(feed): State<Live>,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     stopping: Stopping,
 ) -> Result<impl IntoResponse, Problem> {
-    let states = feed.ledger(view, ledger, stopping).await?;
+    let states = feed.ledger(reader, ledger, stopping.token()).await?;
     Ok(sent(states.map(|state| Ok(Event::default().event("ledger").data(to_json(&Ledger::from(state?)))))))
 }
 
@@ -138,7 +139,7 @@ fn before(first: u64) -> Event {
 
 /// A page as a message. It is written once for all who follow.
 fn batch_message<T: Leaf, B: Serialize>(name: &str, batch: &Batch<T>, body: impl Fn(Page<T>) -> B) -> Event {
-    let json = batch.json.get_or_init(|| to_json(&body(batch.page.clone())));
+    let json = batch.text.get_or_init(|| to_json(&body(batch.page.clone())));
     // A batch is not empty.
     let last = batch.page.range.end.saturating_sub(1);
     Event::default().event(name).id(last.to_string()).data(json)

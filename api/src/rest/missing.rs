@@ -6,9 +6,10 @@ use utoipa::IntoParams;
 use super::body::Missing;
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
 use crate::value::{Key, U64};
+use counterfoil_read::{self as read};
 
 /// Which subtrees.
 #[derive(Deserialize, IntoParams)]
@@ -35,10 +36,10 @@ pub(crate) struct Which {
     ),
 )]
 pub(crate) async fn missing(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<Missing>, Problem> {
     let (first, limit) = (which.first.map_or(0, |first| first.0), which.limit.map(|limit| limit.0));
-    Ok(Json(query::missing(&view, ledger, first, limit).await?.into()))
+    Ok(Json(read::missing(&reader, ledger, first, limit).await?.into()))
 }

@@ -1,4 +1,4 @@
-//! REST: one file for each route, a skin over [`crate::query`].
+//! REST: one file for each route, a skin over [`counterfoil_read`].
 
 mod aggregate;
 mod body;
@@ -33,27 +33,26 @@ use axum::extract::FromRef;
 use axum::routing::{get, post};
 
 use crate::access::Access;
-use crate::live::Feed;
-use crate::query::View;
 use crate::tlog::Logs;
+use counterfoil_read::Live;
+use counterfoil_read::Reader;
 
 pub use openapi::openapi_json;
-pub(crate) use parameters::parse_ledger;
 
 /// What streams share.
 #[derive(Clone)]
 struct Streams {
-    view: View,
-    feed: Feed,
+    reader: Reader,
+    feed: Live,
 }
 
-impl FromRef<Streams> for View {
+impl FromRef<Streams> for Reader {
     fn from_ref(streams: &Streams) -> Self {
-        streams.view.clone()
+        streams.reader.clone()
     }
 }
 
-impl FromRef<Streams> for Feed {
+impl FromRef<Streams> for Live {
     fn from_ref(streams: &Streams) -> Self {
         streams.feed.clone()
     }
@@ -68,20 +67,21 @@ pub(crate) fn sign_in(access: Arc<Access>) -> Router {
 }
 
 /// The routes whose answers are streamed.
-pub(crate) fn streams(view: View, feed: Feed) -> Router {
+pub(crate) fn streams(reader: Reader, feed: Live) -> Router {
     Router::new()
         .route("/v1/ledgers/{ledger}/export", get(export::export))
         .route("/v1/ledgers/{ledger}/live", get(live::ledger))
         .route("/v1/ledgers/{ledger}/entries/live", get(live::entries))
         .route("/v1/ledgers/{ledger}/events/live", get(live::events))
-        .with_state(Streams { view, feed })
+        .with_state(Streams { reader, feed })
 }
 
 /// The other routes.
-pub(crate) fn router(view: View, logs: Logs) -> Router {
+pub(crate) fn router(reader: Reader, logs: Logs) -> Router {
     Router::new()
         .route("/v1/status", get(status::status))
         .route("/v1/ledgers", get(ledgers::ledgers))
+        .route("/v1/ledgers/find", get(find::ledgers::ledgers))
         .route("/v1/ledgers/{ledger}", get(ledger::ledger))
         .route("/v1/ledgers/{ledger}/heads", get(heads::heads))
         .route("/v1/ledgers/{ledger}/entries", get(entries::entries))
@@ -102,5 +102,5 @@ pub(crate) fn router(view: View, logs: Logs) -> Router {
         .route("/docs", get(docs::docs))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .with_state(view)
+        .with_state(reader)
 }

@@ -27,6 +27,7 @@ use super::{
         ledger::ledger,
         heads::heads,
         entries::entries,
+        find::ledgers::ledgers,
         find::entries::entries,
         entry::entry,
         receipt::receipt,

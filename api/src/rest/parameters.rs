@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::problem::{Code, Problem};
+use crate::value::parse_ledger;
 
 /// The ledger named in the path.
 pub(crate) struct LedgerPath(pub(crate) LedgerId);
@@ -52,21 +53,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
             }
         }
     }
-}
-
-/// Reads a ledger's address.
-pub(crate) fn parse_ledger(text: &str) -> Result<LedgerId, Problem> {
-    let mut key = [0; 32];
-    if five8::decode_32(text, &mut key).is_ok() {
-        return Ok(LedgerId(key));
-    }
-    text.parse().map_err(|error| {
-        let detail = format!(
-            "\"{}\" is not the address of a ledger: {error}. Copy it from /v1/ledgers or from a receipt.",
-            text.escape_debug()
-        );
-        Problem::new(Code::MalformedKey, detail)
-    })
 }
 
 fn parse_index(text: &str) -> Result<u64, Problem> {

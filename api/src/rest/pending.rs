@@ -6,9 +6,10 @@ use utoipa::IntoParams;
 use super::body::Pending;
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
 use crate::value::{Key, U64};
+use counterfoil_read::{self as read};
 
 /// How many.
 #[derive(Deserialize, IntoParams)]
@@ -33,9 +34,9 @@ pub(crate) struct HowMany {
     ),
 )]
 pub(crate) async fn pending(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(how_many): Parameters<HowMany>,
 ) -> Result<Json<Pending>, Problem> {
-    Ok(Json(query::pending(&view, ledger, how_many.limit.map(|limit| limit.0)).await?.into()))
+    Ok(Json(read::pending(&reader, ledger, how_many.limit.map(|limit| limit.0)).await?.into()))
 }

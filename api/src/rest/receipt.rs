@@ -10,10 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::body::ReceiptForm;
 use super::json::Json;
 use super::parameters::{EntryPath, Parameters};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, SignedFormat, View};
 use crate::tlog::{LogId, Logs};
 use crate::value::{Key, U64};
+use counterfoil_read::{self as read, SignedFormat};
 
 /// In which format.
 #[derive(Deserialize, IntoParams)]
@@ -61,16 +62,16 @@ pub(crate) enum Format {
 )]
 pub(crate) async fn receipt(
     State(logs): State<Logs>,
-    view: View,
+    ReaderOf(reader): ReaderOf,
     EntryPath(ledger, index): EntryPath,
     Parameters(which): Parameters<Which>,
 ) -> Result<Response, Problem> {
     let (format, content_type) = match which.format.unwrap_or(Format::Json) {
-        Format::Json => return Ok(Json(query::receipt(&view, ledger, index).await?).into_response()),
+        Format::Json => return Ok(Json(read::receipt(&reader, ledger, index).await?).into_response()),
         Format::TlogProof => (SignedFormat::TlogProof, "text/plain; charset=utf-8"),
         Format::Cose => (SignedFormat::Cose, "application/cose; cose-type=\"cose-sign1\""),
     };
     let signer = logs.key()?.signer(LogId { ledger, log: Log::Entries });
-    let receipt = query::signed_receipt(&view, ledger, index, format, &signer).await?;
+    let receipt = read::signed_receipt(&reader, ledger, index, format, &signer).await?;
     Ok(([(header::CONTENT_TYPE, content_type)], receipt).into_response())
 }

@@ -3,17 +3,17 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::{Extension, Json};
 use counterfoil_core::Wallet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
 
-use crate::access::{Access, Caller, Message, SignIn};
+use crate::access::{Access, Asker, Message, SignIn};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::value::{Key, Signature, Time};
 
@@ -133,7 +133,7 @@ pub(crate) async fn message(
 )]
 pub(crate) async fn sign_in(
     State(access): State<Arc<Access>>,
-    Extension(caller): Extension<Caller>,
+    asker: Asker,
     body: Result<Json<SignedMessage>, JsonRejection>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<NewSession>), Problem> {
     let sign_in = configured(&access)?;
@@ -141,7 +141,7 @@ pub(crate) async fn sign_in(
     let wallet = parse_wallet(&signed.address)?;
     let signature = parse_signature(&signed.signature.0)?;
     let accepted = sign_in.accept(wallet, &signed.message, &signature, Timestamp::now());
-    caller.tell_sign_in(wallet, accepted.as_ref().err().map(|error| error as &dyn Display));
+    asker.tell_sign_in(wallet, accepted.as_ref().err().map(|error| error as &dyn Display));
     let (token, session) = accepted.map_err(|error| Problem::new(Code::Unauthorized, format!("Refused: {error}.")))?;
     Ok((NO_STORE, Json(NewSession { token, wallet: session.wallet.into(), expires: session.expires.into() })))
 }

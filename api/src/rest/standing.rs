@@ -8,10 +8,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::body::{Event, Head};
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
-use crate::condition::seconds;
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, CheckedEvent, View, When};
+use crate::search::seconds;
 use crate::value::{Key, Time, U64};
+use counterfoil_read::{self as read, CheckedEvent, When};
 
 /// When. Where several are given, no further than each of them; as it is when none is.
 #[derive(Deserialize, IntoParams)]
@@ -74,8 +75,8 @@ pub(crate) struct Standing {
     administrative: Vec<Event>,
 }
 
-impl From<query::Writer> for Writer {
-    fn from(writer: query::Writer) -> Self {
+impl From<read::Writer> for Writer {
+    fn from(writer: read::Writer) -> Self {
         Self {
             wallet: writer.wallet.into(),
             may_append: writer.may_append(),
@@ -87,8 +88,8 @@ impl From<query::Writer> for Writer {
     }
 }
 
-impl From<query::Standing> for Standing {
-    fn from(standing: query::Standing) -> Self {
+impl From<read::Standing> for Standing {
+    fn from(standing: read::Standing) -> Self {
         let event = |event: Arc<CheckedEvent>| Event::from(&*event);
         Self {
             head: standing.entries.into(),
@@ -118,11 +119,11 @@ impl From<query::Standing> for Standing {
     ),
 )]
 pub(crate) async fn standing(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(at): Parameters<At>,
 ) -> Result<Json<Standing>, Problem> {
     let (size, slot) = (at.size.map(|size| size.0), at.slot.map(|slot| slot.0));
     let when = When { size, slot, time: at.time.as_ref().map(seconds).transpose()?, ..When::default() };
-    Ok(Json(query::standing(&view, ledger, when).await?.into()))
+    Ok(Json(read::standing(&reader, ledger, when).await?.into()))
 }

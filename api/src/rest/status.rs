@@ -2,8 +2,9 @@
 
 use super::body::Status;
 use super::json::Json;
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
+use counterfoil_read::{self as read};
 
 /// The server's version, and the cluster and program that its index is of.
 #[utoipa::path(
@@ -14,6 +15,6 @@ use crate::query::{self, View};
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn status(view: View) -> Result<Json<Status>, Problem> {
-    Ok(Json(query::status(&view).await?.into()))
+pub(crate) async fn status(ReaderOf(reader): ReaderOf) -> Result<Json<Status>, Problem> {
+    Ok(Json(read::status(&reader).await?.into()))
 }

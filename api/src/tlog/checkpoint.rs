@@ -5,19 +5,21 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use counterfoil_signed::tlog::checkpoint as checkpoint_of;
 
-use super::{LogId, Logs};
+use super::log::LogId;
+use super::state::Logs;
+use crate::access::ReaderOf;
 use crate::problem::Problem;
-use crate::query::{self, View};
+use counterfoil_read::{self as read};
 
 /// The checked head as a signed note: name, size, root. Source: <https://c2sp.org/tlog-checkpoint>.
 pub(super) async fn checkpoint(
     State(logs): State<Logs>,
-    view: View,
+    ReaderOf(reader): ReaderOf,
     Path((ledger, log)): Path<(String, String)>,
 ) -> Result<impl IntoResponse, Problem> {
     let log = LogId::parse(&ledger, &log)?;
     let key = logs.key()?;
-    let head = query::head(&view, log.ledger, log.log).await?;
+    let head = read::head(&reader, log.ledger, log.log).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], checkpoint_of(&head, &key.signer(log))))
 }
 

@@ -3,50 +3,18 @@
 //! `/tlog/{ledger}/events`.
 
 mod checkpoint;
+mod log;
 mod note;
 mod path;
+mod state;
 mod tile;
 
-use std::sync::Arc;
-
 use axum::Router;
-use axum::extract::FromRef;
 use axum::routing::get;
-use counterfoil_core::LedgerId;
-use counterfoil_store::Log;
 
+pub(crate) use log::LogId;
 pub use note::{NoteKey, NoteKeyError};
-
-use crate::problem::{Code, Problem};
-use crate::query::View;
-use crate::rest::parse_ledger;
-
-/// What the routes share.
-#[derive(Clone)]
-pub(crate) struct Logs {
-    view: View,
-    key: Option<Arc<NoteKey>>,
-}
-
-impl FromRef<Logs> for View {
-    fn from_ref(logs: &Logs) -> Self {
-        logs.view.clone()
-    }
-}
-
-impl Logs {
-    pub(crate) fn new(view: View, key: Option<NoteKey>) -> Self {
-        Self { view, key: key.map(Arc::new) }
-    }
-
-    pub(crate) fn key(&self) -> Result<&NoteKey, Problem> {
-        self.key.as_deref().ok_or_else(|| {
-            let detail = "This server signs nothing: its operator can start it with --note-key. Tiles and Counterfoil's own \
-                          receipts are served without, and the ledger's own route tells its head.";
-            Problem::new(Code::NotConfigured, detail)
-        })
-    }
-}
+pub(crate) use state::Logs;
 
 /// The routes. Without a key there are tiles and no checkpoints.
 pub(crate) fn router(logs: Logs) -> Router {
@@ -55,32 +23,4 @@ pub(crate) fn router(logs: Logs) -> Router {
         .route("/tlog/{ledger}/{log}/key", get(checkpoint::key))
         .route("/tlog/{ledger}/{log}/tile/{*path}", get(tile::tile))
         .with_state(logs)
-}
-
-/// One of a ledger's logs.
-#[derive(Clone, Copy)]
-pub(crate) struct LogId {
-    pub(crate) ledger: LedgerId,
-    pub(crate) log: Log,
-}
-
-impl LogId {
-    fn parse(ledger: &str, log: &str) -> Result<Self, Problem> {
-        let log = match log {
-            "entries" => Log::Entries,
-            "events" => Log::Events,
-            other => {
-                let detail = format!("\"{}\" is neither entries nor events.", other.escape_debug());
-                return Err(Problem::new(Code::MalformedParameter, detail));
-            }
-        };
-        Ok(Self { ledger: parse_ledger(ledger)?, log })
-    }
-
-    const fn name(self) -> &'static str {
-        match self.log {
-            Log::Entries => "entries",
-            Log::Events => "events",
-        }
-    }
 }

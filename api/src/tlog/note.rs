@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
 use signed_note::{SignerError, StandardSigner, is_key_name_valid, key_id, new_ed25519_verifier_key};
 
-use super::LogId;
+use super::log::LogId;
 
 /// The algorithm's number, before the key's bytes.
 const ED25519: u8 = 1;

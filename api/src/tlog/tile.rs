@@ -5,16 +5,17 @@ use axum::extract::Path;
 use axum::http::header;
 use axum::response::IntoResponse;
 
-use super::LogId;
+use super::log::LogId;
 use super::path::{Wanted, parse_tile_path};
+use crate::access::ReaderOf;
 use crate::cache::{Origin, pinned};
 use crate::problem::{Code, Problem};
-use crate::query::{self, View};
+use counterfoil_read::{self as read};
 
 /// A tile: hashes of 32 bytes one after the other. A bundle: entries one after the other, each after its length in two
 /// bytes, big-endian. Both verified to be in the checked tree.
 pub(super) async fn tile(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     Path((ledger, log, path)): Path<(String, String, String)>,
 ) -> Result<impl IntoResponse, Problem> {
     let LogId { ledger, log } = LogId::parse(&ledger, &log)?;
@@ -28,10 +29,10 @@ pub(super) async fn tile(
     })?;
     let (bytes, root) = match tile.wanted {
         Wanted::Hashes { level } => {
-            let (hashes, root) = query::tile(&view, ledger, log, level, tile.index, tile.width).await?;
+            let (hashes, root) = read::tile(&reader, ledger, log, level, tile.index, tile.width).await?;
             (hashes.into_iter().map(|hash| hash.0).collect::<Vec<_>>().into_flattened(), root)
         }
-        Wanted::Entries => (bundle(&query::bundle(&view, ledger, log, tile.index, tile.width).await?), None),
+        Wanted::Entries => (bundle(&read::bundle(&reader, ledger, log, tile.index, tile.width).await?), None),
     };
     let origin = root.map(|root| Extension(Origin::new(&[&root.0])));
     Ok((pinned(true), origin, [(header::CONTENT_TYPE, "application/octet-stream")], bytes))

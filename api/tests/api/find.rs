@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::history::{CREATOR, FIRST_SLOT, FIRST_TIME, History, WRITER};
 use crate::index::{BIG, EMPTY, Index, NEW, SMALL, UNCHECKED, UNKNOWN};
 use crate::oracle::assert_included;
-use crate::walk::List;
+use crate::walk::{List, as_json, as_order, walk_rest};
 
 pub const FOUND: LedgerId = LedgerId([8; 32]);
 const OTHER: Wallet = Wallet([0xb2; 32]);
@@ -131,6 +131,10 @@ async fn each_filter_in_each_order_finds_what_the_model_does_from_both_ends() {
             let arguments = format!("where: {filter}, orderBy: {order}");
             assert_eq!(walk(&index, &arguments, true).await, expected, "{arguments}");
             assert_eq!(walk(&index, &arguments, false).await, expected, "{arguments}");
+            let path = format!("/v1/ledgers/{FOUND}/entries/find");
+            let found = walk_rest(&index, &path, "entries", "index", &as_json(&filter), &as_order(order)).await;
+            let expected: Vec<String> = expected.iter().map(u64::to_string).collect();
+            assert_eq!(found, expected, "REST: {arguments}");
         }
         let count = known.iter().filter(|known| holds(known)).count().to_string();
         let found = ENTRIES.count(&index, &format!("where: {filter}")).await;
@@ -254,7 +258,40 @@ async fn ledgers_are_found_by_how_far_they_are() {
             after = format!("after: {}", page["pageInfo"]["endCursor"]);
         }
         assert_eq!(found, expected, "{arguments}");
+        let (filter, order) = arguments.split_once("orderBy:").unwrap_or((arguments, ""));
+        let filter = filter.trim_start_matches("where: ").trim_end_matches([',', ' ']);
+        let filter = if filter.is_empty() { "{}".to_owned() } else { as_json(filter) };
+        let found = walk_rest(&index, "/v1/ledgers/find", "ledgers", "ledger", &filter, &as_order(order)).await;
+        assert_eq!(found, expected, "REST: {arguments}");
     }
+}
+
+#[tokio::test]
+async fn a_filter_in_json_is_read_as_strictly_as_graphql_s() {
+    let index = Index::open().await;
+    let find = |filter: &str| {
+        let encoded: String = filter.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        format!("/v1/ledgers/{BIG}/entries/find?where={encoded}")
+    };
+    for (filter, said) in [
+        ("", "EOF"),
+        ("7", "invalid type"),
+        ("{\"index\":null}", "null is nothing to compare with"),
+        ("{\"index\":{\"eq\":null}}", "null is nothing to compare with"),
+        ("{\"or\":null}", "null is nothing to compare with"),
+        ("{\"index\":{\"eq\":7}}", "invalid type"),
+        ("{\"index\":{\"like\":\"7\"}}", "unknown field `like`"),
+        ("{\"writer\":{\"eq\":\"7\"}}", "unknown field `writer`"),
+        ("{\"index\":{\"eq\":\"7\"},\"index\":{\"eq\":\"8\"}}", "duplicate field"),
+        (&format!("{}{{}}{}", "{\"not\":".repeat(16), "}".repeat(16)), "16 deep"),
+        (&format!("{}{{}}{}", "{\"not\":".repeat(500), "}".repeat(500)), "16 deep"),
+    ] {
+        let (status, code, detail) = index.problem(&find(filter)).await;
+        assert_eq!((status, code.as_str()), (400, "malformed_parameter"), "{filter}: {detail}");
+        assert!(detail.contains(said), "{filter}: {detail}");
+    }
+    let both = format!("/v1/ledgers/{BIG}/entries/find?limit=1&after=x&before=y");
+    assert_eq!(index.problem(&both).await.1, "malformed_parameter");
 }
 
 #[tokio::test]

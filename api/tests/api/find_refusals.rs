@@ -1,7 +1,7 @@
 //! What searches refuse.
 
 use axum::http::StatusCode;
-use counterfoil_api::query::{QueryError, Search, View, find_entries};
+use counterfoil_read::{ReadError, Reader, Search, find_entries};
 use counterfoil_store::Condition;
 
 use crate::find::{ENTRIES, FOUND, open};
@@ -68,8 +68,8 @@ async fn a_search_that_takes_too_long_says_so() {
     sqlx::query("lock table entry").execute(&mut *lock).await.unwrap();
     let condition = Condition::All(Vec::new());
     let search = Search { condition, order: Vec::new(), first: None, after: None, last: None, before: None };
-    let refused = find_entries(&View::new(index.pool.clone()), BIG, search).await.unwrap_err();
-    assert!(matches!(refused, QueryError::TooExpensive { limit_ms: 3_000 }), "{refused}");
+    let refused = find_entries(&Reader::new(index.pool.clone()), BIG, search).await.unwrap_err();
+    assert!(matches!(refused, ReadError::TooExpensive { limit_ms: 3_000 }), "{refused}");
 }
 
 /// The code with which a filter of entries is refused; none when it is answered.

@@ -7,8 +7,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
 use super::{Certificate, Head};
-use crate::query::{self, CheckedEvent};
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64, hashes};
+use counterfoil_read::{self as read, CheckedEvent};
 
 /// The event that appended an entry.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,22 +74,22 @@ pub(crate) struct Entry {
     event: EventText,
 }
 
-impl From<query::Entry> for Entry {
-    fn from(entry: query::Entry) -> Self {
+impl From<read::Entry> for Entry {
+    fn from(entry: read::Entry) -> Self {
         let event = (&*entry.event).into();
         Self::new(entry, event)
     }
 }
 
 impl Entry {
-    fn new(entry: query::Entry, event: EventText) -> Self {
+    fn new(entry: read::Entry, event: EventText) -> Self {
         let payload = Bytes(entry.payload.to_vec());
         Self { index: entry.index.into(), payload, leaf_hash: entry.leaf.into(), event }
     }
 }
 
 /// Neighbours share their event's text.
-fn entries(items: Vec<query::Entry>) -> Vec<Entry> {
+fn entries(items: Vec<read::Entry>) -> Vec<Entry> {
     let mut last = None;
     let mut entries = Vec::with_capacity(items.len());
     for entry in items {
@@ -140,8 +140,8 @@ pub(crate) struct Missing {
     next: Option<U64>,
 }
 
-impl From<query::Missing> for Missing {
-    fn from(missing: query::Missing) -> Self {
+impl From<read::Missing> for Missing {
+    fn from(missing: read::Missing) -> Self {
         Self {
             head: missing.head.entries.into(),
             leaves: U64(missing.leaves),
@@ -169,8 +169,8 @@ pub(crate) struct EntryPage {
     pub(crate) certificate: Option<Certificate>,
 }
 
-impl From<query::Page<query::Entry>> for EntryPage {
-    fn from(page: query::Page<query::Entry>) -> Self {
+impl From<read::Page<read::Entry>> for EntryPage {
+    fn from(page: read::Page<read::Entry>) -> Self {
         Self {
             head: page.head.entries.into(),
             event_head: page.head.events.into(),
@@ -208,9 +208,9 @@ pub(crate) struct ProvenEntry {
     event_head: Head,
 }
 
-impl From<query::ProvenEntry> for ProvenEntry {
-    fn from(proven: query::ProvenEntry) -> Self {
-        let query::ProvenEntry { head, entry, proof, event_proof } = proven;
+impl From<read::ProvenEntry> for ProvenEntry {
+    fn from(proven: read::ProvenEntry) -> Self {
+        let read::ProvenEntry { head, entry, proof, event_proof } = proven;
         Self {
             index: entry.index.into(),
             leaf_hash: entry.leaf.into(),

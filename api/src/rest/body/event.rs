@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Certificate, Head};
-use crate::query::{self, CheckedEvent};
 use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
+use counterfoil_read::{self as read, CheckedEvent};
 
 /// An event that the cluster has confirmed and not finalized.
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,14 +39,14 @@ pub(crate) struct Pending {
     events: Vec<PendingEvent>,
 }
 
-impl From<Vec<query::PendingEvent>> for Pending {
-    fn from(events: Vec<query::PendingEvent>) -> Self {
+impl From<Vec<read::PendingEvent>> for Pending {
+    fn from(events: Vec<read::PendingEvent>) -> Self {
         Self { events: events.into_iter().map(PendingEvent::from).collect() }
     }
 }
 
-impl From<query::PendingEvent> for PendingEvent {
-    fn from(pending: query::PendingEvent) -> Self {
+impl From<read::PendingEvent> for PendingEvent {
+    fn from(pending: read::PendingEvent) -> Self {
         let (header, kind) = (pending.event.header, pending.event.body.name());
         let entries = match pending.event.body {
             EventBody::EntriesAppended { entries } => entries.into_iter().map(Bytes).collect(),
@@ -116,8 +116,8 @@ pub(crate) struct EventPage {
     pub(crate) certificate: Option<Certificate>,
 }
 
-impl From<query::Page<Arc<CheckedEvent>>> for EventPage {
-    fn from(page: query::Page<Arc<CheckedEvent>>) -> Self {
+impl From<read::Page<Arc<CheckedEvent>>> for EventPage {
+    fn from(page: read::Page<Arc<CheckedEvent>>) -> Self {
         Self {
             head: page.head.entries.into(),
             event_head: page.head.events.into(),

@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Head;
-use crate::query;
 use crate::value::{Hash, Key, Time, U64, hashes};
+use counterfoil_read as read;
 
 /// The server, and what its index is of.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,10 +93,10 @@ pub(crate) struct Ledger {
     missing_leaves: U64,
 }
 
-impl From<query::CheckedLedger> for Ledger {
-    fn from(ledger: query::CheckedLedger) -> Self {
+impl From<read::CheckedLedger> for Ledger {
+    fn from(ledger: read::CheckedLedger) -> Self {
         let behind = ledger.behind();
-        let query::CheckedLedger { row, frontier } = ledger;
+        let read::CheckedLedger { row, frontier } = ledger;
         Self {
             ledger: row.ledger.into(),
             missing_leaves: U64(row.missing),
@@ -123,8 +123,8 @@ pub(crate) struct LedgerPage {
     next: Option<Key>,
 }
 
-impl From<query::LedgerPage> for LedgerPage {
-    fn from(page: query::LedgerPage) -> Self {
+impl From<read::LedgerPage> for LedgerPage {
+    fn from(page: read::LedgerPage) -> Self {
         Self { ledgers: page.ledgers.into_iter().map(Ledger::from).collect(), next: page.next.map(Key::from) }
     }
 }
@@ -158,8 +158,8 @@ pub(crate) struct ServerHead {
     since: Option<Time>,
 }
 
-impl From<query::Heads> for Heads {
-    fn from(heads: query::Heads) -> Self {
+impl From<read::Heads> for Heads {
+    fn from(heads: read::Heads) -> Self {
         let said = heads.said.into_iter().map(ServerHead::from).collect();
         Self { agrees_since: heads.agrees_since.map(Time), said }
     }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Head, LogName};
-use crate::query;
 use crate::value::{Bytes, Hash, Key, Signature, U64, hashes};
+use counterfoil_read as read;
 
 /// That a list is all of a log's leaves from one index up to another: with it a reader finds every row that is missing,
 /// extra, altered or out of place. That the head is the chain's is for the reader to check.
@@ -63,8 +63,8 @@ pub(crate) struct Inclusion {
     proof: Vec<Hash>,
 }
 
-impl From<query::Inclusion> for Inclusion {
-    fn from(inclusion: query::Inclusion) -> Self {
+impl From<read::Inclusion> for Inclusion {
+    fn from(inclusion: read::Inclusion) -> Self {
         Self {
             log: inclusion.log.into(),
             index: inclusion.index.into(),
@@ -87,8 +87,8 @@ pub(crate) struct Consistency {
     proof: Vec<Hash>,
 }
 
-impl From<query::Consistency> for Consistency {
-    fn from(consistency: query::Consistency) -> Self {
+impl From<read::Consistency> for Consistency {
+    fn from(consistency: read::Consistency) -> Self {
         Self {
             log: consistency.log.into(),
             first: consistency.first.into(),

@@ -4,14 +4,15 @@ use counterfoil_store::{Comparison, Condition, EntryColumn};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{next, parse_order, search};
-use crate::condition::push_comparison;
+use super::{Bounds, cursors};
+use crate::access::ReaderOf;
 use crate::problem::{Code, Problem, ProblemBody};
-use crate::query::{self, View};
 use crate::rest::body::{Entry, Head};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
+use crate::search::{EntryFilter, parse_filter, push_comparison};
 use crate::value::{Hash, Key, Signature, Time, U64};
+use counterfoil_read::{self as read};
 
 /// Which entries: those that are all that is given.
 #[derive(Deserialize, IntoParams)]
@@ -48,8 +49,14 @@ pub(crate) struct WhichEntries {
         example = "-time,index"
     )]
     order: Option<String>,
-    /// `next` of the page before.
+    /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
+    #[serde(rename = "where")]
+    #[param(example = r#"{"or":[{"payload_bytes":{"gt":"100"}},{"index":{"in":["0","7"]}}]}"#)]
+    filter: Option<String>,
+    /// `next` of the page before this one.
     after: Option<String>,
+    /// `previous` of the page after this one; not with `after`.
+    before: Option<String>,
     /// At most how many, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
@@ -66,6 +73,9 @@ pub(crate) struct FoundEntries {
     /// For `after`; null when there are no more.
     #[schema(required)]
     next: Option<String>,
+    /// For `before`; null when there are none before.
+    #[schema(required)]
+    previous: Option<String>,
 }
 
 /// Entries that are all that is given, in any order. Each was verified to be in the checked tree; that none was left out is
@@ -83,27 +93,27 @@ pub(crate) struct FoundEntries {
     ),
 )]
 pub(crate) async fn entries(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
-    Parameters(which): Parameters<WhichEntries>,
+    Parameters(mut which): Parameters<WhichEntries>,
 ) -> Result<Json<FoundEntries>, Problem> {
-    let (after, limit) = (which.after.clone(), which.limit.map(|limit| limit.0));
-    let order = parse_order(which.order.as_deref(), entry_column)?;
-    let search = search(which.condition()?, order, after, limit);
-    let found = query::find_entries(&view, ledger, search).await?;
-    let next = next(&found);
+    let bounds = Bounds::new(&mut which.order, &mut which.after, &mut which.before, which.limit);
+    let search = bounds.search(which.condition()?)?;
+    let found = read::find_entries(&reader, ledger, search).await?;
+    let (next, previous) = cursors(&found);
     Ok(Json(FoundEntries {
         head: found.head.entries.into(),
         event_head: found.head.events.into(),
         entries: found.items.into_iter().map(|(_, entry)| entry.into()).collect(),
         next,
+        previous,
     }))
 }
 
 impl WhichEntries {
     fn condition(self) -> Result<Condition<EntryColumn>, Problem> {
         use EntryColumn::{Index, LeafHash, Payload, Signer, Slot, Time, Transaction};
-        let mut parts = Vec::new();
+        let mut parts = vec![parse_filter::<EntryFilter>(self.filter.as_deref())?];
         push_comparison(&mut parts, Signer, Comparison::Equal, self.signer)?;
         push_comparison(&mut parts, Transaction, Comparison::Equal, self.transaction)?;
         push_comparison(&mut parts, LeafHash, Comparison::Equal, self.leaf_hash)?;
@@ -118,20 +128,6 @@ impl WhichEntries {
         }
         Ok(Condition::All(parts))
     }
-}
-
-fn entry_column(name: &str) -> Option<EntryColumn> {
-    Some(match name {
-        "index" => EntryColumn::Index,
-        "event_seq" => EntryColumn::EventSeq,
-        "slot" => EntryColumn::Slot,
-        "time" => EntryColumn::Time,
-        "signer" => EntryColumn::Signer,
-        "transaction" => EntryColumn::Transaction,
-        "leaf_hash" => EntryColumn::LeafHash,
-        "payload_bytes" => EntryColumn::PayloadBytes,
-        _ => return None,
-    })
 }
 
 fn parse_hex(text: &str) -> Result<Vec<u8>, Problem> {

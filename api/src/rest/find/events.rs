@@ -4,14 +4,15 @@ use counterfoil_store::{Comparison, Condition, EventColumn};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{next, parse_order, search};
-use crate::condition::{EventKind, push_comparison};
+use super::{Bounds, cursors};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, CheckedEvent, View};
 use crate::rest::body::{Event, Head};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
+use crate::search::{EventFilter, EventKind, parse_filter, push_comparison};
 use crate::value::{Key, Signature, Time, U64};
+use counterfoil_read::{self as read, CheckedEvent};
 
 /// Which events: those that are all that is given.
 #[derive(Deserialize, IntoParams)]
@@ -42,8 +43,14 @@ pub(crate) struct WhichEvents {
         example = "-count,seq"
     )]
     order: Option<String>,
-    /// `next` of the page before.
+    /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
+    #[serde(rename = "where")]
+    #[param(example = r#"{"not":{"kind":{"eq":"EntriesAppended"}}}"#)]
+    filter: Option<String>,
+    /// `next` of the page before this one.
     after: Option<String>,
+    /// `previous` of the page after this one; not with `after`.
+    before: Option<String>,
     /// At most how many, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
@@ -60,6 +67,9 @@ pub(crate) struct FoundEvents {
     /// For `after`; null when there are no more.
     #[schema(required)]
     next: Option<String>,
+    /// For `before`; null when there are none before.
+    #[schema(required)]
+    previous: Option<String>,
 }
 
 /// Events that are all that is given, in any order. Each was verified to be in the checked tree; that none was left out is
@@ -77,27 +87,27 @@ pub(crate) struct FoundEvents {
     ),
 )]
 pub(crate) async fn events(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
-    Parameters(which): Parameters<WhichEvents>,
+    Parameters(mut which): Parameters<WhichEvents>,
 ) -> Result<Json<FoundEvents>, Problem> {
-    let (after, limit) = (which.after.clone(), which.limit.map(|limit| limit.0));
-    let order = parse_order(which.order.as_deref(), event_column)?;
-    let search = search(which.condition()?, order, after, limit);
-    let found = query::find_events(&view, ledger, search).await?;
-    let next = next(&found);
+    let bounds = Bounds::new(&mut which.order, &mut which.after, &mut which.before, which.limit);
+    let search = bounds.search(which.condition()?)?;
+    let found = read::find_events(&reader, ledger, search).await?;
+    let (next, previous) = cursors(&found);
     Ok(Json(FoundEvents {
         head: found.head.entries.into(),
         event_head: found.head.events.into(),
         events: found.items.iter().map(|(_, event)| Event::from(AsRef::<CheckedEvent>::as_ref(event))).collect(),
         next,
+        previous,
     }))
 }
 
 impl WhichEvents {
     fn condition(self) -> Result<Condition<EventColumn>, Problem> {
         use EventColumn::{Kind, Signer, Slot, Time, Transaction};
-        let mut parts = Vec::new();
+        let mut parts = vec![parse_filter::<EventFilter>(self.filter.as_deref())?];
         push_comparison(&mut parts, Kind, Comparison::Equal, self.kind)?;
         push_comparison(&mut parts, Signer, Comparison::Equal, self.signer)?;
         push_comparison(&mut parts, Transaction, Comparison::Equal, self.transaction)?;
@@ -107,19 +117,4 @@ impl WhichEvents {
         push_comparison(&mut parts, Time, Comparison::Less, self.to_time)?;
         Ok(Condition::All(parts))
     }
-}
-
-fn event_column(name: &str) -> Option<EventColumn> {
-    Some(match name {
-        "seq" => EventColumn::Seq,
-        "kind" => EventColumn::Kind,
-        "slot" => EventColumn::Slot,
-        "time" => EventColumn::Time,
-        "signer" => EventColumn::Signer,
-        "transaction" => EventColumn::Transaction,
-        "leaf_hash" => EventColumn::LeafHash,
-        "first_index" => EventColumn::FirstIndex,
-        "count" => EventColumn::Count,
-        _ => return None,
-    })
 }

@@ -1,37 +1,47 @@
-//! GET /v1/ledgers/{ledger}/…/find. GraphQL's filters say more: `or`, `not`, and lists.
+//! GET …/find: the elements of a list that satisfy a filter, in any order, page by page in both directions.
 
 pub(super) mod entries;
 pub(super) mod events;
+pub(super) mod ledgers;
 pub(super) mod transactions;
 pub(super) mod writers;
 
-use counterfoil_store::{Condition, Direction};
+use counterfoil_read::{Found, Search};
+use counterfoil_store::Condition;
 
-use crate::problem::{Code, Problem};
-use crate::query::{Found, Search};
+use crate::problem::Problem;
+use crate::search::{Order, parse_order};
+use crate::value::U64;
 
-fn search<C>(
-    condition: Condition<C>,
-    order: Vec<(C, Direction)>,
+/// The order of a list, and which page of it.
+struct Bounds {
+    order: Option<String>,
     after: Option<String>,
+    before: Option<String>,
     limit: Option<u64>,
-) -> Search<C> {
-    Search { condition, order, first: limit, after, last: None, before: None }
 }
 
-fn next<T, H>(found: &Found<T, H>) -> Option<String> {
-    found.items.last().filter(|_| found.has_next).map(|(cursor, _)| cursor.clone())
+impl Bounds {
+    fn new(
+        order: &mut Option<String>,
+        after: &mut Option<String>,
+        before: &mut Option<String>,
+        limit: Option<U64>,
+    ) -> Self {
+        let limit = limit.map(|limit| limit.0);
+        Self { order: order.take(), after: after.take(), before: before.take(), limit }
+    }
+
+    fn search<C: Order>(self, condition: Condition<C>) -> Result<Search<C>, Problem> {
+        let order = parse_order(self.order.as_deref())?;
+        let (first, last) = if self.before.is_some() { (None, self.limit) } else { (self.limit, None) };
+        Ok(Search { condition, order, first, after: self.after, last, before: self.before })
+    }
 }
 
-fn parse_order<C>(text: Option<&str>, column: impl Fn(&str) -> Option<C>) -> Result<Vec<(C, Direction)>, Problem> {
-    let Some(text) = text else { return Ok(Vec::new()) };
-    let parts = text.split(',').map(|part| match part.strip_prefix('-') {
-        Some(name) => Some((column(name)?, Direction::Descending)),
-        None => Some((column(part)?, Direction::Ascending)),
-    });
-    let order: Option<Vec<_>> = parts.collect();
-    order.ok_or_else(|| {
-        let detail = format!("\"{}\" is not an order of columns of this list. See /docs.", text.escape_debug());
-        Problem::new(Code::MalformedParameter, detail)
-    })
+/// The cursors for the next page and the one before, where there are such.
+fn cursors<T, H>(found: &Found<T, H>) -> (Option<String>, Option<String>) {
+    let next = found.items.last().filter(|_| found.has_next);
+    let previous = found.items.first().filter(|_| found.has_previous);
+    (next.map(|(cursor, _)| cursor.clone()), previous.map(|(cursor, _)| cursor.clone()))
 }

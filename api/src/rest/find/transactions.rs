@@ -4,14 +4,15 @@ use counterfoil_store::{Comparison, Condition, TransactionColumn};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{next, parse_order, search};
-use crate::condition::push_comparison;
+use super::{Bounds, cursors};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View};
 use crate::rest::body::{Event, Head};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
+use crate::search::{TransactionFilter, parse_filter, push_comparison};
 use crate::value::{Key, Signature, Time, U64};
+use counterfoil_read::{self as read};
 
 /// Which transactions: those that are all that is given.
 #[derive(Deserialize, IntoParams)]
@@ -41,8 +42,14 @@ pub(crate) struct WhichTransactions {
         example = "-entry_count,slot"
     )]
     order: Option<String>,
-    /// `next` of the page before.
+    /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
+    #[serde(rename = "where")]
+    #[param(example = r#"{"event_count":{"gt":"1"}}"#)]
+    filter: Option<String>,
+    /// `next` of the page before this one.
     after: Option<String>,
+    /// `previous` of the page after this one; not with `after`.
+    before: Option<String>,
     /// At most how many, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
@@ -82,6 +89,9 @@ pub(crate) struct FoundTransactions {
     /// For `after`; null when there are no more.
     #[schema(required)]
     next: Option<String>,
+    /// For `before`; null when there are none before.
+    #[schema(required)]
+    previous: Option<String>,
 }
 
 /// Transactions that are all that is given, in any order, each with its events of this ledger. Each event was verified to be in
@@ -99,26 +109,26 @@ pub(crate) struct FoundTransactions {
     ),
 )]
 pub(crate) async fn transactions(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
-    Parameters(which): Parameters<WhichTransactions>,
+    Parameters(mut which): Parameters<WhichTransactions>,
 ) -> Result<Json<FoundTransactions>, Problem> {
-    let (after, limit) = (which.after.clone(), which.limit.map(|limit| limit.0));
-    let order = parse_order(which.order.as_deref(), transaction_column)?;
-    let search = search(which.condition()?, order, after, limit);
-    let found = query::find_transactions(&view, ledger, search).await?;
-    let next = next(&found);
+    let bounds = Bounds::new(&mut which.order, &mut which.after, &mut which.before, which.limit);
+    let search = bounds.search(which.condition()?)?;
+    let found = read::find_transactions(&reader, ledger, search).await?;
+    let (next, previous) = cursors(&found);
     Ok(Json(FoundTransactions {
         head: found.head.entries.into(),
         event_head: found.head.events.into(),
         transactions: found.items.into_iter().map(|(_, transaction)| transaction.into()).collect(),
         next,
+        previous,
     }))
 }
 
-impl From<query::Transaction> for Transaction {
-    fn from(transaction: query::Transaction) -> Self {
-        let query::Transaction { first, events, entry_count } = transaction;
+impl From<read::Transaction> for Transaction {
+    fn from(transaction: read::Transaction) -> Self {
+        let read::Transaction { first, events, entry_count } = transaction;
         Self {
             signature: first.signature.into(),
             slot: U64(first.event.header.slot),
@@ -135,7 +145,7 @@ impl From<query::Transaction> for Transaction {
 impl WhichTransactions {
     fn condition(self) -> Result<Condition<TransactionColumn>, Problem> {
         use TransactionColumn::{EntryCount, EventCount, Signature, Slot, Time};
-        let mut parts = Vec::new();
+        let mut parts = vec![parse_filter::<TransactionFilter>(self.filter.as_deref())?];
         push_comparison(&mut parts, Signature, Comparison::Equal, self.signature)?;
         push_comparison(&mut parts, Slot, Comparison::AtLeast, self.from_slot)?;
         push_comparison(&mut parts, Slot, Comparison::Less, self.to_slot)?;
@@ -145,17 +155,4 @@ impl WhichTransactions {
         push_comparison(&mut parts, EntryCount, Comparison::AtLeast, self.from_entry_count)?;
         Ok(Condition::All(parts))
     }
-}
-
-fn transaction_column(name: &str) -> Option<TransactionColumn> {
-    Some(match name {
-        "first_seq" => TransactionColumn::FirstSeq,
-        "signature" => TransactionColumn::Signature,
-        "slot" => TransactionColumn::Slot,
-        "time" => TransactionColumn::Time,
-        "event_count" => TransactionColumn::EventCount,
-        "first_index" => TransactionColumn::FirstIndex,
-        "entry_count" => TransactionColumn::EntryCount,
-        _ => return None,
-    })
 }

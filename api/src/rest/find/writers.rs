@@ -4,15 +4,16 @@ use counterfoil_store::{Comparison, Condition};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{next, parse_order, search};
-use crate::condition::push_comparison;
+use super::{Bounds, cursors};
+use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{self, View, WriterField};
 use crate::rest::body::Head;
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::rest::standing::Writer;
+use crate::search::{WriterFilter, parse_filter, push_comparison};
 use crate::value::{Key, Time, U64};
+use counterfoil_read::{self as read, WriterField};
 
 /// Which writers: those that are all that is given.
 #[derive(Deserialize, IntoParams)]
@@ -40,8 +41,14 @@ pub(crate) struct WhichWriters {
         example = "is_revoked,-granted_seq"
     )]
     order: Option<String>,
-    /// `next` of the page before.
+    /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
+    #[serde(rename = "where")]
+    #[param(example = r#"{"or":[{"is_revoked":true},{"granted_seq":{"lt":"5"}}]}"#)]
+    filter: Option<String>,
+    /// `next` of the page before this one.
     after: Option<String>,
+    /// `previous` of the page after this one; not with `after`.
+    before: Option<String>,
     /// At most how many, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
@@ -58,6 +65,9 @@ pub(crate) struct FoundWriters {
     /// For `after`; null when there are no more.
     #[schema(required)]
     next: Option<String>,
+    /// For `before`; null when there are none before.
+    #[schema(required)]
+    previous: Option<String>,
 }
 
 /// Who was granted to append, as it is now, and is all that is given, in any order. They follow from events that were verified to
@@ -75,27 +85,27 @@ pub(crate) struct FoundWriters {
     ),
 )]
 pub(crate) async fn writers(
-    view: View,
+    ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
-    Parameters(which): Parameters<WhichWriters>,
+    Parameters(mut which): Parameters<WhichWriters>,
 ) -> Result<Json<FoundWriters>, Problem> {
-    let (after, limit) = (which.after.clone(), which.limit.map(|limit| limit.0));
-    let order = parse_order(which.order.as_deref(), writer_field)?;
-    let search = search(which.condition()?, order, after, limit);
-    let found = query::find_writers(&view, ledger, search).await?;
-    let next = next(&found);
+    let bounds = Bounds::new(&mut which.order, &mut which.after, &mut which.before, which.limit);
+    let search = bounds.search(which.condition()?)?;
+    let found = read::find_writers(&reader, ledger, search).await?;
+    let (next, previous) = cursors(&found);
     Ok(Json(FoundWriters {
         head: found.head.head.entries.into(),
         event_head: found.head.head.events.into(),
         writers: found.items.into_iter().map(|(_, writer)| writer.into()).collect(),
         next,
+        previous,
     }))
 }
 
 impl WhichWriters {
     fn condition(self) -> Result<Condition<WriterField>, Problem> {
         use WriterField::{ExpiresAt, IsRevoked, MayAppend, MayAppendSubtrees, Wallet};
-        let mut parts = Vec::new();
+        let mut parts = vec![parse_filter::<WriterFilter>(self.filter.as_deref())?];
         push_comparison(&mut parts, Wallet, Comparison::Equal, self.wallet)?;
         push_comparison(&mut parts, MayAppend, Comparison::Equal, self.may_append)?;
         push_comparison(&mut parts, MayAppendSubtrees, Comparison::Equal, self.may_append_subtrees)?;
@@ -104,16 +114,4 @@ impl WhichWriters {
         push_comparison(&mut parts, IsRevoked, Comparison::Equal, self.is_revoked)?;
         Ok(Condition::All(parts))
     }
-}
-
-fn writer_field(name: &str) -> Option<WriterField> {
-    Some(match name {
-        "wallet" => WriterField::Wallet,
-        "may_append" => WriterField::MayAppend,
-        "may_append_subtrees" => WriterField::MayAppendSubtrees,
-        "expires_at" => WriterField::ExpiresAt,
-        "granted_seq" => WriterField::GrantedSeq,
-        "is_revoked" => WriterField::IsRevoked,
-        _ => return None,
-    })
 }

@@ -1,0 +1,184 @@
+//! What fields can be compared with, and the conditions that this makes.
+
+use async_graphql::InputObject;
+use counterfoil_store::{Comparison, Condition};
+use serde::Deserialize;
+
+use super::given::Given;
+use super::value::{EventKind, ToValue, push_comparison};
+use crate::problem::Problem;
+use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
+
+/// A number. All that is given must hold.
+#[derive(Default, Deserialize, InputObject)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct U64Filter {
+    eq: Given<U64>,
+    #[graphql(name = "in")]
+    #[serde(rename = "in")]
+    one_of: Given<Vec<U64>>,
+    lt: Given<U64>,
+    lte: Given<U64>,
+    gt: Given<U64>,
+    gte: Given<U64>,
+}
+
+/// A moment, to the second, which is all that the chain's clock tells. All that is given must hold.
+#[derive(Default, Deserialize, InputObject)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TimeFilter {
+    eq: Given<Time>,
+    lt: Given<Time>,
+    lte: Given<Time>,
+    gt: Given<Time>,
+    gte: Given<Time>,
+}
+
+/// A key. All that is given must hold.
+#[derive(Default, Deserialize, InputObject)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct KeyFilter {
+    eq: Given<Key>,
+    #[graphql(name = "in")]
+    #[serde(rename = "in")]
+    one_of: Given<Vec<Key>>,
+}
+
+/// A hash. All that is given must hold.
+#[derive(Default, Deserialize, InputObject)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HashFilter {
+    eq: Given<Hash>,
+    #[graphql(name = "in")]
+    #[serde(rename = "in")]
+    one_of: Given<Vec<Hash>>,
+}
+
+/// A transaction's signature. All that is given must hold.
+#[derive(Default, Deserialize, InputObject)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SignatureFilter {
+    eq: Given<Signature>,
+    #[graphql(name = "in")]
+    #[serde(rename = "in")]
+    one_of: Given<Vec<Signature>>,
+}
+
+/// Bytes. All that is given must hold.
+#[derive(Default, Deserialize, InputObject)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct BytesFilter {
+    eq: Given<Bytes>,
+    #[graphql(name = "in")]
+    #[serde(rename = "in")]
+    one_of: Given<Vec<Bytes>>,
+    /// They begin with these.
+    prefix: Given<Bytes>,
+}
+
+/// What happened. All that is given must hold.
+#[derive(Default, Deserialize, InputObject)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EventKindFilter {
+    eq: Given<EventKind>,
+    #[graphql(name = "in")]
+    #[serde(rename = "in")]
+    one_of: Given<Vec<EventKind>>,
+}
+
+/// All of these conditions, and those of the filters `and`, `or` and `not`.
+pub(super) fn combine<F, C>(
+    mut parts: Vec<Condition<C>>,
+    and: Given<Vec<F>>,
+    or: Given<Vec<F>>,
+    not: Given<Box<F>>,
+    condition: impl Fn(F) -> Result<Condition<C>, Problem>,
+) -> Result<Condition<C>, Problem> {
+    for filter in and.0.into_iter().flatten() {
+        parts.push(condition(filter)?);
+    }
+    if let Some(or) = or.0 {
+        parts.push(Condition::Any(or.into_iter().map(&condition).collect::<Result<_, _>>()?));
+    }
+    if let Some(not) = not.0 {
+        parts.push(Condition::Not(Box::new(condition(*not)?)));
+    }
+    Ok(Condition::All(parts))
+}
+
+/// Adds the conditions on one column, where some are given.
+pub(super) fn push<C: Copy>(
+    parts: &mut Vec<Condition<C>>,
+    column: C,
+    filter: Given<impl ColumnFilter>,
+) -> Result<(), Problem> {
+    filter.0.map_or(Ok(()), |filter| filter.push(parts, column))
+}
+
+/// Conditions on one column.
+pub(super) trait ColumnFilter {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem>;
+}
+
+/// Of values in the order equal, less, at most, greater, at least.
+fn push_ordered<C: Copy>(
+    parts: &mut Vec<Condition<C>>,
+    column: C,
+    values: [Option<impl ToValue>; 5],
+) -> Result<(), Problem> {
+    use Comparison::{AtLeast, AtMost, Equal, Greater, Less};
+    let comparisons = [Equal, Less, AtMost, Greater, AtLeast];
+    comparisons.into_iter().zip(values).try_for_each(|(how, value)| push_comparison(parts, column, how, value))
+}
+
+fn push_one_of<C: Copy, T: ToValue>(
+    parts: &mut Vec<Condition<C>>,
+    column: C,
+    one_of: Option<Vec<T>>,
+) -> Result<(), Problem> {
+    if let Some(values) = one_of {
+        let values = values.into_iter().map(T::to_value).collect::<Result<_, _>>()?;
+        parts.push(Condition::In(column, values));
+    }
+    Ok(())
+}
+
+impl ColumnFilter for U64Filter {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+        push_ordered(parts, column, [self.eq.0, self.lt.0, self.lte.0, self.gt.0, self.gte.0])?;
+        push_one_of(parts, column, self.one_of.0)
+    }
+}
+
+impl ColumnFilter for TimeFilter {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+        push_ordered(parts, column, [self.eq.0, self.lt.0, self.lte.0, self.gt.0, self.gte.0])
+    }
+}
+
+macro_rules! equality {
+    ($($filter:ty),*) => {
+        $(impl ColumnFilter for $filter {
+            fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+                push_comparison(parts, column, Comparison::Equal, self.eq.0)?;
+                push_one_of(parts, column, self.one_of.0)
+            }
+        })*
+    };
+}
+equality!(KeyFilter, HashFilter, SignatureFilter, EventKindFilter);
+
+impl ColumnFilter for bool {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+        push_comparison(parts, column, Comparison::Equal, Some(self))
+    }
+}
+
+impl ColumnFilter for BytesFilter {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+        push_comparison(parts, column, Comparison::Equal, self.eq.0)?;
+        push_one_of(parts, column, self.one_of.0)?;
+        parts.extend(self.prefix.0.map(|prefix| Condition::StartsWith(column, prefix.0)));
+        Ok(())
+    }
+}

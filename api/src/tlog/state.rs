@@ -1,0 +1,36 @@
+//! The state that the routes share: the index, and the operator's key.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use counterfoil_read::Reader;
+
+use super::note::NoteKey;
+use crate::problem::{Code, Problem};
+
+/// What the routes share.
+#[derive(Clone)]
+pub(crate) struct Logs {
+    reader: Reader,
+    key: Option<Arc<NoteKey>>,
+}
+
+impl FromRef<Logs> for Reader {
+    fn from_ref(logs: &Logs) -> Self {
+        logs.reader.clone()
+    }
+}
+
+impl Logs {
+    pub(crate) fn new(reader: Reader, key: Option<NoteKey>) -> Self {
+        Self { reader, key: key.map(Arc::new) }
+    }
+
+    pub(crate) fn key(&self) -> Result<&NoteKey, Problem> {
+        self.key.as_deref().ok_or_else(|| {
+            let detail = "This server signs nothing: its operator can start it with --note-key. Tiles and Counterfoil's own \
+                          receipts are served without, and the ledger's own route tells its head.";
+            Problem::new(Code::NotConfigured, detail)
+        })
+    }
+}

@@ -1,0 +1,13 @@
+//! Who may read which ledger.
+//!
+//! What is on the chain is public. This module decides who reads it through this index, and so who reads what the chain does
+//! not hold: entries that were appended by the hash of their subtree and filled in.
+
+mod audit;
+mod caller;
+mod policy;
+mod who;
+
+pub use caller::Caller;
+pub use policy::Policies;
+pub use who::{CallerName, Session, Who};
