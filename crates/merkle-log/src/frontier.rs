@@ -8,10 +8,8 @@
 
 use core::fmt;
 
+pub use crate::number::LEVELS;
 use crate::{Hash, LeafHash, LeafIndex, OutOfRange, Position, Root, TreeHead, TreeSize, empty_root, hash_children};
-
-/// How many levels a frontier has: sizes below 2^48.
-pub const LEVELS: usize = 48;
 
 /// Slot `L` is the root of the perfect subtree of `2^L` leaves when bit `L` of the size is set,
 /// otherwise zero, so that equal logs have equal bytes.

@@ -3,7 +3,9 @@
 use core::fmt;
 
 use crate::Root;
-use crate::frontier::LEVELS;
+
+/// How many levels a frontier has: sizes below 2^48.
+pub const LEVELS: usize = 48;
 
 /// The largest tree: 2^48 - 1 leaves, what a frontier of 48 levels holds.
 pub const MAX_TREE_SIZE: u64 = (1 << LEVELS) - 1;
