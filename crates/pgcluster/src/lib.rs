@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod binaries;
+mod error;
 mod owner;
 
 use std::ffi::OsStr;
@@ -17,63 +18,17 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use crate::error::ClusterError;
+pub use crate::owner::is_root;
+
 use crate::binaries::Binaries;
+use crate::error::{START_TIMEOUT, at};
 use crate::owner::Owner;
 
 /// The superuser's name.
 const SUPERUSER: &str = "counterfoil";
-const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Why a cluster does not run.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// PostgreSQL's server programs were not found.
-    #[error(
-        "PostgreSQL's server programs (initdb, postgres) were not found in PATH or /usr/lib/postgresql/*/bin: \
-         install them (Debian, Ubuntu: apt-get install postgresql) or give the URL of a running database"
-    )]
-    NotInstalled,
-    /// Root has no unprivileged user to hand the cluster to.
-    #[error("started as root, and neither user postgres nor nobody exists to run PostgreSQL as")]
-    NoUnprivilegedUser,
-    /// The cluster runs as another user, who cannot get to its folder.
-    #[error(
-        "root's PostgreSQL runs as user {user}, who cannot enter {}: `chmod o+x {}` lets that user pass",
-        folder.display(), folder.display()
-    )]
-    Closed {
-        /// The outermost folder that is closed.
-        folder: PathBuf,
-        /// The user.
-        user: &'static str,
-    },
-    /// A file or a process could not be handled.
-    #[error("{action} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A program of PostgreSQL's failed.
-    #[error("{} failed: {message}", program.display())]
-    Failed {
-        /// Which.
-        program: PathBuf,
-        /// The end of what it said.
-        message: String,
-    },
-    /// The server did not accept connections in time.
-    #[error("PostgreSQL did not start within {} s; its log: {log}", START_TIMEOUT.as_secs())]
-    NotReady {
-        /// The end of its log.
-        log: String,
-    },
-}
 
 /// How much a crash of the machine may lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,12 +250,6 @@ impl Drop for Cluster {
     }
 }
 
-/// Whether this process is root's, so that the cluster runs as another user, which must be able to reach its folder.
-#[must_use]
-pub fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
 /// Makes the cluster beside its place and moves it there when it is whole, so that what an end at any moment leaves is
 /// never taken for a cluster.
 fn initialise(binaries: &Binaries, owner: &Owner, folder: &Path, data: &Path) -> Result<(), ClusterError> {
@@ -410,9 +359,4 @@ fn tail(path: &Path) -> String {
     let log = fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(5)..].join("; ")
-}
-
-pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ClusterError {
-    let path = path.to_owned();
-    move |source| ClusterError::Io { action, path, source }
 }

@@ -1,4 +1,4 @@
-//! Who the cluster belongs to: this user, or an unprivileged one when this user is root.
+//! The owner of a cluster's files and processes: this user, or an unprivileged one when this user is root.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{ClusterError, at};
+use crate::error::{ClusterError, at};
 
 pub(crate) struct Owner {
     /// Whom to change to; none to stay who we are.
@@ -22,7 +22,7 @@ struct User {
 impl Owner {
     /// None when this is root and there is no unprivileged user.
     pub(crate) fn for_this_process() -> Option<Self> {
-        if !crate::is_root() {
+        if !is_root() {
             return Some(Self { other: None });
         }
         let users = fs::read_to_string("/etc/passwd").ok()?;
@@ -64,6 +64,12 @@ impl Owner {
             None => Ok(()),
         }
     }
+}
+
+/// Whether this process is root's. Its cluster then runs as another user, and that user must be able to reach the folder.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// A user from the lines of `/etc/passwd`: name:password:user:group:...
