@@ -3,18 +3,8 @@
 use counterfoil_core::{GenesisHash, ProgramId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
 use crate::convert::bytes;
-use crate::error::WrongCluster;
-
-/// Where all rows come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cluster {
-    /// The hash of the cluster's first block.
-    pub genesis_hash: GenesisHash,
-    /// The program.
-    pub program: ProgramId,
-}
+use crate::{Cluster, StoreError, WrongCluster};
 
 /// Reads where the rows come from; none in a new index.
 ///

@@ -7,8 +7,7 @@ use sqlx::PgConnection;
 use crate::convert::to_bigint;
 use crate::holes::complete_tiles;
 use crate::notify::notify;
-use crate::rows::{EntryRows, EventRows, write_tiles};
-use crate::subtree::insert_subtrees;
+use crate::rows::{EntryRows, EventRows, SubtreeRows, write_tiles};
 use crate::{LedgerRow, Log, StoreError, load_ledger};
 
 /// The transaction that an event came in.
@@ -140,6 +139,24 @@ async fn insert_entries(
         let event_seq = to_bigint("event", append.event().header.event_seq.get())?;
         for entry in append.entries() {
             rows.push(to_bigint("index", entry.index.get())?, event_seq, &entry.leaf.0, &entry.bytes);
+        }
+    }
+    rows.write(connection, ledger).await
+}
+
+/// Writes a batch's subtrees: those that were appended by their hashes, and tiles that became full and have holes.
+async fn insert_subtrees(
+    connection: &mut PgConnection,
+    ledger: i32,
+    batch: &[(CommittedIn, VerifiedAppend)],
+) -> Result<(), StoreError> {
+    let mut rows = SubtreeRows::default();
+    for (_, append) in batch {
+        let event_seq = to_bigint("event", append.event().header.event_seq.get())?;
+        let appended = append.subtrees().iter().map(|subtree| (subtree, false));
+        for ((position, root), is_tile) in appended.chain(append.holed_tiles().iter().map(|tile| (tile, true))) {
+            let index = to_bigint("index", position.offset)?;
+            rows.push(i16::from(position.level), index, &root.0, event_seq, is_tile);
         }
     }
     rows.write(connection, ledger).await

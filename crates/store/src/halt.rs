@@ -6,15 +6,6 @@ use sqlx::PgConnection;
 use crate::notify::notify;
 use crate::{StoreError, load_ledger};
 
-/// A ledger's halt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Halt {
-    /// Since when, RFC 3339 in UTC.
-    pub since: String,
-    /// Why: both heads.
-    pub reason: String,
-}
-
 /// Halts a ledger. A ledger that is halted already keeps its first reason.
 ///
 /// # Errors

@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 
 use crate::convert::{bytes, from_bigint, hashes, to_bigint};
 use crate::rows::write_tiles;
-use crate::tiles::{Found, TileSet, Wanted};
-use crate::{LedgerRow, Log, StoreError};
+use crate::set::{Found, Wanted};
+use crate::{LedgerRow, Log, StoreError, TileSet};
 
 /// Reads all that is known of the tiles of such ledgers, in one query: the rows of tiles, what their hashes are derived
 /// from where there is no row, and the subtrees in and around them. Limits and sub-selects are those of [`crate::tiles`].

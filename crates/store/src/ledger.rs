@@ -4,8 +4,8 @@ use counterfoil_core::{LedgerHead, LedgerId};
 use merkle_log::{Root, TreeHead, TreeSize};
 use sqlx::PgConnection;
 
+use crate::StoreError;
 use crate::convert::{bytes, from_bigint, tree_size};
-use crate::{Halt, StoreError};
 
 /// Which ledgers a list may hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub struct Selection {
     pub only: Option<Vec<LedgerId>>,
     /// And none of these.
     pub except: Vec<LedgerId>,
+}
+
+/// A ledger's halt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// When the ledger was halted, RFC 3339 in UTC.
+    pub since: String,
+    /// The reason, with both heads.
+    pub reason: String,
 }
 
 /// A ledger's row, with how far it is.

@@ -19,12 +19,14 @@ mod holes;
 mod lease;
 mod ledger;
 mod notify;
+mod origin;
 mod pending;
 mod read;
 mod rebuild;
 mod retract;
 mod rows;
 mod schema;
+mod set;
 mod state;
 mod subtree;
 mod survey;
@@ -35,7 +37,7 @@ pub use access::{
     make_private, make_public, mark_keys_used, remove_reader, revoke_api_key,
 };
 pub use check::{RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots};
-pub use cluster::{Cluster, bind_cluster, load_cluster};
+pub use cluster::{bind_cluster, load_cluster};
 pub use column::{Column, EntryColumn, EventColumn, Field, LedgerColumn, TransactionColumn};
 pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
@@ -43,11 +45,12 @@ pub use evidence::{Evidence, Said, keep_evidence, load_evidence};
 pub use fill::{Fill, FillError};
 pub use find::{Aggregate, Bucket, Comparison, Condition, Direction, Find, Scope, Value, aggregate, count, find};
 pub use forget::forget_ledger;
-pub use halt::{Halt, clear_halt, halt};
+pub use halt::{clear_halt, halt};
 pub use history::{Rising, count_events_until, load_administrative};
 pub use lease::{Epoch, expect_lease, hold_lease, renew_lease, take_lease};
-pub use ledger::{LedgerRow, Selection, add_ledger, load_ledger, load_ledgers, load_selected_ledgers};
+pub use ledger::{Halt, LedgerRow, Selection, add_ledger, load_ledger, load_ledgers, load_selected_ledgers};
 pub use notify::{Heard, Listener};
+pub use origin::Cluster;
 pub use pending::{Pending, clear_pending, load_pending, replace_pending};
 pub use read::{EntryRow, EventRow, load_entries, load_entries_at, load_entry, load_events};
 pub use rebuild::{
@@ -56,12 +59,13 @@ pub use rebuild::{
 };
 pub use retract::drop_unchecked;
 pub use schema::{Connection, Snapshot, acquire, begin, connect, is_only_indexer, limit_statements, migrate, snapshot};
+pub use set::{Log, TileSet};
 pub use state::{load_head_at, load_state};
 pub use subtree::{MissingSubtree, load_missing, load_missing_at, load_page_end};
 pub use survey::{
     LockHolder, Migrations, TableSize, load_ledgers_without_cursor, load_lock_holder, load_migrations, load_table_sizes,
 };
-pub use tiles::{Log, TileSet, load_tile_sets, load_tiles};
+pub use tiles::{load_tile_sets, load_tiles};
 
 pub use sqlx::pool::PoolConnection;
 pub use sqlx::{PgConnection, PgPool, Postgres, Transaction};

@@ -2,13 +2,11 @@
 
 use std::ops::Range;
 
-use counterfoil_core::{LedgerId, VerifiedAppend};
+use counterfoil_core::LedgerId;
 use merkle_log::{Hash, LeafIndex, Position};
 use sqlx::PgConnection;
 
-use crate::commit::CommittedIn;
 use crate::convert::{bytes, from_bigint, leaf_index, to_bigint};
-use crate::rows::SubtreeRows;
 use crate::{LedgerRow, StoreError};
 
 /// A subtree that was appended by its hash, and of whose leaves the index has no entries.
@@ -159,22 +157,4 @@ pub async fn load_page_end(
         Some(last) => Ok(leaf_index("entry", ledger.ledger, last)?.smallest_size().get()),
         None => Ok(range.end),
     }
-}
-
-/// Writes a batch's subtrees: those appended by their hashes, and tiles that became as wide and lack hashes.
-pub(crate) async fn insert_subtrees(
-    connection: &mut PgConnection,
-    ledger: i32,
-    batch: &[(CommittedIn, VerifiedAppend)],
-) -> Result<(), StoreError> {
-    let mut rows = SubtreeRows::default();
-    for (_, append) in batch {
-        let event_seq = to_bigint("event", append.event().header.event_seq.get())?;
-        let appended = append.subtrees().iter().map(|subtree| (subtree, false));
-        for ((position, root), is_tile) in appended.chain(append.holed_tiles().iter().map(|tile| (tile, true))) {
-            let index = to_bigint("index", position.offset)?;
-            rows.push(i16::from(position.level), index, &root.0, event_seq, is_tile);
-        }
-    }
-    rows.write(connection, ledger).await
 }

@@ -1,101 +1,13 @@
 //! Table `tile`, and the partial tiles that are derived: from the newest leaf hashes, and from full tiles' roots.
 
-use std::collections::BTreeMap;
-
 use merkle_log::{Hash, Tile, Tiles};
 use sqlx::PgConnection;
 
-use crate::convert::{bytes, hashes, to_bigint};
+use crate::convert::{bytes, hashes};
 use crate::holes::{load_holed_rows, slots};
+use crate::set::{Found, Wanted};
 use crate::subtree::position;
-use crate::{LedgerRow, StoreError};
-
-/// Which of a ledger's two logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Log {
-    /// The entries.
-    Entries,
-    /// The events.
-    Events,
-}
-
-impl Log {
-    pub(crate) const fn number(self) -> i16 {
-        match self {
-            Self::Entries => 0,
-            Self::Events => 1,
-        }
-    }
-}
-
-/// Tiles wanted of one log.
-#[derive(Clone, Debug)]
-pub struct TileSet<'a> {
-    /// The ledger.
-    pub ledger: &'a LedgerRow,
-    /// Which of its logs.
-    pub log: Log,
-    /// The tiles.
-    pub tiles: Vec<Tile>,
-}
-
-/// The tiles wanted, as columns for `unnest`.
-#[derive(Default)]
-pub(crate) struct Wanted {
-    pub(crate) ledgers: Vec<i32>,
-    logs: Vec<i16>,
-    pub(crate) levels: Vec<i16>,
-    pub(crate) indexes: Vec<i64>,
-    pub(crate) firsts: Vec<i64>,
-    pub(crate) ends: Vec<i64>,
-}
-
-impl Wanted {
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.ledgers.is_empty()
-    }
-
-    pub(crate) fn push(&mut self, set: &TileSet<'_>, tile: &Tile) -> Result<(), StoreError> {
-        let first = tile.first_offset();
-        self.ledgers.push(set.ledger.key);
-        self.logs.push(set.log.number());
-        self.levels.push(i16::from(tile.level));
-        self.indexes.push(to_bigint("tile", tile.index)?);
-        self.firsts.push(to_bigint("offset", first)?);
-        self.ends.push(to_bigint("offset", first.saturating_add(u64::from(tile.width)))?);
-        Ok(())
-    }
-}
-
-/// A tile's ledger, log, level and index.
-pub(crate) type Key = (i32, i16, i16, i64);
-
-/// What was found.
-#[derive(Default)]
-pub(crate) struct Found {
-    /// The hashes of tiles that lack none.
-    pub(crate) whole: BTreeMap<Key, Vec<u8>>,
-    /// Of tiles that may lack some, the hashes of leaves and of full tiles below: their offsets, and the hashes one
-    /// after the other.
-    pub(crate) slots: BTreeMap<Key, (Vec<i64>, Vec<u8>)>,
-    /// By ledger, level and index, the roots of subtrees in or around these tiles.
-    pub(crate) subtrees: BTreeMap<(i32, i16, i64), Vec<u8>>,
-}
-
-impl TileSet<'_> {
-    /// Whether a tile that is not a row may lack hashes.
-    pub(crate) fn may_have_holes(&self) -> bool {
-        self.log == Log::Entries && self.ledger.has_subtrees
-    }
-
-    pub(crate) fn key(&self, tile: &Tile) -> Result<Key, StoreError> {
-        Ok((self.ledger.key, self.log.number(), i16::from(tile.level), to_bigint("tile", tile.index)?))
-    }
-
-    pub(crate) fn name(&self, tile: &Tile) -> String {
-        format!("ledger {}, {:?}, tile {}/{}", self.ledger.ledger, self.log, tile.level, tile.index)
-    }
-}
+use crate::{LedgerRow, Log, StoreError, TileSet};
 
 /// Reads tiles of one log, in one query.
 ///
