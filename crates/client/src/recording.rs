@@ -14,79 +14,29 @@
 //!
 //! Not trusted: whoever made the file can have written anything.
 
+mod error;
+mod format;
 mod read;
 mod write;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use base64::DecodeError;
 use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId, Wallet};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 
+pub use error::RecordingError;
 pub use write::RecordingWriter;
 
 use crate::{AccountAt, ClientError, Feed, Fetched, ListedTransaction, Listing, Source, TransactionRecord};
-use read::{Line, Lines};
+use read::{Line, Lines, RecordedAccount};
 
-/// The version of the format that is written and read.
-const VERSION: u64 = 1;
-/// Zstandard's number for a frame to skip, and how many bytes ours has after number and length.
-const SKIPPABLE: u32 = 0x184D_2A5C;
-const TRAILER_BYTES: usize = 16;
-/// Marks the trailer as ours.
-const TRAILER_MARK: [u8; 8] = *b"counterf";
 /// How many transactions, or bytes of them, a list of the feed holds.
 const TRANSACTIONS_PER_CHUNK: usize = 512;
 const BYTES_PER_CHUNK: usize = 4 << 20;
 /// How many lists wait for the consumer.
 const CHUNKS_WAITING: usize = 4;
-
-/// Why a line of a recording cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordingError {
-    /// The file cannot be read, or is damaged or cut in the middle of a block.
-    #[error("cannot be read: {0}")]
-    Unreadable(#[source] io::Error),
-    /// The line is not of this format.
-    #[error("is not a line of a recording: {0}")]
-    NotALine(#[source] serde_json::Error),
-    /// A field is missing or is not what it should be.
-    #[error("has no good {field}")]
-    Field {
-        /// The field.
-        field: &'static str,
-    },
-    /// Data that is not base64.
-    #[error("has data that is not base64: {0}")]
-    Data(#[source] DecodeError),
-    /// The line is longer than any that is written.
-    #[error("is longer than {most} bytes")]
-    TooLong {
-        /// The longest.
-        most: u64,
-    },
-    /// The file ends before its end.
-    #[error("is missing: the file was cut")]
-    Cut,
-    /// The last line counts other transactions than there are.
-    #[error("counts {claimed} transactions where {found} are")]
-    WrongCount {
-        /// How many the line says.
-        claimed: u64,
-        /// How many there are.
-        found: u64,
-    },
-    /// A newer program wrote it.
-    #[error("is of version {version}, this program reads version {VERSION}")]
-    UnknownVersion {
-        /// The version.
-        version: u64,
-    },
-}
 
 /// A recording, opened: its header and accounts. The transactions stay in the file.
 #[derive(Debug)]
@@ -98,12 +48,6 @@ pub struct Recording {
     accounts: BTreeMap<LedgerId, RecordedAccount>,
     /// Where the file ended before its end, when it did: accounts may be missing.
     damaged_at: Option<u64>,
-}
-
-#[derive(Debug)]
-struct RecordedAccount {
-    slot: u64,
-    data: Vec<u8>,
 }
 
 impl Recording {
@@ -248,27 +192,4 @@ impl Source for Recording {
             false => Err(ClientError::NotListed { server: self.name.clone() }),
         }
     }
-}
-
-/// The file's length, and the bytes at its end that would be the trailer.
-fn read_trailer(file: &File) -> io::Result<Option<u64>> {
-    use std::io::{Read, Seek, SeekFrom};
-    let mut file = file;
-    let length = file.seek(SeekFrom::End(0))?;
-    let Some(start) = length.checked_sub(8 + TRAILER_BYTES as u64) else { return Ok(None) };
-    file.seek(SeekFrom::Start(start))?;
-    let mut bytes = [0; 8 + TRAILER_BYTES];
-    file.read_exact(&mut bytes)?;
-    let (head, offset) = bytes.split_at(16);
-    let offset = u64::from_le_bytes(offset.try_into().unwrap_or_default());
-    Ok((head == trailer_head() && offset < start).then_some(offset))
-}
-
-/// Number, length and mark of the trailer; the offset follows.
-fn trailer_head() -> [u8; 16] {
-    let mut head = [0; 16];
-    head[..4].copy_from_slice(&SKIPPABLE.to_le_bytes());
-    head[4..8].copy_from_slice(&(TRAILER_BYTES as u32).to_le_bytes());
-    head[8..].copy_from_slice(&TRAILER_MARK);
-    head
 }

@@ -11,7 +11,8 @@ use base64::prelude::BASE64_STANDARD;
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use serde::Deserialize;
 
-use super::{RecordedAccount, RecordingError, VERSION, read_trailer};
+use super::error::RecordingError;
+use super::format::{VERSION, read_trailer};
 use crate::{InnerInstruction, TransactionRecord};
 
 /// No transaction's line comes near it; a file made to fill the memory does.
@@ -23,6 +24,13 @@ pub enum Line {
     Transaction(TransactionRecord),
     Account { ledger: LedgerId, account: RecordedAccount },
     End,
+}
+
+/// A ledger's account, as of a slot.
+#[derive(Debug)]
+pub struct RecordedAccount {
+    pub slot: u64,
+    pub data: Vec<u8>,
 }
 
 /// All lines in one shape, which costs less than trying one shape after the other.

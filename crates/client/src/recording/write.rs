@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use serde::Serialize;
 
-use super::{VERSION, trailer_head};
+use super::format::{VERSION, trailer_head};
 use crate::TransactionRecord;
 
 /// Zstandard's default.
