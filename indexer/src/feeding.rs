@@ -16,6 +16,17 @@ const KIB_WAITING: u32 = 48 << 10;
 /// How many lists wait. Those of few events are bounded by this, all others by their size.
 const LISTS_WAITING: usize = 1_024;
 
+/// The kind of feed that there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Feeding {
+    /// There is no feed, or it has ended.
+    Nothing,
+    /// The feed goes on for ever, and delivers soon or not at all.
+    Live(String),
+    /// The feed ends, and delivers each ledger's events in order until then.
+    Finite(String),
+}
+
 /// What a feed has delivered.
 pub(crate) enum Fed {
     /// Events of any ledgers, in its order, and the room that they take while they wait.

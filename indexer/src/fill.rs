@@ -5,9 +5,9 @@
 //! root that the ledger's checked events appended. That is seen before anything is written, and again as it is written.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, Write};
+use std::io::{BufRead, BufReader, Seek, Write};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use counterfoil_core::LedgerId;
 use counterfoil_core::limits::MAX_SUBTREE_LEVEL;
 use counterfoil_store::{
@@ -16,7 +16,7 @@ use counterfoil_store::{
 use merkle_log::{Frontier, Hash, Root, hash_leaf};
 use tracing::info;
 
-use crate::tlog::TlogTiles;
+use crate::tlog::{TlogTiles, read_entry};
 
 /// How many subtrees are looked up at a time.
 const SUBTREES_PER_PAGE: u32 = 1_000;
@@ -231,20 +231,4 @@ impl<'a> Offered<'a> {
         self.next += 1;
         Ok(Some(entry))
     }
-}
-
-/// Reads one entry of a bundle. Source: C2SP tlog-tiles, "Log entries".
-pub(crate) fn read_entry(from: &mut impl Read) -> anyhow::Result<Vec<u8>> {
-    let mut read = |bytes: &mut [u8]| {
-        from.read_exact(bytes).map_err(|error| match error.kind() {
-            ErrorKind::UnexpectedEof => anyhow::anyhow!("its bytes end too early"),
-            _ => error.into(),
-        })
-    };
-    let mut length = [0; 2];
-    read(&mut length)?;
-    let mut entry = vec![0; usize::from(u16::from_be_bytes(length))];
-    read(&mut entry)?;
-    ensure!(!entry.is_empty(), "it has no bytes, which no ledger's entry has");
-    Ok(entry)
 }

@@ -1,41 +1,25 @@
 //! Bringing one ledger up to date, once.
 
 mod error;
+mod follower;
 mod servers;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use counterfoil_client::{AccountAt, ClientError, Source};
-use counterfoil_core::{LedgerId, LedgerState, ProgramId};
+use counterfoil_core::{LedgerId, LedgerState};
 use futures_util::future::join_all;
 use tracing::warn;
 
 pub use self::error::FollowError;
-use self::servers::Backlog;
+pub use self::follower::{Follower, Kept};
 
 use crate::Agreement;
-use crate::apply::Writer;
-use crate::database::Database;
 use crate::inbox::Inbox;
-use crate::standing::Standing;
 
 /// How many events of a feed are written of one ledger before others get their turn.
 const EVENTS_PER_PASS: usize = 65_536;
-
-/// What is needed to follow a ledger.
-pub struct Follower<'a, S> {
-    /// The program whose events count.
-    pub program: ProgramId,
-    /// The servers.
-    pub sources: &'a [S],
-    /// What they have done so far.
-    pub standing: &'a Standing,
-    /// How many servers must report the same account.
-    pub quorum: usize,
-    /// The index.
-    pub database: &'a Database,
-}
 
 /// Whether the feed may still deliver what is next, so that no server need be asked for it yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,22 +42,6 @@ pub struct Delivery {
     pub awaited: Awaited,
     /// The feed's name.
     pub feed: String,
-}
-
-/// What a pass leaves for the next one, so that it need not be read again.
-pub struct Kept {
-    /// The state as stored.
-    pub state: LedgerState,
-    /// By server, what it listed: one that lists without end does not keep the others from their turn.
-    backlogs: Vec<Backlog>,
-}
-
-impl Kept {
-    /// Whether more is known to be there than fitted into the pass.
-    #[must_use]
-    pub const fn has_backlog(&self) -> bool {
-        !self.backlogs.is_empty()
-    }
 }
 
 /// How far a ledger is after a pass.
@@ -203,17 +171,6 @@ impl<S: Source> Follower<'_, S> {
         Ok(Kept { state: self.database.load_state(ledger).await?, backlogs: Vec::new() })
     }
 
-    /// Moves the watermark when the agreement is above it; gives it back.
-    async fn mark_if_new(&self, agreement: &Agreement, ledger: LedgerId) -> Result<u64, FollowError> {
-        let row = self.database.load_ledger(ledger).await?;
-        let known = row.checked.map_or(0, |(head, _)| head.events.size.get());
-        let agreed = agreement.checked().map_or(0, |(head, _)| head.head().events.size.get());
-        if agreed > known {
-            self.database.write(ledger, &[], agreement.checked(), &agreement.said(ledger)).await?;
-        }
-        Ok(agreed.max(known))
-    }
-
     /// Takes what the feed has delivered, then asks one server after the other for the missing events, until one has
     /// led to where a quorum stands.
     ///
@@ -319,10 +276,6 @@ impl<S: Source> Follower<'_, S> {
             Err(error) => return Err(error),
         }
         Ok(Some(Kept { state, backlogs: Vec::new() }))
-    }
-
-    fn writer(&self, ledger: LedgerId) -> Writer<'_> {
-        Writer { database: self.database, ledger }
     }
 
     async fn drop_unchecked(&self, ledger: LedgerId, agreement: &mut Agreement) -> Result<(), FollowError> {

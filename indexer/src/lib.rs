@@ -33,8 +33,9 @@ mod strangers;
 mod tlog;
 
 pub use agreement::Agreement;
+pub use feeding::Feeding;
 pub use follow::{Awaited, Delivery, FollowError, Follower, Kept, Progress};
-pub use pass::{Feeding, Indexer, Look, Selection};
+pub use pass::{Indexer, Look, Selection};
 pub use run::{Config, Geyser, clear_halt, open, run};
 pub use server::Server;
 pub use standing::Standing;

@@ -14,7 +14,6 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{Instrument, debug_span, info, warn};
 
-use crate::Agreement;
 use crate::database::Database;
 use crate::finality::Finality;
 use crate::follow::Kept;
@@ -24,6 +23,7 @@ use crate::inbox::Delivered;
 use crate::look::{Looker, Memory, Readings};
 use crate::standing::Standing;
 use crate::strangers::Strangers;
+use crate::{Agreement, Feeding};
 
 /// How many ledgers are followed at once.
 const CONCURRENT_LEDGERS: usize = 4;
@@ -61,17 +61,6 @@ pub enum Look {
     All,
     /// Those for which events came in, or which have a backlog.
     New,
-}
-
-/// What the feed is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Feeding {
-    /// There is none, or it has ended.
-    Nothing,
-    /// It goes on for ever, and delivers soon or not at all.
-    Live(String),
-    /// It ends, and delivers each ledger's events in order until then.
-    Finite(String),
 }
 
 /// The indexer's memory between passes.

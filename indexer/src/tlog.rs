@@ -4,7 +4,7 @@
 //! disk, both bounded here.
 
 use std::fs::File;
-use std::io::{Cursor, Write};
+use std::io::{Cursor, ErrorKind, Read, Write};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -12,8 +12,6 @@ use anyhow::{Context, bail, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use merkle_log::{MAX_TREE_SIZE, TILE_WIDTH};
 use reqwest::{Client, StatusCode};
-
-use crate::fill::read_entry;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -119,6 +117,22 @@ impl TlogTiles {
         }
         Ok(Answer::Bytes(bytes))
     }
+}
+
+/// Reads one entry of a bundle. Source: C2SP tlog-tiles, "Log entries".
+pub(crate) fn read_entry(from: &mut impl Read) -> anyhow::Result<Vec<u8>> {
+    let mut read = |bytes: &mut [u8]| {
+        from.read_exact(bytes).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => anyhow::anyhow!("its bytes end too early"),
+            _ => error.into(),
+        })
+    };
+    let mut length = [0; 2];
+    read(&mut length)?;
+    let mut entry = vec![0; usize::from(u16::from_be_bytes(length))];
+    read(&mut entry)?;
+    ensure!(!entry.is_empty(), "it has no bytes, which no ledger's entry has");
+    Ok(entry)
 }
 
 enum Answer {

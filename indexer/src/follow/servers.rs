@@ -4,7 +4,8 @@ use counterfoil_client::{ClientError, Fetched, ListedTransaction, Listing, Sourc
 use counterfoil_core::{LedgerId, LedgerState};
 use tracing::{Instrument, debug, debug_span, info, warn};
 
-use super::{FollowError, Follower, Kept};
+use super::error::FollowError;
+use super::follower::{Backlog, Follower, Kept};
 use crate::Agreement;
 use crate::inbox::{Delivered, Inbox};
 
@@ -19,18 +20,6 @@ const MOST_WAITING: usize = 2_048;
 const MOST_SLOTS_AHEAD: u64 = 4_096;
 /// Over how many slots an event that is not listed is looked for in blocks: some three minutes.
 const MOST_SLOTS_SEARCHED: u64 = 432;
-
-/// What a server listed and was not fetched yet.
-pub(super) struct Backlog {
-    pub(super) server: usize,
-    /// How many passes in a row it led to no event.
-    pub(super) fruitless: u32,
-    listed: std::vec::IntoIter<ListedTransaction>,
-    /// Whether the server lists nothing newer, and else from which slot on it has to be asked again.
-    next_slot: Option<u64>,
-    /// Events that came before the one that is next: servers list a slot's transactions in any order.
-    waiting: Inbox,
-}
 
 impl<S: Source> Follower<'_, S> {
     /// Goes on with one server's transactions. What a quorum says against the result comes before any other error.
