@@ -15,7 +15,9 @@ use merkle_log::{Frontier, Hash, LeafHash, hash_leaf};
 use serde_json::json;
 
 use super::appender::Appender;
-use super::{Arguments, input, wait_until_checked};
+use super::arguments::Arguments;
+use super::input;
+use super::wait::wait_until_checked;
 use crate::context::{Options, UNEXPECTED_SIZE, confirmed_account};
 use crate::verdict::Usage;
 

@@ -10,7 +10,7 @@ use counterfoil_core::limits::MAX_ENTRY_BYTES;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
-use super::Arguments;
+use super::arguments::{Arguments, Rules};
 use crate::file::{self, byte_order_mark};
 use crate::verdict::Usage;
 
@@ -100,15 +100,6 @@ impl Entries {
     pub fn waiting(&self) -> u64 {
         self.ready.len() as u64
     }
-}
-
-/// What lines must be.
-#[derive(Clone, Copy)]
-pub struct Rules {
-    /// Each is JSON.
-    pub json: bool,
-    /// Blank ones are passed over; else they are refused, for an entry has at least one byte.
-    pub skip_blank: bool,
 }
 
 /// Reads standard input line by line, on a thread of its own: a pending read would keep the process from ending.

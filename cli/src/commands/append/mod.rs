@@ -1,80 +1,32 @@
 //! `counterfoil append`: as many entries per transaction as fit, each written once.
 
 mod appender;
+mod arguments;
 mod by_hash;
 mod input;
 mod journal;
+mod wait;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::Args;
-use counterfoil_client::{ClientError, Rpc, Sent};
-use counterfoil_core::LedgerId;
+use counterfoil_client::{ClientError, Sent};
 use counterfoil_service::{Progress, StopSignals, counted, note, out, out_json_line};
 use merkle_log::{LeafHash, hash_leaf};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::api::Api;
+pub use arguments::Arguments;
+
 use crate::context::Options;
 use appender::Appender;
-use input::{Entries, Rules};
+use input::Entries;
 use journal::Journal;
+use wait::wait_until_checked;
 
 /// How often a wait for a transaction is told.
 const NOTE_INTERVAL: Duration = Duration::from_secs(10);
-/// How often a server or an API that is behind is asked, and for how long.
-const WAIT_INTERVAL: Duration = Duration::from_millis(500);
-const WAIT_ATTEMPTS: u32 = 240;
-
-/// What to append, and where.
-#[derive(Args)]
-pub struct Arguments {
-    /// The ledger.
-    ledger: LedgerId,
-    /// The entry, as text; - for lines of standard input, each an entry. In its place: --file, or --jsonl.
-    #[arg(conflicts_with_all = ["file", "jsonl"])]
-    entry: Option<String>,
-    /// Append this file's bytes as one entry.
-    #[arg(long, conflicts_with = "jsonl")]
-    file: Option<PathBuf>,
-    /// Append each line of standard input, which must be JSON, as one entry: its bytes without the line's end.
-    #[arg(long)]
-    jsonl: bool,
-    /// Pass over blank lines of standard input. Without it one ends the work.
-    #[arg(long)]
-    skip_blank: bool,
-    /// Keep in this file how far the work is. Where it is there already, go on from where it ended: give the same input
-    /// again, whole.
-    #[arg(long, value_name = "JOURNAL", conflicts_with = "subtrees")]
-    resume: Option<PathBuf>,
-    /// Append only the hashes of the lines, as subtrees: up to millions in one transaction. The ledger must allow it.
-    #[arg(long, requires = "keep")]
-    subtrees: bool,
-    /// With --subtrees: write the entries to this file, which must not be there yet. Nobody else has them:
-    /// `counterfoil-indexer fill` takes them from it.
-    #[arg(long, value_name = "FILE", requires = "subtrees")]
-    keep: Option<PathBuf>,
-    /// Wait until the entries are finalized and the API can prove them.
-    #[arg(long)]
-    wait: bool,
-    /// Print what was appended as lines of JSON, one a transaction.
-    #[arg(long)]
-    json: bool,
-}
-
-impl Arguments {
-    fn reads_lines(&self) -> bool {
-        self.jsonl || self.entry.as_deref() == Some("-")
-    }
-
-    const fn rules(&self) -> Rules {
-        Rules { json: self.jsonl, skip_blank: self.skip_blank }
-    }
-}
 
 /// Runs it.
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -305,35 +257,4 @@ async fn next_entry(entries: &mut Entries, stop: &mut StopSignals) -> anyhow::Re
         entry = entries.next() => entry,
         () = stop.received() => bail!("stopped while the input was read again: nothing more was appended"),
     }
-}
-
-/// Waits until entries up to `end` are finalized and the API can prove them.
-async fn wait_until_checked(options: &Options, rpc: &Rpc, ledger: LedgerId, end: u64) -> anyhow::Result<()> {
-    let api = options.api()?;
-    let mut last = String::new();
-    for attempt in 0..WAIT_ATTEMPTS {
-        if attempt > 0 {
-            sleep(WAIT_INTERVAL).await;
-        }
-        let finalized = rpc.fetch_account(ledger).await.map(|at| at.account.entries.size().get());
-        let checked = api.fetch_ledger(ledger).await.map(|row| row.checked.map_or(0, |checked| checked.head.size));
-        match (finalized, checked) {
-            (Ok(finalized), Ok(checked)) if finalized >= end && checked >= end => {
-                note!("finalized, and {} proves them", api.name());
-                return Ok(());
-            }
-            (Err(error), _) => last = error.to_string(),
-            (Ok(finalized), Err(error)) if Api::is_behind(&error) => {
-                last = format!("{finalized} of {end} entries are finalized, the API has none of them checked yet");
-            }
-            (Ok(finalized), Err(error)) => last = format!("{finalized} of {end} entries are finalized; {error:#}"),
-            (Ok(finalized), Ok(checked)) => {
-                last = format!("{finalized} of {end} entries are finalized, the API has {checked} checked");
-            }
-        }
-        if attempt % 20 == 19 {
-            note!("waiting up to {} s more: {last}", (WAIT_ATTEMPTS - attempt) / 2);
-        }
-    }
-    bail!("the entries are appended, and not yet finalized and checked: {last}")
 }

@@ -9,7 +9,7 @@ use counterfoil_core::{Event, LedgerHead};
 use counterfoil_service::{Progress, counted};
 use serde_json::json;
 
-use super::{Verifier, read_line};
+use super::verifier::{Verifier, read_line};
 use crate::bridge::{Bridge, Claim};
 use crate::output::time;
 use crate::verdict::{Refute, Report, Usage, refutation, refute_unless};

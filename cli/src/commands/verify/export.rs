@@ -13,7 +13,7 @@ use counterfoil_service::counted;
 use merkle_log::{LeafHash, TreeHead, hash_leaf};
 use serde_json::Value;
 
-use super::{Verifier, read_line};
+use super::verifier::{Verifier, read_line};
 use crate::heads;
 use crate::verdict::{Refute, Report, Usage, refute_unless};
 

@@ -10,7 +10,8 @@ use counterfoil_core::receipt::{Receipt, ReceiptError, VerifiedReceipt};
 use counterfoil_service::counted;
 use serde_json::json;
 
-use super::{Arguments, Verifier};
+use super::arguments::Arguments;
+use super::verifier::Verifier;
 use crate::bridge::Claim;
 use crate::commands::receipt;
 use crate::file;

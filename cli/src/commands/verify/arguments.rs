@@ -1,0 +1,56 @@
+//! Arguments of `counterfoil verify`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use counterfoil_core::{LedgerId, Wallet};
+use merkle_log::{Root, TreeHead, TreeSize};
+
+/// What to verify, against what.
+#[derive(Args)]
+pub struct Arguments {
+    /// The receipt, evidence or export; - reads standard input.
+    pub(super) file: PathBuf,
+    /// The ledger that it must be of. Take the address from elsewhere than the receipt: anybody can make a ledger, and a
+    /// receipt of it. Without it, and without --trust, the best verdict is CONSISTENT.
+    #[arg(long)]
+    pub(super) ledger: Option<LedgerId>,
+    /// The wallet that must have appended it.
+    #[arg(long)]
+    pub(super) signer: Option<Wallet>,
+    /// The file whose bytes the entry must be, or whose SHA-256 it must be: 32 bytes, or 64 hexadecimal digits.
+    #[arg(long)]
+    pub(super) content: Option<PathBuf>,
+    /// How many of the servers must confirm it. Default: the trust file's, or more than half.
+    #[arg(long)]
+    pub(super) quorum: Option<usize>,
+    /// Ask no server: compare with the heads given by --head and --event-head.
+    #[arg(long, requires = "head")]
+    pub(super) offline: bool,
+    /// A head that you trust, SIZE:ROOT.
+    #[arg(long, requires = "offline", value_parser = parse_head)]
+    pub(super) head: Option<TreeHead>,
+    /// An event log's head that you trust, SIZE:ROOT.
+    #[arg(long, requires = "offline", value_parser = parse_head)]
+    pub(super) event_head: Option<TreeHead>,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Arguments {
+    /// Whether the verdict shows the event: of which ledger it is, who appended it, and when.
+    pub(super) const fn shows_event(&self) -> bool {
+        !self.offline || self.event_head.is_some()
+    }
+}
+
+/// Parses SIZE:ROOT.
+fn parse_head(text: &str) -> Result<TreeHead, String> {
+    let parse = || {
+        let (size, root) = text.split_once(':')?;
+        let root: Root = root.parse().ok()?;
+        Some(TreeHead { size: TreeSize::new(size.parse().ok()?).ok()?, root })
+    };
+    parse().ok_or_else(|| "a head is SIZE:ROOT, the root in 64 lowercase hexadecimal digits".to_owned())
+}
