@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use cargo_metadata::{DependencyKind, MetadataCommand, NodeDep, Package};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, NodeDep, Package, PackageId};
 
 /// The workspaces of the project, each by its manifest.
 const MANIFESTS: [&str; 6] = [
@@ -15,8 +15,19 @@ const MANIFESTS: [&str; 6] = [
     "localnet/agave/Cargo.toml",
 ];
 
-/// What the names of packages begin with that the API must not reach, through whomever: it never talks to Solana.
-const NEVER_IN_API: [&str; 3] = ["solana", "anchor", "counterfoil-client"];
+/// What a package must not reach, through any other: prefixes of packages' names.
+const NEVER: [(&str, &[&str]); 2] = [
+    // It never talks to Solana.
+    ("counterfoil-api", &["solana", "anchor", "counterfoil-client"]),
+    // Its callers are HTTP servers, tools for agents and functions alike.
+    (
+        "counterfoil-read",
+        &["axum", "hyper", "tower", "utoipa", "async-graphql", "solana", "anchor", "counterfoil-client"],
+    ),
+];
+
+/// The only packages that hold SQL: the store, and the bench that measures PostgreSQL alone beside it.
+const OF_SQL: [&str; 2] = ["counterfoil-store", "counterfoil-bench-indexer"];
 
 /// The condition on what only programs on the chain use.
 const ON_CHAIN: &str = "cfg(target_os = \"solana\")";
@@ -53,7 +64,7 @@ fn full_name(name: &str) -> String {
 }
 
 /// All packages of the project.
-fn packages() -> Vec<Package> {
+pub(crate) fn packages() -> Vec<Package> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let of = |manifest: &&str| {
         let metadata = MetadataCommand::new().manifest_path(format!("{root}/{manifest}")).no_deps().exec().unwrap();
@@ -97,13 +108,12 @@ fn nobody_depends_on_the_program_but_the_fuzz_targets() {
     assert_eq!(users, ["counterfoil-fuzz"], "clients use the IDL");
 }
 
-#[test]
-fn the_api_reaches_nothing_of_solana() {
-    let metadata = MetadataCommand::new().exec().unwrap();
+/// The packages that one reaches in a build for this machine.
+fn reached(metadata: &Metadata, package: &str) -> BTreeSet<String> {
     let resolve = metadata.resolve.as_ref().unwrap();
-    let id_of = |name: &str| &metadata.packages.iter().find(|package| package.name.as_str() == name).unwrap().id;
+    let name_of = |id: &PackageId| metadata.packages.iter().find(|package| package.id == *id).unwrap().name.to_string();
     let mut reached = BTreeSet::new();
-    let mut next = vec![id_of("counterfoil-api")];
+    let mut next = vec![&metadata.packages.iter().find(|one| one.name.as_str() == package).unwrap().id];
     while let Some(id) = next.pop() {
         if reached.insert(id) {
             let node = resolve.nodes.iter().find(|node| node.id == *id).unwrap();
@@ -117,14 +127,27 @@ fn the_api_reaches_nothing_of_solana() {
             next.extend(node.deps.iter().filter(normal).map(|dep| &dep.pkg));
         }
     }
-    let names: BTreeSet<&str> = metadata
-        .packages
-        .iter()
-        .filter(|package| reached.contains(&package.id))
-        .map(|package| package.name.as_str())
-        .collect();
-    assert!(names.contains("counterfoil-store"), "the walk reaches what the API uses: {names:?}");
-    let is_forbidden = |name: &&&str| NEVER_IN_API.iter().any(|prefix| name.starts_with(prefix));
-    let forbidden: Vec<&&str> = names.iter().filter(is_forbidden).collect();
-    assert_eq!(forbidden, Vec::<&&str>::new());
+    reached.into_iter().map(name_of).collect()
+}
+
+#[test]
+fn no_package_reaches_what_it_must_not_know() {
+    let metadata = MetadataCommand::new().exec().unwrap();
+    for (package, never) in NEVER {
+        let names = reached(&metadata, package);
+        assert!(names.contains("counterfoil-store"), "the walk reaches what {package} uses: {names:?}");
+        let forbidden = names.iter().filter(|name| never.iter().any(|prefix| name.starts_with(prefix)));
+        assert_eq!(forbidden.collect::<Vec<_>>(), Vec::<&String>::new(), "{package}");
+    }
+}
+
+#[test]
+fn only_the_store_holds_sql() {
+    let uses_sqlx = |package: &&Package| {
+        let mut normal = package.dependencies.iter().filter(|used| used.kind == DependencyKind::Normal);
+        normal.any(|used| used.name == "sqlx")
+    };
+    let packages = packages();
+    let users: Vec<&str> = packages.iter().filter(uses_sqlx).map(|package| package.name.as_str()).collect();
+    assert_eq!(users, OF_SQL);
 }

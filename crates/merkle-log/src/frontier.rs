@@ -3,8 +3,10 @@
 //! A tree of `size` leaves is one perfect subtree for each bit set in `size`, the largest leftmost. Those
 //! roots, the *peaks*, are all that appending and computing the root need.
 //!
-//! The functions work on a plain array in place, for the program keeps its peaks in an account;
-//! [`Frontier`] owns the array for everybody else.
+//! The functions work on a plain array in place, for the program keeps its peaks in an account.
+//! [`Frontier`] owns the array for all others.
+//!
+//! Source: RFC 6962 section 2.1, whose trees these peaks make up.
 
 use core::fmt;
 

@@ -1,11 +1,9 @@
-//! The numbers of a tree: sizes, indexes, positions. Each has a type, so that they cannot be swapped.
+//! The numbers of a tree: sizes, indexes, positions.
+//! Each has a type, so that they cannot be swapped.
 
 use core::fmt;
 
 use crate::Root;
-
-/// How many levels a frontier has: sizes below 2^48.
-pub const LEVELS: usize = 48;
 
 /// The largest tree: 2^48 - 1 leaves, what a frontier of 48 levels holds.
 pub const MAX_TREE_SIZE: u64 = (1 << LEVELS) - 1;
@@ -121,3 +119,6 @@ pub(crate) const fn highest_one(number: u64) -> u64 {
         None => 0,
     }
 }
+
+/// How many levels a frontier has: sizes below 2^48.
+pub const LEVELS: usize = 48;
