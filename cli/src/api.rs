@@ -16,6 +16,8 @@ use serde_json::Value;
 use crate::verdict::refutation;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an API may take for a proof. A verification that the API only helps must not fail for want of its answer.
+const PROOF_TIMEOUT: Duration = Duration::from_secs(10);
 /// A page of 1,000 of the largest entries, in base64, and then some.
 const MAX_ANSWER_BYTES: usize = 100_000_000;
 
@@ -142,8 +144,7 @@ struct Earlier {
 impl Api {
     /// Prepares to ask the API at `url`; nothing is sent yet.
     pub fn new(url: &str) -> anyhow::Result<Self> {
-        let client = Client::builder().timeout(TIMEOUT);
-        let client = if is_local_url(url) { client.no_proxy() } else { client };
+        let client = if is_local_url(url) { Client::builder().no_proxy() } else { Client::builder() };
         let client = client.build().context("cannot set up HTTP")?;
         Ok(Self { client, url: url.trim_end_matches('/').to_owned() })
     }
@@ -182,7 +183,7 @@ impl Api {
         second: u64,
     ) -> anyhow::Result<Vec<Hash>> {
         let path = format!("/v1/ledgers/{ledger}/consistency?log={log}&first={first}&second={second}");
-        Ok(self.fetch::<Proof>(&path).await?.proof)
+        Ok(self.fetch_within::<Proof>(&path, PROOF_TIMEOUT).await?.proof)
     }
 
     /// The proof, from the leaf to the root, that a log of `size` leaves has the leaf at `index`. `log`: entries, events.
@@ -194,7 +195,7 @@ impl Api {
         size: u64,
     ) -> anyhow::Result<Vec<Hash>> {
         let path = format!("/v1/ledgers/{ledger}/inclusion?log={log}&index={index}&size={size}");
-        Ok(self.fetch::<Proof>(&path).await?.proof)
+        Ok(self.fetch_within::<Proof>(&path, PROOF_TIMEOUT).await?.proof)
     }
 
     /// The head of the log of the first `size` entries, with the proof that the log of `second` extends it.
@@ -214,16 +215,30 @@ impl Api {
         error.downcast_ref::<Problem>().is_some_and(|problem| INDEX_IS_BEHIND.contains(&problem.code.as_str()))
     }
 
+    /// Whether an error says that an API did not answer in its time.
+    pub fn is_late(error: &anyhow::Error) -> bool {
+        error.chain().any(|cause| cause.downcast_ref().is_some_and(reqwest::Error::is_timeout))
+    }
+
     async fn fetch<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        let body = self.fetch_bytes(path).await?;
+        self.fetch_within(path, TIMEOUT).await
+    }
+
+    async fn fetch_within<T: DeserializeOwned>(&self, path: &str, limit: Duration) -> anyhow::Result<T> {
+        let body = self.fetch_bytes_within(path, limit).await?;
         serde_json::from_slice(&body).with_context(|| format!("the answer to {path} is no Counterfoil API's"))
     }
 
     async fn fetch_bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        self.fetch_bytes_within(path, TIMEOUT).await
+    }
+
+    async fn fetch_bytes_within(&self, path: &str, limit: Duration) -> anyhow::Result<Vec<u8>> {
         let url = format!("{}{path}", self.url);
         let response = self
             .client
             .get(&url)
+            .timeout(limit)
             .send()
             .await
             .map_err(reqwest::Error::without_url)

@@ -3,6 +3,7 @@
 //! Tried in this order: the account's ring; proofs from APIs, which are not trusted; the transaction that holds the event.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use counterfoil_client::{Commitment, Rpc, Source, TransactionRecord, decode};
@@ -10,9 +11,14 @@ use counterfoil_core::receipt::{Receipt, TransactionSignature, VerifiedReceipt};
 use counterfoil_core::relate::{LogKind, Relation, relate};
 use counterfoil_core::{Event, LedgerHead, LedgerId};
 use merkle_log::{LeafIndex, TreeHead, hash_leaf, verify_inclusion};
+use tokio::time::Instant;
 
 use crate::api::Api;
 use crate::heads::{Behind, Reading, contradiction, prove_growth, stale, until_caught_up};
+
+/// How long APIs are asked for proofs. It is less than a server has for its whole answer, so that APIs that hang leave time
+/// for the transaction.
+const API_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What shows that something of a receipt's is the chain's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,9 +152,23 @@ impl Attempt<'_> {
                 }
             }
         }
+        // A transaction says that the chain recorded the entry once. It shows nothing at an account that has not got it.
+        if !entry_distances.iter().any(|(_, distance)| matches!(distance, Distance::Held | Distance::Grown(_))) {
+            return reasons.conclude().map(Err);
+        }
+        let until = Instant::now() + API_PATIENCE;
         for api in self.apis {
+            if Instant::now() >= until {
+                reasons.texts.push(format!("{} was not asked, for others took too long", api.name()));
+                continue;
+            }
             if entry.is_none() {
-                entry = reasons.keep(api, self.prove(api, LogKind::Entries, &entry_distances).await);
+                let proven = self.prove(api, LogKind::Entries, &entry_distances).await;
+                let is_late = matches!(&proven, Some(Err(error)) if Api::is_late(error));
+                entry = reasons.keep(api, proven);
+                if is_late {
+                    continue;
+                }
             }
             if event.is_none() {
                 let proven = match event_distances.is_empty() {
@@ -214,8 +234,9 @@ impl Attempt<'_> {
         );
         let slot = self.claim.slot;
         if let Some(hint) = self.claim.transaction {
-            let found = self.rpc.fetch_transaction(hint.0, Commitment::Finalized).await?;
-            if found.is_some_and(|transaction| self.holds_event(slot, &transaction)) {
+            // Nothing proves the hint: one that leads nowhere must not hide the transaction.
+            let found = self.rpc.fetch_transaction(hint.0, Commitment::Finalized).await;
+            if found.is_ok_and(|found| found.is_some_and(|transaction| self.holds_event(slot, &transaction))) {
                 return Ok(hint);
             }
         }

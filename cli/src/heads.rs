@@ -83,7 +83,10 @@ where
             }
         }
     }
-    let late = |rpc: &Rpc| Err(anyhow::anyhow!("{} did not answer in time: {question}", rpc.name()));
+    let late = |rpc: &Rpc| {
+        let name = rpc.name();
+        Err(anyhow::anyhow!("{name}, or an API that proves for it, did not answer in time: {question}"))
+    };
     rpcs.iter().zip(answers).map(|(rpc, answer)| (rpc, answer.unwrap_or_else(|| late(rpc)))).collect()
 }
 
@@ -228,7 +231,11 @@ pub fn enough<T>(
         }
     }
     if let Some(error) = refuted {
-        return Err(error);
+        let confirmed = match confirmed.len() {
+            0 => return Err(error),
+            count => format!("{count} of {asked} servers confirmed it, and one that contradicts is not outvoted"),
+        };
+        return Err(error.context(confirmed));
     }
     ensure!(
         confirmed.len() >= quorum,

@@ -1,6 +1,7 @@
 //! A receipt does not need its vendor: which bridges lead from it to the chain, and what each verdict then says.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -76,6 +77,68 @@ fn a_receipt_is_verified_without_its_vendor_however_far_the_ledger_has_grown() {
     let several = format!("{NO_API},{}", index().api.url());
     let with_second = stack.cli(&["--api", &several, "verify", file.to_str().unwrap(), "--ledger", &ledger]);
     expect_shown(&with_second, "The entries: a proof of the API at");
+}
+
+/// The transaction is tried when the API has not answered: a vendor cannot prevent a verification by being slow.
+#[test]
+fn an_api_that_hangs_keeps_no_receipt_from_being_verified() {
+    let stack = stack();
+    let (ledger, file) = receipt_of_new_ledger(stack, "hanging.json");
+    grow(stack, &ledger, 2, 20);
+    // It takes connections, and never answers.
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    let api = format!("http://{}", hanging.local_addr().unwrap());
+    let verified = stack.cli(&["--api", &api, "verify", file.to_str().unwrap(), "--ledger", &ledger]);
+    expect_shown(&verified, "The entries: it has the transaction");
+}
+
+#[test]
+fn a_transaction_shows_nothing_at_an_account_that_has_not_got_the_entry() {
+    let stack = stack();
+    let ledger = stack.new_ledger(&[]);
+    stack.append_lines(&ledger, &["\"zero\"".to_owned()]);
+    index().wait_for(&ledger, 1);
+    let params = json!([ledger, { "encoding": "base64", "commitment": "finalized" }]);
+    let account = json!({ "jsonrpc": "2.0", "id": 1, "method": "getAccountInfo", "params": params });
+    let before = stack.call(&account)["result"]["value"].clone();
+    stack.append_lines(&ledger, &["\"one\"".to_owned()]);
+    index().wait_for(&ledger, 2);
+    let file = stack.folder.path().join("rolled-back.json");
+    expect_success(&stack.cli(&["receipt", &ledger, "1", "--out", file.to_str().unwrap()]));
+
+    // It says that this is the account of its newest slot.
+    let name = ledger.clone();
+    let stale = proxy_that(move |request, mut answer| {
+        match request["method"].as_str() {
+            Some("getAccountInfo") if request["params"][0] == name.as_str() => {
+                answer["result"]["value"] = before.clone()
+            }
+            Some("getMultipleAccounts") if request["params"][0][0] == name.as_str() => {
+                answer["result"]["value"][0] = before.clone();
+            }
+            _ => {}
+        }
+        answer
+    });
+    let verified = verify(stack, &file, &["--ledger", &ledger]);
+    expect_shown(&verified, "its account holds the head");
+    let untold = stack.cli(&["--rpc", &stale, "--api", NO_API, "verify", file.to_str().unwrap(), "--ledger", &ledger]);
+    expect_verdict(&untold, "CANNOT TELL", "is stale: it has 1 entries");
+}
+
+#[test]
+fn a_wrong_hint_does_not_hide_the_transaction() {
+    let stack = stack();
+    let (ledger, file) = receipt_of_new_ledger(stack, "hint.json");
+    grow(stack, &ledger, 2, 20);
+    let without = proxy_that(|request, mut answer| {
+        if request["method"] == "getTransaction" {
+            answer = json!({ "jsonrpc": "2.0", "error": { "code": -32603, "message": "no history of transactions" } });
+        }
+        answer
+    });
+    let found = stack.cli(&["--rpc", &without, "--api", NO_API, "verify", file.to_str().unwrap(), "--ledger", &ledger]);
+    expect_shown(&found, "The entries: it has the transaction");
 }
 
 /// Made up from a true receipt: an event that the chain does not have, which says the root of an entry of the forger's.
