@@ -11,6 +11,7 @@ use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
+use counterfoil_read::{Cache, Live, Reader, SearchBudget, StreamLimits};
 use counterfoil_store::PgPool;
 use tower::{Layer, Service, service_fn};
 use tower_http::cors::CorsLayer;
@@ -24,7 +25,6 @@ use crate::metrics::{Now, Requests};
 use crate::problem::{Code, Problem};
 use crate::tlog::{self, Logs, NoteKey};
 use crate::{graphql, rest};
-use counterfoil_read::{Cache, Live, Reader, SearchBudget, StreamLimits};
 
 /// How long it may take to come.
 const BODY_TIME: Duration = Duration::from_secs(5);

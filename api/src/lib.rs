@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod address;
 mod admin;
 mod app;
 mod cache;
@@ -17,7 +18,6 @@ mod server;
 mod stop;
 mod tlog;
 mod tls;
-pub mod value;
 
 pub use access::{AccessSettings, ApiKey, ApiKeyError, Chain, Mode, OPEN, Secret, SecretError, SignIn, SignInUriError};
 pub use admin::{Admin, administer};

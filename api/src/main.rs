@@ -16,9 +16,9 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, read_secret_file, run};
 use counterfoil_service::{LogFormat, StopSignals, Telemetry, end, log_in_format, log_to_stderr, out, out_json_line};
+use mimalloc::MiMalloc;
 
 use arguments::{AccessArguments, KeyCommand, LedgerCommand, ReaderCommand, Write};
-use mimalloc::MiMalloc;
 
 /// An answer is made of many small pieces, above all GraphQL's.
 #[global_allocator]

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use counterfoil_client::{is_local_url, without_keys};
-use counterfoil_core::certificate::Certificate;
-use counterfoil_core::receipt::{Head, Receipt};
-use counterfoil_core::{LedgerId, json};
+use counterfoil_core::LedgerId;
+use counterfoil_core::receipt::Receipt;
+use counterfoil_wire::{Code, Consistency, EntryPage, EventPage, Hashes, Inclusion, Ledger};
 use merkle_log::{Hash, TreeHead};
 use reqwest::{Client, Response, StatusCode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 use crate::verdict::refutation;
 
@@ -22,7 +21,8 @@ const PROOF_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: usize = 100_000_000;
 
 /// The codes for what an index will have later.
-const INDEX_IS_BEHIND: [&str; 4] = ["size_out_of_range", "index_out_of_range", "not_checked_yet", "unknown_ledger"];
+const INDEX_IS_BEHIND: [Code; 4] =
+    [Code::SizeOutOfRange, Code::IndexOutOfRange, Code::NotCheckedYet, Code::UnknownLedger];
 
 /// One API.
 pub struct Api {
@@ -30,11 +30,10 @@ pub struct Api {
     url: String,
 }
 
-/// The API's refusal: a problem document, RFC 9457.
+/// The API's refusal: a problem document, RFC 9457. Its code may be one that a newer API has.
 #[derive(Debug, Deserialize)]
 pub struct Problem {
-    /// The stable code.
-    pub code: String,
+    code: String,
     detail: String,
     status: u16,
 }
@@ -50,95 +49,13 @@ impl std::error::Error for Problem {}
 impl Problem {
     /// Whether the API says that its own rows contradict what it has checked against the chain.
     pub fn is_corrupt(&self) -> bool {
-        self.code == "stored_data_corrupt"
+        self.is(Code::StoredDataCorrupt)
     }
-}
 
-/// How far the API is with a ledger.
-#[derive(Deserialize)]
-pub struct Ledger {
-    /// The newest heads that it answers proofs for.
-    pub checked: Option<Checked>,
-}
-
-/// See [`Ledger::checked`].
-#[derive(Deserialize)]
-pub struct Checked {
-    /// The log's head.
-    pub head: Head,
-    /// The event log's head.
-    pub event_head: Head,
-}
-
-/// A page of entries.
-#[derive(Deserialize)]
-pub struct EntryPage {
-    /// In order of index.
-    pub entries: Vec<Entry>,
-    /// Runs of leaves whose entries the API lacks.
-    pub missing: Vec<Missing>,
-    /// For the next page.
-    #[serde(default, deserialize_with = "number_or_none")]
-    pub next: Option<u64>,
-    /// That the page is whole.
-    pub certificate: Option<Certificate>,
-}
-
-/// A subtree whose entries the API lacks.
-#[derive(Deserialize)]
-pub struct Missing {
-    /// Its first leaf.
-    #[serde(with = "json::text")]
-    pub first_index: u64,
-    /// How many leaves it has.
-    #[serde(with = "json::text")]
-    pub count: u64,
-}
-
-/// An entry.
-#[derive(Deserialize)]
-pub struct Entry {
-    /// Its index.
-    #[serde(with = "json::text")]
-    pub index: u64,
-    /// Its bytes.
-    #[serde(with = "json::bytes")]
-    pub payload: Vec<u8>,
-    /// The event that appended it, as the API tells it.
-    pub event: Value,
-}
-
-/// A page of events.
-#[derive(Deserialize)]
-pub struct EventPage {
-    /// In order.
-    pub events: Vec<Event>,
-}
-
-/// An event.
-#[derive(Deserialize)]
-pub struct Event {
-    /// Its number.
-    #[serde(with = "json::text")]
-    pub seq: u64,
-    /// Kind, header and body.
-    #[serde(with = "json::bytes")]
-    pub leaf: Vec<u8>,
-}
-
-/// A proof, with what it is of left out: the caller knows.
-#[derive(Deserialize)]
-struct Proof {
-    #[serde(with = "json::hashes")]
-    proof: Vec<Hash>,
-}
-
-/// An earlier head, with the proof that a later one extends it.
-#[derive(Deserialize)]
-struct Earlier {
-    first: Head,
-    #[serde(with = "json::hashes")]
-    proof: Vec<Hash>,
+    /// Whether this is its code.
+    pub fn is(&self, code: Code) -> bool {
+        self.code == code.text()
+    }
 }
 
 impl Api {
@@ -183,7 +100,7 @@ impl Api {
         second: u64,
     ) -> anyhow::Result<Vec<Hash>> {
         let path = format!("/v1/ledgers/{ledger}/consistency?log={log}&first={first}&second={second}");
-        Ok(self.fetch_within::<Proof>(&path, PROOF_TIMEOUT).await?.proof)
+        Ok(plain(self.fetch_within::<Consistency>(&path, PROOF_TIMEOUT).await?.proof))
     }
 
     /// The proof, from the leaf to the root, that a log of `size` leaves has the leaf at `index`. `log`: entries, events.
@@ -195,14 +112,14 @@ impl Api {
         size: u64,
     ) -> anyhow::Result<Vec<Hash>> {
         let path = format!("/v1/ledgers/{ledger}/inclusion?log={log}&index={index}&size={size}");
-        Ok(self.fetch_within::<Proof>(&path, PROOF_TIMEOUT).await?.proof)
+        Ok(plain(self.fetch_within::<Inclusion>(&path, PROOF_TIMEOUT).await?.proof))
     }
 
     /// The head of the log of the first `size` entries, with the proof that the log of `second` extends it.
     pub async fn fetch_head(&self, ledger: LedgerId, size: u64, second: u64) -> anyhow::Result<(TreeHead, Vec<Hash>)> {
         let path = format!("/v1/ledgers/{ledger}/consistency?log=entries&first={size}&second={second}");
-        let Earlier { first, proof } = self.fetch(&path).await?;
-        Ok((first.try_into()?, proof))
+        let Consistency { first, proof, .. } = self.fetch(&path).await?;
+        Ok((first.try_into()?, plain(proof)))
     }
 
     /// The API's name in messages: its address without keys.
@@ -212,7 +129,7 @@ impl Api {
 
     /// Whether an error says that the API's index will have later what it has not yet.
     pub fn is_behind(error: &anyhow::Error) -> bool {
-        error.downcast_ref::<Problem>().is_some_and(|problem| INDEX_IS_BEHIND.contains(&problem.code.as_str()))
+        error.downcast_ref::<Problem>().is_some_and(|problem| INDEX_IS_BEHIND.iter().any(|code| problem.is(*code)))
     }
 
     /// Whether an error says that an API did not answer in its time.
@@ -257,10 +174,8 @@ impl Api {
     }
 }
 
-/// Reads a number that may be null.
-fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
+fn plain(hashes: Hashes) -> Vec<Hash> {
+    hashes.0.into_iter().map(|hash| hash.0).collect()
 }
 
 /// An answer's bytes, as far as an API of ours would go.

@@ -44,9 +44,9 @@ impl<'a> Entries<'a> {
     async fn fetch(&mut self, first: u64) -> anyhow::Result<()> {
         let page = self.api.fetch_entries(self.ledger, first, PAGE).await?.entries;
         refute_unless!(!page.is_empty(), "the API does not serve entry {first} and what follows");
-        let is_ascending = page[0].index >= first && page.is_sorted_by(|entry, next| entry.index < next.index);
+        let is_ascending = page[0].index.0 >= first && page.is_sorted_by(|entry, next| entry.index.0 < next.index.0);
         refute_unless!(is_ascending, "the API serves entries from {first} on doubled or out of order");
-        self.buffer.extend(page.into_iter().map(|entry| (entry.index, entry.payload)));
+        self.buffer.extend(page.into_iter().map(|entry| (entry.index.0, entry.payload.0)));
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
+use counterfoil_read::{Caller, CallerName, Session, Who};
 
 use super::address::{client_address, network};
 use super::asker::Asker;
@@ -17,7 +18,6 @@ use super::limit::RateState;
 use super::sign_in::SESSION_PREFIX;
 use super::{Access, Mode, Peer};
 use crate::problem::{Code, Problem};
-use counterfoil_read::{Caller, CallerName, Session, Who};
 
 /// What says the same to everybody, or lets them in.
 pub const OPEN: [&str; 6] = [LIVEZ, "/readyz", "/docs", "/v1/openapi.json", "/v1/sign-in", "/v1/sign-in/message"];

@@ -1,12 +1,9 @@
 //! Entries put together.
 
 use async_graphql::{Enum, SimpleObject};
+use counterfoil_read::{self as read, aggregates_body};
 use counterfoil_store::Bucket;
-
-use super::head::Head;
-use crate::search::bucket_name;
-use crate::value::{Key, Time, U64};
-use counterfoil_read as read;
+use counterfoil_wire::{Aggregate, Aggregates, Head};
 
 /// How entries are put together.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -30,47 +27,20 @@ impl AggregateBy {
     }
 }
 
-/// Entries put together.
-#[derive(SimpleObject)]
-pub(super) struct EntryAggregate {
-    /// Who, when they are put together by signers.
-    signer: Option<Key>,
-    /// Where the hour or day begins, when they are put together by those.
-    time: Option<Time>,
-    /// How many.
-    count: U64,
-    /// How many bytes they have together.
-    payload_bytes: U64,
-    /// The first of them.
-    first_index: U64,
-    /// The last of them.
-    last_index: U64,
-}
-
 /// A page of them. The database counts: nothing proves it.
 #[derive(SimpleObject)]
 pub(super) struct EntryAggregates {
     /// The checked head up to which was counted.
     head: Head,
     /// In order of the signers' bytes, or of time.
-    buckets: Vec<EntryAggregate>,
+    buckets: Vec<Aggregate>,
     /// Whether there are more: go on after the last one's signer or time.
     has_next: bool,
 }
 
 impl EntryAggregates {
     pub(super) fn new(found: read::Aggregates, bucket: Bucket) -> Self {
-        let buckets = found.buckets.into_iter().map(|found| {
-            let (signer, time) = bucket_name(&found.bucket, bucket);
-            EntryAggregate {
-                signer,
-                time,
-                count: U64(found.count),
-                payload_bytes: U64(found.payload_bytes),
-                first_index: U64(found.first_index),
-                last_index: U64(found.last_index),
-            }
-        });
-        Self { head: found.head.entries.into(), buckets: buckets.collect(), has_next: found.has_next }
+        let Aggregates { head, buckets, has_more } = aggregates_body(found, bucket);
+        Self { head, buckets, has_next: has_more }
     }
 }

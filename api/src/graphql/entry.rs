@@ -3,15 +3,12 @@
 use async_graphql::{Context, ID, Json, Object, Result};
 use counterfoil_core::LedgerHead;
 use counterfoil_core::receipt::Receipt;
+use counterfoil_read::{self as read, EntryProofs, ReadError, Reader};
+use counterfoil_wire::{Bytes, Hash, Hashes, Head, U64};
 
 use super::error::refuse;
 use super::event::Event;
-use super::hashes::Hashes;
-use super::head::Head;
 use super::proof::load_proof;
-use crate::value::{Bytes, Hash, U64};
-use counterfoil_read::EntryProofs;
-use counterfoil_read::{self as read, ReadError, Reader};
 
 /// An entry of a ledger.
 pub(super) struct Entry {

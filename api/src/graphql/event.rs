@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result};
 use counterfoil_core::LedgerHead;
+use counterfoil_read::{CheckedEvent, PageProofs, ReadError};
+use counterfoil_wire::{Bytes, Hash, Hashes, Head, Key, Signature, Time, U64};
 
 use super::error::refuse;
-use super::hashes::Hashes;
-use super::head::Head;
 use super::proof::load_proof;
-use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
-use counterfoil_read::PageProofs;
-use counterfoil_read::{CheckedEvent, ReadError};
 
 /// What happened to a ledger: who did what, in which slot and when.
 pub(super) struct Event {

@@ -3,11 +3,12 @@
 use async_graphql::connection::{Connection, ConnectionNameType, Edge, EmptyFields};
 use async_graphql::{Context, Object, OutputType, Result};
 use counterfoil_core::{LedgerHead, LedgerId};
+use counterfoil_read::{Found, ReadError, Reader, count_found, count_ledgers};
 use counterfoil_store::{Column, Condition, LedgerColumn, Log};
+use counterfoil_wire::Head;
 
 use super::error::refuse;
-use super::head::{Head, TotalCount};
-use counterfoil_read::{Found, ReadError, Reader, count_found, count_ledgers};
+use super::head::TotalCount;
 
 /// A connection over what was found; its cursors are its own.
 pub(super) type FoundConnection<T, F> = Connection<String, T, F, EmptyFields, FoundName>;

@@ -5,22 +5,7 @@ use counterfoil_core::LedgerHead;
 use counterfoil_core::certificate::Certificate;
 use counterfoil_read::MAX_COUNT;
 use counterfoil_store::MissingSubtree;
-use merkle_log::TreeHead;
-
-use crate::value::{Hash, U64};
-
-/// The size of a log, and the root over that many leaves.
-#[derive(Clone, Copy, SimpleObject)]
-pub(super) struct Head {
-    size: U64,
-    root: Hash,
-}
-
-impl From<TreeHead> for Head {
-    fn from(head: TreeHead) -> Self {
-        Self { size: head.size.into(), root: head.root.into() }
-    }
-}
+use counterfoil_wire::{Head, U64};
 
 /// How many there are; where they must be looked for, up to 10,000.
 #[derive(SimpleObject)]

@@ -14,6 +14,7 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::post;
 use axum::{Json, Router};
+use counterfoil_read::{Live, Reader};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
@@ -25,10 +26,9 @@ use super::socket;
 use super::writer::Standings;
 use crate::access::{Asker, ReaderOf};
 use crate::limits::MAX_BODY_BYTES;
+use crate::problem::code_of_body;
 use crate::problem::{Code, Problem};
 use crate::stop::Stopping;
-use counterfoil_read::Live;
-use counterfoil_read::Reader;
 
 /// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -153,5 +153,5 @@ fn refuse_body(rejection: JsonRejection) -> Problem {
         "{}. Send {{\"query\": \"...\", \"variables\": {{}}}} as application/json, at most {MAX_BODY_BYTES} bytes.",
         rejection.body_text()
     );
-    Problem::new(Code::of_body(rejection.status()), detail)
+    Problem::new(code_of_body(rejection.status()), detail)
 }

@@ -1,21 +1,21 @@
 //! A ledger.
 
-use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, Result};
 use counterfoil_core::LedgerId;
+use counterfoil_read::{self as read, CheckedLedger, Reader, When, Window, log_of};
 use counterfoil_store::{Bucket, Log, Value};
+use counterfoil_wire::{
+    Applied, Behind, Checked, Consistency, Halt, Heads, Inclusion, Key, LedgerStatus, LogName, Missing, PendingEvent,
+    Time, U64,
+};
 
 use super::aggregate::{AggregateBy, EntryAggregates};
 use super::entry::{Entry, one_entry};
 use super::error::refuse;
 use super::event::{Event, one_event};
 use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, FoundTransactions, found_connection};
-use super::hashes::Hashes;
-use super::head::Head;
-use super::heads::Heads;
-use super::missing::{EntryPageFields, Missing};
+use super::missing::EntryPageFields;
 use super::page::{Arguments, LeafConnection, complexity, connection, count};
-use super::pending::PendingEvent;
-use super::proof::{Consistency, Inclusion, LogName};
 use super::standing::Standing;
 use super::transaction::Transaction;
 use super::writer::{FoundWriters, Writer};
@@ -23,52 +23,6 @@ use crate::problem::{Code, Problem};
 use crate::search::{EntryFilter, EventFilter, Filter, TransactionFilter, WriterFilter};
 use crate::search::{EntryOrder, EventOrder, TransactionOrder, WriterOrder};
 use crate::search::{ToValue, seconds};
-use crate::value::{Key, Time, U64, hashes};
-use counterfoil_read::{self as read, CheckedLedger, Reader, When, Window};
-
-/// Whether the indexer goes on with a ledger.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-enum LedgerStatus {
-    /// It goes on.
-    Following,
-    /// What it recomputed differs from what the chain says. What was checked before is served on.
-    Halted,
-}
-
-/// Why the indexer does not go on with a ledger.
-#[derive(SimpleObject)]
-struct Halt {
-    since: Time,
-    /// Both heads.
-    reason: String,
-}
-
-/// How far events were recomputed.
-#[derive(SimpleObject)]
-struct Applied {
-    /// Entries.
-    size: U64,
-    /// Events.
-    event_seq: U64,
-}
-
-/// What was compared with the ledger's account on the chain.
-#[derive(SimpleObject)]
-struct Checked {
-    head: Head,
-    event_head: Head,
-    /// The slot at which the account was read.
-    slot: U64,
-    /// The roots of the perfect subtrees that make up the log, the largest first.
-    frontier: Hashes,
-}
-
-/// How much was applied that is not checked yet.
-#[derive(SimpleObject)]
-struct Behind {
-    entries: U64,
-    events: U64,
-}
 
 /// A ledger, and how far it is.
 pub(super) struct Ledger(pub(super) CheckedLedger);
@@ -86,32 +40,24 @@ impl Ledger {
     }
 
     async fn status(&self) -> LedgerStatus {
-        if self.0.row.halt.is_some() { LedgerStatus::Halted } else { LedgerStatus::Following }
+        self.0.status()
     }
 
     async fn halt(&self) -> Option<Halt> {
-        let halt = self.0.row.halt.clone()?;
-        Some(Halt { since: Time(halt.since), reason: halt.reason })
+        self.0.halt()
     }
 
     async fn applied(&self) -> Applied {
-        Applied { size: self.0.row.applied_size.into(), event_seq: self.0.row.applied_event_seq.into() }
+        self.0.applied()
     }
 
     /// Null before the first comparison.
     async fn checked(&self) -> Option<Checked> {
-        let (head, slot) = self.0.row.checked?;
-        Some(Checked {
-            head: head.entries.into(),
-            event_head: head.events.into(),
-            slot: U64(slot),
-            frontier: Hashes(hashes(self.0.frontier.clone())),
-        })
+        self.0.checked()
     }
 
     async fn behind(&self) -> Behind {
-        let behind = self.0.behind();
-        Behind { entries: U64(behind.entries), events: U64(behind.events) }
+        self.0.behind().into()
     }
 
     /// How many entries of the checked log the index lacks, for they were appended by the hashes of their subtrees.
@@ -307,8 +253,8 @@ impl Ledger {
     #[graphql(complexity = "50 + child_complexity")]
     async fn inclusion(&self, context: &Context<'_>, log: LogName, index: U64, size: Option<U64>) -> Result<Inclusion> {
         let size = size.map(|size| size.0);
-        let found = read::inclusion(context.data::<Reader>()?, self.address(), log.into(), index.0, size).await;
-        Ok(Inclusion::new(log, found.map_err(refuse)?))
+        let found = read::inclusion(context.data::<Reader>()?, self.address(), log_of(log), index.0, size).await;
+        Ok(found.map_err(refuse)?.into())
     }
 
     /// The proof that the tree of the later size, by default the checked one, begins with that of the earlier.
@@ -321,8 +267,8 @@ impl Ledger {
         second: Option<U64>,
     ) -> Result<Consistency> {
         let second = second.map(|second| second.0);
-        let found = read::consistency(context.data::<Reader>()?, self.address(), log.into(), first.0, second).await;
-        Ok(Consistency::new(log, found.map_err(refuse)?))
+        let found = read::consistency(context.data::<Reader>()?, self.address(), log_of(log), first.0, second).await;
+        Ok(found.map_err(refuse)?.into())
     }
 }
 

@@ -3,13 +3,13 @@
 use async_graphql::connection::{Connection, Edge};
 use async_graphql::{ObjectType, OutputType, Result};
 use counterfoil_core::LedgerHead;
+use counterfoil_read::{DEFAULT_PAGE, Page, ReadError, Search, Window};
 use counterfoil_store::{Condition, Direction};
 use merkle_log::LeafIndex;
 
 use super::error::refuse;
 use super::head::{PageHeads, PageParts};
 use crate::problem::{Code, Problem};
-use counterfoil_read::{DEFAULT_PAGE, Page, ReadError, Search, Window};
 
 /// The arguments of a connection.
 pub(super) struct Arguments {

@@ -2,7 +2,9 @@
 
 use async_graphql::connection::{Connection, Edge};
 use async_graphql::{Context, ID, Interface, Object, Result, SimpleObject};
+use counterfoil_read::{self as read, Reader};
 use counterfoil_store::Condition;
+use counterfoil_wire::Key;
 
 use super::entry::{Entry, one_entry};
 use super::error::refuse;
@@ -12,12 +14,10 @@ use super::ledger::Ledger;
 use super::page::{Arguments, complexity, count};
 use super::transaction::{Transaction, one_transaction};
 use super::writer::{Standings, Writer, one_writer};
+use crate::address::parse_ledger;
 use crate::problem::{Code, Problem};
 use crate::search::LedgerOrder;
 use crate::search::{Filter, LedgerFilter};
-use crate::value::Key;
-use crate::value::parse_ledger;
-use counterfoil_read::{self as read, Reader};
 
 /// The server, and what its index is of.
 #[derive(SimpleObject)]

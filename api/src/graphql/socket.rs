@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_graphql::{Data, Executor, Request, Response};
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, close_code};
+use counterfoil_read::{Live, Reader};
 use futures_util::stream::{AbortHandle, Abortable, BoxStream, SelectAll};
 use futures_util::{Sink, SinkExt, Stream, StreamExt, stream};
 use serde::Deserialize;
@@ -25,8 +26,6 @@ use super::writer::Standings;
 use crate::access::Asker;
 use crate::problem::{Code, Problem};
 use crate::stop::Stopping;
-use counterfoil_read::Live;
-use counterfoil_read::Reader;
 
 pub(super) const PROTOCOL: &str = "graphql-transport-ws";
 /// How many operations run at a time on one socket.

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use async_graphql::SimpleObject;
+use counterfoil_read::{self as read, PageProofs};
+use counterfoil_wire::{Head, Key, U64};
 
 use super::event::Event;
-use super::head::Head;
 use super::writer::Writer;
-use crate::value::{Key, U64};
-use counterfoil_read as read;
-use counterfoil_read::PageProofs;
 
 /// A ledger as it was. Every event here has its proof; that `administrative` leaves none out shows the event log itself.
 #[derive(SimpleObject)]

@@ -1,7 +1,10 @@
 //! What is followed.
 
 use async_graphql::{Context, Result, Subscription};
+use counterfoil_read::{Live, Reader};
+use counterfoil_wire::{Key, U64};
 use futures_util::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
 
 use super::entry::Entry;
 use super::event::Event;
@@ -9,13 +12,9 @@ use super::ledger::Ledger;
 use super::missing::EntryPageFields;
 use super::operation::Followed;
 use super::page::{LeafConnection, connection, parse_cursor};
+use crate::address::parse_ledger;
 use crate::problem::Problem;
 use crate::stop::Stopping;
-use crate::value::parse_ledger;
-use crate::value::{Key, U64};
-use counterfoil_read::Live;
-use counterfoil_read::Reader;
-use tokio_util::sync::CancellationToken;
 
 /// What a page of a stream counts: as that of a list of ten.
 const fn complexity(child_complexity: usize) -> usize {

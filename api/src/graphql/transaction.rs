@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use async_graphql::{ID, Object, Result};
 use counterfoil_core::LedgerHead;
+use counterfoil_read::{self as read, PageProofs, ReadError};
+use counterfoil_wire::{Signature, Time, U64};
 
 use super::error::refuse;
 use super::event::Event;
-use crate::value::{Signature, Time, U64};
-use counterfoil_read::PageProofs;
-use counterfoil_read::{self as read, ReadError};
 
 /// A transaction has at most 64 instructions, those that others call included, and each event takes two.
 /// Source: Agave, `MAX_INSTRUCTION_TRACE_LENGTH`.

@@ -5,15 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::{ID, Result, SimpleObject};
 use counterfoil_core::{LedgerHead, LedgerId, Wallet};
+use counterfoil_read::{self as read, CheckedEvent, CountedHead, PageProofs, ReadError, Reader, When};
+use counterfoil_wire::{Head, Key, Time};
 use tokio::sync::OnceCell;
 
 use super::error::refuse;
 use super::event::Event;
-use super::head::Head;
 use super::head::TotalCount;
-use crate::value::{Key, Time};
-use counterfoil_read::PageProofs;
-use counterfoil_read::{self as read, CheckedEvent, CountedHead, ReadError, Reader, When};
 
 /// Who may append, by a grant.
 #[derive(SimpleObject)]

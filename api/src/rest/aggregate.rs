@@ -1,17 +1,16 @@
 //! GET /v1/ledgers/{ledger}/aggregate.
 
+use counterfoil_read::{self as read, MAX_PAGE};
 use counterfoil_store::{Bucket, Comparison, Condition, EntryColumn, Value};
-use serde::{Deserialize, Serialize};
+use counterfoil_wire::{Aggregates, Key, Time};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::Head;
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::search::{ToValue, bucket_name};
-use crate::value::{Key, Time, U64};
-use counterfoil_read::{self as read, MAX_PAGE};
+use crate::search::ToValue;
 
 /// How entries are put together.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -43,34 +42,6 @@ pub(crate) struct Which {
     to_time: Option<Time>,
 }
 
-/// Entries put together.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Aggregate {
-    /// Who, when they are put together by signers.
-    #[schema(required)]
-    signer: Option<Key>,
-    /// Where the hour or day begins, when they are put together by those.
-    #[schema(required)]
-    time: Option<Time>,
-    /// How many.
-    count: U64,
-    /// How many bytes they have together.
-    payload_bytes: U64,
-    first_index: U64,
-    last_index: U64,
-}
-
-/// Entries put together. The database counts: nothing proves it.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Aggregates {
-    /// The checked head up to which was counted.
-    head: Head,
-    /// In order of the signers' bytes, or of time; the first 1,000.
-    buckets: Vec<Aggregate>,
-    /// Whether there are more: narrow the times.
-    has_more: bool,
-}
-
 /// How many entries there are and how many bytes they have, in all, or by signer, hour or day. The database counts: nothing
 /// proves it.
 #[utoipa::path(
@@ -97,19 +68,7 @@ pub(crate) async fn aggregate(
     };
     let condition = which.condition()?;
     let found = read::aggregate(&reader, ledger, &condition, bucket, None, Some(MAX_PAGE.into())).await?;
-    let buckets = found.buckets.into_iter().map(|found| {
-        let (signer, time) = bucket_name(&found.bucket, bucket);
-        Aggregate {
-            signer,
-            time,
-            count: U64(found.count),
-            payload_bytes: U64(found.payload_bytes),
-            first_index: U64(found.first_index),
-            last_index: U64(found.last_index),
-        }
-    });
-    let buckets = buckets.collect();
-    Ok(Json(Aggregates { head: found.head.entries.into(), buckets, has_more: found.has_next }))
+    Ok(Json(read::aggregates_body(found, bucket)))
 }
 
 impl Which {

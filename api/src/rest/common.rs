@@ -73,9 +73,9 @@ fn split_ranges(operation: &mut Operation) {
     for range in ["4XX", "5XX"] {
         let Some(RefOr::T(response)) = responses.remove(range) else { continue };
         for name in response.description.split(", ") {
-            let code = Code::ALL.into_iter().find(|code| code.text() == name);
+            let code = Code::ALL.iter().copied().find(|code| code.text() == name);
             let code = code.expect("a description of a range lists codes, and a test reads them all");
-            by_status.entry(code.status().as_u16()).or_default().push(code);
+            by_status.entry(code.status()).or_default().push(code);
         }
     }
     responses.extend(by_status.into_iter().map(|(status, codes)| (status.to_string(), problem(&codes).into())));
@@ -100,7 +100,7 @@ fn add_refusals(path: &str, operation: &mut Operation) {
     codes.retain(|_| path != "/livez");
     for code in codes {
         let response = problem(&[code]);
-        operation.responses.responses.entry(code.status().as_u16().to_string()).or_insert_with(|| response.into());
+        operation.responses.responses.entry(code.status().to_string()).or_insert_with(|| response.into());
     }
 }
 

@@ -1,17 +1,16 @@
 //! GET /v1/ledgers/{ledger}/consistency.
 
 use axum::response::IntoResponse;
+use counterfoil_read::{self as read, log_of};
+use counterfoil_wire::{Consistency, Key, LogName, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::body::{Consistency, LogName};
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
 use crate::access::ReaderOf;
 use crate::cache::pinned;
 use crate::problem::{Problem, ProblemBody};
-use crate::value::{Key, U64};
-use counterfoil_read::{self as read};
 
 /// Which two trees.
 #[derive(Deserialize, IntoParams)]
@@ -44,6 +43,6 @@ pub(crate) async fn consistency(
     Parameters(which): Parameters<Which>,
 ) -> Result<impl IntoResponse, Problem> {
     let second = which.second.map(|second| second.0);
-    let consistency = read::consistency(&reader, ledger, which.log.into(), which.first.0, second).await?;
+    let consistency = read::consistency(&reader, ledger, log_of(which.log), which.first.0, second).await?;
     Ok((pinned(second.is_some()), Json(Consistency::from(consistency))))
 }

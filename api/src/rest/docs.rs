@@ -53,8 +53,8 @@ fn page() -> String {
         push_schema(&mut html, name, schema);
     }
     html.push_str("<h2>Problems</h2><table><tr><th>code<th>status<th>meaning");
-    for code in Code::ALL {
-        let (name, status, title) = (code.text(), code.status().as_u16(), code.title());
+    for code in Code::ALL.iter().copied() {
+        let (name, status, title) = (code.text(), code.status(), code.title());
         push(&mut html, format_args!("<tr id={name}><td><code>{name}</code><td>{status}<td>{}", escape(title)));
     }
     html.push_str("</table></html>\n");

@@ -1,15 +1,14 @@
 //! GET /v1/ledgers/{ledger}/entries.
 
+use counterfoil_read::{self as read, Window};
+use counterfoil_wire::{EntryPage, Key, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::body::EntryPage;
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::value::{Key, U64};
-use counterfoil_read::{self as read, Window};
 
 /// Which leaves of a log.
 #[derive(Deserialize, IntoParams)]

@@ -1,12 +1,12 @@
 //! GET /v1/ledgers/{ledger}/entries/{index}.
 
-use super::body::ProvenEntry;
+use counterfoil_read as read;
+use counterfoil_wire::{Key, ProvenEntry, U64};
+
 use super::json::Json;
 use super::parameters::EntryPath;
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::value::{Key, U64};
-use counterfoil_read::{self as read};
 
 /// One entry with its inclusion proof, and the event that appended it with its own.
 #[utoipa::path(

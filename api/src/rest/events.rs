@@ -1,13 +1,13 @@
 //! GET /v1/ledgers/{ledger}/events.
 
-use super::body::EventPage;
+use counterfoil_read as read;
+use counterfoil_wire::{EventPage, Key};
+
 use super::entries::Which;
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::value::Key;
-use counterfoil_read::{self as read};
 
 /// Events in order, up to the checked size of the event log: every append and every administrative act.
 #[utoipa::path(

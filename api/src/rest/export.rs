@@ -8,21 +8,19 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use counterfoil_core::LedgerId;
+use counterfoil_read::{self as read, Live, Reader, StreamPermit, Window, log_of};
 use counterfoil_store::Log;
+use counterfoil_wire::{EntryPage, EventPage, Key, LogName, U64};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::IntoParams;
 
-use super::body::{EntryPage, EventPage, LogName};
 use super::parameters::{LedgerPath, Parameters};
 use crate::access::ReaderOf;
 use crate::cache::REVALIDATE;
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::stop::Stopping;
-use crate::value::{Key, U64};
-use counterfoil_read::{self as read, Reader, Window};
-use counterfoil_read::{Live, StreamPermit};
 
 /// How many leaves are in memory at a time; of the largest entries 16 MB.
 const PAGE: u64 = 256;
@@ -69,7 +67,7 @@ pub(crate) async fn export(
     }
     let end = which.end.map(|end| end.0);
     let permit = feed.permit(&reader, stopping.token())?;
-    let mut export = Export { reader, permit, ledger, log: which.log.into(), first, next: Some(first), end };
+    let mut export = Export { reader, permit, ledger, log: log_of(which.log), first, next: Some(first), end };
     // What is wrong from the beginning has its status.
     let begin = export.next_lines().await?;
     let lines = stream::unfold((export, Some(begin)), |(mut export, ready)| async move {

@@ -1,12 +1,12 @@
 //! GET /v1/ledgers/{ledger}/heads.
 
-use super::body::Heads;
+use counterfoil_read as read;
+use counterfoil_wire::{Heads, Key};
+
 use super::json::Json;
 use super::parameters::LedgerPath;
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::value::Key;
-use counterfoil_read::{self as read};
 
 /// Which servers said what of the ledger's account when the indexer compared it, and since when they agree with the index.
 /// Evidence that was kept, not a proof.

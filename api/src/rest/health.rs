@@ -1,12 +1,12 @@
 //! GET /livez and /readyz.
 
+use counterfoil_read as read;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::json::Json;
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use counterfoil_read::{self as read};
 
 /// How the process is.
 #[derive(Debug, Serialize, ToSchema)]

@@ -2,17 +2,16 @@
 
 use axum::Extension;
 use axum::response::IntoResponse;
+use counterfoil_read::{self as read, log_of};
+use counterfoil_wire::{Inclusion, Key, LogName, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::body::{Inclusion, LogName};
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
 use crate::access::ReaderOf;
 use crate::cache::{Origin, pinned};
 use crate::problem::{Problem, ProblemBody};
-use crate::value::{Key, U64};
-use counterfoil_read::{self as read};
 
 /// Which leaf in which tree.
 #[derive(Deserialize, IntoParams)]
@@ -46,7 +45,7 @@ pub(crate) async fn inclusion(
     Parameters(which): Parameters<Which>,
 ) -> Result<impl IntoResponse, Problem> {
     let size = which.size.map(|size| size.0);
-    let inclusion = read::inclusion(&reader, ledger, which.log.into(), which.index.0, size).await?;
+    let inclusion = read::inclusion(&reader, ledger, log_of(which.log), which.index.0, size).await?;
     let (index, head) = (inclusion.index.get(), &inclusion.head);
     let origin = Origin::new(&[&index.to_be_bytes(), &head.size.get().to_be_bytes(), &head.root.0]);
     Ok((pinned(size.is_some()), Extension(origin), Json(Inclusion::from(inclusion))))

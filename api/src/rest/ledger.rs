@@ -1,12 +1,12 @@
 //! GET /v1/ledgers/{ledger}.
 
-use super::body::Ledger;
+use counterfoil_read as read;
+use counterfoil_wire::{Key, Ledger};
+
 use super::json::Json;
 use super::parameters::LedgerPath;
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::value::Key;
-use counterfoil_read::{self as read};
 
 /// A ledger: its checked head, and how far behind that is.
 #[utoipa::path(

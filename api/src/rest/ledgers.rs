@@ -1,16 +1,15 @@
 //! GET /v1/ledgers.
 
+use counterfoil_read as read;
+use counterfoil_wire::{Key, LedgerPage, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::body::LedgerPage;
 use super::json::Json;
 use super::parameters::{Limit, Parameters};
 use crate::access::ReaderOf;
+use crate::address::parse_ledger;
 use crate::problem::{Problem, ProblemBody};
-use crate::value::parse_ledger;
-use crate::value::{Key, U64};
-use counterfoil_read::{self as read};
 
 /// Which ledgers.
 #[derive(Deserialize, IntoParams)]

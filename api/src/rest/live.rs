@@ -7,19 +7,17 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use counterfoil_read::{Batch, Leaf, Live, Page};
+use counterfoil_wire::{EntryPage, EventPage, Key, Ledger, U64};
 use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::IntoParams;
 
-use super::body::{EntryPage, EventPage, Ledger};
 use super::parameters::{LedgerPath, Parameters};
 use crate::access::ReaderOf;
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::stop::Stopping;
-use crate::value::{Key, U64};
-use counterfoil_read::Page;
-use counterfoil_read::{Batch, Leaf, Live};
 
 /// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

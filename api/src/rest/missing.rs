@@ -1,15 +1,14 @@
 //! GET /v1/ledgers/{ledger}/missing.
 
+use counterfoil_read as read;
+use counterfoil_wire::{Key, Missing, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::body::Missing;
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::value::{Key, U64};
-use counterfoil_read::{self as read};
 
 /// Which subtrees.
 #[derive(Deserialize, IntoParams)]

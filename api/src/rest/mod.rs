@@ -1,7 +1,6 @@
 //! REST: one file for each route, a skin over [`counterfoil_read`].
 
 mod aggregate;
-mod body;
 mod common;
 mod consistency;
 mod docs;
@@ -31,11 +30,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
+use counterfoil_read::{Live, Reader};
 
 use crate::access::Access;
 use crate::tlog::Logs;
-use counterfoil_read::Live;
-use counterfoil_read::Reader;
 
 pub use openapi::openapi_json;
 

@@ -9,6 +9,7 @@ use super::{
     aggregate, consistency, entries, entry, events, export, find, heads, health, inclusion, ledger, ledgers, live,
     missing, pending, receipt, sign_in, standing, status,
 };
+use crate::search::{EntryFilter, EventFilter, LedgerFilter, TransactionFilter, WriterFilter};
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
 ///
@@ -21,6 +22,7 @@ use super::{
 #[openapi(
     info(title = "Counterfoil"),
     modifiers(&Common),
+    components(schemas(EntryFilter, EventFilter, LedgerFilter, TransactionFilter, WriterFilter)),
     paths(
         status::status,
         ledgers::ledgers,
@@ -61,8 +63,21 @@ struct Description;
 pub fn openapi_json() -> String {
     let text = Description::openapi().to_pretty_json().expect("plain values can be written as JSON");
     // utoipa 5.5 writes this field of links in another case than OpenAPI has it.
-    let mut text = text.replace("\"operation_id\": ", "\"operationId\": ");
+    let mut text = in_json(&text.replace("\"operation_id\": ", "\"operationId\": "));
     text.push('\n');
+    text
+}
+
+/// The parameters that are JSON: utoipa describes a parameter by a schema alone, as if it were text.
+fn in_json(text: &str) -> String {
+    const FILTERS: [&str; 5] = ["EntryFilter", "EventFilter", "LedgerFilter", "TransactionFilter", "WriterFilter"];
+    let mut text = text.to_owned();
+    for filter in FILTERS {
+        let reference = format!("{{\n              \"$ref\": \"#/components/schemas/{filter}\"\n            }}");
+        let schema = format!("\"schema\": {reference}");
+        let content = format!("\"content\": {{ \"application/json\": {{ {schema} }} }}");
+        text = text.replace(&schema, &content);
+    }
     text
 }
 

@@ -6,8 +6,8 @@ use counterfoil_core::LedgerId;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
+use crate::address::parse_ledger;
 use crate::problem::{Code, Problem};
-use crate::value::parse_ledger;
 
 /// The ledger named in the path.
 pub(crate) struct LedgerPath(pub(crate) LedgerId);

@@ -1,15 +1,14 @@
 //! GET /v1/ledgers/{ledger}/pending.
 
+use counterfoil_read as read;
+use counterfoil_wire::{Key, Pending, PendingEvent, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::body::Pending;
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::value::{Key, U64};
-use counterfoil_read::{self as read};
 
 /// How many.
 #[derive(Deserialize, IntoParams)]
@@ -38,5 +37,6 @@ pub(crate) async fn pending(
     LedgerPath(ledger): LedgerPath,
     Parameters(how_many): Parameters<HowMany>,
 ) -> Result<Json<Pending>, Problem> {
-    Ok(Json(read::pending(&reader, ledger, how_many.limit.map(|limit| limit.0)).await?.into()))
+    let events = read::pending(&reader, ledger, how_many.limit.map(|limit| limit.0)).await?;
+    Ok(Json(Pending { events: events.into_iter().map(PendingEvent::from).collect() }))
 }

@@ -3,18 +3,17 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use counterfoil_read::{self as read, SignedFormat};
 use counterfoil_store::Log;
+use counterfoil_wire::{Key, ReceiptForm, U64};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::ReceiptForm;
 use super::json::Json;
 use super::parameters::{EntryPath, Parameters};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
 use crate::tlog::{LogId, Logs};
-use crate::value::{Key, U64};
-use counterfoil_read::{self as read, SignedFormat};
 
 /// In which format.
 #[derive(Deserialize, IntoParams)]

@@ -8,14 +8,15 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderName, HeaderValue, header};
 use counterfoil_core::Wallet;
+use counterfoil_wire::{Key, Signature, Time};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
 
 use crate::access::{Access, Asker, Message, SignIn};
+use crate::problem::code_of_body;
 use crate::problem::{Code, Problem, ProblemBody};
-use crate::value::{Key, Signature, Time};
 
 /// Neither texts nor sessions are for caches.
 const NO_STORE: [(HeaderName, HeaderValue); 1] = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
@@ -169,5 +170,5 @@ fn parse_signature(text: &str) -> Result<[u8; 64], Problem> {
 
 fn refuse_body(rejection: JsonRejection) -> Problem {
     let detail = format!("{}. See /docs for the body of this route.", rejection.body_text());
-    Problem::new(Code::of_body(rejection.status()), detail)
+    Problem::new(code_of_body(rejection.status()), detail)
 }

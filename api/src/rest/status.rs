@@ -1,10 +1,13 @@
 //! GET /v1/status.
 
-use super::body::Status;
+use counterfoil_read as read;
+use counterfoil_wire::Status;
+
 use super::json::Json;
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use counterfoil_read::{self as read};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The server's version, and the cluster and program that its index is of.
 #[utoipa::path(
@@ -16,5 +19,5 @@ use counterfoil_read::{self as read};
     ),
 )]
 pub(crate) async fn status(ReaderOf(reader): ReaderOf) -> Result<Json<Status>, Problem> {
-    Ok(Json(read::status(&reader).await?.into()))
+    Ok(Json(read::status_body(VERSION, read::status(&reader).await?)))
 }

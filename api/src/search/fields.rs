@@ -7,6 +7,7 @@ use async_graphql::{Enum, InputObject};
 use counterfoil_read::WriterField;
 use counterfoil_store::{Condition, Direction, EntryColumn, EventColumn, LedgerColumn, TransactionColumn};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::given::Given;
 use super::operators::{
@@ -39,13 +40,19 @@ macro_rules! fields {
             $(, order $(#[doc = $order_doc:literal])* $ordered:ident)?;)*
     ) => {
         #[doc = concat!("What ", $list, " must satisfy: everything that is given, and `and`, `or` and `not` of more of it.")]
-        #[derive(Default, Deserialize, InputObject)]
-        #[serde(default, deny_unknown_fields)]
+        #[derive(Default, Deserialize, InputObject, ToSchema)]
+        #[serde(deny_unknown_fields)]
         pub(crate) struct $filter {
+            #[serde(default)]
+            #[schema(no_recursion, value_type = Option<Vec<$filter>>, nullable = false)]
             and: Given<Vec<$filter>>,
+            #[serde(default)]
+            #[schema(no_recursion, value_type = Option<Vec<$filter>>, nullable = false)]
             or: Given<Vec<$filter>>,
+            #[serde(default)]
+            #[schema(no_recursion, value_type = Option<$filter>, nullable = false)]
             not: Given<Box<$filter>>,
-            $($(#[doc = $doc])* $name: Given<$operators>,)*
+            $($(#[doc = $doc])* #[serde(default)] #[schema(value_type = Option<$operators>, nullable = false)] $name: Given<$operators>,)*
         }
 
         impl Filter for $filter {

@@ -2,87 +2,132 @@
 
 use async_graphql::InputObject;
 use counterfoil_store::{Comparison, Condition};
+use counterfoil_wire::{Bytes, Hash, Key, Signature, Time, U64};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::given::Given;
 use super::value::{EventKind, ToValue, push_comparison};
 use crate::problem::Problem;
-use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
 
 /// A number. All that is given must hold.
-#[derive(Default, Deserialize, InputObject)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default, Deserialize, InputObject, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct U64Filter {
+    #[serde(default)]
+    #[schema(value_type = Option<U64>, nullable = false)]
     eq: Given<U64>,
     #[graphql(name = "in")]
     #[serde(rename = "in")]
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<U64>>, nullable = false)]
     one_of: Given<Vec<U64>>,
+    #[serde(default)]
+    #[schema(value_type = Option<U64>, nullable = false)]
     lt: Given<U64>,
+    #[serde(default)]
+    #[schema(value_type = Option<U64>, nullable = false)]
     lte: Given<U64>,
+    #[serde(default)]
+    #[schema(value_type = Option<U64>, nullable = false)]
     gt: Given<U64>,
+    #[serde(default)]
+    #[schema(value_type = Option<U64>, nullable = false)]
     gte: Given<U64>,
 }
 
 /// A moment, to the second, which is all that the chain's clock tells. All that is given must hold.
-#[derive(Default, Deserialize, InputObject)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default, Deserialize, InputObject, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct TimeFilter {
+    #[serde(default)]
+    #[schema(value_type = Option<Time>, nullable = false)]
     eq: Given<Time>,
+    #[serde(default)]
+    #[schema(value_type = Option<Time>, nullable = false)]
     lt: Given<Time>,
+    #[serde(default)]
+    #[schema(value_type = Option<Time>, nullable = false)]
     lte: Given<Time>,
+    #[serde(default)]
+    #[schema(value_type = Option<Time>, nullable = false)]
     gt: Given<Time>,
+    #[serde(default)]
+    #[schema(value_type = Option<Time>, nullable = false)]
     gte: Given<Time>,
 }
 
 /// A key. All that is given must hold.
-#[derive(Default, Deserialize, InputObject)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default, Deserialize, InputObject, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct KeyFilter {
+    #[serde(default)]
+    #[schema(value_type = Option<Key>, nullable = false)]
     eq: Given<Key>,
     #[graphql(name = "in")]
     #[serde(rename = "in")]
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Key>>, nullable = false)]
     one_of: Given<Vec<Key>>,
 }
 
 /// A hash. All that is given must hold.
-#[derive(Default, Deserialize, InputObject)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default, Deserialize, InputObject, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct HashFilter {
+    #[serde(default)]
+    #[schema(value_type = Option<Hash>, nullable = false)]
     eq: Given<Hash>,
     #[graphql(name = "in")]
     #[serde(rename = "in")]
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Hash>>, nullable = false)]
     one_of: Given<Vec<Hash>>,
 }
 
 /// A transaction's signature. All that is given must hold.
-#[derive(Default, Deserialize, InputObject)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default, Deserialize, InputObject, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SignatureFilter {
+    #[serde(default)]
+    #[schema(value_type = Option<Signature>, nullable = false)]
     eq: Given<Signature>,
     #[graphql(name = "in")]
     #[serde(rename = "in")]
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Signature>>, nullable = false)]
     one_of: Given<Vec<Signature>>,
 }
 
 /// Bytes. All that is given must hold.
-#[derive(Default, Deserialize, InputObject)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default, Deserialize, InputObject, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct BytesFilter {
+    #[serde(default)]
+    #[schema(value_type = Option<Bytes>, nullable = false)]
     eq: Given<Bytes>,
     #[graphql(name = "in")]
     #[serde(rename = "in")]
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Bytes>>, nullable = false)]
     one_of: Given<Vec<Bytes>>,
     /// They begin with these.
+    #[serde(default)]
+    #[schema(value_type = Option<Bytes>, nullable = false)]
     prefix: Given<Bytes>,
 }
 
 /// What happened. All that is given must hold.
-#[derive(Default, Deserialize, InputObject)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default, Deserialize, InputObject, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct EventKindFilter {
+    #[serde(default)]
+    #[schema(value_type = Option<EventKind>, nullable = false)]
     eq: Given<EventKind>,
     #[graphql(name = "in")]
     #[serde(rename = "in")]
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<EventKind>>, nullable = false)]
     one_of: Given<Vec<EventKind>>,
 }
 

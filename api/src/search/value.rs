@@ -2,13 +2,13 @@
 
 use async_graphql::Enum;
 use counterfoil_core::event::kind;
-use counterfoil_store::{Bucket, Comparison, Condition, Value};
+use counterfoil_store::{Comparison, Condition, Value};
+use counterfoil_wire::{Bytes, Hash, Key, Signature, Time, U64};
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::problem::{Code, Problem};
-use crate::value::{Bytes, Hash, Key, Signature, Time, U64};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Deserialize, ToSchema)]
@@ -123,17 +123,5 @@ fn base58<const N: usize>(text: &str) -> Result<Vec<u8>, Problem> {
 impl ToValue for EventKind {
     fn to_value(self) -> Result<Value, Problem> {
         Ok(Value::Bytes(self.bytes().to_vec()))
-    }
-}
-
-/// What a bucket of entries is called: the signer, or where the hour or day begins.
-pub(crate) fn bucket_name(value: &Value, bucket: Bucket) -> (Option<Key>, Option<Time>) {
-    match (value, bucket) {
-        (Value::Bytes(bytes), _) => (Some(Key(bs58::encode(bytes).into_string())), None),
-        (Value::Number(_), Bucket::Whole | Bucket::Signer) => (None, None),
-        // An event whose time no calendar has is not served, and has no name here.
-        (Value::Number(seconds), Bucket::Hour | Bucket::Day) => {
-            (None, Timestamp::from_second(*seconds).ok().map(Time::from))
-        }
     }
 }

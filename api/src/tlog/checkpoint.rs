@@ -3,13 +3,13 @@
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
+use counterfoil_read as read;
 use counterfoil_signed::tlog::checkpoint as checkpoint_of;
 
 use super::log::LogId;
 use super::state::Logs;
 use crate::access::ReaderOf;
 use crate::problem::Problem;
-use counterfoil_read::{self as read};
 
 /// The checked head as a signed note: name, size, root. Source: <https://c2sp.org/tlog-checkpoint>.
 pub(super) async fn checkpoint(

@@ -3,8 +3,8 @@
 use counterfoil_core::LedgerId;
 use counterfoil_store::Log;
 
+use crate::address::parse_ledger;
 use crate::problem::{Code, Problem};
-use crate::value::parse_ledger;
 
 /// One of a ledger's logs.
 #[derive(Clone, Copy)]

@@ -4,13 +4,13 @@ use axum::Extension;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::IntoResponse;
+use counterfoil_read as read;
 
 use super::log::LogId;
 use super::path::{Wanted, parse_tile_path};
 use crate::access::ReaderOf;
 use crate::cache::{Origin, pinned};
 use crate::problem::{Code, Problem};
-use counterfoil_read::{self as read};
 
 /// A tile: hashes of 32 bytes one after the other. A bundle: entries one after the other, each after its length in two
 /// bytes, big-endian. Both verified to be in the checked tree.

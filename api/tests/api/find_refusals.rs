@@ -31,8 +31,8 @@ async fn cursors_and_filters_that_are_not_of_the_list_are_refused() {
         (FOUND, "first: -1".to_owned(), "not a count"),
         (FOUND, "where: { signer: { eq: \"x\" } }".to_owned(), "not 32 bytes in base58"),
         (FOUND, "where: { time: { lt: \"yesterday\" } }".to_owned(), "not a time"),
-        (FOUND, deep, "at most 100 conditions, 16 deep"),
-        (FOUND, wide, "at most 100 conditions, 16 deep"),
+        (FOUND, deep, "at most 250 conditions, 16 deep"),
+        (FOUND, wide, "at most 250 conditions, 16 deep"),
     ] {
         let query =
             format!("{{ ledger(address: \"{ledger}\") {{ findEntries({arguments}) {{ edges {{ cursor }} }} }} }}");
@@ -101,18 +101,18 @@ async fn a_filter_has_as_many_conditions_as_are_told_and_not_one_more() {
     let deep = |filters: usize| "{ not: ".repeat(filters - 1) + "{ index: { eq: \"1\" } }" + &"}".repeat(filters - 1);
     let one_more = "signer: { in: [] }";
     for (most, beyond) in [
-        (list(100), list(101)),
+        (list(250), list(251)),
         // Each filter within another is one, and so is what it compares.
-        (within("and", 50, ""), within("and", 50, one_more)),
-        (within("or", 50, ""), within("or", 50, one_more)),
-        (format!("{{ or: [{}] }}", "{},".repeat(100)), format!("{{ or: [{}] }}", "{},".repeat(101))),
-        (within("and", 49, "not: { time: { lt: \"2026-01-01T00:00:00Z\" } }"), within("and", 50, "not: {}")),
+        (within("and", 125, ""), within("and", 125, one_more)),
+        (within("or", 125, ""), within("or", 125, one_more)),
+        (format!("{{ or: [{}] }}", "{},".repeat(250)), format!("{{ or: [{}] }}", "{},".repeat(251))),
+        (within("and", 124, "not: { time: { lt: \"2026-01-01T00:00:00Z\" } }"), within("and", 125, "not: {}")),
         (deep(16), deep(17)),
     ] {
         assert_eq!(refusal(&index, &most).await, None, "{most}");
         let (code, message) = refusal(&index, &beyond).await.expect(&beyond);
         assert_eq!(code, "malformed_parameter", "{beyond}");
-        assert!(message.contains("at most 100 conditions, 16 deep"), "{message}");
+        assert!(message.contains("at most 250 conditions, 16 deep"), "{message}");
     }
 }
 

@@ -313,7 +313,7 @@ async fn searches_of_writers_that_are_not_good_are_refused() {
     let index = Index::open().await;
     open(&index).await;
     let cursor = WRITERS.page(&index, "first: 1").await["pageInfo"]["endCursor"].take();
-    let wide = format!("where: {{ grantedSeq: {{ in: [{}] }} }}", "\"1\",".repeat(101));
+    let wide = format!("where: {{ grantedSeq: {{ in: [{}] }} }}", "\"1\",".repeat(251));
     for (ledger, arguments, expected) in [
         (BIG, format!("after: {cursor}"), "unknown_cursor"),
         (GRANTED, format!("before: {cursor}, orderBy: [{{ field: IS_REVOKED }}]"), "unknown_cursor"),

@@ -109,7 +109,7 @@ pub async fn walk_rest(index: &Index, path: &str, list: &str, key: &str, filter:
     let mut page = pages.last().unwrap().clone();
     for before in pages.iter().rev().skip(1) {
         let previous = page["previous"].as_str().unwrap_or_else(|| panic!("no page before: {path}"));
-        page = index.ok(&format!("{path}&before={previous}")).await;
+        page = index.ok(&format!("{path}&after={previous}")).await;
         assert_eq!(keys(&page), keys(before), "{path}");
     }
     assert_eq!(page["previous"], Value::Null, "{path}");

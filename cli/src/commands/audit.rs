@@ -13,6 +13,8 @@ use counterfoil_service::{counted, note, progress};
 use indicatif::ProgressBar;
 use tokio::time::sleep;
 
+use counterfoil_wire::Code;
+
 use crate::api::{Api, Problem};
 use crate::context::Options;
 use crate::entries::Entries;
@@ -114,9 +116,9 @@ async fn wait_for_index(api: &Api, ledger: LedgerId, events: u64) -> anyhow::Res
             sleep(ATTEMPT_INTERVAL).await;
         }
         has = match api.fetch_ledger(ledger).await {
-            Ok(row) => row.checked.map_or(0, |checked| checked.event_head.size),
+            Ok(row) => row.checked.map_or(0, |checked| checked.event_head.size.0),
             // The chain has it: the indexer has not come to it yet.
-            Err(error) if error.downcast_ref::<Problem>().is_some_and(|problem| problem.code == "unknown_ledger") => 0,
+            Err(error) if error.downcast_ref::<Problem>().is_some_and(|problem| problem.is(Code::UnknownLedger)) => 0,
             Err(error) => return Err(error),
         };
         if has >= events {
@@ -147,7 +149,7 @@ async fn recompute(
             if state.event_seq().get() == target {
                 break;
             }
-            let mut event = Event::decode_leaf(&row.leaf).refute(|| format!("event {}", row.seq))?;
+            let mut event = Event::decode_leaf(&row.leaf.0).refute(|| format!("event {}", row.seq.0))?;
             let (first, count) = (event.header.first_index.get(), event.header.count);
             if matches!(event.body, EventBody::SubtreesAppended { .. }) {
                 by_hash.push(first..event.header.size.get());
@@ -156,7 +158,7 @@ async fn recompute(
                 refute_unless!(
                     count <= MAX_APPEND_BYTES as u64,
                     "event {} cannot have appended {count} entries",
-                    row.seq
+                    row.seq.0
                 );
                 for index in first..first.saturating_add(count) {
                     carried.push(entries.take(index).await?);
@@ -165,7 +167,7 @@ async fn recompute(
             replay.apply(&event);
             let (next, _) = state
                 .apply(event)
-                .refute(|| format!("event {} does not follow from what was served before it", row.seq))?;
+                .refute(|| format!("event {} does not follow from what was served before it", row.seq.0))?;
             state = next;
             bar.inc(count);
             for reading in readings {

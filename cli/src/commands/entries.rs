@@ -11,10 +11,10 @@ use counterfoil_client::Rpc;
 use counterfoil_core::LedgerId;
 use counterfoil_core::relate::LogKind;
 use counterfoil_service::{counted, is_output_closed, note, out_json_line};
+use counterfoil_wire::{Entry, EntryPage};
 use merkle_log::{Root, hash_leaf};
 use serde_json::{Value, json};
 
-use crate::api::{Entry, EntryPage};
 use crate::context::Options;
 use crate::heads;
 use crate::verdict::{Refute, Report, Verdict, refute_unless};
@@ -71,14 +71,14 @@ async fn list(options: &Options, arguments: &Arguments, report: &mut Report) -> 
         for missing in &page.missing {
             note!(
                 "missing from {} on: {}, of which the API has hashes only",
-                missing.first_index,
-                counted(missing.count, "entry", "entries")
+                missing.first_index.0,
+                counted(missing.count.0, "entry", "entries")
             );
         }
         let count = page.entries.len() as u64;
         (printed, left) = (printed.saturating_add(count), left.saturating_sub(count));
         // A reader that has gone has had enough; what it got is judged as far as it goes.
-        let Some(next) = page.next.filter(|_| !is_output_closed()) else { break };
+        let Some(next) = page.next.map(|next| next.0).filter(|_| !is_output_closed()) else { break };
         ensure!(next > first, "the API's next page begins at {next}, this one at {first}");
         first = next;
     }
@@ -137,15 +137,15 @@ impl Verifier<'_> {
             "the API gave another log's certificate: do not trust it"
         );
         refute_unless!(
-            certificate.from == first && (first..).zip(&page.entries).all(|(index, entry)| entry.index == index),
+            certificate.from == first && (first..).zip(&page.entries).all(|(index, entry)| entry.index.0 == index),
             "the page does not begin at {first}, or its indexes do not follow each other"
         );
         let head = certificate
-            .verify(page.entries.iter().map(|entry| hash_leaf(&entry.payload)))
+            .verify(page.entries.iter().map(|entry| hash_leaf(&entry.payload.0)))
             .refute(|| format!("the page from {first} on is not what its certificate says"))?;
         let (end, size) = (certificate.to, head.size.get());
         refute_unless!(
-            page.next == Some(end).filter(|end| *end < size),
+            page.next.map(|next| next.0) == Some(end).filter(|end| *end < size),
             "the page ends at {end} of {size} entries, and the API goes on elsewhere: it leaves some out"
         );
         if self.confirmed.is_some_and(|known| (known.size, known.root) == (size, head.root)) {
@@ -176,14 +176,15 @@ impl Verifier<'_> {
 }
 
 fn print_entry(entry: &Entry, is_verified: bool) {
-    let mut line = json!({ "index": entry.index.to_string() });
+    let mut line = json!({ "index": entry.index.0.to_string() });
     // Text is shown as it is, for people and for tools that read JSON.
-    match std::str::from_utf8(&entry.payload) {
+    match std::str::from_utf8(&entry.payload.0) {
         Ok(text) => line["text"] = Value::from(text),
-        Err(_) => line["base64"] = Value::from(STANDARD.encode(&entry.payload)),
+        Err(_) => line["base64"] = Value::from(STANDARD.encode(&entry.payload.0)),
     }
     if !is_verified {
-        line["event"] = entry.event.clone();
+        // It was read as JSON.
+        line["event"] = serde_json::from_str(entry.event.as_str()).unwrap_or_default();
     }
     out_json_line(&line);
 }

@@ -45,9 +45,9 @@ pub struct Arguments {
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (api, ledger, from) = (options.api()?, arguments.ledger, arguments.from);
     let checked = api.fetch_ledger(ledger).await?.checked.context("the API has nothing of the ledger checked yet")?;
-    let to = arguments.to.unwrap_or(checked.head.size);
-    if from >= to || to > checked.head.size {
-        let size = checked.head.size;
+    let to = arguments.to.unwrap_or(checked.head.size.0);
+    if from >= to || to > checked.head.size.0 {
+        let size = checked.head.size.0;
         return Err(Usage(format!(
             "--from {from} --to {to} is no range of the {size} entries that the API has checked"
         ))
@@ -145,11 +145,11 @@ async fn write(api: &Api, header: &Header, out: &Path) -> anyhow::Result<()> {
         ensure!(!page.is_empty(), "the API does not serve event {seq}");
         for event in page {
             seq += 1;
-            let end = match Event::decode_leaf(&event.leaf).refute(false_answer)?.header {
+            let end = match Event::decode_leaf(&event.leaf.0).refute(false_answer)?.header {
                 header if header.count > 0 => header.size.get().min(*to),
                 _ => next,
             };
-            let line = Line::Event(EventLine { seq: event.seq, leaf: event.leaf });
+            let line = Line::Event(EventLine { seq: event.seq.0, leaf: event.leaf.0 });
             verifier.push(&line).refute(false_answer)?;
             file.write(&to_line(&line)?)?;
             while next < end {

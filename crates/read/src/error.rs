@@ -15,7 +15,7 @@ use tracing::error;
 pub const MAX_PAGE: u32 = 1_000;
 
 /// The most conditions of one filter, with the values of its lists and the filters within it.
-pub const MAX_CONDITIONS: usize = 100;
+pub const MAX_CONDITIONS: usize = 250;
 /// The most columns of one order.
 pub const MAX_ORDER: usize = 4;
 /// How deep these may be, the filter itself included.

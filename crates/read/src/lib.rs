@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod body;
 mod budget;
 mod cache;
 mod certificate;
@@ -31,6 +32,7 @@ mod tiles;
 mod tree;
 
 pub use access::{Caller, CallerName, Policies, Session, Who};
+pub use body::{aggregates_body, log_of, missing_subtree_body, status_body};
 pub use budget::SearchBudget;
 pub use cache::Cache;
 pub use consistency::{Consistency, consistency};

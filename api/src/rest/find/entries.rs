@@ -1,18 +1,17 @@
 //! GET /v1/ledgers/{ledger}/entries/find.
 
+use counterfoil_read as read;
 use counterfoil_store::{Comparison, Condition, EntryColumn};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use counterfoil_wire::{FoundEntries, Hash, Key, Signature, Time, U64};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
 use crate::access::ReaderOf;
 use crate::problem::{Code, Problem, ProblemBody};
-use crate::rest::body::{Entry, Head};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::search::{EntryFilter, parse_filter, push_comparison};
-use crate::value::{Hash, Key, Signature, Time, U64};
-use counterfoil_read::{self as read};
 
 /// Which entries: those that are all that is given.
 #[derive(Deserialize, IntoParams)]
@@ -51,31 +50,13 @@ pub(crate) struct WhichEntries {
     order: Option<String>,
     /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
-    #[param(example = r#"{"or":[{"payload_bytes":{"gt":"100"}},{"index":{"in":["0","7"]}}]}"#)]
+    #[param(value_type = EntryFilter, required = false)]
     filter: Option<String>,
-    /// `next` of the page before this one.
+    /// `next` or `previous` of another page.
     after: Option<String>,
-    /// `previous` of the page after this one; not with `after`.
-    before: Option<String>,
     /// At most how many, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
-}
-
-/// A page of the entries that were found. Each is proven; that none is left out is not.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FoundEntries {
-    /// The checked head at which they were looked for.
-    head: Head,
-    event_head: Head,
-    /// In the order that was wanted.
-    entries: Vec<Entry>,
-    /// For `after`; null when there are no more.
-    #[schema(required)]
-    next: Option<String>,
-    /// For `before`; null when there are none before.
-    #[schema(required)]
-    previous: Option<String>,
 }
 
 /// Entries that are all that is given, in any order. Each was verified to be in the checked tree; that none was left out is
@@ -97,7 +78,7 @@ pub(crate) async fn entries(
     LedgerPath(ledger): LedgerPath,
     Parameters(mut which): Parameters<WhichEntries>,
 ) -> Result<Json<FoundEntries>, Problem> {
-    let bounds = Bounds::new(&mut which.order, &mut which.after, &mut which.before, which.limit);
+    let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(which.condition()?)?;
     let found = read::find_entries(&reader, ledger, search).await?;
     let (next, previous) = cursors(&found);

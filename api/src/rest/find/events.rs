@@ -1,18 +1,17 @@
 //! GET /v1/ledgers/{ledger}/events/find.
 
+use counterfoil_read::{self as read, CheckedEvent};
 use counterfoil_store::{Comparison, Condition, EventColumn};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use counterfoil_wire::{Event, FoundEvents, Key, Signature, Time, U64};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::rest::body::{Event, Head};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::search::{EventFilter, EventKind, parse_filter, push_comparison};
-use crate::value::{Key, Signature, Time, U64};
-use counterfoil_read::{self as read, CheckedEvent};
 
 /// Which events: those that are all that is given.
 #[derive(Deserialize, IntoParams)]
@@ -45,31 +44,13 @@ pub(crate) struct WhichEvents {
     order: Option<String>,
     /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
-    #[param(example = r#"{"not":{"kind":{"eq":"EntriesAppended"}}}"#)]
+    #[param(value_type = EventFilter, required = false)]
     filter: Option<String>,
-    /// `next` of the page before this one.
+    /// `next` or `previous` of another page.
     after: Option<String>,
-    /// `previous` of the page after this one; not with `after`.
-    before: Option<String>,
     /// At most how many, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
-}
-
-/// A page of the events that were found. Each is proven; that none is left out is not.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FoundEvents {
-    head: Head,
-    /// The checked head of the event log at which they were looked for.
-    event_head: Head,
-    /// In the order that was wanted.
-    events: Vec<Event>,
-    /// For `after`; null when there are no more.
-    #[schema(required)]
-    next: Option<String>,
-    /// For `before`; null when there are none before.
-    #[schema(required)]
-    previous: Option<String>,
 }
 
 /// Events that are all that is given, in any order. Each was verified to be in the checked tree; that none was left out is
@@ -91,7 +72,7 @@ pub(crate) async fn events(
     LedgerPath(ledger): LedgerPath,
     Parameters(mut which): Parameters<WhichEvents>,
 ) -> Result<Json<FoundEvents>, Problem> {
-    let bounds = Bounds::new(&mut which.order, &mut which.after, &mut which.before, which.limit);
+    let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(which.condition()?)?;
     let found = read::find_events(&reader, ledger, search).await?;
     let (next, previous) = cursors(&found);

@@ -1,17 +1,16 @@
 //! GET /v1/ledgers/find.
 
 use counterfoil_read as read;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use counterfoil_wire::{FoundLedgers, U64};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::rest::body::Ledger;
 use crate::rest::json::Json;
 use crate::rest::parameters::{Limit, Parameters};
 use crate::search::{LedgerFilter, parse_filter};
-use crate::value::U64;
 
 /// Which ledgers.
 #[derive(Deserialize, IntoParams)]
@@ -20,7 +19,7 @@ use crate::value::U64;
 pub(crate) struct WhichLedgers {
     /// What they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
-    #[param(example = r#"{"size":{"gt":"1000"},"is_halted":false}"#)]
+    #[param(value_type = LedgerFilter, required = false)]
     filter: Option<String>,
     /// By what they are put in order, each with - before it for the largest first; by the addresses' bytes when absent.
     #[param(
@@ -29,26 +28,11 @@ pub(crate) struct WhichLedgers {
         example = "-size"
     )]
     order: Option<String>,
-    /// `next` of the page before this one.
+    /// `next` or `previous` of another page.
     after: Option<String>,
-    /// `previous` of the page after this one; not with `after`.
-    before: Option<String>,
     /// At most how many, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
-}
-
-/// A page of the ledgers that were found.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FoundLedgers {
-    /// In the order that was wanted.
-    ledgers: Vec<Ledger>,
-    /// For `after`; null when there are no more.
-    #[schema(required)]
-    next: Option<String>,
-    /// For `before`; null when there are none before.
-    #[schema(required)]
-    previous: Option<String>,
 }
 
 /// The ledgers of the index that satisfy a filter, in any order. That none was left out is the database's word.
@@ -66,7 +50,7 @@ pub(crate) async fn ledgers(
     ReaderOf(reader): ReaderOf,
     Parameters(mut which): Parameters<WhichLedgers>,
 ) -> Result<Json<FoundLedgers>, Problem> {
-    let bounds = Bounds::new(&mut which.order, &mut which.after, &mut which.before, which.limit);
+    let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(parse_filter::<LedgerFilter>(which.filter.as_deref())?)?;
     let found = read::find_ledgers(&reader, search).await?;
     let (next, previous) = cursors(&found);

@@ -8,40 +8,44 @@ pub(super) mod writers;
 
 use counterfoil_read::{Found, Search};
 use counterfoil_store::Condition;
+use counterfoil_wire::U64;
 
 use crate::problem::Problem;
 use crate::search::{Order, parse_order};
-use crate::value::U64;
+
+/// What the cursor of the page before begins with. No cursor has it.
+const BEFORE: char = '~';
 
 /// The order of a list, and which page of it.
 struct Bounds {
     order: Option<String>,
-    after: Option<String>,
-    before: Option<String>,
+    /// A cursor, with [`BEFORE`] where the page ends before it.
+    beyond: Option<String>,
     limit: Option<u64>,
 }
 
 impl Bounds {
-    fn new(
-        order: &mut Option<String>,
-        after: &mut Option<String>,
-        before: &mut Option<String>,
-        limit: Option<U64>,
-    ) -> Self {
-        let limit = limit.map(|limit| limit.0);
-        Self { order: order.take(), after: after.take(), before: before.take(), limit }
+    fn new(order: &mut Option<String>, beyond: &mut Option<String>, limit: Option<U64>) -> Self {
+        Self { order: order.take(), beyond: beyond.take(), limit: limit.map(|limit| limit.0) }
     }
 
     fn search<C: Order>(self, condition: Condition<C>) -> Result<Search<C>, Problem> {
-        let order = parse_order(self.order.as_deref())?;
-        let (first, last) = if self.before.is_some() { (None, self.limit) } else { (self.limit, None) };
-        Ok(Search { condition, order, first, after: self.after, last, before: self.before })
+        let Self { order, beyond, limit } = self;
+        let order = parse_order(order.as_deref())?;
+        let forwards = Search { condition, order, first: limit, after: None, last: None, before: None };
+        Ok(match beyond {
+            Some(cursor) => match cursor.strip_prefix(BEFORE) {
+                Some(cursor) => Search { first: None, last: limit, before: Some(cursor.to_owned()), ..forwards },
+                None => Search { after: Some(cursor), ..forwards },
+            },
+            None => forwards,
+        })
     }
 }
 
-/// The cursors for the next page and the one before, where there are such.
+/// What leads to the next page and to the one before, where there are such.
 fn cursors<T, H>(found: &Found<T, H>) -> (Option<String>, Option<String>) {
     let next = found.items.last().filter(|_| found.has_next);
     let previous = found.items.first().filter(|_| found.has_previous);
-    (next.map(|(cursor, _)| cursor.clone()), previous.map(|(cursor, _)| cursor.clone()))
+    (next.map(|(cursor, _)| cursor.clone()), previous.map(|(cursor, _)| format!("{BEFORE}{cursor}")))
 }

@@ -1,18 +1,17 @@
 //! GET /v1/ledgers/{ledger}/transactions/find.
 
+use counterfoil_read as read;
 use counterfoil_store::{Comparison, Condition, TransactionColumn};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use counterfoil_wire::{FoundTransactions, Key, Signature, Time, U64};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::rest::body::{Event, Head};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::search::{TransactionFilter, parse_filter, push_comparison};
-use crate::value::{Key, Signature, Time, U64};
-use counterfoil_read::{self as read};
 
 /// Which transactions: those that are all that is given.
 #[derive(Deserialize, IntoParams)]
@@ -44,54 +43,13 @@ pub(crate) struct WhichTransactions {
     order: Option<String>,
     /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
-    #[param(example = r#"{"event_count":{"gt":"1"}}"#)]
+    #[param(value_type = TransactionFilter, required = false)]
     filter: Option<String>,
-    /// `next` of the page before this one.
+    /// `next` or `previous` of another page.
     after: Option<String>,
-    /// `previous` of the page after this one; not with `after`.
-    before: Option<String>,
     /// At most how many, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
-}
-
-/// The events of a ledger that came in one transaction, as far as they are checked. That they came in one is the database's
-/// word, for no proof covers a transaction's signature.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Transaction {
-    /// Its signature, as stored: a hint where to look, which no proof covers.
-    signature: Signature,
-    /// The slot of its events.
-    slot: U64,
-    /// The chain's clock in that slot.
-    time: Time,
-    /// The number of its first event in the ledger's event log.
-    first_seq: U64,
-    /// How many events came in it.
-    event_count: U64,
-    /// The size of the log before.
-    first_index: U64,
-    /// How many entries its events appended.
-    entry_count: U64,
-    /// Its events, in order.
-    events: Vec<Event>,
-}
-
-/// A page of the transactions that were found. Each event is proven; which came in one transaction, and that none is left
-/// out, is not.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FoundTransactions {
-    head: Head,
-    /// The checked head of the event log at which they were looked for.
-    event_head: Head,
-    /// In the order that was wanted. Fewer than `limit` where they have more than 1,000 events together.
-    transactions: Vec<Transaction>,
-    /// For `after`; null when there are no more.
-    #[schema(required)]
-    next: Option<String>,
-    /// For `before`; null when there are none before.
-    #[schema(required)]
-    previous: Option<String>,
 }
 
 /// Transactions that are all that is given, in any order, each with its events of this ledger. Each event was verified to be in
@@ -113,7 +71,7 @@ pub(crate) async fn transactions(
     LedgerPath(ledger): LedgerPath,
     Parameters(mut which): Parameters<WhichTransactions>,
 ) -> Result<Json<FoundTransactions>, Problem> {
-    let bounds = Bounds::new(&mut which.order, &mut which.after, &mut which.before, which.limit);
+    let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(which.condition()?)?;
     let found = read::find_transactions(&reader, ledger, search).await?;
     let (next, previous) = cursors(&found);
@@ -124,22 +82,6 @@ pub(crate) async fn transactions(
         next,
         previous,
     }))
-}
-
-impl From<read::Transaction> for Transaction {
-    fn from(transaction: read::Transaction) -> Self {
-        let read::Transaction { first, events, entry_count } = transaction;
-        Self {
-            signature: first.signature.into(),
-            slot: U64(first.event.header.slot),
-            time: first.time.into(),
-            first_seq: first.seq.into(),
-            event_count: U64(events.len() as u64),
-            first_index: first.event.header.first_index.into(),
-            entry_count: U64(entry_count),
-            events: events.iter().map(|event| Event::from(&**event)).collect(),
-        }
-    }
 }
 
 impl WhichTransactions {

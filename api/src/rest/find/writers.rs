@@ -1,19 +1,17 @@
 //! GET /v1/ledgers/{ledger}/writers/find.
 
+use counterfoil_read::{self as read, WriterField};
 use counterfoil_store::{Comparison, Condition};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use counterfoil_wire::{FoundWriters, Key, Time, U64};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
 use crate::access::ReaderOf;
 use crate::problem::{Problem, ProblemBody};
-use crate::rest::body::Head;
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
-use crate::rest::standing::Writer;
 use crate::search::{WriterFilter, parse_filter, push_comparison};
-use crate::value::{Key, Time, U64};
-use counterfoil_read::{self as read, WriterField};
 
 /// Which writers: those that are all that is given.
 #[derive(Deserialize, IntoParams)]
@@ -43,31 +41,13 @@ pub(crate) struct WhichWriters {
     order: Option<String>,
     /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
-    #[param(example = r#"{"or":[{"is_revoked":true},{"granted_seq":{"lt":"5"}}]}"#)]
+    #[param(value_type = WriterFilter, required = false)]
     filter: Option<String>,
-    /// `next` of the page before this one.
+    /// `next` or `previous` of another page.
     after: Option<String>,
-    /// `previous` of the page after this one; not with `after`.
-    before: Option<String>,
     /// At most how many, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
-}
-
-/// A page of the writers that were found, as they are now. They follow from the events that …/standing shows.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FoundWriters {
-    head: Head,
-    /// The checked head of the event log at which they were looked for.
-    event_head: Head,
-    /// In the order that was wanted.
-    writers: Vec<Writer>,
-    /// For `after`; null when there are no more.
-    #[schema(required)]
-    next: Option<String>,
-    /// For `before`; null when there are none before.
-    #[schema(required)]
-    previous: Option<String>,
 }
 
 /// Who was granted to append, as it is now, and is all that is given, in any order. They follow from events that were verified to
@@ -89,7 +69,7 @@ pub(crate) async fn writers(
     LedgerPath(ledger): LedgerPath,
     Parameters(mut which): Parameters<WhichWriters>,
 ) -> Result<Json<FoundWriters>, Problem> {
-    let bounds = Bounds::new(&mut which.order, &mut which.after, &mut which.before, which.limit);
+    let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(which.condition()?)?;
     let found = read::find_writers(&reader, ledger, search).await?;
     let (next, previous) = cursors(&found);

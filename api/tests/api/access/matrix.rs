@@ -14,7 +14,7 @@ pub enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-pub const ROUTES: [(&str, Shows, &str); 33] = [
+pub const ROUTES: [(&str, Shows, &str); 34] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),
@@ -24,6 +24,7 @@ pub const ROUTES: [(&str, Shows, &str); 33] = [
     ("/graphql", Shows::Index, "/graphql"),
     ("/v1/status", Shows::Index, "/v1/status"),
     ("/v1/ledgers", Shows::List, "/v1/ledgers"),
+    ("/v1/ledgers/find", Shows::List, "/v1/ledgers/find"),
     ("/v1/ledgers/{ledger}", Shows::Ledger, "/v1/ledgers/L"),
     ("/v1/ledgers/{ledger}/entries", Shows::Ledger, "/v1/ledgers/L/entries"),
     ("/v1/ledgers/{ledger}/entries/{index}", Shows::Ledger, "/v1/ledgers/L/entries/1"),

@@ -24,7 +24,7 @@ pub(super) async fn wait_until_checked(options: &Options, rpc: &Rpc, ledger: Led
             sleep(WAIT_INTERVAL).await;
         }
         let finalized = rpc.fetch_account(ledger).await.map(|at| at.account.entries.size().get());
-        let checked = api.fetch_ledger(ledger).await.map(|row| row.checked.map_or(0, |checked| checked.head.size));
+        let checked = api.fetch_ledger(ledger).await.map(|row| row.checked.map_or(0, |checked| checked.head.size.0));
         match (finalized, checked) {
             (Ok(finalized), Ok(checked)) if finalized >= end && checked >= end => {
                 note!("finalized, and {} proves them", api.name());

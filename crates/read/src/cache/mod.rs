@@ -17,7 +17,6 @@ use merkle_log::{Hash, LeafIndex, TILE_WIDTH, TreeHead};
 use quick_cache::Weighter;
 
 use crate::leaf::Entry;
-
 use crate::tile_nodes::{Edge, TileNodes};
 use rows::Rows;
 

@@ -1,66 +1,62 @@
-//! How values are written, in REST's JSON and as GraphQL's scalars alike.
+//! The text of each value, in JSON and as GraphQL's scalars alike.
 
-use async_graphql::scalar;
 use counterfoil_core::json;
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId, Wallet};
 use merkle_log::{LeafHash, LeafIndex, Root, TreeSize};
 use serde::{Deserialize, Serialize, Serializer};
+#[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
-use crate::problem::{Code, Problem};
-
 /// A 64-bit number as a string of digits: JSON's numbers are exact only to 2^53. None that means anything has over 19.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(transparent)]
-#[schema(value_type = String, pattern = "^(0|[1-9][0-9]{0,18})$", example = "5")]
+#[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^(0|[1-9][0-9]{0,18})$", example = "5"))]
 pub struct U64(#[serde(with = "json::text")] pub u64);
 
 /// A SHA-256 hash: 64 lowercase hex digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(transparent)]
-#[schema(
-    value_type = String,
-    pattern = "^[0-9a-f]{64}$",
-    example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-)]
+#[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[0-9a-f]{64}$", example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"))]
 pub struct Hash(
     #[serde(serialize_with = "write_hex", deserialize_with = "json::text::deserialize")] pub merkle_log::Hash,
 );
 
 /// A 32-byte key in base58: a ledger, a wallet, a program, a cluster's genesis hash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(transparent)]
-#[schema(
-    format = "base58-32",
-    pattern = "^[1-9A-HJ-NP-Za-km-z]{32,44}$",
-    example = "4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi"
+#[cfg_attr(
+    feature = "openapi",
+    schema(
+        format = "base58-32",
+        pattern = "^[1-9A-HJ-NP-Za-km-z]{32,44}$",
+        example = "4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi"
+    )
 )]
 pub struct Key(pub String);
 
 /// Bytes in base64 with padding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(transparent)]
-#[schema(value_type = String, content_encoding = "base64", example = "aGVsbG8=")]
+#[cfg_attr(feature = "openapi", schema(value_type = String, content_encoding = "base64", pattern = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$", example = "aGVsbG8="))]
 pub struct Bytes(#[serde(with = "json::bytes")] pub Vec<u8>);
 
 /// A moment, RFC 3339 in UTC.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(transparent)]
-#[schema(format = DateTime, example = "2026-02-28T12:00:00Z")]
+#[cfg_attr(feature = "openapi", schema(format = DateTime, example = "2026-02-28T12:00:00Z"))]
 pub struct Time(pub String);
 
 /// A transaction's signature: 64 bytes in base58.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(transparent)]
-#[schema(format = "base58-64", pattern = "^[1-9A-HJ-NP-Za-km-z]{64,88}$")]
+#[cfg_attr(feature = "openapi", schema(format = "base58-64", pattern = "^[1-9A-HJ-NP-Za-km-z]{64,88}$"))]
 pub struct Signature(pub String);
-
-scalar!(U64, "U64", "A 64-bit number as a string of digits.");
-scalar!(Hash, "Hash", "A SHA-256 hash: 64 lowercase hex digits.");
-scalar!(Key, "Key", "A 32-byte key in base58: a ledger, a wallet, a program, a cluster's genesis hash.");
-scalar!(Bytes, "Bytes", "Bytes in base64 with padding.");
-scalar!(Time, "Time", "A moment, RFC 3339 in UTC.");
-scalar!(Signature, "Signature", "A transaction's signature: 64 bytes in base58.");
 
 impl From<TreeSize> for U64 {
     fn from(size: TreeSize) -> Self {
@@ -131,21 +127,13 @@ fn base58(text: &[u8], len: usize) -> String {
 }
 
 /// Hashes of a proof or frontier, in their order.
-pub(crate) fn hashes(hashes: Vec<merkle_log::Hash>) -> Vec<Hash> {
-    hashes.into_iter().map(Hash).collect()
-}
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[serde(transparent)]
+pub struct Hashes(pub Vec<Hash>);
 
-/// Reads a ledger's address.
-pub(crate) fn parse_ledger(text: &str) -> Result<LedgerId, Problem> {
-    let mut key = [0; 32];
-    if five8::decode_32(text, &mut key).is_ok() {
-        return Ok(LedgerId(key));
+impl From<Vec<merkle_log::Hash>> for Hashes {
+    fn from(hashes: Vec<merkle_log::Hash>) -> Self {
+        Self(hashes.into_iter().map(Hash).collect())
     }
-    text.parse().map_err(|error| {
-        let detail = format!(
-            "\"{}\" is not the address of a ledger: {error}. Copy it from /v1/ledgers or from a receipt.",
-            text.escape_debug()
-        );
-        Problem::new(Code::MalformedKey, detail)
-    })
 }
