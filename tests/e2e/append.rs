@@ -1,12 +1,13 @@
 //! `append` writes lines as they come, each once, whatever interrupts it.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::servers::{proxy_that, proxy_that_refuses};
 use crate::stack::{Stack, expect_refusal, expect_success, index, stack, text, wait_until};
 
 fn with_input(stack: &Stack, arguments: &[&str], input: &[u8]) -> Output {
@@ -237,4 +238,63 @@ fn a_signal_ends_the_work_while_the_input_is_read_again() {
         child.try_wait().unwrap()
     });
     assert_eq!(size(stack, &ledger, 2), 2);
+}
+
+#[test]
+fn a_server_that_will_not_take_a_transaction_is_told_with_its_own_words_and_nothing_is_in() {
+    let stack = stack();
+    let ledger = stack.new_ledger(&[]);
+    for (status, words) in [
+        (403, "HTTP status 403; nothing was sent"),
+        (404, "HTTP status 404; nothing was sent"),
+        (
+            500,
+            "did not arrive before its blockhash expired; nothing was written: the server answered with HTTP status 500",
+        ),
+    ] {
+        let server = proxy_that_refuses("sendTransaction", status);
+        let output = stack.cli(&["--rpc", &server, "append", &ledger, "x"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        expect_refusal(&output, words);
+        expect_refusal(&output, "the entry was not appended");
+    }
+    let server = proxy_that_refuses("sendTransaction", 403);
+    expect_refusal(&stack.cli(&["--rpc", &server, "ledger", "create"]), "nothing was sent");
+}
+
+#[test]
+fn a_signal_ends_the_work_at_once_while_no_server_has_taken_anything() {
+    let stack = stack();
+    let ledger = stack.new_ledger(&[]);
+    let server = proxy_that_refuses("sendTransaction", 429);
+    let mut command = stack.command(stack.authority(), &["--rpc", &server, "append", &ledger, "x"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let waits = lines.next().unwrap();
+    assert!(waits.contains("waiting until a server takes the transaction"), "{waits}");
+    assert!(waits.contains("too many requests: the server wants a pause of"), "{waits}");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let said: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{said:?}");
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].contains("in for certain: 0 entries of the input; after that nothing"), "{said:?}");
+    assert!(said[1].contains("nothing of it was sent"), "{said:?}");
+}
+
+#[test]
+fn an_outcome_that_no_server_tells_is_read_from_the_account() {
+    let stack = stack();
+    let ledger = stack.new_ledger(&[]);
+    let server = proxy_that(|request, mut answer| {
+        if request["method"] == "getSignatureStatuses" {
+            answer["result"]["value"] = json!([]);
+        }
+        answer
+    });
+    let appended = stack.cli(&["--rpc", &server, "append", &ledger, "x"]);
+    expect_success(&appended);
+    assert!(text(&appended.stdout).contains("appended entry 0"), "{appended:?}");
+    let created = stack.cli(&["--rpc", &server, "ledger", "create"]);
+    assert_eq!(created.status.code(), Some(2), "{created:?}");
+    expect_refusal(&created, "nothing of the transaction that it was asked for");
 }

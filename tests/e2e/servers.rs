@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::stack::stack;
 
@@ -22,8 +22,23 @@ pub fn proxy_that(alter: impl Fn(&Value, Value) -> Value + Send + 'static) -> St
     })
 }
 
+/// A server that passes requests on to the chain, but answers those of one method with a status of HTTP.
+pub fn proxy_that_refuses(method: &'static str, status: u16) -> String {
+    let client = reqwest::blocking::Client::new();
+    serve(move |request| {
+        if request["method"] == method {
+            return (status, json!({}));
+        }
+        (200, client.post(&stack().rpc).json(request).send().unwrap().json().unwrap())
+    })
+}
+
 /// A server that answers each request by a function of it.
 pub fn server_that(status: u16, answer_to: impl Fn(&Value) -> Value + Send + 'static) -> String {
+    serve(move |request| (status, answer_to(request)))
+}
+
+fn serve(answer_to: impl Fn(&Value) -> (u16, Value) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -39,10 +54,12 @@ pub fn server_that(status: u16, answer_to: impl Fn(&Value) -> Value + Send + 'st
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
             let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let mut answer = answer_to(&request);
+            let (status, mut answer) = answer_to(&request);
             answer["id"] = request["id"].clone();
             let body = answer.to_string();
-            let head = format!("HTTP/1.1 {status} \r\ncontent-type: application/json\r\nconnection: close\r\n");
+            let head = format!(
+                "HTTP/1.1 {status} \r\ncontent-type: application/json\r\nretry-after: 60\r\nconnection: close\r\n"
+            );
             let _ = write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len());
         }
     });

@@ -131,20 +131,32 @@ pub enum ClientError {
         /// The transaction.
         signature: String,
     },
-    /// The server stopped answering: whether the transaction was executed cannot be told.
+    /// The server did not take the transaction, and it is certain that it did not pass it on.
+    #[error("{server}: sendTransaction failed: {reason}; nothing was sent: give another --rpc if it goes on")]
+    NotSent {
+        /// The server.
+        server: String,
+        /// Why, as the server or the network said, keys removed.
+        reason: String,
+    },
+    /// The server does not say whether the transaction was executed.
     #[error(
-        "the outcome of transaction {signature} is unknown, for the server stopped answering: look for it before you \
-         append the same again"
+        "the outcome of transaction {signature} is unknown, for the server does not tell it: {reason}; look for it before \
+         you do the same again"
     )]
     OutcomeUnknown {
         /// The transaction.
         signature: String,
+        /// What the server said last.
+        reason: String,
     },
     /// The transaction did not arrive before its blockhash expired, and never will.
-    #[error("transaction {signature} did not arrive before its blockhash expired; nothing was written")]
+    #[error("transaction {signature} did not arrive before its blockhash expired; nothing was written{}", because(.reason.as_deref()))]
     Expired {
         /// The transaction.
         signature: String,
+        /// Why no server took it, as the last one said; none where one took it, so that it is worth to sign anew.
+        reason: Option<String>,
     },
 }
 
@@ -152,7 +164,14 @@ impl ClientError {
     /// Whether the same call, here or at another server, may succeed without anybody doing anything.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Rpc { .. } | Self::Malformed { .. } | Self::Unreadable { .. } | Self::Expired { .. })
+        matches!(
+            self,
+            Self::Rpc { .. }
+                | Self::Malformed { .. }
+                | Self::Unreadable { .. }
+                | Self::Expired { .. }
+                | Self::NotSent { .. }
+        )
     }
 }
 
@@ -165,6 +184,10 @@ fn what_helps(method: &str) -> &'static str {
         }
         _ => "if it goes on, give another --rpc",
     }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}; give another --rpc if it goes on"))
 }
 
 /// An error with what lies under it, for an operator: the texts of all of them, outermost first.

@@ -39,7 +39,7 @@ const MOST_ANSWERS: usize = 2 * MOST_CALLS;
 /// How long an error's data may be to be read.
 const MOST_DATA: usize = 1 << 20;
 /// The simulation of a transaction failed.
-const PREFLIGHT_FAILURE: i64 = -32_002;
+pub const PREFLIGHT_FAILURE: i64 = -32_002;
 
 /// What is asked of a server at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +85,23 @@ impl Default for Limits {
 /// Why a call has no result.
 #[derive(Debug)]
 pub enum CallError {
-    /// Nothing usable arrived: by network, time, length or HTTP status. Says what, without keys.
+    /// Nothing usable arrived: by network or time. Says what, without keys.
     Failed(String),
+    /// There was no connection, so the request did not leave this machine. Says why, without keys.
+    Unreached(String),
     /// An HTTP status that is no success.
     Status(u16),
-    /// The server wants a pause that is longer than this call may wait.
-    Paused(Duration),
+    /// The server is left alone for longer than this call may wait.
+    Paused {
+        /// For how long.
+        pause: Duration,
+        /// Whether it said how long.
+        is_asked: bool,
+        /// Whether it was unavailable, and not asked too often.
+        is_unavailable: bool,
+        /// Whether this call itself was answered with "unavailable": something before the server may have passed it on.
+        may_have_arrived: bool,
+    },
     /// The server answered with an error of its own.
     Refused {
         /// JSON-RPC's code.
@@ -110,12 +121,16 @@ impl CallError {
     /// The words for a person. Holds no URL of ours.
     pub fn reason(&self) -> String {
         match self {
-            Self::Failed(reason) => reason.clone(),
+            Self::Failed(reason) | Self::Unreached(reason) => reason.clone(),
             Self::Status(status) => format!("the server answered with HTTP status {status}"),
-            Self::Paused(pause) => format!("too many requests: the server wants a pause of {} s", pause.as_secs_f32()),
+            Self::Paused { pause, is_asked, is_unavailable, .. } => {
+                let why = if *is_unavailable { "the server is unavailable" } else { "too many requests" };
+                let whose = if *is_asked { "the server wants" } else { "it is given" };
+                format!("{why}: {whose} a pause of {} s", pause.as_secs_f64().ceil())
+            }
             Self::Refused { code, message, .. } => format!("{message} (error {code})"),
             Self::NoBatches => "the server takes no batches".to_owned(),
-            Self::Malformed(what) => format!("not an answer: {what}"),
+            Self::Malformed(what) => format!("it answered {what}"),
         }
     }
 }
@@ -136,8 +151,11 @@ pub struct Line {
 /// When the server may be asked again.
 struct Pace {
     not_before: Instant,
-    /// Pauses asked for since the last good answer.
+    /// Pauses since the last good answer.
     pauses: u32,
+    /// Whether the server said how long, and whether it was unavailable, when it was paused last.
+    is_asked: bool,
+    is_unavailable: bool,
 }
 
 /// Counts a request that the caller gave up, for others had answered long before.
@@ -201,7 +219,7 @@ impl Line {
             server: without_keys(url),
             limits,
             permits: Semaphore::new(limits.concurrent_requests.max(1)),
-            pace: Mutex::new(Pace { not_before: now, pauses: 0 }),
+            pace: Mutex::new(Pace { not_before: now, pauses: 0, is_asked: false, is_unavailable: false }),
             record: Mutex::new(Record::new(now)),
             next_id: AtomicU64::new(0),
             takes_no_batches: AtomicBool::new(false),
@@ -234,9 +252,22 @@ impl Line {
 
     /// One call.
     pub async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, CallError> {
+        self.call_until(method, params, self.deadline()).await
+    }
+
+    /// One call that waits for no pause, for a caller that has to know at once whether anything was sent.
+    pub async fn call_at_once<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, CallError> {
+        self.call_until(method, params, Instant::now()).await
+    }
+
+    async fn call_until<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: Value,
+        deadline: Instant,
+    ) -> Result<T, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
-        let deadline = self.deadline();
         loop {
             let bytes = self.post(method, &body, deadline).await?;
             let answer: Answer<T> = serde_json::from_slice(&bytes).map_err(|error| self.unreadable(&error))?;
@@ -320,7 +351,7 @@ impl Line {
 
     fn unreadable(&self, error: &serde_json::Error) -> CallError {
         self.note(Cause::Malformed);
-        CallError::Malformed(error.to_string())
+        CallError::Malformed(format!("what cannot be read: {error}"))
     }
 
     fn deadline(&self) -> Instant {
@@ -330,8 +361,9 @@ impl Line {
 
     /// Sends a request when the server wants it, again after each pause that it asks for, until `deadline`.
     async fn post(&self, method: &str, body: &str, deadline: Instant) -> Result<Vec<u8>, CallError> {
+        let mut may_have_arrived = false;
         loop {
-            self.wait_for_turn(deadline).await?;
+            self.wait_for_turn(deadline, may_have_arrived).await?;
             let _permit = self.permits.acquire().await.expect("it is never closed");
             // Another call may have been told to pause while this one waited.
             if self.pace().not_before > Instant::now() {
@@ -346,7 +378,10 @@ impl Line {
                     self.record().add_success(Instant::now(), started.elapsed());
                     return Ok(bytes);
                 }
-                Err(Failure::Pause { after, cause }) => self.pause(after, cause),
+                Err(Failure::Pause { after, cause }) => {
+                    may_have_arrived |= matches!(cause, Cause::Http);
+                    self.pause(after, cause);
+                }
                 Err(Failure::Failed(cause, error)) => {
                     self.note(cause);
                     return Err(error);
@@ -355,20 +390,22 @@ impl Line {
         }
     }
 
-    async fn wait_for_turn(&self, deadline: Instant) -> Result<(), CallError> {
+    async fn wait_for_turn(&self, deadline: Instant, may_have_arrived: bool) -> Result<(), CallError> {
         loop {
-            let not_before = self.pace().not_before;
+            let Pace { not_before, is_asked, is_unavailable, .. } = *self.pace();
             if not_before <= Instant::now() {
                 return Ok(());
             }
             if not_before > deadline {
-                return Err(CallError::Paused(not_before.saturating_duration_since(Instant::now())));
+                let pause = not_before.saturating_duration_since(Instant::now());
+                return Err(CallError::Paused { pause, is_asked, is_unavailable, may_have_arrived });
             }
             sleep_until(not_before).await;
         }
     }
 
     fn pause(&self, after: Option<Duration>, cause: Cause) {
+        let is_unavailable = matches!(cause, Cause::Http);
         self.note(cause);
         let mut pace = self.pace();
         let doubled = FIRST_PAUSE.saturating_mul(1 << pace.pauses.min(16));
@@ -377,6 +414,7 @@ impl Line {
         // At least a moment, so that a server that says "now" is not asked in a tight loop.
         let pause = after.unwrap_or(doubled).clamp(FIRST_PAUSE, LONGEST_PAUSE);
         pace.not_before = pace.not_before.max(now.checked_add(pause).unwrap_or(now));
+        (pace.is_asked, pace.is_unavailable) = (after.is_some(), is_unavailable);
     }
 
     async fn exchange(&self, body: &str, most: usize) -> Result<Vec<u8>, Failure> {
@@ -397,7 +435,7 @@ impl Line {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
             if bytes.len().saturating_add(chunk.len()) > most {
-                let what = format!("an answer of more than {most} bytes");
+                let what = format!("more than the {most} bytes that it may");
                 return Err(Failure::Failed(Cause::Malformed, CallError::Malformed(what)));
             }
             bytes.extend_from_slice(&chunk);
@@ -407,6 +445,7 @@ impl Line {
 
     fn unreachable(&self, error: reqwest::Error) -> Failure {
         let cause = if error.is_timeout() { Cause::Timeout } else { Cause::Connection };
+        let is_unreached = error.is_connect();
         let error = error.without_url();
         let mut reason = if error.is_timeout() { "no answer in time".to_owned() } else { error.to_string() };
         let mut source = error.source();
@@ -414,7 +453,8 @@ impl Line {
             reason = format!("{reason}: {error}");
             source = error.source();
         }
-        Failure::Failed(cause, CallError::Failed(hide_urls(&reason, &self.server)))
+        let reason = hide_urls(&reason, &self.server);
+        Failure::Failed(cause, if is_unreached { CallError::Unreached(reason) } else { CallError::Failed(reason) })
     }
 
     fn note(&self, cause: Cause) {

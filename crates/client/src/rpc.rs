@@ -152,8 +152,13 @@ impl Rpc {
         const METHOD: &str = "getGenesisHash";
         let hash: String = self.call(METHOD, json!([])).await?;
         // It has the form of an address.
-        let hash = Pubkey::from_str(&hash).map_err(|error| self.malformed(METHOD, error))?;
+        let hash =
+            Pubkey::from_str(&hash).map_err(|error| self.malformed(METHOD, format!("what is no hash: {error}")))?;
         Ok(GenesisHash(hash.to_bytes()))
+    }
+
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
     }
 
     pub(crate) const fn client(&self) -> &RpcClient {
@@ -357,8 +362,8 @@ impl Rpc {
             };
         let mut last = None;
         for row in &page {
-            let signature =
-                Signature::from_str(&row.signature).map_err(|error| self.malformed(LISTING_METHOD, error))?;
+            let signature = Signature::from_str(&row.signature)
+                .map_err(|error| self.malformed(LISTING_METHOD, format!("what is no signature: {error}")))?;
             let transaction = ListedTransaction { slot: row.slot, signature: signature.into() };
             if walk.before.is_some_and(|before| before.signature == transaction.signature) {
                 return Err(self.malformed(LISTING_METHOD, "a page that does not go on"));
@@ -470,7 +475,11 @@ impl Source for Rpc {
         let Few(listed): Few<WireKeyed, MOST_LEDGERS> =
             self.call(METHOD, json!([key(self.program.0).to_string(), config])).await?;
         let address = |listed: WireKeyed| Pubkey::from_str(&listed.pubkey).map(|key| LedgerId(key.to_bytes()));
-        listed.into_iter().map(address).collect::<Result<_, _>>().map_err(|error| self.malformed(METHOD, error))
+        listed
+            .into_iter()
+            .map(address)
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.malformed(METHOD, format!("what is no address: {error}")))
     }
 
     async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {

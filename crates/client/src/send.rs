@@ -1,35 +1,37 @@
 //! Sending a transaction so that its outcome is known.
 
+use std::future::Future;
 use std::time::Duration;
 
-use counterfoil_core::limits::MAX_APPEND_BYTES;
-use counterfoil_core::{LedgerId, Wallet};
-use solana_commitment_config::{CommitmentConfig, CommitmentLevel};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
+use solana_commitment_config::CommitmentConfig;
 use solana_instruction::Instruction;
-use solana_instruction::error::InstructionError;
 use solana_keypair::Keypair;
 use solana_message::Message;
-use solana_rpc_client_api::client_error::{Error as RpcError, ErrorKind};
-use solana_rpc_client_api::config::RpcSendTransactionConfig;
-use solana_rpc_client_api::request::{RpcError as RequestError, RpcResponseErrorData};
+use solana_signature::Signature;
 use solana_signer::Signer;
 use solana_transaction::Transaction;
-use solana_transaction_error::TransactionError;
 use solana_transaction_status_client_types::TransactionStatus;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use crate::{ClientError, Rpc, Source, idl, instruction};
+use crate::line::CallError;
+use crate::refusal::{Payer, failure, leaves_open, refusal};
+use crate::under_way::UnderWay;
+use crate::wire::{Few, WireAt};
+use crate::{ClientError, Commitment, Rpc, Source};
 
-/// The most bytes that a transaction has on the wire.
-const MAX_TRANSACTION_BYTES: usize = 1_232;
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// After how many polls the same bytes are sent again.
-const POLLS_PER_ROUND: u32 = 20;
-/// How often they are sent: well beyond the minute or so in which a blockhash expires.
-const ROUNDS: u32 = 90;
-
-/// The system program's error when an account cannot pay for another one.
-const SYSTEM_LACKS_LAMPORTS: u32 = 1;
+/// How long a poll may take: one that hangs must not keep the bytes from being sent again.
+const POLL_LIMIT: Duration = Duration::from_secs(10);
+/// How long the polls go on before the same bytes are sent again.
+const ROUND: Duration = Duration::from_secs(2);
+/// How long it all may take, where the servers do not tell that the blockhash has expired: well beyond the minute or so in
+/// which it does.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// In how many rounds the outcome is asked for once the blockhash has expired: it changes no more.
+const ROUNDS_AFTER_EXPIRY: u32 = 5;
 
 /// A transaction that the cluster confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,57 +44,180 @@ pub struct Sent {
 
 /// Signs a transaction, sends it, and waits until the cluster has confirmed it.
 ///
-/// The same signed bytes are sent again until their blockhash has expired at finalized, so nothing is written twice.
+/// The same signed bytes are sent again until their blockhash has expired at finalized, so nothing is written twice. That is
+/// about 150 slots, and three minutes at most.
 ///
 /// # Errors
-/// [`ClientError::Refused`], [`ClientError::TransactionFailed`]; [`ClientError::Expired`] and
+/// [`ClientError::Refused`], [`ClientError::TransactionFailed`]; [`ClientError::NotSent`], [`ClientError::Expired`] and
 /// [`ClientError::SentByAnother`] when it is certain that this call wrote nothing; [`ClientError::OutcomeUnknown`] when
-/// the server stopped answering; [`ClientError::Rpc`] when nothing was sent yet.
+/// the server does not say what became of it; [`ClientError::Rpc`] when nothing was sent yet.
 pub async fn send(rpc: &Rpc, wallet: &Keypair, instruction: Instruction) -> Result<Sent, ClientError> {
-    let client = rpc.client();
-    let confirmed = CommitmentConfig::confirmed();
-    let (blockhash, last_valid_height) =
-        client.get_latest_blockhash_with_commitment(confirmed).await.map_err(rpc.failed("getLatestBlockhash"))?;
-    let message = Message::new(&[instruction], Some(&wallet.pubkey()));
-    let transaction = Transaction::new(&[wallet], message, blockhash);
-    let signature = transaction.signatures.first().copied().unwrap_or_default();
-    let payer = Payer { wallet: wallet.pubkey().to_string(), server: rpc.name() };
+    send_watched(rpc, wallet, instruction, &UnderWay::default()).await
+}
 
-    for round in 0..ROUNDS {
-        let config = RpcSendTransactionConfig {
-            // Simulated once, for the error's sake; after that the outcome is what the chain says.
-            skip_preflight: round > 0,
-            preflight_commitment: Some(CommitmentLevel::Confirmed),
-            ..Default::default()
-        };
-        let sent = client.send_transaction_with_config(&transaction, config).await;
-        // Any other error leaves open whether the bytes arrived. A server that has them already may refuse them.
-        if let (0, Some(refusal)) =
-            (round, sent.err().and_then(|error| refusal(&error, &signature.to_string(), &payer)))
-        {
-            return Err(refusal);
-        }
-        for _ in 0..POLLS_PER_ROUND {
-            // A failing poll is no outcome either.
-            if let Ok(response) = client.get_signature_statuses(&[signature]).await
-                && let Some(status) = response.value.into_iter().next().flatten()
-                && status.satisfies_commitment(confirmed)
-            {
-                return outcome(&signature.to_string(), status, &payer);
-            }
-            sleep(POLL_INTERVAL).await;
-        }
-        let height = client.get_block_height_with_commitment(CommitmentConfig::finalized()).await;
-        if height.is_ok_and(|height| height > last_valid_height)
-            && let Ok(response) = client.get_signature_statuses_with_history(&[signature]).await
-        {
-            return match response.value.into_iter().next().flatten() {
-                None => Err(ClientError::Expired { signature: signature.to_string() }),
-                Some(status) => outcome(&signature.to_string(), status, &payer),
-            };
+/// As [`send`], and lets others see meanwhile how far it is.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_watched(
+    rpc: &Rpc,
+    wallet: &Keypair,
+    instruction: Instruction,
+    under_way: &UnderWay,
+) -> Result<Sent, ClientError> {
+    under_way.begin();
+    let (blockhash, last_valid_height) = rpc
+        .client()
+        .get_latest_blockhash_with_commitment(CommitmentConfig::confirmed())
+        .await
+        .map_err(rpc.failed("getLatestBlockhash"))?;
+    let message = Message::new(&[instruction], Some(&wallet.pubkey()));
+    let signed = Signed::new(&Transaction::new(&[wallet], message, blockhash), last_valid_height);
+    let payer = Payer { wallet: wallet.pubkey().to_string(), server: rpc.name() };
+    let sent = settle(rpc, &signed, &payer, under_way).await;
+    if !matches!(sent, Err(ClientError::OutcomeUnknown { .. })) {
+        under_way.begin();
+    }
+    sent
+}
+
+/// A signed transaction.
+struct Signed {
+    signature: Signature,
+    /// As it is on the wire.
+    bytes: Vec<u8>,
+    /// The height of the last block that can have it.
+    last_valid_height: u64,
+}
+
+impl Signed {
+    fn new(transaction: &Transaction, last_valid_height: u64) -> Self {
+        let signature = transaction.signatures.first().copied().unwrap_or_default();
+        // The count of signatures, a compact-u16; we sign alone.
+        let mut bytes = vec![1];
+        bytes.extend_from_slice(signature.as_ref());
+        bytes.extend(transaction.message.serialize());
+        Self { signature, bytes, last_valid_height }
+    }
+}
+
+/// What sending needs of a cluster. Implemented by a server, and by scripts in tests.
+trait Cluster {
+    /// Hands the bytes over, and waits for no pause that the server wants.
+    fn submit(&self, signed: &Signed, is_simulated: bool) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// What became of the transaction; by the server's history, where it is long past.
+    fn fetch_status(
+        &self,
+        signature: &Signature,
+        is_past: bool,
+    ) -> impl Future<Output = Result<Option<TransactionStatus>, CallError>> + Send;
+    /// The height of the newest finalized block.
+    fn fetch_height(&self) -> impl Future<Output = Result<u64, CallError>> + Send;
+}
+
+impl Cluster for Rpc {
+    async fn submit(&self, signed: &Signed, is_simulated: bool) -> Result<(), CallError> {
+        let config = json!({
+            "encoding": "base64", "skipPreflight": !is_simulated, "preflightCommitment": Commitment::Confirmed.name(),
+        });
+        let params = json!([BASE64_STANDARD.encode(&signed.bytes), config]);
+        let signature: String = self.line().call_at_once("sendTransaction", params).await?;
+        match signature == signed.signature.to_string() {
+            true => Ok(()),
+            false => Err(CallError::Malformed("the signature of another transaction".to_owned())),
         }
     }
-    Err(ClientError::OutcomeUnknown { signature: signature.to_string() })
+
+    async fn fetch_status(&self, signature: &Signature, is_past: bool) -> Result<Option<TransactionStatus>, CallError> {
+        let params = json!([[signature.to_string()], { "searchTransactionHistory": is_past }]);
+        let answer: WireAt<Few<Option<TransactionStatus>, 1>> =
+            self.line().call_at_once("getSignatureStatuses", params).await?;
+        // A list without it says nothing of it.
+        let status = answer.value.0.into_iter().next();
+        status.ok_or_else(|| CallError::Malformed("nothing of the transaction that it was asked for".to_owned()))
+    }
+
+    async fn fetch_height(&self) -> Result<u64, CallError> {
+        let params = json!([{ "commitment": Commitment::Finalized.name() }]);
+        self.line().call_at_once("getBlockHeight", params).await
+    }
+}
+
+async fn settle(
+    cluster: &impl Cluster,
+    signed: &Signed,
+    payer: &Payer<'_>,
+    under_way: &UnderWay,
+) -> Result<Sent, ClientError> {
+    let deadline = Instant::now().checked_add(PATIENCE).unwrap_or_else(Instant::now);
+    match timeout_at(deadline, settle_while_valid(cluster, signed, payer, under_way)).await {
+        Ok(settled) => settled,
+        Err(_) if !under_way.may_have_arrived() => Err(not_sent(payer, under_way)),
+        Err(_) => Err(unknown(signed, under_way)),
+    }
+}
+
+async fn settle_while_valid(
+    cluster: &impl Cluster,
+    signed: &Signed,
+    payer: &Payer<'_>,
+    under_way: &UnderWay,
+) -> Result<Sent, ClientError> {
+    let signature = signed.signature.to_string();
+    let mut rounds_after_expiry = 0;
+    loop {
+        let round_end = Instant::now().checked_add(ROUND).unwrap_or_else(Instant::now);
+        let was_there = under_way.may_have_arrived();
+        under_way.hand_over();
+        // Simulated while it is there for certain not, for the error's sake; after that the outcome is what the chain says.
+        match cluster.submit(signed, !was_there).await {
+            Ok(()) => under_way.taken(),
+            Err(error) => {
+                // A server that has the bytes already may refuse them.
+                if !was_there && let Some(refusal) = refusal(&error, &signature, payer) {
+                    return Err(refusal);
+                }
+                under_way.not_taken(error.reason(), leaves_open(&error));
+            }
+        }
+        if under_way.may_have_arrived() {
+            loop {
+                // A failing poll is no outcome.
+                let status = bounded(cluster.fetch_status(&signed.signature, false)).await;
+                if let Some(status) = under_way.polled(status).flatten()
+                    && status.satisfies_commitment(CommitmentConfig::confirmed())
+                {
+                    return outcome(&signature, status, payer);
+                }
+                if Instant::now() >= round_end {
+                    break;
+                }
+                sleep(POLL_INTERVAL).await;
+            }
+        } else {
+            sleep_until(round_end).await;
+        }
+        let height = under_way.polled(bounded(cluster.fetch_height()).await);
+        if height.is_none_or(|height| height <= signed.last_valid_height) {
+            continue;
+        }
+        if !under_way.may_have_arrived() {
+            return Err(not_sent(payer, under_way));
+        }
+        match under_way.polled(bounded(cluster.fetch_status(&signed.signature, true)).await) {
+            Some(Some(status)) => return outcome(&signature, status, payer),
+            Some(None) => return Err(ClientError::Expired { signature, reason: under_way.why_not_taken() }),
+            None => rounds_after_expiry += 1,
+        }
+        if rounds_after_expiry == ROUNDS_AFTER_EXPIRY {
+            return Err(unknown(signed, under_way));
+        }
+    }
+}
+
+async fn bounded<T>(poll: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    let late = |_| Err(CallError::Failed("no answer in time".to_owned()));
+    timeout(POLL_LIMIT, poll).await.unwrap_or_else(late)
 }
 
 fn outcome(signature: &str, status: TransactionStatus, payer: &Payer<'_>) -> Result<Sent, ClientError> {
@@ -102,97 +227,215 @@ fn outcome(signature: &str, status: TransactionStatus, payer: &Payer<'_>) -> Res
     }
 }
 
-/// How many of `entries`, from the first on, fit one transaction that one wallet signs. 0 when the first is too
-/// large.
-#[must_use]
-pub fn entries_that_fit(rpc: &Rpc, ledger: LedgerId, appender: Wallet, is_writer: bool, entries: &[Vec<u8>]) -> usize {
-    let empty = instruction::append(rpc.program(), ledger, appender, is_writer, Some(0), &[]);
-    let message = Message::new(&[empty], Some(&crate::address::key(appender.0)));
-    // One signature, and the instruction's length, a compact-u16, may need one byte more than when empty.
-    let fixed = message.serialize().len().saturating_add(1 + 64 + 1);
-    let mut room = MAX_TRANSACTION_BYTES.saturating_sub(fixed);
-    let mut bytes = 0_usize;
-    entries
-        .iter()
-        .take_while(|entry| {
-            bytes = bytes.saturating_add(entry.len());
-            match room.checked_sub(entry.len().saturating_add(4)) {
-                Some(rest) => room = rest,
-                None => return false,
-            }
-            bytes <= MAX_APPEND_BYTES
-        })
-        .count()
+fn not_sent(payer: &Payer<'_>, under_way: &UnderWay) -> ClientError {
+    let reason = under_way.last_error().unwrap_or_else(|| "no answer in time".to_owned());
+    ClientError::NotSent { server: payer.server.to_owned(), reason }
 }
 
-/// What the server said before it sent anything, when it was the program or the chain that refused.
-fn refusal(error: &RpcError, signature: &str, payer: &Payer<'_>) -> Option<ClientError> {
-    let error = match error.kind() {
-        ErrorKind::RpcError(RequestError::RpcResponseError {
-            data: RpcResponseErrorData::SendTransactionPreflightFailure(simulation),
-            ..
-        }) => simulation.err.clone()?.into(),
-        _ => error.get_transaction_error()?,
-    };
-    // We have sent nothing yet: another process signed the very same bytes.
-    let is_anothers = matches!(error, TransactionError::AlreadyProcessed);
-    Some(if is_anothers {
-        ClientError::SentByAnother { signature: signature.to_owned() }
-    } else {
-        failure(&error, payer)
-    })
+fn unknown(signed: &Signed, under_way: &UnderWay) -> ClientError {
+    let reason = under_way.last_error().unwrap_or_else(|| "the server does not know it".to_owned());
+    ClientError::OutcomeUnknown { signature: signed.signature.to_string(), reason }
 }
 
-/// Who pays, and which server was asked: a wallet without SOL is told both.
-struct Payer<'a> {
-    wallet: String,
-    server: &'a str,
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
 
-impl Payer<'_> {
-    fn lacks_sol(&self) -> ClientError {
-        let Self { wallet, server } = self;
-        ClientError::TransactionFailed(format!(
-            "wallet {wallet} has no SOL, or not enough, on the cluster of {server}: send it some. On a local or test cluster \
-             `solana airdrop 1 {wallet} --url URL` gives it some for nothing"
-        ))
+    use serde_json::json;
+    use solana_signature::Signature;
+    use solana_transaction_status_client_types::TransactionStatus;
+    use tokio::time::Instant;
+
+    use super::{Cluster, Signed, settle};
+    use crate::line::CallError;
+    use crate::refusal::Payer;
+    use crate::under_way::UnderWay;
+    use crate::{ClientError, Sent};
+
+    type Answer<T> = Option<Result<T, CallError>>;
+
+    /// A cluster that answers by the count of submissions; where it has no answer it never gives one.
+    struct Script<S, T> {
+        submit: S,
+        status: T,
+        /// None where nobody tells it.
+        first_height: Option<u64>,
+        start: Instant,
+        submitted: Mutex<Vec<bool>>,
     }
-}
 
-fn failure(error: &TransactionError, payer: &Payer<'_>) -> ClientError {
-    match error {
-        TransactionError::InstructionError(_, InstructionError::Custom(SYSTEM_LACKS_LAMPORTS)) => payer.lacks_sol(),
-        TransactionError::InstructionError(_, InstructionError::Custom(code)) => {
-            let message = idl::error_message(*code).or_else(|| framework_message(*code)).map(str::to_owned);
-            let message = message.unwrap_or_else(|| format!("Anchor or another program gave error {code}"));
-            ClientError::Refused { code: *code, message }
+    impl<S, T> Script<S, T> {
+        fn count(&self) -> usize {
+            self.submitted.lock().unwrap().len()
         }
-        TransactionError::AccountNotFound
-        | TransactionError::InsufficientFundsForFee
-        | TransactionError::InsufficientFundsForRent { .. } => payer.lacks_sol(),
-        other => ClientError::TransactionFailed(other.to_string()),
     }
-}
 
-/// What codes below the program's own mean: those of the system program, of which the program makes accounts, and of Anchor,
-/// which looks at the accounts and arguments of each instruction first.
-///
-/// Source: `ErrorCode` of anchor-lang 1.2, `SystemError` of Solana's system program.
-const fn framework_message(code: u32) -> Option<&'static str> {
-    Some(match code {
-        0 => "there is an account at that address already",
-        101 => "the program knows no such instruction: it may be of another version",
-        102 => "the program cannot read the instruction's arguments: it may be of another version",
-        2000 => "an account that the instruction changes was not given as one that may be written",
-        2002 | 3010 => "an account that must sign did not sign",
-        2006 => "an account is not at the address that follows from the others",
-        2012 => "an account is not the one that the instruction wants there",
-        3002 => "an account is of another kind than the instruction wants there",
-        3005 => "the instruction was given too few accounts",
-        3007 => "an account belongs to another program",
-        3008 => "an account that must be a program is none",
-        3012 => "an account that the instruction needs does not exist",
-        4100 => "the program is not at the address that it declares",
-        _ => return None,
-    })
+    async fn or_never<T>(answer: Answer<T>) -> Result<T, CallError> {
+        match answer {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
+    }
+
+    impl<S, T> Cluster for Script<S, T>
+    where
+        S: Fn(usize) -> Answer<()> + Sync,
+        T: Fn(usize) -> Answer<Option<TransactionStatus>> + Sync,
+    {
+        async fn submit(&self, _: &Signed, is_simulated: bool) -> Result<(), CallError> {
+            self.submitted.lock().unwrap().push(is_simulated);
+            or_never((self.submit)(self.count())).await
+        }
+
+        async fn fetch_status(&self, _: &Signature, _: bool) -> Result<Option<TransactionStatus>, CallError> {
+            or_never((self.status)(self.count())).await
+        }
+
+        async fn fetch_height(&self) -> Result<u64, CallError> {
+            let slots = self.start.elapsed().as_millis() as u64 / 400;
+            or_never(self.first_height.map(|first| Ok(first + slots))).await
+        }
+    }
+
+    /// What it came to, how many seconds it took, and which submissions were to be simulated first.
+    async fn send_to<S, T>(
+        first_height: Option<u64>,
+        submit: S,
+        status: T,
+    ) -> (Result<Sent, ClientError>, u64, Vec<bool>)
+    where
+        S: Fn(usize) -> Answer<()> + Sync,
+        T: Fn(usize) -> Answer<Option<TransactionStatus>> + Sync,
+    {
+        let script = Script { submit, status, first_height, start: Instant::now(), submitted: Mutex::default() };
+        let signed = Signed { signature: Signature::default(), bytes: Vec::new(), last_valid_height: 150 };
+        let payer = Payer { wallet: "wallet".to_owned(), server: "http://server" };
+        let sent = settle(&script, &signed, &payer, &UnderWay::default()).await;
+        (sent, script.start.elapsed().as_secs(), script.submitted.into_inner().unwrap())
+    }
+
+    fn unknown_to_it(_: usize) -> Answer<Option<TransactionStatus>> {
+        Some(Ok(None))
+    }
+
+    fn confirmed() -> Answer<Option<TransactionStatus>> {
+        let status = json!({ "slot": 7, "confirmations": null, "status": { "Ok": null }, "err": null,
+                             "confirmationStatus": "confirmed" });
+        Some(Ok(Some(serde_json::from_value(status).unwrap())))
+    }
+
+    fn refused(code: i64) -> CallError {
+        CallError::Refused { code, message: "no".to_owned(), data: json!(null) }
+    }
+
+    fn busy() -> CallError {
+        let pause = Duration::from_secs(9);
+        CallError::Paused { pause, is_asked: true, is_unavailable: false, may_have_arrived: false }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_for_good_ends_at_once_and_says_that_nothing_was_sent() {
+        for (error, words) in [
+            ((|| CallError::Status(403)) as fn() -> CallError, "HTTP status 403"),
+            (|| CallError::Status(404), "HTTP status 404"),
+            (|| refused(-32_601), "no (error -32601)"),
+            (|| refused(-32_002), "no (error -32002)"),
+        ] {
+            let (sent, seconds, submitted) = send_to(Some(0), |_| Some(Err(error())), unknown_to_it).await;
+            let error = sent.unwrap_err();
+            assert!(matches!(error, ClientError::NotSent { .. }), "{error}");
+            assert!(error.to_string().contains(words) && error.to_string().contains("nothing was sent"), "{error}");
+            assert_eq!((seconds, submitted.len()), (0, 1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_no_server_takes_ends_with_its_blockhash_and_with_the_servers_last_error() {
+        for error in [|| CallError::Status(500), || CallError::Failed("HTTP status 500, so to say".to_owned())] {
+            let (sent, seconds, _) = send_to(Some(0), |_| Some(Err(error())), unknown_to_it).await;
+            let error = sent.unwrap_err();
+            assert!(matches!(error, ClientError::Expired { reason: Some(_), .. }), "{error}");
+            assert!(error.to_string().contains("HTTP status 500"), "{error}");
+            assert!((60..70).contains(&seconds), "{seconds}");
+        }
+        for error in [busy, || CallError::Unreached("refused".to_owned())] {
+            let (sent, seconds, submitted) = send_to(Some(0), |_| Some(Err(error())), |_| None).await;
+            assert!(matches!(sent, Err(ClientError::NotSent { .. })), "{sent:?}");
+            assert!((60..70).contains(&seconds), "{seconds}");
+            assert!(submitted.len() > 20 && submitted.into_iter().all(|is_simulated| is_simulated));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_hangs_does_not_hold_the_outcome_up_for_longer_than_a_blockhash_is_valid() {
+        let (sent, seconds, _) = send_to(None, |_| Some(Ok(())), |_| None).await;
+        let error = sent.unwrap_err();
+        assert!(matches!(error, ClientError::OutcomeUnknown { .. }), "{error}");
+        assert!(error.to_string().contains("no answer in time"), "{error}");
+        assert_eq!(seconds, 180);
+        let (sent, seconds, _) = send_to(None, |_| None, |_| None).await;
+        assert!(matches!(sent, Err(ClientError::OutcomeUnknown { .. })), "{sent:?}");
+        assert_eq!(seconds, 180);
+        let (sent, seconds, _) = send_to(None, |_| Some(Err(busy())), |_| None).await;
+        let error = sent.unwrap_err();
+        assert!(error.to_string().contains("wants a pause of 9 s; nothing was sent"), "{error}");
+        assert_eq!(seconds, 180);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outcome_that_is_not_told_after_the_blockhash_has_expired_is_unknown_soon() {
+        let malformed = |_| Some(Err(CallError::Malformed("nothing of it".to_owned())));
+        let (sent, seconds, _) = send_to(Some(0), |_| Some(Ok(())), malformed).await;
+        let error = sent.unwrap_err();
+        assert!(matches!(error, ClientError::OutcomeUnknown { .. }), "{error}");
+        assert!(error.to_string().contains("nothing of it"), "{error}");
+        assert!((60..80).contains(&seconds), "{seconds}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_server_took_and_the_chain_never_had_has_expired() {
+        let (sent, _, _) = send_to(Some(0), |_| Some(Ok(())), unknown_to_it).await;
+        assert!(matches!(sent, Err(ClientError::Expired { reason: None, .. })), "{sent:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_have_arrived_is_refused_by_the_chain_alone() {
+        let submit = |count| {
+            Some(Err(match count {
+                1 => busy(),
+                2 => CallError::Status(500),
+                _ => CallError::Status(403),
+            }))
+        };
+        let status = |count| if count == 4 { confirmed() } else { unknown_to_it(count) };
+        let (sent, _, submitted) = send_to(Some(0), submit, status).await;
+        assert_eq!(sent.unwrap().slot, 7);
+        // Simulated as long as it was certain that none had it.
+        assert_eq!(submitted, [true, true, false, false]);
+    }
+
+    #[test]
+    fn a_transaction_may_have_arrived_from_its_handing_over_until_a_server_shows_that_it_has_not() {
+        let under_way = UnderWay::default();
+        under_way.hand_over();
+        assert!(under_way.may_have_arrived());
+        under_way.not_taken("busy".to_owned(), false);
+        assert!(!under_way.may_have_arrived());
+        assert_eq!(under_way.last_error().as_deref(), Some("busy"));
+        under_way.hand_over();
+        under_way.not_taken("hung".to_owned(), true);
+        under_way.hand_over();
+        under_way.not_taken("busy".to_owned(), false);
+        assert!(under_way.may_have_arrived());
+        assert_eq!(under_way.why_not_taken().as_deref(), Some("busy"));
+        under_way.taken();
+        assert_eq!((under_way.last_error(), under_way.why_not_taken()), (None, None));
+        under_way.not_taken("it was processed already".to_owned(), true);
+        assert_eq!(under_way.last_error(), None);
+        under_way.polled::<()>(Err(busy()));
+        assert!(under_way.last_error().unwrap().contains("too many requests"));
+        under_way.begin();
+        assert!(!under_way.may_have_arrived());
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use counterfoil_core::Wallet;
 use solana_commitment_config::CommitmentConfig;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::address::key;
 use crate::{ClientError, Rpc};
@@ -12,7 +12,8 @@ use crate::{ClientError, Rpc};
 /// How many lamports a SOL has.
 pub const LAMPORTS_PER_SOL: u64 = 1_000_000_000;
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-const POLLS: u32 = 300;
+/// How long the lamports are waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many lamports a wallet has, as the cluster has confirmed it.
 ///
@@ -27,17 +28,21 @@ pub async fn fetch_balance(rpc: &Rpc, wallet: Wallet) -> Result<u64, ClientError
 /// Returns what it then has.
 ///
 /// # Errors
-/// [`ClientError::Rpc`] when the server gives none; [`ClientError::OutcomeUnknown`] when they do not come in a minute.
+/// [`ClientError::Rpc`] when the server gives none; [`ClientError::OutcomeUnknown`] when they do not come in a minute or so.
 pub async fn request_airdrop(rpc: &Rpc, wallet: Wallet, lamports: u64) -> Result<u64, ClientError> {
     let before = fetch_balance(rpc, wallet).await?;
     let signature = rpc.client().request_airdrop(&key(wallet.0), lamports).await;
     let signature = signature.map_err(rpc.failed("requestAirdrop"))?;
-    for _ in 0..POLLS {
-        let now = fetch_balance(rpc, wallet).await?;
-        if now > before {
-            return Ok(now);
+    let start = Instant::now();
+    let mut reason = "the wallet has no more than before".to_owned();
+    while start.elapsed() < PATIENCE {
+        // The server has promised them: a failing look is no outcome.
+        match fetch_balance(rpc, wallet).await {
+            Ok(now) if now > before => return Ok(now),
+            Ok(_) => {}
+            Err(error) => reason = error.to_string(),
         }
         sleep(POLL_INTERVAL).await;
     }
-    Err(ClientError::OutcomeUnknown { signature: signature.to_string() })
+    Err(ClientError::OutcomeUnknown { signature: signature.to_string(), reason })
 }

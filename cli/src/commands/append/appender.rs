@@ -1,7 +1,10 @@
 //! Appending one transaction's entries to a ledger, each written once.
 
 use anyhow::{Context, bail, ensure};
-use counterfoil_client::{Backoff, ClientError, Keypair, Rpc, Sent, Source, entries_that_fit, instruction, send};
+use counterfoil_client::{
+    Backoff, ClientError, Instruction, Keypair, Rpc, Sent, Source, UnderWay, entries_that_fit, instruction,
+    send_watched,
+};
 use counterfoil_core::limits::{HEADS, ledger_flag};
 use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
 use merkle_log::{LeafHash, Root, verify_consistency};
@@ -10,8 +13,23 @@ use tokio::time::sleep;
 use super::journal::{Journal, Planned};
 use crate::context::{ACCOUNT_MISSING, Options, UNEXPECTED_SIZE, confirmed_account, wallet_of};
 
-/// How often a transaction is signed anew while the server's size does not change: it is behind what the chain refuses by.
+/// How often a transaction is signed anew while the server's size does not change.
 const MAX_STALE_ROUNDS: u32 = 8;
+
+/// What became of a transaction that was sent.
+pub(super) enum Outcome {
+    /// It is in; by which transaction only the account showed, where none is named.
+    In(Option<Sent>),
+    /// It is certain that it is not in and never will be: somebody else appended first, or it came too late.
+    NotIn(ClientError),
+}
+
+/// How often in a row a transaction was not in although the server shows the size that it was signed for.
+#[derive(Default)]
+pub(super) struct Patience {
+    backoff: Backoff,
+    rounds: u32,
+}
 
 /// A wallet that appends to a ledger by one server, and the account as far as that server has confirmed it.
 pub struct Appender<'a> {
@@ -61,59 +79,105 @@ impl<'a> Appender<'a> {
         batch: &[Vec<u8>],
         leaves: &[LeafHash],
         mut journal: Option<&mut Journal>,
+        under_way: &UnderWay,
     ) -> anyhow::Result<(u64, Option<Sent>)> {
-        let (mut backoff, mut stale_rounds) = (Backoff::default(), 0);
+        let mut patience = Patience::default();
         loop {
             let first = self.account.entries.size().get();
             let mut after = (*self.account.entries).clone();
             for leaf in leaves {
                 after.append_leaf(leaf).context("the ledger is full")?;
             }
+            let planned = Planned { first, count: leaves.len() as u64, root: after.root() };
             if let Some(journal) = &mut journal {
-                journal.plan(Planned { first, count: leaves.len() as u64, root: after.root() })?;
+                journal.plan(planned)?;
             }
             let append =
                 instruction::append(self.rpc.program(), self.ledger, self.wallet, self.is_writer, Some(first), batch);
-            match send(self.rpc, self.key, append).await {
-                Ok(sent) => {
-                    *self.account.entries = after;
-                    self.uncertain = None;
-                    return Ok((first, Some(sent)));
-                }
-                // Somebody else appended first, or our transaction came too late to be executed.
-                Err(
-                    ClientError::Refused { code: UNEXPECTED_SIZE, .. }
-                    | ClientError::SentByAnother { .. }
-                    | ClientError::Expired { .. },
-                ) => {
-                    self.account = confirmed_account(self.rpc, self.ledger).await?;
-                    if self.account.entries.size().get() != first {
-                        if let Some(planned) = self.uncertain.take()
-                            && self.is_in(options, planned).await?
-                        {
-                            return Ok((planned.first, None));
-                        }
-                        (backoff, stale_rounds) = (Backoff::default(), 0);
-                        continue;
+            match self.send(options, append, planned, under_way).await? {
+                Outcome::In(sent) => {
+                    if sent.is_some() {
+                        *self.account.entries = after;
                     }
-                    stale_rounds += 1;
-                    ensure!(
-                        stale_rounds < MAX_STALE_ROUNDS,
-                        "{} says that ledger {} has {first} entries, and the chain refuses to append there: the server is \
-                         behind. Try again later, or another --rpc",
-                        self.rpc.name(),
-                        self.ledger
-                    );
-                    sleep(backoff.next_delay()).await;
+                    self.uncertain = None;
+                    return Ok((first, sent));
                 }
-                Err(ClientError::Refused { code: ACCOUNT_MISSING, .. }) if self.is_writer => bail!(
-                    "wallet {} may not append to ledger {}: it is not the authority, has no grant, and the ledger is not \
-                     open",
-                    self.wallet,
-                    self.ledger
-                ),
-                Err(error) => return Err(error.into()),
+                Outcome::NotIn(error) => {
+                    if self.look_again(first, error, &mut patience).await?
+                        && let Some(planned) = self.uncertain.take()
+                        && self.is_in(options, planned).await?
+                    {
+                        return Ok((planned.first, None));
+                    }
+                }
             }
+        }
+    }
+
+    /// Sends an append of what is planned. Where no server tells the outcome the account does, which then is the newest.
+    pub(super) async fn send(
+        &mut self,
+        options: &Options,
+        append: Instruction,
+        planned: Planned,
+        under_way: &UnderWay,
+    ) -> anyhow::Result<Outcome> {
+        let error = match send_watched(self.rpc, self.key, append, under_way).await {
+            Ok(sent) => return Ok(Outcome::In(Some(sent))),
+            Err(error) => error,
+        };
+        if matches!(error, ClientError::OutcomeUnknown { .. }) {
+            // What the account does not show may still come.
+            let Ok(account) = confirmed_account(self.rpc, self.ledger).await else { return Err(error.into()) };
+            if account.entries.size().get() == planned.first {
+                return Err(error.into());
+            }
+            self.account = account;
+            return match self.is_in(options, planned).await {
+                Ok(true) => Ok(Outcome::In(None)),
+                // Another took its place.
+                Ok(false) => Ok(Outcome::NotIn(error)),
+                Err(why) => Err(anyhow::Error::from(error).context(format!("{why:#}"))),
+            };
+        }
+        match error {
+            ClientError::Refused { code: UNEXPECTED_SIZE, .. }
+            | ClientError::SentByAnother { .. }
+            | ClientError::Expired { reason: None, .. } => Ok(Outcome::NotIn(error)),
+            ClientError::Refused { code: ACCOUNT_MISSING, .. } if self.is_writer => bail!(
+                "wallet {} may not append to ledger {}: it is not the authority, has no grant, and the ledger is not open",
+                self.wallet,
+                self.ledger
+            ),
+            error => Err(error.into()),
+        }
+    }
+
+    /// Fetches the account again after what was signed for its size `first` is not in; whether it has another size now.
+    pub(super) async fn look_again(
+        &mut self,
+        first: u64,
+        error: ClientError,
+        patience: &mut Patience,
+    ) -> anyhow::Result<bool> {
+        self.account = confirmed_account(self.rpc, self.ledger).await?;
+        if self.account.entries.size().get() != first {
+            *patience = Patience::default();
+            return Ok(true);
+        }
+        patience.rounds += 1;
+        if patience.rounds < MAX_STALE_ROUNDS {
+            sleep(patience.backoff.next_delay()).await;
+            return Ok(false);
+        }
+        match error {
+            ClientError::Refused { .. } => bail!(
+                "{} says that ledger {} has {first} entries, and the chain refuses to append there: the server is behind. \
+                 Try again later, or another --rpc",
+                self.rpc.name(),
+                self.ledger
+            ),
+            error => Err(anyhow::Error::from(error).context(format!("{} tries came to nothing", patience.rounds))),
         }
     }
 

@@ -7,18 +7,19 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use counterfoil_client::instruction::SUBTREES_PER_TRANSACTION;
-use counterfoil_client::{ClientError, Keypair, Rpc, instruction, send};
+use counterfoil_client::{ClientError, Keypair, Rpc, UnderWay, instruction};
 use counterfoil_core::limits::ledger_flag;
 use counterfoil_core::{SubtreeBatch, plan_subtrees};
 use counterfoil_service::{Progress, counted, note, out, out_json_line};
 use merkle_log::{Frontier, Hash, LeafHash, hash_leaf};
 use serde_json::json;
 
-use super::appender::Appender;
+use super::appender::{Appender, Outcome, Patience};
 use super::arguments::Arguments;
 use super::input;
+use super::journal::Planned;
 use super::wait::wait_until_checked;
-use crate::context::{Options, UNEXPECTED_SIZE, confirmed_account};
+use crate::context::Options;
 use crate::verdict::Usage;
 
 pub(super) async fn run(options: &Options, rpc: &Rpc, key: &Keypair, arguments: &Arguments) -> anyhow::Result<()> {
@@ -36,14 +37,14 @@ pub(super) async fn run(options: &Options, rpc: &Rpc, key: &Keypair, arguments: 
     }
     let mut done = Done { leaves: &leaves, appended: 0, first: None };
     while done.appended < leaves.len() {
-        let sent = append_next(&mut appender, &mut done, arguments).await;
+        let sent = append_next(options, &mut appender, &mut done, arguments).await;
         sent.map_err(|error| {
             let how_far = done.how_far(keep, &error);
             error.context(how_far)
         })?;
     }
-    let end = appender.account.entries.size().get();
-    let first = done.first.unwrap_or(end);
+    let first = done.first.context("there was something to append")?;
+    let end = first + leaves.len() as u64;
     let (seconds, count) = (start.elapsed().as_secs_f64(), counted(leaves.len() as u64, "entry", "entries"));
     if !arguments.json {
         out!("appended {count} by hash, {first} to {}, in {seconds:.1} s", end - 1);
@@ -109,7 +110,13 @@ impl Done<'_> {
 }
 
 /// Appends as many of the leaves that are left as one transaction takes: nearly always all.
-async fn append_next(appender: &mut Appender<'_>, done: &mut Done<'_>, arguments: &Arguments) -> anyhow::Result<()> {
+async fn append_next(
+    options: &Options,
+    appender: &mut Appender<'_>,
+    done: &mut Done<'_>,
+    arguments: &Arguments,
+) -> anyhow::Result<()> {
+    let mut patience = Patience::default();
     loop {
         let rest = &done.leaves[done.appended..];
         let size = appender.account.entries.size();
@@ -120,7 +127,12 @@ async fn append_next(appender: &mut Appender<'_>, done: &mut Done<'_>, arguments
             plan_subtrees(size, rest.len() as u64, SUBTREES_PER_TRANSACTION).context("the ledger is full")?;
         let batch = plan.next().context("there are leaves left")?;
         let hashes = roots(&batch, rest)?;
-        let wallet = appender.wallet;
+        let mut after = (*appender.account.entries).clone();
+        for (subtree, hash) in batch.subtrees().zip(&hashes) {
+            after.append_subtree(subtree.level, hash).context("the ledger is full")?;
+        }
+        let (first, wallet) = (size.get(), appender.wallet);
+        let planned = Planned { first, count: batch.leaves(), root: after.root() };
         let append = instruction::append_subtrees(
             appender.rpc.program(),
             appender.ledger,
@@ -129,30 +141,27 @@ async fn append_next(appender: &mut Appender<'_>, done: &mut Done<'_>, arguments
             batch,
             &hashes,
         );
-        match send(appender.rpc, appender.key, append).await {
-            Ok(sent) => {
-                for (subtree, hash) in batch.subtrees().zip(&hashes) {
-                    appender.account.entries.append_subtree(subtree.level, hash).context("the ledger is full")?;
+        match appender.send(options, append, planned, &UnderWay::default()).await? {
+            Outcome::In(sent) => {
+                if sent.is_some() {
+                    *appender.account.entries = after;
                 }
-                done.first.get_or_insert(size.get());
+                done.first.get_or_insert(first);
                 done.appended += usize::try_from(batch.leaves()).context("as many as there are hashes")?;
                 if arguments.json {
                     out_json_line(&json!({
-                        "first": size.get().to_string(),
+                        "first": first.to_string(),
                         "count": batch.leaves().to_string(),
                         "hashes": hashes.len(),
-                        "transaction": sent.signature,
-                        "slot": sent.slot.to_string(),
+                        "transaction": sent.as_ref().map(|sent| &sent.signature),
+                        "slot": sent.as_ref().map(|sent| sent.slot.to_string()),
                     }));
                 }
                 return Ok(());
             }
-            Err(
-                ClientError::Refused { code: UNEXPECTED_SIZE, .. }
-                | ClientError::SentByAnother { .. }
-                | ClientError::Expired { .. },
-            ) => appender.account = confirmed_account(appender.rpc, appender.ledger).await?,
-            Err(error) => return Err(error.into()),
+            Outcome::NotIn(error) => {
+                appender.look_again(first, error, &mut patience).await?;
+            }
         }
     }
 }

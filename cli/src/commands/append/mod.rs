@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use counterfoil_client::{ClientError, Sent};
+use counterfoil_client::{ClientError, Sent, UnderWay};
 use counterfoil_service::{Progress, StopSignals, counted, note, out, out_json_line};
 use merkle_log::{LeafHash, hash_leaf};
 use serde_json::json;
@@ -48,11 +48,12 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
         entries,
         journal: journal.transpose()?,
         stop,
+        under_way: UnderWay::default(),
         told: Told::default(),
     };
     let result = work.run().await;
     work.told.tell(&arguments, result.is_ok());
-    if result.is_err() {
+    if result.is_err() && !work.told.is_stopped {
         work.told.explain(&arguments);
     }
     result?;
@@ -152,6 +153,7 @@ struct Work<'a> {
     entries: Entries,
     journal: Option<Journal>,
     stop: StopSignals,
+    under_way: UnderWay,
     told: Told,
 }
 
@@ -217,17 +219,24 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Appends one transaction's entries; a signal is heeded once its outcome is known.
+    /// Appends one transaction's entries; a signal is heeded at once while it is certain that none is in, and else once the
+    /// outcome is known.
     async fn append(&mut self, batch: &[Vec<u8>]) -> anyhow::Result<()> {
         let count = batch.len() as u64;
         let leaves: Vec<LeafHash> = batch.iter().map(|entry| hash_leaf(entry)).collect();
+        let (under_way, is_uncertain) = (&self.under_way, self.appender.uncertain.is_some());
         let (first, sent) = {
-            let mut sending = Box::pin(self.appender.append(self.options, batch, &leaves, self.journal.as_mut()));
+            let journal = self.journal.as_mut();
+            let mut sending = Box::pin(self.appender.append(self.options, batch, &leaves, journal, under_way));
             loop {
                 tokio::select! {
                     sent = &mut sending => break sent,
-                    () = sleep(NOTE_INTERVAL) => note!("waiting until the chain has the transaction under way, or refuses it"),
+                    () = sleep(NOTE_INTERVAL) => note!("{}", what_is_waited_for(under_way)),
                     () = self.stop.received() => {
+                        if !is_uncertain && !under_way.may_have_arrived() {
+                            (self.told.is_stopped, self.told.unknown) = (true, 0);
+                            bail!("stopped while no server had the transaction: nothing of it was sent");
+                        }
                         if self.told.is_stopped {
                             self.told.unknown = count;
                             bail!("stopped while a transaction was under way");
@@ -239,8 +248,9 @@ impl Work<'_> {
             }
         }
         .inspect_err(|error| {
+            // Of what an earlier run may have sent this one's error says nothing.
             let is_unknown = matches!(error.downcast_ref(), Some(ClientError::OutcomeUnknown { .. }));
-            self.told.unknown = if is_unknown { count } else { 0 };
+            self.told.unknown = if is_unknown || is_uncertain { count } else { 0 };
         })?;
         self.told.unknown = 0;
         if let Some(journal) = &mut self.journal {
@@ -248,6 +258,17 @@ impl Work<'_> {
         }
         self.told.add(self.arguments, first, count, sent.as_ref());
         Ok(())
+    }
+}
+
+fn what_is_waited_for(under_way: &UnderWay) -> String {
+    let what = match under_way.may_have_arrived() {
+        true => "waiting until the chain has the transaction under way, or refuses it",
+        false => "waiting until a server takes the transaction",
+    };
+    match under_way.last_error() {
+        None => what.to_owned(),
+        Some(error) => format!("{what}; the server's last answer: {error}"),
     }
 }
 

@@ -68,5 +68,5 @@ async fn what_stands_beside_an_answer_does_not_matter() {
 async fn a_batch_of_transactions_is_read_no_further_than_any_takes() {
     let long = |_: &Value| json!("x".repeat(9 << 20)).into();
     let error = open(long).await.fetch_transactions(&[LISTED; 2]).await.expect_err("too long");
-    assert!(error.to_string().contains("an answer of more than 8388608 bytes"), "{error}");
+    assert!(error.to_string().contains("getTransaction answered more than the 8388608 bytes that it may"), "{error}");
 }

@@ -165,3 +165,29 @@ async fn no_more_requests_are_under_way_than_the_limit_says() {
     });
     assert_eq!(counts, [2]);
 }
+
+#[tokio::test]
+async fn a_pause_is_told_in_whole_seconds_and_as_the_servers_wish_only_where_it_said_so() {
+    for (status, retry_after, words) in [
+        (429, Some("3000"), "too many requests: the server wants a pause of 60 s"),
+        (429, None, "too many requests: it is given a pause of 1 s"),
+        (503, Some("3000"), "the server is unavailable: the server wants a pause of 60 s"),
+    ] {
+        let (url, _) = pausing(status, retry_after.map(str::to_owned)).await;
+        let rpc = Rpc::with_limits(&url, PROGRAM, limits(Duration::ZERO));
+        let error = rpc.fetch_genesis_hash().await.expect_err("it is to wait").to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_as_what_it_is() {
+    for (answer, words) in [
+        ("<html>", "getGenesisHash answered what cannot be read: expected value"),
+        ("{\"result\":\"short\"}", "getGenesisHash answered what is no hash"),
+    ] {
+        let (url, _) = serve(move |_| Reply { status: 200, retry_after: None, body: answer.to_owned() }).await;
+        let error = Rpc::new(&url, PROGRAM).fetch_genesis_hash().await.expect_err("nonsense").to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    }
+}
