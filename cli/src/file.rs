@@ -63,11 +63,30 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
 }
 
-/// A file that is written in pieces, and is there only once it is whole; standard output for `-`.
+/// A file that is written in pieces.
+///
+/// A regular file is there only once it is whole: it is replaced in one step and keeps its mode, and what a link points to
+/// is replaced, not the link. What is not a regular file, a device or a pipe, is written to; `-` is standard output.
 pub struct Growing<'a> {
     path: &'a Path,
-    file: Option<BufWriter<NamedTempFile>>,
+    sink: Sink,
 }
+
+enum Sink {
+    Standard,
+    /// A device or a pipe.
+    Stream(BufWriter<File>),
+    Unfinished {
+        file: BufWriter<NamedTempFile>,
+        /// Where it will be.
+        place: PathBuf,
+        /// The mode of what it replaces.
+        mode: Option<Permissions>,
+    },
+}
+
+/// How much is written at once.
+const PIECE: usize = 1 << 16;
 
 impl<'a> Growing<'a> {
     /// Begins it beside where it will be.
@@ -75,16 +94,16 @@ impl<'a> Growing<'a> {
     /// # Errors
     /// When it cannot be written.
     pub fn begin(path: &'a Path) -> anyhow::Result<Self> {
-        if path == Path::new(STANDARD) {
-            return Ok(Self { path, file: None });
-        }
-        let failed = || format!("cannot write {}", path.display());
-        ensure!(!path.is_dir(), "{}: it is a directory", failed());
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let permissions = Permissions::from_mode(0o666);
-        let file =
-            Builder::new().prefix(".counterfoil-").permissions(permissions).tempfile_in(folder).with_context(failed)?;
-        Ok(Self { path, file: Some(BufWriter::with_capacity(1 << 16, file)) })
+        Self::begin_with_mode(path, 0o666)
+    }
+
+    fn begin_with_mode(path: &'a Path, mode: u32) -> anyhow::Result<Self> {
+        let sink = if path == Path::new(STANDARD) {
+            Sink::Standard
+        } else {
+            sink_at(path, mode).with_context(|| cannot_write(path))?
+        };
+        Ok(Self { path, sink })
     }
 
     /// Writes more.
@@ -92,26 +111,79 @@ impl<'a> Growing<'a> {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        match &mut self.file {
-            Some(file) => file.write_all(bytes).with_context(|| format!("cannot write {}", self.path.display())),
-            None => {
+        let written = match &mut self.sink {
+            Sink::Standard => {
                 out_bytes(bytes);
                 Ok(())
             }
-        }
+            Sink::Stream(file) => file.write_all(bytes),
+            Sink::Unfinished { file, .. } => file.write_all(bytes),
+        };
+        written.with_context(|| cannot_write(self.path))
     }
 
     /// Puts it in its place.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written; a regular file then is as it was.
     pub fn finish(self) -> anyhow::Result<()> {
-        let Some(file) = self.file else { return Ok(()) };
-        let failed = || format!("cannot write {}", self.path.display());
-        let file = file.into_inner().map_err(io::IntoInnerError::into_error).with_context(failed)?;
-        file.as_file().sync_all().with_context(failed)?;
-        file.persist(self.path).map_err(|error| error.error).with_context(failed)?;
-        Ok(())
+        let finished = match self.sink {
+            Sink::Standard => Ok(()),
+            Sink::Stream(mut file) => file.flush(),
+            Sink::Unfinished { file, place, mode } => finish_at(file, &place, mode),
+        };
+        finished.with_context(|| cannot_write(self.path))
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
+
+fn sink_at(path: &Path, mode: u32) -> io::Result<Sink> {
+    let old_mode = match fs::metadata(path) {
+        Ok(found) if found.is_file() => Some(found.permissions()),
+        Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => {
+            return Ok(Sink::Stream(BufWriter::with_capacity(PIECE, fs::OpenOptions::new().write(true).open(path)?)));
+        }
+        Err(_) => None,
+    };
+    let place = target_of(path);
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What the umask takes away is taken away when the file is made.
+    let made_with = old_mode.clone().unwrap_or_else(|| Permissions::from_mode(mode));
+    let file = Builder::new().prefix(".counterfoil-").permissions(made_with).tempfile_in(folder)?;
+    Ok(Sink::Unfinished { file: BufWriter::with_capacity(PIECE, file), place, mode: old_mode })
+}
+
+fn finish_at(file: BufWriter<NamedTempFile>, place: &Path, mode: Option<Permissions>) -> io::Result<()> {
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    if let Some(mode) = mode {
+        file.as_file().set_permissions(mode)?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(place).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// What a path leads to by its links, whether it is there or not.
+fn target_of(path: &Path) -> PathBuf {
+    /// As many links as Linux follows.
+    const MOST_LINKS: usize = 40;
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(link) = fs::read_link(&target) else { break };
+        target = target.parent().unwrap_or(Path::new("")).join(link);
+    }
+    target
+}
+
+/// Removes the regular file that a path leads to; what is none, such as a device, stays.
+pub fn remove(path: &Path) {
+    if fs::metadata(path).is_ok_and(|found| found.is_file()) {
+        // It may be gone already.
+        let _ = fs::remove_file(target_of(path));
     }
 }
 
@@ -148,19 +220,12 @@ pub fn byte_order_mark(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Writes a file, whole or not at all; `-` is standard output.
-///
-/// A regular file is replaced in one step and keeps its mode; what a link points to is replaced, not the link. What is not
-/// a regular file, a device or a pipe, is written to.
+/// Writes a file, whole or not at all; see [`Growing`].
 ///
 /// # Errors
 /// When it cannot be written; a regular file then is as it was.
 pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    if path == Path::new(STANDARD) {
-        out_bytes(bytes);
-        return Ok(());
-    }
-    write_named(path, bytes, 0o666).with_context(|| format!("cannot write {}", path.display()))
+    write_with_mode(path, bytes, 0o666)
 }
 
 /// As [`write`]; what was not there before only its owner can read.
@@ -168,30 +233,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// # Errors
 /// As [`write`].
 pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    write_named(path, bytes, 0o600).with_context(|| format!("cannot write {}", path.display()))
+    write_with_mode(path, bytes, 0o600)
 }
 
-fn write_named(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let (path, mode) = match fs::metadata(path) {
-        Ok(found) if found.is_file() => (fs::canonicalize(path)?, found.permissions()),
-        Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        Ok(_) => return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes),
-        // A link to nothing is not replaced: its target is made.
-        Err(_) if path.is_symlink() => return File::create(path)?.write_all(bytes),
-        // What the umask takes away is taken away when the file is made.
-        Err(_) => (path.to_owned(), Permissions::from_mode(mode)),
-    };
-    let is_new = !path.exists();
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let mut unfinished = Builder::new().prefix(".counterfoil-").permissions(mode.clone()).tempfile_in(folder)?;
-    unfinished.write_all(bytes)?;
-    if !is_new {
-        unfinished.as_file().set_permissions(mode)?;
-    }
-    unfinished.as_file().sync_all()?;
-    unfinished.persist(path).map_err(|error| error.error)?;
-    Ok(())
+fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    let mut file = Growing::begin_with_mode(path, mode)?;
+    file.write(bytes)?;
+    file.finish()
 }
 
 #[cfg(test)]
@@ -202,7 +250,7 @@ mod tests {
 
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-    use super::{read, read_text, write};
+    use super::{Growing, read, read_text, remove, write};
 
     #[test]
     fn a_regular_file_is_replaced_and_keeps_its_mode() {
@@ -249,6 +297,55 @@ mod tests {
         write(&pipe, b"through").unwrap();
         assert_eq!(reader.join().unwrap(), b"through");
         assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    }
+
+    #[test]
+    fn what_is_written_in_pieces_goes_where_it_goes_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, file, link) = (folder.path().join("pipe"), folder.path().join("file"), folder.path().join("link"));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        symlink("file", &link).unwrap();
+        let write_pieces = |path: &Path| {
+            let mut growing = Growing::begin(path).unwrap();
+            growing.write(b"two ").unwrap();
+            growing.write(b"pieces").unwrap();
+            growing.finish().unwrap();
+        };
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        write_pieces(&pipe);
+        assert_eq!(reader.join().unwrap(), b"two pieces");
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+
+        for mode in [None, Some(0o640)] {
+            if let Some(mode) = mode {
+                fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            }
+            write_pieces(&link);
+            assert!(link.is_symlink());
+            assert_eq!(fs::read(&file).unwrap(), b"two pieces");
+            let found = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+            assert!(mode.is_none_or(|mode| mode == found), "{found:o}");
+        }
+        // A full disk: it is told, and it stays what it is.
+        let mut full = Growing::begin(Path::new("/dev/full")).unwrap();
+        full.write(&[0; 10]).unwrap();
+        assert!(format!("{:#}", full.finish().unwrap_err()).contains("cannot write /dev/full"));
+        assert!(fs::metadata("/dev/full").unwrap().file_type().is_char_device());
+    }
+
+    #[test]
+    fn only_a_regular_file_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link, pipe) = (folder.path().join("file"), folder.path().join("link"), folder.path().join("pipe"));
+        fs::write(&file, "ready").unwrap();
+        symlink("file", &link).unwrap();
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        remove(&link);
+        remove(&pipe);
+        assert!(!file.exists() && link.is_symlink() && pipe.exists());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tokio::process::Command;
 
 use self::parts::Parts;
 use crate::context::Options;
+use crate::file;
 
 const PROGRAM: &[u8] = include_bytes!("../../../programs/counterfoil/release/counterfoil.so");
 
@@ -127,7 +128,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     };
     parts.stop().await;
     if let Some(path) = &arguments.ready_file {
-        let _ = fs::remove_file(path);
+        file::remove(path);
     }
     result
 }
@@ -185,12 +186,12 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
         "pids": parts.pids(),
     });
     if let Some(path) = &arguments.ready_file {
-        write_whole(path, &format!("{addresses:#}\n"))?;
+        file::write(path, format!("{addresses:#}\n").as_bytes())?;
     }
     print_addresses(&chain, &api, &indexer, &wallet, folder);
     // For whoever wants to look into the tables; the password is this machine's alone.
     if is_ours {
-        write_private(&folder.join("database.url"), &database_url)?;
+        file::write_private(&folder.join("database.url"), database_url.as_bytes())?;
         out!("  database         psql \"$(cat {})\"", folder.join("database.url").display());
     }
     out!("");
@@ -233,27 +234,4 @@ fn expect_free(port: u16, flag: &str) -> anyhow::Result<()> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .with_context(|| format!("port {port} is in use: end what uses it, or choose another with {flag} (0: any)"))?;
     Ok(())
-}
-
-/// A reader finds the file whole or not at all.
-fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let unfinished = path.with_extension("new");
-    fs::write(&unfinished, text)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Readable by its owner alone.
-fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }

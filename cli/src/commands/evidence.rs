@@ -36,7 +36,8 @@ pub struct Arguments {
     /// With the entries' bytes; else by their hashes, so that who has the bytes can compare them.
     #[arg(long)]
     with_content: bool,
-    /// The file to write, - for standard output. `counterfoil verify` reads it.
+    /// The file to write, - for standard output. One that is there is replaced once the new one is whole. `counterfoil
+    /// verify` reads it.
     #[arg(long)]
     out: PathBuf,
 }

@@ -34,7 +34,7 @@ pub struct Arguments {
     /// The entry's index, from 0.
     #[arg(required = true)]
     index: Option<u64>,
-    /// Write to this file, - for standard output. Default: standard output.
+    /// Write to this file, - for standard output; one that is there is replaced. Default: standard output.
     #[arg(long, short)]
     out: Option<PathBuf>,
     /// Wait until the API can give it: an entry that was just appended is finalized and checked some seconds later.

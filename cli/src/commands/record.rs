@@ -40,7 +40,8 @@ pub struct Arguments {
 /// Runs it.
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let out = &arguments.out;
-    ensure!(!out.exists(), "{} is there already: give another --out", out.display());
+    // A link that leads to nothing is there, too: the file could not take its place at the end.
+    ensure!(out.symlink_metadata().is_err(), "{} is there already: give another --out", out.display());
     let part = part_of(out);
     let file = OpenOptions::new().write(true).create_new(true).open(&part).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow::anyhow!(
