@@ -95,7 +95,7 @@ async fn main() -> ExitCode {
         Command::Receipt(arguments) => commands::receipt::run(&cli.options, arguments).await,
         Command::Evidence(arguments) => commands::evidence::run(&cli.options, arguments).await,
         Command::Verify(arguments) => commands::verify::run(&cli.options, arguments).await,
-        Command::Trust(command) => commands::trust::run(command),
+        Command::Trust(command) => commands::trust::run(&cli.options, command),
         Command::Doctor(arguments) => commands::doctor::run(&cli.options, arguments).await,
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
         Command::Record(arguments) => commands::record::run(&cli.options, arguments).await,

@@ -2,11 +2,11 @@
 //!
 //! Nothing in it comes from an API, a server or a receipt: they are what is under test.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
-use counterfoil_client::parse_rpc_url;
+use counterfoil_client::{parse_rpc_url, without_keys};
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId, json};
 use merkle_log::Hash;
 use serde::{Deserialize, Serialize};
@@ -154,10 +154,8 @@ impl Trust {
             sources.iter().all(|source| !source.trim().is_empty()),
             "each value needs a source: the place that you took it from, which is not the API or receipt under test"
         );
-        let ledgers: BTreeSet<LedgerId> = self.ledgers.iter().map(|ledger| ledger.address).collect();
-        anyhow::ensure!(ledgers.len() == self.ledgers.len(), "a ledger stands there twice");
-        let servers: BTreeSet<&str> = self.servers.iter().map(|server| server.url.as_str()).collect();
-        anyhow::ensure!(servers.len() == self.servers.len(), "a server stands there twice");
+        expect_each_once("ledger", self.ledgers.iter().map(|ledger| ledger.address), ToString::to_string)?;
+        expect_each_once("server", self.servers.iter().map(|server| server.url.as_str()), |url| without_keys(url))?;
         if let Some(quorum) = self.quorum {
             anyhow::ensure!(
                 (1..=self.servers.len()).contains(&quorum),
@@ -167,6 +165,22 @@ impl Trust {
         }
         Ok(())
     }
+}
+
+/// Names a value that stands there twice, and where: as which of its kind, from 1.
+fn expect_each_once<T: Ord>(
+    kind: &str,
+    values: impl Iterator<Item = T>,
+    name: impl Fn(&T) -> String,
+) -> anyhow::Result<()> {
+    let mut seen = BTreeMap::new();
+    for (number, value) in (1..).zip(values) {
+        let shown = name(&value);
+        if let Some(before) = seen.insert(value, number) {
+            anyhow::bail!("{kind} {shown} stands there twice: as the [[{kind}]] number {before} and {number}");
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -219,7 +233,17 @@ source = "our own contract with the provider"
             assert!(refused.contains(expected), "{expected}: {refused}");
             assert!(!refused.contains("secret"), "{refused}");
         }
-        let twice = format!("{WHOLE}{}", &WHOLE[WHOLE.find("[[ledger]]").unwrap()..WHOLE.find("[[server]]").unwrap()]);
-        assert!(read(&twice).unwrap_err().contains("a ledger stands there twice"));
+        let ledger = &WHOLE[WHOLE.find("[[ledger]]").unwrap()..WHOLE.find("[[server]]").unwrap()];
+        let server = &WHOLE[WHOLE.find("[[server]]").unwrap()..];
+        for (again, expected) in [
+            (
+                ledger,
+                "ledger 32ZsJ2yJjwuoBiWE5xnZjG9tKmK3CubbmEzgkQLyQzgD stands there twice: as the [[ledger]] number 1 and 2",
+            ),
+            (server, "server https://rpc.example.com stands there twice: as the [[server]] number 1 and 2"),
+        ] {
+            let refused = read(&format!("{WHOLE}{again}")).unwrap_err();
+            assert!(refused.contains(expected) && !refused.contains("secret"), "{expected}: {refused}");
+        }
     }
 }

@@ -567,3 +567,33 @@ fn what_the_index_has_and_the_servers_have_not_is_told_by_audit_and_doctor() {
         assert!(said.contains(&part), "no {part:?}: {said}");
     }
 }
+
+#[test]
+fn a_trust_file_says_of_each_value_where_it_was_taken_from_and_of_no_other() {
+    let stack = stack();
+    let ledgers = [[3; 32], [4; 32]].map(|key| bs58::encode(key).into_string());
+    let file = stack.folder.path().join("sources.toml");
+    let path = file.to_str().unwrap();
+    let source =
+        |words: &str| stack.cli(&["trust", "show", path]).stdout.windows(words.len()).any(|at| at == words.as_bytes());
+    expect_success(&stack.cli(&["trust", "init", path, "--ledger", &ledgers[0], "--source", "contract, page 3"]));
+    let version = text(&stack.cli(&["--version"]).stdout).trim().to_owned();
+    let program = |words: &str| {
+        let shown = text(&stack.cli(&["trust", "show", path]).stdout);
+        shown.lines().any(|line| line.starts_with("program ") && line.ends_with(&format!("from: {words}")))
+    };
+    assert!(program(&format!("default of {version}")));
+    expect_success(&stack.cli(&["trust", "add", path, "--ledger", &ledgers[1], "--source", "other"]));
+    assert!(program(&format!("default of {version}")));
+    assert!(
+        source(&format!("{}  from: contract, page 3", ledgers[0])) && source(&format!("{}  from: other", ledgers[1]))
+    );
+    let before = fs::read(&file).unwrap();
+    let nothing = stack.cli(&["trust", "add", path, "--source", "x"]);
+    assert_eq!(nothing.status.code(), Some(64), "{nothing:?}");
+    assert_eq!(fs::read(&file).unwrap(), before);
+    let given = text(&before);
+    let address = given.lines().find_map(|line| line.strip_prefix("address = ")).unwrap().trim_matches('"');
+    expect_success(&stack.cli(&["trust", "add", path, "--trusted-program", address, "--source", "our own build"]));
+    assert!(program("our own build"));
+}

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
-use counterfoil_client::parse_rpc_url;
+use counterfoil_client::{idl, parse_rpc_url};
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use counterfoil_service::{note, out};
 use merkle_log::Hash;
 
+use crate::context::Options;
 use crate::file;
 use crate::trust::{Cluster, Ledger, Program, Release, Server, Trust};
 use crate::verdict::Usage;
@@ -46,8 +47,9 @@ pub struct Values {
     /// The cluster: mainnet-beta, testnet, devnet, or a genesis hash.
     #[arg(long, value_parser = parse_cluster)]
     cluster: Option<GenesisHash>,
-    /// The program's address.
-    #[arg(long = "trusted-program")]
+    /// The program's address. Default of init: the one that all other commands take by default.
+    // `program` is the name of the option for the program that is used, whose default would be taken for a value given here.
+    #[arg(id = "trusted_program", long = "trusted-program", value_name = "PROGRAM")]
     program: Option<ProgramId>,
     /// The SHA-256 of a program that you trust, besides the one released with this version; may be given several times.
     #[arg(long)]
@@ -64,19 +66,45 @@ pub struct Values {
 }
 
 /// Runs it.
-pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(values) => {
             ensure!(!values.file.exists(), "{} is there already: add to it with trust add", values.file.display());
-            save(Trust::new(), values)?;
+            let mut trust = Trust::new();
+            trust.program = Some(default_program(options.program()));
+            save(trust, values, true)?;
         }
-        Command::Add(values) => save(Trust::read(&values.file)?, values)?,
+        Command::Add(values) => {
+            if !values.has_any() {
+                let what = "--cluster, --trusted-program, --program-sha256, --ledger, --server or --quorum";
+                return Err(Usage(format!("there is nothing to add: give {what}")).into());
+            }
+            save(Trust::read(&values.file)?, values, false)?;
+        }
         Command::Show { file } => show(&file)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn save(mut trust: Trust, values: Values) -> anyhow::Result<()> {
+/// What a new file pins where no value is given: where it comes from is no place of the user's.
+fn default_program(address: ProgramId) -> Program {
+    let source = match address == idl::declared_program() {
+        true => concat!("default of counterfoil ", env!("CARGO_PKG_VERSION")),
+        false => "--program or COUNTERFOIL_PROGRAM when the file was made",
+    };
+    Program { address, source: source.to_owned() }
+}
+
+impl Values {
+    /// Whether there is a value, which may stand in any number of options.
+    fn has_any(&self) -> bool {
+        let Self { file: _, source: _, cluster, program, program_sha256, ledger, server, quorum } = self;
+        let lists = program_sha256.len() + ledger.len() + server.len();
+        cluster.is_some() || program.is_some() || quorum.is_some() || lists > 0
+    }
+}
+
+fn save(mut trust: Trust, values: Values, is_new: bool) -> anyhow::Result<()> {
     let source = || values.source.clone();
     if let Some(genesis_hash) = values.cluster {
         let found = trust.cluster.replace(Cluster { genesis_hash, source: source() });
@@ -84,7 +112,9 @@ fn save(mut trust: Trust, values: Values) -> anyhow::Result<()> {
     }
     if let Some(address) = values.program {
         let found = trust.program.replace(Program { address, source: source() });
-        expect_same("program", found.map(|program| program.address), address)?;
+        // Of a new file it is the default.
+        let found = found.filter(|_| !is_new).map(|program| program.address);
+        expect_same("program", found, address)?;
     }
     trust.releases.extend(values.program_sha256.iter().map(|sha256| Release { sha256: *sha256, source: source() }));
     trust.ledgers.extend(values.ledger.iter().map(|address| Ledger { address: *address, source: source() }));
