@@ -18,7 +18,8 @@ pub struct Arguments {
     /// The wallet that must have appended it.
     #[arg(long)]
     pub(super) signer: Option<Wallet>,
-    /// The file whose bytes the entry must be, or whose SHA-256 it must be: 32 bytes, or 64 hexadecimal digits.
+    /// The file whose bytes the entry must be, or whose SHA-256 it must be: 32 bytes, or 64 hexadecimal digits
+    /// in either case.
     #[arg(long)]
     pub(super) content: Option<PathBuf>,
     /// How many of the servers must confirm it. Default: the trust file's, or more than half.

@@ -71,7 +71,8 @@ fn expect_given(
 /// How an entry stands to a file's content.
 fn matches_content(payload: &[u8], path: &Path) -> anyhow::Result<Option<&'static str>> {
     let (starts_equal, sha256) = file::compare(path, payload)?;
-    let is_hash = payload == sha256.0 || payload == sha256.to_string().as_bytes();
+    // Hexadecimal digits mean the same in either case, and tools write both.
+    let is_hash = payload == sha256.0 || payload.eq_ignore_ascii_case(sha256.to_string().as_bytes());
     Ok(match (starts_equal, is_hash) {
         (true, _) => Some("the bytes of"),
         (false, true) => Some("the SHA-256 of"),
@@ -123,4 +124,29 @@ fn describe_event(verified: &VerifiedReceipt) -> String {
         header.slot,
         time(header.unix_time),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use sha2::{Digest, Sha256};
+
+    use super::matches_content;
+
+    #[test]
+    fn the_sha_256_of_a_content_is_known_as_bytes_and_as_digits_in_either_case() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "content").unwrap();
+        let hash = Sha256::digest("content");
+        let digits = merkle_log::Hash(hash.into()).to_string();
+        let found = |payload: &[u8]| matches_content(payload, file.path()).unwrap();
+        for payload in [&hash[..], digits.as_bytes(), digits.to_uppercase().as_bytes()] {
+            assert_eq!(found(payload), Some("the SHA-256 of"));
+        }
+        assert_eq!(found(b"content"), Some("the bytes of"));
+        // Of other bytes the case counts.
+        assert_eq!(found(b"CONTENT"), None);
+        assert_eq!(found(&digits.as_bytes()[1..]), None);
+    }
 }
