@@ -237,28 +237,78 @@ impl Seen {
     }
 }
 
-/// Calls again while the server fails in a way that may pass.
-async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, ClientError>
+/// Calls again while the server fails in a way that may pass, and while it goes on with a list that is long.
+async fn patiently<T, F>(mut call: impl FnMut() -> F) -> anyhow::Result<T>
 where
     F: Future<Output = Result<T, ClientError>>,
 {
-    let mut backoff = Backoff::default();
-    for _ in 1..ATTEMPTS {
+    let (mut backoff, mut failures, mut most_rows) = (Backoff::default(), 0, 0);
+    loop {
         match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(ClientError::Unfinished { server, rows, .. }) => {
+                // After a failure the list begins again: only what no call had before shows that it comes to an end.
+                if rows > most_rows {
+                    (backoff, failures, most_rows) = (Backoff::default(), 0, rows);
+                }
+                note!("{server} has listed {rows} transactions, and goes on");
+            }
             Err(error) if error.is_transient() => {
+                failures += 1;
+                if failures == ATTEMPTS {
+                    let what = format!("given up after {ATTEMPTS} attempts: run it again later, or with another --rpc");
+                    return Err(anyhow::Error::from(error).context(what));
+                }
                 let delay = backoff.next_delay();
                 note!("{error}; trying again in {} ms", delay.as_millis());
                 sleep(delay).await;
             }
-            answer => return answer,
+            Err(error) => return Err(error.into()),
         }
     }
-    call().await
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Seen;
+    use std::cell::Cell;
+
+    use counterfoil_client::ClientError;
+
+    use super::{ATTEMPTS, Seen, patiently};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_goes_on_is_no_failure_however_often_it_does_and_one_that_fails_is_given_up() {
+        let server = || "http://server".to_owned();
+        let calls = Cell::new(0);
+        let listed = patiently(|| {
+            calls.set(calls.get() + 1);
+            let rows = calls.get() * 1_000;
+            async move {
+                match rows {
+                    57_000 => Ok(rows),
+                    _ => Err(ClientError::Unfinished { server: server(), method: "getSignaturesForAddress", rows }),
+                }
+            }
+        });
+        assert_eq!(listed.await.unwrap(), 57_000);
+
+        let calls = Cell::new(0_u32);
+        let failed = patiently(|| {
+            calls.set(calls.get() + 1);
+            // Every other call begins the list again, and comes no further than before.
+            let is_failure = calls.get().is_multiple_of(2);
+            async move {
+                let method = "getSignaturesForAddress";
+                Err::<(), _>(match is_failure {
+                    true => ClientError::Rpc { server: server(), method, reason: "busy".to_owned() },
+                    false => ClientError::Unfinished { server: server(), method, rows: 1_000 },
+                })
+            }
+        });
+        let error = format!("{:#}", failed.await.unwrap_err());
+        assert!(error.contains("another --rpc") && error.contains("busy"), "{error}");
+        assert_eq!(calls.get(), 2 * ATTEMPTS);
+    }
 
     #[test]
     fn names_the_first_event_that_is_missing() {

@@ -30,6 +30,16 @@ pub enum ClientError {
         /// What was wrong with the answer.
         what: String,
     },
+    /// A server lists more transactions than fit into one call; the next call goes on from there.
+    #[error("{server}: {method} answered more than fits into one call: {rows} rows so far")]
+    Unfinished {
+        /// The server.
+        server: String,
+        /// The method called.
+        method: &'static str,
+        /// How many rows it has listed.
+        rows: usize,
+    },
     /// A server lists a transaction that it does not deliver, or not in a form that is known here.
     #[error("{server}: transaction {signature} cannot be read: {reason}")]
     Unreadable {
@@ -168,6 +178,7 @@ impl ClientError {
             self,
             Self::Rpc { .. }
                 | Self::Malformed { .. }
+                | Self::Unfinished { .. }
                 | Self::Unreadable { .. }
                 | Self::Expired { .. }
                 | Self::NotSent { .. }

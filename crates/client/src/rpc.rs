@@ -502,7 +502,10 @@ impl Source for Rpc {
                 break;
             }
         }
-        let error = self.malformed(LISTING_METHOD, format!("more than fits into one call: {} rows so far", walk.rows));
+        // It may have no end.
+        self.line.note_malformed();
+        let server = self.line.server().to_owned();
+        let error = ClientError::Unfinished { server, method: LISTING_METHOD, rows: walk.rows };
         let mut walks = self.walks();
         if walks.len() >= MOST_WALKS {
             walks.pop_first();
