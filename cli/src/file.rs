@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use counterfoil_service::out_bytes;
 use merkle_log::Hash;
 use sha2::{Digest, Sha256};
@@ -14,10 +14,18 @@ use tempfile::{Builder, NamedTempFile};
 /// What stands for standard input or output.
 const STANDARD: &str = "-";
 
+/// A file has more bytes than are read.
+#[derive(Debug, thiserror::Error)]
+#[error("{} has more than {max_bytes} bytes", path.display())]
+pub struct TooLong {
+    path: PathBuf,
+    max_bytes: u64,
+}
+
 /// Reads a file, or standard input for `-`, of at most `max_bytes` bytes.
 ///
 /// # Errors
-/// When it cannot be read or is larger; nothing beyond the bound is kept in memory.
+/// When it cannot be read; [`TooLong`] when it is larger; nothing beyond the bound is kept in memory.
 pub fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
     let mut bytes = Vec::new();
@@ -27,8 +35,10 @@ pub fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
         false => File::open(path).and_then(|mut file| take(&mut file)),
     };
     read.with_context(|| format!("cannot read {shown}"))?;
-    ensure!(bytes.len() as u64 <= max_bytes, "{shown} has more than {max_bytes} bytes");
-    Ok(bytes)
+    match bytes.len() as u64 <= max_bytes {
+        true => Ok(bytes),
+        false => Err(TooLong { path: path.to_owned(), max_bytes }.into()),
+    }
 }
 
 /// Reads a text in UTF-8, as [`read`] does. A byte order mark is named: parsers only call it an unexpected character.

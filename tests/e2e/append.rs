@@ -167,7 +167,7 @@ fn lines_are_appended_by_hash_in_one_transaction_and_kept_for_the_index() {
     let told: Value = serde_json::from_slice(&appended.stdout).unwrap();
     assert_eq!((&told["first"], &told["count"]), (&json!("1"), &json!("5000")));
     assert!(text(&appended.stderr).contains("fill --ledger"), "{appended:?}");
-    expect_refusal(&with_input(stack, &append, b"{}\n"), "cannot write");
+    expect_refusal(&with_input(stack, &append, b"{}\n"), "is there already: give another --keep");
     index().wait_for(&ledger, 5_001);
     let mut fill = std::process::Command::new(crate::stack::program("counterfoil-indexer"));
     fill.args(["fill", "--ledger", &ledger, "--first-index", "1", "--file", keep]);
@@ -297,4 +297,51 @@ fn an_outcome_that_no_server_tells_is_read_from_the_account() {
     let created = stack.cli(&["--rpc", &server, "ledger", "create"]);
     assert_eq!(created.status.code(), Some(2), "{created:?}");
     expect_refusal(&created, "nothing of the transaction that it was asked for");
+}
+
+#[test]
+fn lines_that_cannot_be_kept_are_not_appended_and_that_is_said() {
+    let stack = stack();
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    let keep = stack.folder.path().join("too-long.entries");
+    // As a disk that is full after a thousand bytes.
+    let lines = "trap '' XFSZ; ulimit -f 1; yes '\"a line\"' | head -5000 | \"$0\" append \"$1\" --jsonl --subtrees --keep \"$2\"";
+    let mut command = stack.in_shell(lines);
+    let output = command.arg(crate::stack::program("counterfoil")).arg(&ledger).arg(&keep).output().unwrap();
+    expect_refusal(&output, "nothing was appended");
+    expect_refusal(&output, "too-long.entries is not whole, and can be removed");
+}
+
+#[test]
+fn a_journal_that_is_begun_in_a_file_that_was_there_is_told() {
+    let stack = stack();
+    let ledger = stack.new_ledger(&[]);
+    let journal = stack.folder.path().join("empty.journal");
+    let append = ["append", &ledger, "-", "--resume", journal.to_str().unwrap()];
+    let begun = |output: &Output| {
+        expect_success(output);
+        text(&output.stderr).contains("beginning a new journal")
+    };
+    assert!(!begun(&with_input(stack, &append, b"a\n")));
+    fs::write(&journal, "").unwrap();
+    assert!(begun(&with_input(stack, &append, b"a\n")));
+    let line = fs::read_to_string(&journal).unwrap();
+    fs::write(&journal, &line[..10]).unwrap();
+    assert!(begun(&with_input(stack, &append, b"a\n")));
+    for file in ["/dev/zero", "/dev/full"] {
+        let refused = with_input(stack, &["append", &ledger, "-", "--resume", file], b"a\n");
+        assert_eq!(refused.status.code(), Some(64), "{refused:?}");
+        expect_refusal(&refused, "is no regular file");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_entry_for_its_length_is_answered_with_what_to_append_in_its_place() {
+    let stack = stack();
+    let ledger = stack.new_ledger(&[]);
+    let file = stack.folder.path().join("long");
+    fs::write(&file, vec![b'a'; 65_536]).unwrap();
+    let output = stack.cli(&["append", &ledger, "--file", file.to_str().unwrap()]);
+    expect_refusal(&output, "append its SHA-256");
+    expect_refusal(&output, "has more than 65535 bytes");
 }

@@ -72,6 +72,37 @@ fn evidence_is_verified_whole_and_without_its_vendor() {
 }
 
 #[test]
+fn a_head_that_evidence_does_not_lead_to_is_told_once_and_of_no_receipt() {
+    let stack = stack();
+    let ledger = new_ledger_of(stack, 2);
+    let file = evidence_of(stack, &ledger, "heads.jsonl", &[]);
+    for (size, word) in [("1", "CANNOT TELL"), ("2", "REFUSED")] {
+        let head = format!("{size}:{}", "0".repeat(64));
+        let output = stack.cli(&["verify", file.to_str().unwrap(), "--offline", "--head", &head]);
+        expect_verdict(&output, word, "you trust");
+        let said = text(&output.stdout);
+        assert!(!said.contains("receipt") && !said.contains(" and 2:"), "{said}");
+    }
+}
+
+#[test]
+fn evidence_goes_through_what_is_no_regular_file_and_replaces_one_that_is() {
+    let stack = stack();
+    let ledger = new_ledger_of(stack, 2);
+    let whole = evidence_of(stack, &ledger, "whole.jsonl", &[]);
+    let link = stack.folder.path().join("link.jsonl");
+    std::os::unix::fs::symlink("whole.jsonl", &link).unwrap();
+    let bytes = fs::read(&whole).unwrap();
+    fs::write(&whole, "before").unwrap();
+    evidence_of(stack, &ledger, "link.jsonl", &[]);
+    assert!(link.is_symlink());
+    assert_eq!(fs::read(&whole).unwrap().len(), bytes.len());
+    let full = stack.cli(&["evidence", &ledger, "--out", "/dev/full"]);
+    expect_refusal(&full, "cannot write /dev/full");
+    assert!(!fs::metadata("/dev/full").unwrap().is_file());
+}
+
+#[test]
 fn evidence_that_lacks_has_more_or_is_altered_is_refused() {
     let stack = stack();
     let ledger = new_ledger_of(stack, 30);

@@ -36,7 +36,8 @@ pub struct Arguments {
     /// Wait until the entries are finalized and the API can prove them.
     #[arg(long)]
     pub(super) wait: bool,
-    /// Print what was appended as lines of JSON, one a transaction.
+    /// Print what was appended as lines of JSON, one a transaction as soon as it is in. Without it, standard output gets the
+    /// ranges once the work ends.
     #[arg(long)]
     pub(super) json: bool,
 }

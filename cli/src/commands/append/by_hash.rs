@@ -1,11 +1,11 @@
 //! `append --subtrees`: only the hashes of the lines go to the chain, and the lines to a file.
 
-use std::fs::OpenOptions;
-use std::io::{BufWriter, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use counterfoil_client::instruction::SUBTREES_PER_TRANSACTION;
 use counterfoil_client::{ClientError, Keypair, Rpc, UnderWay, instruction};
 use counterfoil_core::limits::ledger_flag;
@@ -30,7 +30,8 @@ pub(super) async fn run(options: &Options, rpc: &Rpc, key: &Keypair, arguments: 
     let mut appender = Appender::start(rpc, arguments.ledger, key).await?;
     expect_allowed(&appender)?;
     let start = Instant::now();
-    let leaves = keep_lines(arguments, keep).await?;
+    // Nothing is sent before all lines are kept.
+    let leaves = keep_lines(arguments, keep).await.context("nothing was appended")?;
     if leaves.is_empty() {
         note!("standard input has no lines: nothing to append");
         return Ok(());
@@ -75,22 +76,31 @@ fn expect_allowed(appender: &Appender<'_>) -> anyhow::Result<()> {
 /// anything is sent: the chain has only hashes.
 async fn keep_lines(arguments: &Arguments, keep: &Path) -> anyhow::Result<Vec<LeafHash>> {
     let failed = || format!("cannot write {}", keep.display());
-    let file = OpenOptions::new().write(true).create_new(true).open(keep).with_context(failed)?;
+    let file = OpenOptions::new().write(true).create_new(true).open(keep).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => anyhow!("{} is there already: give another --keep", keep.display()),
+        _ => anyhow::Error::new(error).context(failed()),
+    })?;
+    let kept = write_lines(arguments, file).await;
+    kept.with_context(|| format!("{} is not whole, and can be removed", keep.display()))
+}
+
+async fn write_lines(arguments: &Arguments, file: File) -> anyhow::Result<Vec<LeafHash>> {
+    let failed = "the line cannot be kept";
     let mut file = BufWriter::with_capacity(1 << 20, file);
     let mut lines = input::lines_of_standard_input(arguments.rules());
     let progress = Progress::begin("read", "entries", 0, 0);
     let mut leaves = Vec::new();
     while let Some(line) = lines.recv().await {
-        let line = line.with_context(|| format!("nothing was appended; {} can be removed", keep.display()))?;
+        let line = line?;
         let length = u16::try_from(line.len()).context("a line is at most an entry's length")?;
-        file.write_all(&length.to_be_bytes()).and_then(|()| file.write_all(&line)).with_context(failed)?;
+        file.write_all(&length.to_be_bytes()).and_then(|()| file.write_all(&line)).context(failed)?;
         leaves.push(hash_leaf(&line));
         if leaves.len().is_multiple_of(1 << 12) {
             progress.set(leaves.len() as u64, leaves.len() as u64);
         }
     }
-    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(failed)?;
-    file.sync_all().with_context(failed)?;
+    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error).context(failed)?;
+    file.sync_all().context(failed)?;
     Ok(leaves)
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
 use super::arguments::{Arguments, Rules};
-use crate::file::{self, byte_order_mark};
+use crate::file::{self, TooLong, byte_order_mark};
 use crate::verdict::Usage;
 
 /// How long a transaction that is not full waits for the next line.
@@ -42,7 +42,12 @@ impl Entries {
                 });
             }
             (Some(entry), _) => entry.clone().into_bytes(),
-            (None, Some(path)) => file::read(path, MAX_ENTRY_BYTES as u64)?,
+            (None, Some(path)) => {
+                file::read(path, MAX_ENTRY_BYTES as u64).map_err(|error| match error.is::<TooLong>() {
+                    true => error.context("it is no entry: append its SHA-256 and keep the content elsewhere"),
+                    false => error,
+                })?
+            }
             (None, None) => {
                 let what = "an entry, - for lines of standard input, --jsonl for lines that are JSON, or --file";
                 return Err(Usage(format!("there is nothing to append: give {what}")).into());

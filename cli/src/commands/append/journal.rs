@@ -2,18 +2,21 @@
 //!
 //! Lines of JSON, each written to the disk before the work goes on; a last line that was cut off counts as not written.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use counterfoil_core::{LedgerId, ProgramId, json};
+use counterfoil_service::note;
 use merkle_log::{Hash, LeafHash, Root, hash_children};
 use serde::{Deserialize, Serialize};
 
 use crate::verdict::Usage;
 
 const FORMAT: &str = "counterfoil append v1";
+/// The longest journal that is read: of a million transactions, each with two lines.
+const MAX_BYTES: u64 = 1 << 29;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -70,20 +73,36 @@ impl Journal {
     /// [`Usage`] when it is another's, another process has it, or it is no journal.
     pub fn open(path: &Path, program: ProgramId, ledger: LedgerId) -> anyhow::Result<Self> {
         let shown = path.display();
-        let mut file = OpenOptions::new()
+        let found = fs::metadata(path).ok();
+        // Before it is opened: a pipe would hold that up.
+        expect_regular(path, found.as_ref())?;
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(path)
             .with_context(|| format!("cannot open {shown}"))?;
+        let opened = file.metadata().with_context(|| format!("cannot read {shown}"))?;
+        expect_regular(path, Some(&opened))?;
         if file.try_lock().is_err() {
             return Err(Usage(format!("another append goes on from {shown}: wait for it, or end it")).into());
         }
+        if opened.len() > MAX_BYTES {
+            return Err(Usage(format!("{shown} is no journal of an append: it has more than {MAX_BYTES} bytes")).into());
+        }
         let mut text = String::new();
-        file.read_to_string(&mut text).with_context(|| format!("cannot read {shown}"))?;
+        let read = (&file).take(MAX_BYTES).read_to_string(&mut text);
+        read.with_context(|| format!("cannot read {shown}"))?;
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let mut journal = Self { file, path: path.to_owned(), entries: 0, digest: Hash::default(), planned: None };
+        if whole == 0 {
+            expect_beginning(path, &text, program, ledger)?;
+            if found.is_some() {
+                let what = if text.is_empty() { "is empty" } else { "was cut off within its first line" };
+                note!("{shown} {what}: beginning a new journal, so that the input is appended from its first entry on");
+            }
+        }
         // What was cut off is written over.
         journal
             .file
@@ -91,7 +110,7 @@ impl Journal {
             .and_then(|()| journal.file.seek(SeekFrom::End(0)))
             .with_context(|| format!("cannot write {shown}"))?;
         if whole == 0 {
-            journal.write(&Record::Begin { format: FORMAT.to_owned(), program, ledger })?;
+            journal.write(&begin(program, ledger))?;
             return Ok(journal);
         }
         for (number, line) in (1..).zip(text[..whole].lines()) {
@@ -161,10 +180,36 @@ impl Journal {
     }
 
     fn write(&mut self, record: &Record) -> anyhow::Result<()> {
-        let line = serde_json::to_string(record).context("a record can be written as JSON")? + "\n";
+        let line = to_line(record)?;
         let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
         written.with_context(|| format!("cannot write {}", self.path.display()))
     }
+}
+
+/// A journal is read from its beginning and goes on at its end, which no device or pipe does.
+fn expect_regular(path: &Path, found: Option<&Metadata>) -> anyhow::Result<()> {
+    match found {
+        Some(found) if !found.is_file() => {
+            Err(Usage(format!("{} is no regular file: a journal must be one", path.display())).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn begin(program: ProgramId, ledger: LedgerId) -> Record {
+    Record::Begin { format: FORMAT.to_owned(), program, ledger }
+}
+
+/// A file without a whole line is written over: it may be a journal that was cut off, and nothing else.
+fn expect_beginning(path: &Path, text: &str, program: ProgramId, ledger: LedgerId) -> anyhow::Result<()> {
+    match to_line(&begin(program, ledger))?.starts_with(text) {
+        true => Ok(()),
+        false => Err(Usage(format!("{} is no journal of an append to this ledger", path.display())).into()),
+    }
+}
+
+fn to_line(record: &Record) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(record).context("a record can be written as JSON")? + "\n")
 }
 
 /// A chain over all leaf hashes so far.
@@ -176,11 +221,13 @@ fn chain(digest: Hash, leaf: &LeafHash) -> Hash {
 mod tests {
     use std::fs;
     use std::io::Write;
+    use std::path::Path;
 
     use counterfoil_core::{LedgerId, ProgramId};
     use merkle_log::{LeafHash, Root, hash_leaf};
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-    use super::{Journal, Planned};
+    use super::{Journal, MAX_BYTES, Planned};
 
     const PROGRAM: ProgramId = ProgramId([1; 32]);
     const LEDGER: LedgerId = LedgerId([2; 32]);
@@ -213,6 +260,32 @@ mod tests {
         {
             assert!(other.err().unwrap().to_string().contains("it is of ledger"));
         }
+    }
+
+    #[test]
+    fn only_a_regular_file_that_is_a_journal_or_the_beginning_of_one_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, pipe) = (folder.path().join("journal"), folder.path().join("pipe"));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        for other in [Path::new("/dev/zero"), Path::new("/dev/full"), &pipe, folder.path()] {
+            let refused = Journal::open(other, PROGRAM, LEDGER).err().unwrap().to_string();
+            assert!(refused.contains("is no regular file"), "{refused}");
+        }
+        drop(Journal::open(&path, PROGRAM, LEDGER).unwrap());
+        let whole = fs::read(&path).unwrap();
+        for end in 0..whole.len() {
+            fs::write(&path, &whole[..end]).unwrap();
+            drop(Journal::open(&path, PROGRAM, LEDGER).unwrap());
+            assert_eq!(fs::read(&path).unwrap(), whole);
+        }
+        // Without the end of a line it could pass for one that was cut off.
+        fs::write(&path, "notes").unwrap();
+        let refused = Journal::open(&path, PROGRAM, LEDGER).err().unwrap().to_string();
+        assert!(refused.contains("is no journal"), "{refused}");
+        assert_eq!(fs::read(&path).unwrap(), b"notes");
+        fs::File::create(&path).unwrap().set_len(MAX_BYTES + 2).unwrap();
+        let refused = Journal::open(&path, PROGRAM, LEDGER).err().unwrap().to_string();
+        assert!(refused.contains("more than"), "{refused}");
     }
 
     #[test]

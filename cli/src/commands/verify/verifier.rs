@@ -143,16 +143,18 @@ fn expect_pinned(what: &str, found: &[TreeHead], trusted: &TreeHead) -> anyhow::
     for head in found {
         refute_unless!(
             head.size != trusted.size || head == trusted,
-            "the receipt's {what} of {} leaves has root {}, you trust {}",
+            "its {what} of {} leaves has root {}, you trust {}",
             head.size,
             head.root,
             trusted.root
         );
     }
-    let names: Vec<String> = found.iter().map(|head| format!("{}:{}", head.size, head.root)).collect();
+    // What the event states may be the latest head, too.
+    let mut names: Vec<String> = found.iter().map(|head| format!("{}:{}", head.size, head.root)).collect();
+    names.dedup();
     ensure!(
         found.contains(trusted),
-        "the receipt leads to the {what} {}, you trust {}:{}: refresh the receipt to that size, or verify it online",
+        "it leads to the {what} {}, you trust {}:{}: fetch one that leads to that size, or verify it online",
         if names.is_empty() { "none".to_owned() } else { names.join(" and ") },
         trusted.size,
         trusted.root
