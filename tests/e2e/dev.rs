@@ -348,7 +348,7 @@ fn dev_keeps_to_a_schema_of_its_own_in_a_database_that_is_given_and_to_one_chain
     sql("create table invoice (id int)");
     let with_database = |more: &[&str]| {
         let mut command = command(&folder.path().join("data"));
-        command.args(more).env("DATABASE_URL", &url);
+        command.args(more).args(["--database-url", &url]);
         command
     };
     let refused = |more: &[&str]| last_words(&mut with_database(more).stderr(Stdio::piped()).spawn().unwrap());
@@ -371,6 +371,29 @@ fn dev_keeps_to_a_schema_of_its_own_in_a_database_that_is_given_and_to_one_chain
     let said = refused(&["--fresh"]);
     assert!(said.contains("the index holds ledgers of cluster"), "{said}");
     assert!(said.contains("drop schema counterfoil cascade"), "{said}");
+}
+
+/// An environment may carry it for an application, whose database is not to be filled with tables.
+#[test]
+fn dev_takes_no_database_from_the_environment() {
+    let folder = folder();
+    let mut command = command(&folder.path().join("data"));
+    command.env("DATABASE_URL", "postgres://user:SECRET@127.0.0.1:1/shop");
+    let mut dev = Dev::start_command(folder.path(), command, Stdio::piped());
+    dev.stop();
+    let mut said = String::new();
+    dev.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("DATABASE_URL is set and not used") && !said.contains("SECRET"), "{said}");
+}
+
+#[test]
+fn dev_advises_to_drop_nothing_where_the_database_does_not_answer() {
+    let folder = folder();
+    let mut command = command(&folder.path().join("data"));
+    command.args(["--database-url", "postgres://user:SECRET@127.0.0.1:1/shop"]);
+    let said = last_words(&mut command.stderr(Stdio::piped()).spawn().unwrap());
+    assert!(said.contains("using the database shop at postgres://127.0.0.1:1, schema counterfoil"), "{said}");
+    assert!(!said.contains("drop schema") && !said.contains("SECRET"), "{said}");
 }
 
 #[test]

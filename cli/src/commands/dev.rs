@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use counterfoil_service::{StopSignals, log_to_stderr, note, out};
+use reqwest::Url;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::process::Command;
@@ -28,15 +29,17 @@ const PROGRAM: &[u8] = include_bytes!("../../../programs/counterfoil/release/cou
 /// How to start.
 #[derive(Args)]
 pub struct Arguments {
-    /// The folder for the chain, PostgreSQL's data, logs and the wallet. Default: the user's data folder.
+    /// The folder for the chain, PostgreSQL's data, logs and the wallet. Default: counterfoil/dev in the user's data folder; for
+    /// root, whose home is closed to the user that PostgreSQL then runs as, /var/lib/counterfoil/dev.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Empty that folder first: a new chain, without the ledgers of before.
     #[arg(long)]
     fresh: bool,
     /// Use this database in place of a PostgreSQL server of its own. The tables stand in a schema of their own,
-    /// `counterfoil`; they belong to the chain in the data folder, and must be used with it.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    /// `counterfoil`; they belong to the chain in the data folder, and must be used with it. DATABASE_URL is not read: it may be
+    /// meant for something else.
+    #[arg(long, value_name = "URL")]
     database_url: Option<String>,
     /// Port of the API; 0 for any free one.
     #[arg(long, default_value_t = 8080)]
@@ -58,7 +61,7 @@ pub struct Arguments {
 /// What an operator gives the role of an API; here it shares the superuser's.
 const API_LIMITS: &str = "?options=-c%20default_transaction_read_only%3Don%20-c%20temp_file_limit%3D1GB";
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Validator {
     /// Light and quick; what was just sent counts as finalized at once.
     Surfpool,
@@ -68,6 +71,14 @@ enum Validator {
 }
 
 impl Validator {
+    /// As `--validator` takes it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Surfpool => "surfpool",
+            Self::Agave => "agave",
+        }
+    }
+
     /// Where its chain is kept, in the data folder.
     const fn chain_folder(self) -> &'static str {
         match self {
@@ -112,16 +123,22 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     expect_free(arguments.rpc_port, "--rpc-port")?;
     let (folder, _lock) = folder::prepare(arguments.data.as_deref(), arguments.fresh)?;
 
-    let has_own_database = arguments.database_url.is_none();
+    let database = arguments.database_url.as_deref().map(shown_database);
+    if database.is_none() && env::var_os("DATABASE_URL").is_some() {
+        note!("DATABASE_URL is set and not used: a database is given by --database-url");
+    }
+    if let Some(told) = other_chain(arguments.validator, &folder) {
+        note!("{told}");
+    }
     let (mut parts, mut ends) = Parts::new(folder.clone());
     let started = tokio::select! {
         started = start(options, &arguments, &folder, &mut parts) => started,
-        Some(end) = ends.recv() => Err(end.tell("before everything had started", has_own_database)),
+        Some(end) = ends.recv() => Err(end.tell("before everything had started", database.as_deref())),
         () = stop.received() => Err(anyhow!("stopped before everything had started")),
     };
     let result = match started {
         Ok(()) => tokio::select! {
-            Some(end) = ends.recv() => Err(end.tell("by itself", has_own_database)),
+            Some(end) = ends.recv() => Err(end.tell("by itself", database.as_deref())),
             () = stop.received() => Ok(ExitCode::SUCCESS),
         },
         Err(error) => Err(error),
@@ -148,10 +165,13 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
     }
     let chain: Localnet = parts.start("localnet", localnet).await?;
 
-    note!("starting PostgreSQL ...");
     let (is_ours, database_url) = match &arguments.database_url {
-        Some(url) => (false, in_own_schema(url)),
+        Some(url) => {
+            note!("using {}, schema counterfoil, which --database-url names", shown_database(url));
+            (false, in_own_schema(url))
+        }
         None => {
+            note!("starting PostgreSQL ...");
             let cluster = folder::start_postgres(folder)?;
             // One database a chain: an index is bound to its chain.
             let database = format!("counterfoil_{}", chain.genesis_hash.to_lowercase());
@@ -195,8 +215,32 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
         out!("  database         psql \"$(cat {})\"", folder.join("database.url").display());
     }
     out!("");
-    out!("Ctrl-C stops everything; the next start goes on with the same ledgers, `--fresh` without them.");
+    let same = match arguments.validator {
+        Validator::Surfpool => String::new(),
+        other => format!(" with --validator {}", other.name()),
+    };
+    out!("Ctrl-C stops everything; the next start{same} goes on with the same ledgers, `--fresh` without them.");
     Ok(())
+}
+
+/// A database by what of its URL may be shown: neither user nor password.
+fn shown_database(url: &str) -> String {
+    let Ok(url) = Url::parse(url) else { return "the database".to_owned() };
+    let (name, host) = (url.path().trim_start_matches('/'), url.host_str().unwrap_or_default());
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    format!("the database {name} at {}://{host}{port}", url.scheme())
+}
+
+/// What is said where the folder has a chain that another validator plays.
+fn other_chain(validator: Validator, folder: &Path) -> Option<String> {
+    let has = |validator: Validator| folder.join(validator.chain_folder()).is_dir();
+    let other = Validator::value_variants().iter().find(|other| **other != validator && has(**other))?;
+    let (this, other) = (validator.name(), other.name());
+    let which = if has(validator) { "the folder's other chain" } else { "a new chain, with ledgers of its own" };
+    Some(format!(
+        "{} has a chain of {other}'s, which is not used now: {this} plays {which}. --validator {other} goes on with that one",
+        folder.display()
+    ))
 }
 
 /// The URL of a database of somebody's, with the tables apart from others that stand there.
@@ -234,4 +278,39 @@ fn expect_free(port: u16, flag: &str) -> anyhow::Result<()> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .with_context(|| format!("port {port} is in use: end what uses it, or choose another with {flag} (0: any)"))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{Validator, other_chain, shown_database};
+
+    #[test]
+    fn a_database_is_told_without_user_and_password() {
+        for (url, shown) in [
+            (
+                "postgres://user:SECRET@db.example.com:5433/shop?sslmode=require",
+                "shop at postgres://db.example.com:5433",
+            ),
+            ("postgres:///shop", "shop at postgres://"),
+            ("postgres://127.0.0.1", " at postgres://127.0.0.1"),
+        ] {
+            assert_eq!(shown_database(url), format!("the database {shown}"));
+        }
+        assert_eq!(shown_database("postgres://user:SEC/RET@host/shop"), "the database");
+    }
+
+    #[test]
+    fn a_chain_of_another_validators_is_told_and_which_one_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(other_chain(Validator::Agave, folder.path()), None);
+        fs::create_dir(folder.path().join("chain-surfpool")).unwrap();
+        assert_eq!(other_chain(Validator::Surfpool, folder.path()), None);
+        let told = other_chain(Validator::Agave, folder.path()).unwrap();
+        assert!(told.contains("has a chain of surfpool's") && told.contains("agave plays a new chain"), "{told}");
+        fs::create_dir(folder.path().join("chain-agave")).unwrap();
+        let told = other_chain(Validator::Agave, folder.path()).unwrap();
+        assert!(told.contains("agave plays the folder's other chain"), "{told}");
+    }
 }

@@ -126,27 +126,44 @@ impl Parts {
 }
 
 impl End {
-    /// Shows the end of the part's log, and says what has happened.
-    pub(super) fn tell(&self, when: &str, has_own_database: bool) -> anyhow::Error {
+    /// Shows the end of the part's log, and says what has happened. The database is named where it is the user's own.
+    pub(super) fn tell(&self, when: &str, database: Option<&str>) -> anyhow::Error {
         let Self { name, log, status } = self;
         tell_tail(name, log);
         let status = status.map_or_else(String::new, |status| format!(" ({status})"));
-        let start_again = "Start `counterfoil dev` again: it goes on with the same ledgers";
-        let advice = match *name {
-            "localnet" => {
-                "If the chain does not start again either, `counterfoil dev --fresh` begins a new one, without the ledgers"
+        let advice = match (*name, database) {
+            ("localnet", _) => {
+                "If the chain does not start again either, `counterfoil dev --fresh` begins a new one, without the \
+                                ledgers"
+                    .to_owned()
             }
-            "indexer" if !has_own_database => {
-                "If the database belongs to another chain, give another one, or by --data the folder of its chain; \
-                 `drop schema counterfoil cascade` there makes it new"
-            }
-            _ => start_again,
+            ("indexer", Some(database)) => about_database(database, &fs::read_to_string(log).unwrap_or_default()),
+            _ => "Start `counterfoil dev` again: it goes on with the same ledgers".to_owned(),
         };
         anyhow::anyhow!(
             "the {name} ended {when}{status}; the end of its log, {}, stands above. {advice}",
             log.display()
         )
     }
+}
+
+/// What to do about a database that the indexer ended at; by what its log says, for only one cause is mended by dropping
+/// anything.
+fn about_database(database: &str, log: &str) -> String {
+    if log.contains("the index holds ledgers of cluster") {
+        return format!(
+            "Schema counterfoil of {database} belongs to another chain than this folder. Give by --data the folder of its \
+             chain, or another --database-url. If that chain is gone, as after --fresh or with its folder, `drop schema \
+             counterfoil cascade` in that database makes room for a new index"
+        );
+    }
+    if log.contains("holds table") {
+        return "Give another --database-url: what stands in that schema is not of `counterfoil dev`".to_owned();
+    }
+    format!(
+        "Start `counterfoil dev` again once {database} answers, and its user may make the schema counterfoil there; or give \
+         another --database-url"
+    )
 }
 
 fn tell_tail(name: &str, log: &std::path::Path) {
