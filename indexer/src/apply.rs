@@ -91,7 +91,7 @@ impl Unfit {
             Self::Slot { event_seq, event_slot, slot } => {
                 FollowError::WrongSlot { server, event_seq, event_slot, slot }
             }
-            Self::Event(source) => FollowError::FalseEvent { server, source },
+            Self::Event(cause) => FollowError::FalseEvent { server, cause },
         }
     }
 }

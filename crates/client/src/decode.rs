@@ -57,7 +57,7 @@ pub fn decode(program: ProgramId, transaction: &TransactionRecord) -> Result<Vec
         let Some(bytes) = inner.data.strip_prefix(&EVENT_TAG) else { continue };
         if is_ours && is_signed {
             let signature = || bs58::encode(&transaction.signature).into_string();
-            events.push(Event::decode(bytes).map_err(|source| ClientError::Event { signature: signature(), source })?);
+            events.push(Event::decode(bytes).map_err(|cause| ClientError::Event { signature: signature(), cause })?);
         }
     }
     Ok(events)

@@ -6,7 +6,8 @@ use counterfoil_core::{AccountError, EventError, LedgerId, ProgramId, Wallet};
 
 use crate::RecordingError;
 
-/// Why the chain did not give an answer, or not a good one. Servers are named without path, query or user, for
+/// Why the chain did not give an answer, or not a good one. Each text holds its cause, which so is no source besides: whoever
+/// tells an error with its sources would tell it twice. Servers are named without path, query or user, for
 /// keys are carried there.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -51,12 +52,12 @@ pub enum ClientError {
         reason: String,
     },
     /// An inner instruction of the program's carries an event that cannot be read: a newer program may be running.
-    #[error("transaction {signature}: {source}")]
+    #[error("transaction {signature}: {cause}")]
     Event {
         /// The transaction.
         signature: String,
         /// Why it cannot be read.
-        source: EventError,
+        cause: EventError,
     },
     /// There is no ledger at the address.
     #[error("{server}: there is no account at {ledger}: is it the ledger's address, on this cluster?")]
@@ -90,12 +91,12 @@ pub enum ClientError {
         program: ProgramId,
     },
     /// The account's bytes are not a ledger's.
-    #[error("{ledger}: {source}")]
+    #[error("{ledger}: {cause}")]
     Account {
         /// The address.
         ledger: LedgerId,
         /// Why not.
-        source: AccountError,
+        cause: AccountError,
     },
     /// There is no upgradeable or immutable program at the address.
     #[error("{server}: there is no program at {program}: give the right --program, or servers of its cluster")]
@@ -107,7 +108,7 @@ pub enum ClientError {
     },
     /// A recording cannot be used from a line on.
     #[error(
-        "{}: line {line} {source}; what is before it can be used: copy or record the file again to have the rest",
+        "{}: line {line} {cause}; what is before it can be used: copy or record the file again to have the rest",
         path.display()
     )]
     Recording {
@@ -116,7 +117,7 @@ pub enum ClientError {
         /// The line, from 1 on.
         line: u64,
         /// What is wrong with it.
-        source: RecordingError,
+        cause: RecordingError,
     },
     /// A recording was asked for transactions by their signatures: they come by its feed alone.
     #[error("{server} delivers its transactions in its own order only")]
@@ -211,4 +212,30 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use counterfoil_core::{AccountError, EventError, LedgerId};
+
+    use super::{ClientError, with_causes};
+    use crate::RecordingError;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let ledger = LedgerId([1; 32]);
+        let recording = ClientError::Recording { path: PathBuf::from("file"), line: 3, cause: RecordingError::Cut };
+        for (error, cause) in [
+            (ClientError::Account { ledger, cause: AccountError::NotALedger }, AccountError::NotALedger.to_string()),
+            (
+                ClientError::Event { signature: String::new(), cause: EventError::Truncated },
+                EventError::Truncated.to_string(),
+            ),
+            (recording, RecordingError::Cut.to_string()),
+        ] {
+            assert_eq!(with_causes(&error).matches(&cause).count(), 1, "{}", with_causes(&error));
+        }
+    }
 }

@@ -59,7 +59,7 @@ impl Recording {
     /// # Errors
     /// [`ClientError::Recording`].
     pub fn open(path: &Path) -> Result<Self, ClientError> {
-        let failed = |line, source| ClientError::Recording { path: path.to_owned(), line, source };
+        let failed = |line, cause| ClientError::Recording { path: path.to_owned(), line, cause };
         let mut lines = Lines::open(path).map_err(|error| failed(1, RecordingError::Unreadable(error)))?;
         let (genesis_hash, program) = lines.read_header().map_err(|source| failed(1, source))?;
         let mut accounts = BTreeMap::new();
@@ -101,9 +101,9 @@ impl Recording {
         let path = path.to_owned();
         tokio::task::spawn_blocking(move || {
             let result = deliver(&path, |chunk| sender.blocking_send(Ok(chunk)).is_ok());
-            if let Err((line, source)) = result {
+            if let Err((line, cause)) = result {
                 // Nobody listens any more, or gets it.
-                let _ = sender.blocking_send(Err(ClientError::Recording { path, line, source }));
+                let _ = sender.blocking_send(Err(ClientError::Recording { path, line, cause }));
             }
         });
         stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) }).boxed()
@@ -117,13 +117,12 @@ impl Recording {
     }
 
     fn damaged(&self, line: u64) -> ClientError {
-        ClientError::Recording { path: self.path.clone(), line, source: RecordingError::Cut }
+        ClientError::Recording { path: self.path.clone(), line, cause: RecordingError::Cut }
     }
 
     fn read_account(&self, ledger: LedgerId) -> Result<AccountAt, ClientError> {
         let recorded = self.accounts.get(&ledger).ok_or_else(|| self.missing(ledger))?;
-        let account =
-            LedgerAccount::decode(&recorded.data).map_err(|source| ClientError::Account { ledger, source })?;
+        let account = LedgerAccount::decode(&recorded.data).map_err(|cause| ClientError::Account { ledger, cause })?;
         Ok(AccountAt { slot: recorded.slot, account })
     }
 }

@@ -238,7 +238,7 @@ impl Rpc {
             let owner = ProgramId(owner.to_bytes());
             return Err(ClientError::WrongOwner { ledger, owner, program: self.program });
         }
-        let account = LedgerAccount::decode(&data).map_err(|source| ClientError::Account { ledger, source })?;
+        let account = LedgerAccount::decode(&data).map_err(|cause| ClientError::Account { ledger, cause })?;
         Ok(AccountAt { slot, account })
     }
 

@@ -31,14 +31,14 @@ pub enum ClusterError {
         user: &'static str,
     },
     /// A file or a process could not be handled.
-    #[error("{action} {}: {source}", path.display())]
+    #[error("{action} {}: {cause}", path.display())]
     Io {
         /// The action, such as "reading".
         action: &'static str,
         /// The file or program.
         path: PathBuf,
         /// The cause, as the system reported it.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A program of PostgreSQL's failed.
     #[error("{} failed: {message}", program.display())]
@@ -59,5 +59,5 @@ pub enum ClusterError {
 /// Makes an I/O error into one that names the action and the path.
 pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ClusterError {
     let path = path.to_owned();
-    move |source| ClusterError::Io { action, path, source }
+    move |cause| ClusterError::Io { action, path, cause }
 }

@@ -38,12 +38,12 @@ pub enum FollowError {
         account: u64,
     },
     /// A server delivered an event that does not follow; try elsewhere, halt when all say so.
-    #[error("{server} delivered an event that does not follow: {source}")]
+    #[error("{server} delivered an event that does not follow: {cause}")]
     FalseEvent {
         /// The server.
         server: String,
         /// Why it does not follow.
-        source: ApplyError,
+        cause: ApplyError,
     },
     /// A server delivered an event in a transaction of another slot than the event's; try elsewhere.
     #[error("{server} delivered event {event_seq} of slot {event_slot} in a transaction of slot {slot}")]
@@ -91,7 +91,7 @@ impl FollowError {
     pub fn public_reason(&self) -> String {
         match self {
             Self::Refuted { heads, .. } => heads.to_string(),
-            Self::FalseEvent { source, .. } => format!("an event does not follow: {source}"),
+            Self::FalseEvent { cause, .. } => format!("an event does not follow: {cause}"),
             Self::WrongSlot { event_seq, event_slot, slot, .. } => {
                 format!("event {event_seq} of slot {event_slot} came in a transaction of slot {slot}")
             }

@@ -11,10 +11,10 @@ use super::format::VERSION;
 pub enum RecordingError {
     /// The file cannot be read, or is damaged or cut in the middle of a block.
     #[error("cannot be read: {0}")]
-    Unreadable(#[source] io::Error),
+    Unreadable(io::Error),
     /// The line is not of this format.
     #[error("is not a line of a recording: {0}")]
-    NotALine(#[source] serde_json::Error),
+    NotALine(serde_json::Error),
     /// A field is missing or is not what it should be.
     #[error("has no good {field}")]
     Field {
@@ -23,7 +23,7 @@ pub enum RecordingError {
     },
     /// The line has data that is not base64.
     #[error("has data that is not base64: {0}")]
-    Data(#[source] DecodeError),
+    Data(DecodeError),
     /// The line is longer than any that this program writes.
     #[error("is longer than {most} bytes")]
     TooLong {

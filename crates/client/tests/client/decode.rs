@@ -108,8 +108,8 @@ fn an_event_that_cannot_be_read_is_an_error_never_skipped() {
             // Good ones around it do not make it good.
             let record = transaction([&good, &data, &good].map(|data| inner(OURS, &[AUTHORITY], data)).to_vec());
             match decode(PROGRAM, &record) {
-                Err(ClientError::Event { signature, source }) => {
-                    assert_eq!((signature, source), (bs58::encode([9; 64]).into_string(), expected));
+                Err(ClientError::Event { signature, cause }) => {
+                    assert_eq!((signature, cause), (bs58::encode([9; 64]).into_string(), expected));
                 }
                 other => panic!("{expected:?}: {other:?}"),
             }

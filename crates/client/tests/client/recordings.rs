@@ -89,7 +89,7 @@ async fn read(path: &Path) -> (Vec<TransactionRecord>, Option<ClientError>) {
 
 fn line_of(error: Option<ClientError>) -> (u64, RecordingError) {
     match error {
-        Some(ClientError::Recording { line, source, .. }) => (line, source),
+        Some(ClientError::Recording { line, cause, .. }) => (line, cause),
         other => panic!("{other:?}"),
     }
 }
