@@ -32,7 +32,7 @@ agave: ## Builds Agave's validator once, into a cache outside the clone; minutes
 
 test-agave: build ## The nodes' tests and the end-to-end tests on Agave's validator, with real finality.
 	node=$$(tools/agave/build) && COUNTERFOIL_LOCALNET=$$node cargo test --locked --workspace --test node --test kept -- --test-threads=1
-	COUNTERFOIL_VALIDATOR=agave cargo test --locked --workspace --test e2e -- --test-threads=6 # They wait for finality.
+	COUNTERFOIL_VALIDATOR=agave cargo test --locked --workspace --test e2e -- --test-threads=4 # They wait for finality.
 
 anchor-test: setup ## The Anchor CLI builds the program and its IDL and runs the end-to-end tests on Agave's validator.
 	tools/anchor/test
