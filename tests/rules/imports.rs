@@ -110,7 +110,7 @@ fn nobody_depends_on_the_program_but_the_fuzz_targets() {
 /// The packages in a package's build for this machine, with the features that this build has.
 fn reached(package: &str) -> BTreeSet<String> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let arguments = ["tree", "--offline", "--locked", "-p", package, "-e", "normal", "--prefix", "none", "-f", "{p}"];
+    let arguments = ["tree", "--locked", "-p", package, "-e", "normal", "--prefix", "none", "-f", "{p}"];
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(root).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let tree = String::from_utf8(output.stdout).unwrap();
