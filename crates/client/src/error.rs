@@ -6,9 +6,8 @@ use counterfoil_core::{AccountError, EventError, LedgerId, ProgramId, Wallet};
 
 use crate::RecordingError;
 
-/// Why the chain did not give an answer, or not a good one. Each text holds its cause, which so is no source besides: whoever
-/// tells an error with its sources would tell it twice. Servers are named without path, query or user, for
-/// keys are carried there.
+/// Why the chain gave no answer, or a bad one. Each text contains its cause, and the cause is not also a `source`: printing an
+/// error with its sources would repeat it. Servers are named without path, query or user, which may carry keys.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A server could not be reached, or refused; trying again, here or elsewhere, may help.
@@ -166,7 +165,7 @@ pub enum ClientError {
     Expired {
         /// The transaction.
         signature: String,
-        /// Why no server took it, as the last one said; none where one took it, so that it is worth to sign anew.
+        /// The last server's reason for not taking it; none where a server took it, so that signing again may help.
         reason: Option<String>,
     },
 }

@@ -259,7 +259,7 @@ mod tests {
     struct Script<S, T> {
         submit: S,
         status: T,
-        /// None where nobody tells it.
+        /// None where the cluster does not answer.
         first_height: Option<u64>,
         start: Instant,
         submitted: Mutex<Vec<bool>>,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::line::CallError;
 use crate::url::beginning;
 
-/// How far a transaction is that is being sent: for whoever waits for it, and may want to wait no longer.
+/// The state of a transaction that is being sent, for a caller that waits for it and may want to stop.
 #[derive(Debug, Default)]
 pub struct UnderWay(Mutex<State>);
 

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::journal::{Journal, Planned};
 use crate::context::{ACCOUNT_MISSING, Options, UNEXPECTED_SIZE, confirmed_account, wallet_of};
 
-/// How often a transaction is signed anew while the server's size does not change.
+/// How many times a new transaction is signed while the server's size does not change.
 const MAX_STALE_ROUNDS: u32 = 8;
 
 /// What became of a transaction that was sent.
