@@ -1,4 +1,4 @@
-# What can be done here. CONTRIBUTING.md says when.
+# The project's commands. CONTRIBUTING.md says when to run each.
 
 .PHONY: help demo test test-full test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare
 

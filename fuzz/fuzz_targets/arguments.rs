@@ -1,4 +1,4 @@
-//! What anybody may send: the arguments of every instruction, and what the program emits, read from any bytes.
+//! The bytes that anyone may send: the arguments of every instruction, and what the program emits, read from any bytes.
 //!
 //! No panic, no memory beyond what the bytes back, and one encoding: what is read is written as the same bytes.
 #![no_main]

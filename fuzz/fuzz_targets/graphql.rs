@@ -14,6 +14,6 @@ fuzz_target!(|bytes: &[u8]| {
     let variables = variables.get(1..).and_then(|json| serde_json::from_slice(json).ok());
     let variables = variables.map_or_else(Variables::default, Variables::from_json);
     let Ok(document) = parse(document, &variables, false) else { return };
-    // What is admitted is admitted again, with the schema open too, as a persisted query is.
+    // An admitted query is admitted again, with the schema open too, as a persisted query is.
     assert!(check(&document, &variables, true).is_ok());
 });

@@ -1,4 +1,4 @@
-//! Inclusion proofs of any shape, beside the definition of RFC 6962 section 2.1.1 read backwards.
+//! Inclusion proofs of any shape, compared with the definition of RFC 6962 section 2.1.1 read backwards.
 //!
 //! Input: index (8), size (8), leaf hash (32), what to break (1), then the proof's hashes.
 #![no_main]

@@ -1,8 +1,8 @@
-//! What a chain is kept in: a SQLite database.
+//! The SQLite database that a chain is kept in.
 //!
 //! Surfpool has a storage of its own, which writes each account and each transaction by itself: a node that is killed
 //! leaves some of what belongs together. Here a transaction and the accounts that it changed are one transaction of the
-//! database, and on disk before surfpool lets go of its write lock, so that nobody has seen what could still be lost.
+//! database, and on disk before surfpool releases its write lock, so that no one has seen what could still be lost.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -56,7 +56,7 @@ pub(crate) struct Ledger {
 
 struct State {
     database: Connection,
-    /// What surfpool has handed over and no transaction has taken along yet; `None` for an account that was closed.
+    /// The accounts that surfpool has handed over and no transaction has taken along yet; `None` for an account that was closed.
     accounts: HashMap<String, Option<AccountSharedData>>,
     /// Transactions that came before the accounts that they changed: surfpool's airdrops do.
     waiting: Vec<Executed>,

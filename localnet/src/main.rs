@@ -12,7 +12,7 @@ use counterfoil_service::{end, log_to_stderr};
 ///
 /// Prints one line of JSON on standard output when it answers: {"rpc_url", "ws_url", "genesis_hash"}. Runs until Ctrl-C
 /// or SIGTERM, and needs no network. Everything is in memory, and gone at the end, unless --ledger names a folder to
-/// keep the chain in. What is kept is on disk before the node shows it.
+/// keep the chain in. A kept transaction is on disk before the node shows it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {

@@ -25,7 +25,7 @@ use tracing::{error, warn};
 use crate::ledger::{Ledger, Unwritten};
 use crate::restore;
 
-/// What this kind of node is called in the folder of a kept chain.
+/// The name of this kind of node in the folder of a kept chain.
 const KIND: &str = "surfpool";
 /// Both servers and the run loop, which end at about the same time.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub enum StartError {
     Program {
         /// The program's address.
         id: Pubkey,
-        /// What the virtual machine said.
+        /// The virtual machine's error.
         #[source]
         source: SurfpoolError,
     },
@@ -53,9 +53,9 @@ pub enum StartError {
     Wallet {
         /// The wallet.
         wallet: Pubkey,
-        /// What it was to get.
+        /// The lamports that it was to get.
         lamports: u64,
-        /// What the node said.
+        /// The node's error.
         #[source]
         source: SurfpoolError,
     },
@@ -201,7 +201,7 @@ impl Worker {
         let Parts { locker, geyser, ledger, watcher } = match self.seeded(&runtime, genesis) {
             Ok(parts) => parts,
             Err(error) => {
-                // Nobody listens when the caller has given up.
+                // No one listens when the caller has given up.
                 let _ = seeded_tx.send(Err(error));
                 return;
             }

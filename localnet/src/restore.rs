@@ -48,7 +48,7 @@ fn attach(svm: &mut SurfnetSvm, ledger: &Arc<Ledger>, chain: Chain) {
 fn put_back(svm: &mut SurfnetSvm, ledger: &Arc<Ledger>, mut chain: Chain) -> Result<(), SurfpoolError> {
     set_slot(svm, chain.unreached.max(svm.genesis_slot));
     // Programs last: the machine loads one together with its bytes, which stand in an account of their own. Before the
-    // tables are attached, so that nothing is written anew.
+    // tables are attached, so that nothing is written again.
     let (programs, others): (Vec<_>, Vec<_>) = chain.accounts.iter().partition(|(_, account)| account.executable());
     for (address, account) in others.into_iter().chain(programs) {
         let address = address.parse().map_err(|_| SurfpoolError::internal(format!("no address: {address}")))?;

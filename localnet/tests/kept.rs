@@ -1,4 +1,4 @@
-//! What a node promises of a chain that it keeps.
+//! The promises of a node about a chain that it keeps.
 //!
 //! COUNTERFOIL_LOCALNET names another binary to test, as in `node.rs`.
 
@@ -77,13 +77,13 @@ fn wait_until_final(node: &Node, signature: &Value) {
     node.call_until("getSignatureStatuses", &params, finalized);
 }
 
-/// What a node says of a transaction, of its block, and of the account that it changed.
+/// A node's answers about a transaction, its block, and the account that it changed.
 fn said_of(node: &Node, signature: &Value, account: &Pubkey) -> Value {
     let config = json!({"encoding": "json", "maxSupportedTransactionVersion": 0, "rewards": false});
     let transaction = node.call("getTransaction", json!([signature, config]));
     let mut signatures = node.call("getSignaturesForAddress", json!([account.to_string()]));
     for listed in signatures.as_array_mut().expect("a list") {
-        // Surfpool guesses it here, anew each time.
+        // Surfpool guesses it here, again each time.
         listed["blockTime"].take();
     }
     json!({

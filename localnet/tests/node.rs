@@ -1,4 +1,4 @@
-//! What a node promises to those who start it.
+//! The promises of a node to those who start it.
 //!
 //! COUNTERFOIL_LOCALNET names another binary to test, which is how `make test-agave` tests the validator.
 

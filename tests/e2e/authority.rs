@@ -1,4 +1,4 @@
-//! What a ledger's authority does beyond granting, and what everybody can know of the program.
+//! A ledger's authority beyond granting, and the program as anyone can see it.
 
 use crate::stack::{expect_refusal, expect_success, expect_verdict, index, stack, text, wait_until};
 
@@ -45,14 +45,14 @@ fn the_authority_passes_and_ends_what_it_may_end_and_the_index_follows() {
 #[test]
 fn doctor_knows_the_released_program_and_who_can_replace_it() {
     let stack = stack();
-    // What doctor says is finalized, which a program that was just deployed is not yet.
+    // Doctor shows finalized accounts, which a program that was just deployed is not yet.
     let said = wait_until("the program is finalized", || {
         let output = stack.cli(&["doctor"]);
         output.status.success().then(|| text(&output.stdout))
     });
     assert!(said.contains("is the one released with"), "{said}");
     assert!(said.contains("a single key"), "{said}");
-    // Another address, where no program is. What stands there depends on the validator: nothing, or an empty account.
+    // Another address, where no program is. Its content depends on the validator: nothing, or an empty account.
     let nowhere = stack.new_wallet().1;
     expect_verdict(&stack.cli(&["doctor", "--program", &nowhere]), "CANNOT TELL", "0 of 1 servers told, 1 needed");
 }

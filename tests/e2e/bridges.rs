@@ -25,7 +25,7 @@ fn receipt_of_new_ledger(stack: &Stack, name: &str) -> (String, PathBuf) {
     (ledger, file)
 }
 
-/// Appends so many entries, one a transaction, to a ledger of that size, and waits until they are finalized.
+/// Appends `count` entries, one a transaction, to a ledger of that size, and waits until they are finalized.
 fn grow(stack: &Stack, ledger: &str, size: u64, appends: u64) {
     (0..appends).for_each(|number| expect_success(&stack.cli(&["append", ledger, &format!("more {number}")])));
     index().wait_for(ledger, size + appends);

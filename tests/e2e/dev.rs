@@ -109,7 +109,7 @@ impl Dev {
         response.json().unwrap()
     }
 
-    /// Waits until the audit of a ledger passes with what is given. What is audited is finalized, which takes a validator
+    /// Waits until the audit of a ledger passes with these arguments. Audited entries are finalized, which takes a validator
     /// 31 slots.
     fn wait_for_audit(&self, ledger: &str, expected: &str) {
         wait_until(&format!("the audit passes with {expected}"), || {
@@ -145,7 +145,7 @@ impl Dev {
         self.child.wait().unwrap();
         for id in all {
             wait_until(&format!("process {id} is gone"), || {
-                // A zombie is waited for by whoever inherited it.
+                // The process that inherited a zombie waits for it.
                 let state = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
                 (state.is_empty() || state.contains(") Z ")).then_some(())
             });
@@ -205,7 +205,7 @@ fn start_and_end_by(signal: Signal) {
     folder.close().unwrap();
 }
 
-/// What was there before an end is there after it, and goes on: the chain, the index, the wallet.
+/// Everything from before an end is there after it, and goes on: the chain, the index, the wallet.
 fn end_and_go_on(end: impl FnOnce(&mut Dev)) {
     let folder = folder();
     let receipt = folder.path().join("receipt.json");
@@ -231,7 +231,7 @@ fn end_and_go_on(end: impl FnOnce(&mut Dev)) {
     dev.wait_for_audit(&ledger, "2 entries and");
 }
 
-/// What a chain and its index say of a ledger.
+/// A ledger as a chain and its index show it.
 struct Chain {
     genesis_hash: Value,
     slot: u64,
@@ -240,7 +240,7 @@ struct Chain {
     blocks: Vec<Value>,
     /// The program's account and that of its bytes, in which its slot stands.
     program: Value,
-    /// What the index has of the ledger.
+    /// The ledger as the index has it.
     index: Vec<Value>,
 }
 
@@ -254,7 +254,7 @@ impl Chain {
             Some(dev.call("getSignaturesForAddress", &json!([ledger]))).filter(finalized)
         });
         for listed in signatures.as_array_mut().unwrap() {
-            // Surfpool guesses it here, anew each time.
+            // Surfpool guesses it here, again each time.
             listed["blockTime"].take();
         }
         let slots = signatures.as_array().unwrap().iter().map(|signature| signature["slot"].clone());
@@ -277,7 +277,7 @@ impl Chain {
     }
 }
 
-/// What `dev` says when it ends by itself, which it must.
+/// The last output of `dev`, which must end by itself.
 fn last_words(dev: &mut Child) -> String {
     let mut said = String::new();
     dev.stderr.take().unwrap().read_to_string(&mut said).unwrap();

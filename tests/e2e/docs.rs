@@ -161,7 +161,7 @@ fn a_page_of_python_verifies_each_kind_of_answer_and_refuses_any_change() {
     expect_refusal(&verify(&json!({ "status": "ok" })), "REFUSED");
 }
 
-/// What the answer says of itself must not be what is printed: its reader compares those lines with the account.
+/// The output must not repeat the answer's own claims: its reader compares those lines with the account.
 #[test]
 fn the_page_of_python_prints_only_what_it_computed() {
     let ledger = ledger_of(4);
@@ -241,7 +241,7 @@ fn the_page_of_python_reads_as_strictly_as_verify_and_always_ends() {
         let shown = &answer[..answer.char_indices().nth(200).map_or(answer.len(), |(at, _)| at)];
         assert_eq!(output.status.code(), Some(1), "{shown}: {said}");
         assert!(said.starts_with("REFUSED: ") && output.stdout.is_empty(), "{shown}: {said}");
-        // What the page refuses as a receipt, the command line refuses too.
+        // The command line refuses the same receipts as the page.
         std::fs::write(&file, &answer).unwrap();
         assert!(!stack().cli(&["verify", file.to_str().unwrap()]).status.success(), "{shown}");
     }

@@ -1,4 +1,4 @@
-//! Evidence and exports: a range of entries as one file, verified without whoever gave it.
+//! Evidence and exports: a range of entries as one file, verified without the API that gave it.
 
 use std::fs;
 use std::path::PathBuf;

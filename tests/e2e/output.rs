@@ -1,4 +1,4 @@
-//! What the command line says: verdicts and exit codes, text that others wrote, pipes that close, disks that are full.
+//! The command line's output: verdicts and exit codes, text that others wrote, pipes that close, disks that are full.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -46,7 +46,7 @@ fn a_ledger_that_was_not_pinned_is_consistent_and_a_forgers_own_is_refused_where
     expect_verdict(&verify(&file, &["--ledger", &ledger]), "VERIFIED", &ledger);
     expect_verdict(&verify(&file, &[]), "CONSISTENT", "--ledger");
     expect_verdict(&verify(&forged, &["--ledger", &ledger]), "REFUSED", &forgers);
-    // What the pin alone finds out.
+    // The pin alone finds this out.
     expect_verdict(&verify(&forged, &[]), "CONSISTENT", &forgers);
 }
 
@@ -420,7 +420,7 @@ fn what_was_done_is_the_same_in_words_and_as_json() {
         assert_eq!(document["done"], done);
         assert!(document["slot"].is_string() && document["transaction"].is_string(), "{document}");
     }
-    // What is shown is finalized, which what was just done is not yet.
+    // The output shows finalized accounts, which the last commands have not reached yet.
     let shown = wait_until("the seal to be finalized", || {
         let output = stack().cli(&["ledger", "show", ledger, "--json"]);
         let shown: Value = serde_json::from_slice(&output.stdout).ok()?;

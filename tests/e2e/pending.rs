@@ -1,4 +1,4 @@
-//! What is confirmed is shown before it is final, apart from the log.
+//! Confirmed events are shown before they are final, apart from the log.
 
 use std::time::{Duration, Instant};
 

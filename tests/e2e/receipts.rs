@@ -95,7 +95,7 @@ fn offline_only_a_pinned_head_counts() {
     expect_refusal(&offline(&format!("2:{}", "0".repeat(64))), "you trust");
     expect_refusal(&stack.cli(&["verify", path, "--offline"]), "--head");
 
-    // Who appended it is in the event, and that is shown by its head alone.
+    // The event says who appended it, and its head alone shows the event.
     let given = ["verify", path, "--offline", "--head", &head];
     let facts = |more: &[&str]| -> Value {
         let output = stack.cli(&[&given[..], &["--json"], more].concat());

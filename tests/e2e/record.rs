@@ -18,7 +18,7 @@ fn a_recording_holds_each_transaction_of_its_ledgers_and_their_accounts() {
     let path = folder.path().join("two.recording");
     let out = path.to_str().unwrap();
     let arguments = ["record", "--out", out, "--ledger", &ledgers[0], "--ledger", &ledgers[1]];
-    // What is recorded is finalized, which takes a validator 31 slots.
+    // Recorded transactions are finalized, which takes a validator 31 slots.
     let lines = wait_until("all appends are recorded", || {
         let _ = fs::remove_file(&path);
         let output = stack.cli(&arguments);

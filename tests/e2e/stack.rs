@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The length of the local chain's slots.
 const SLOT_MS: &str = "100";
 
-/// What all tests share; it ends with the process, whose end closes the services' standard input.
+/// The services that all tests share; they end with the process, whose end closes the services' standard input.
 pub struct Stack {
     pub folder: TempDir,
     pub rpc: String,
@@ -60,7 +60,7 @@ pub fn index() -> &'static Index {
     INDEX.get_or_init(|| Index::start(stack()))
 }
 
-/// A program beside this test's own folder.
+/// A program in the folder above this test's own.
 pub fn program(name: &str) -> PathBuf {
     let deps = env::current_exe().unwrap();
     let path = deps.parent().unwrap().parent().unwrap().join(name);

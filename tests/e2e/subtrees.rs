@@ -63,7 +63,7 @@ fn entries_appended_by_hash_are_filled_in_and_get_their_receipts() {
     let size = BEFORE + BY_SUBTREE + 2;
     stack.append_lines(&ledger, &(size - 2..size).map(entry).collect::<Vec<_>>());
 
-    // The ledger is followed, and says what it lacks.
+    // The ledger is followed, and says what it does not have.
     let shown = index.wait_for(&ledger, size);
     assert_eq!((&shown["status"], &shown["missing_leaves"]), (&json!("following"), &json!(BY_SUBTREE.to_string())));
     let (status, problem) = index.get(&format!("/v1/ledgers/{ledger}/entries/500"));
@@ -88,7 +88,7 @@ fn entries_appended_by_hash_are_filled_in_and_get_their_receipts() {
     };
     audit("5 entries and");
 
-    // What is false is refused as a whole, what is true fills in.
+    // A false file is refused as a whole, a true one fills in.
     let file = stack.folder.path().join("subtrees.bundles");
     let path = file.to_str().unwrap();
     let other = |at: u64| if at == 700 { "\"another\"".to_owned() } else { entry(at) };

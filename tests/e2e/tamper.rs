@@ -1,4 +1,4 @@
-//! Rows changed behind the index's back: refused by the API, and by whoever audits.
+//! Rows changed behind the index's back: refused by the API, and by an audit.
 
 use serde_json::Value;
 

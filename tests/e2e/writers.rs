@@ -1,4 +1,4 @@
-//! Who may append.
+//! The right to append.
 
 use std::process::Stdio;
 

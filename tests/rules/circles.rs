@@ -1,6 +1,6 @@
 //! No files import each other in a circle, so each can be read after those that it uses, and moved with them.
 //!
-//! What a file takes is read from its `use` declarations and the paths in its code. A name that a module only hands on (`pub
+//! The names that a file takes are read from its `use` declarations and the paths in its code. A name that a module only hands on (`pub
 //! use`) counts as taken from where it is defined. Tests are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ type Names = Vec<String>;
 #[derive(Default)]
 struct Module {
     file: PathBuf,
-    /// What names stand for that are declared by `use`.
+    /// The targets of names that are declared by `use`.
     aliases: BTreeMap<String, Names>,
     /// Those of them that are taken for the module itself, and the paths that occur in its code.
     taken: Vec<Names>,
@@ -208,7 +208,7 @@ fn circles(arrows: &BTreeMap<PathBuf, BTreeSet<PathBuf>>) -> Vec<BTreeSet<PathBu
     all.into_iter().collect()
 }
 
-/// What is shipped: tests, benches and examples are left out.
+/// The targets that are shipped: tests, benches and examples are left out.
 fn is_code(target: &Target) -> bool {
     target.kind.iter().any(|kind| {
         !matches!(kind, TargetKind::Test | TargetKind::Bench | TargetKind::Example | TargetKind::CustomBuild)

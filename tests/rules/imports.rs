@@ -1,4 +1,4 @@
-//! Who may import whom: the table of ARCHITECTURE.md, held over `cargo metadata` of each workspace.
+//! The imports that are allowed: the table of ARCHITECTURE.md, held over `cargo metadata` of each workspace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -15,7 +15,7 @@ const MANIFESTS: [&str; 6] = [
     "localnet/agave/Cargo.toml",
 ];
 
-/// What a package must not reach, through any other: prefixes of packages' names.
+/// The packages that one must not reach, through any other: prefixes of packages' names.
 const NEVER: [(&str, &[&str]); 3] = [
     // It never talks to Solana.
     ("counterfoil-api", &["solana", "anchor", "counterfoil-client"]),
@@ -24,11 +24,11 @@ const NEVER: [(&str, &[&str]); 3] = [
         "counterfoil-read",
         &["axum", "hyper", "tower", "utoipa", "async-graphql", "solana", "anchor", "counterfoil-client"],
     ),
-    // What bodies need of OpenAPI and GraphQL is in servers' builds alone.
+    // The parts of bodies for OpenAPI and GraphQL are in servers' builds alone.
     ("counterfoil-cli", &["axum", "utoipa", "async-graphql", "sqlx", "counterfoil-store", "counterfoil-read"]),
 ];
 
-/// The only packages that hold SQL: the store, and the bench that measures PostgreSQL alone beside it.
+/// The only packages that hold SQL: the store, and the bench that measures PostgreSQL alone next to it.
 const OF_SQL: [&str; 2] = ["counterfoil-store", "counterfoil-bench-indexer"];
 
 /// ARCHITECTURE.md's table: each package with the packages of the project that it may use outside its tests.

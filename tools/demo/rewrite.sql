@@ -1,4 +1,4 @@
--- What an operator with full power over the database would do: replace an entry and make everything that depends on
+-- The attack of an operator with full power over the database: replace an entry and make everything that depends on
 -- it fit again: its leaf hash, the tiles, the roots that later events name, the event log, the checked heads. It does so
 -- for ledgers of up to 65,536 entries and events; beyond that the tiles of the next level would need it too. The
 -- functions are gone with the session.

@@ -118,7 +118,7 @@ EDITS = [
         '    #[cfg(not(target_os = "solana"))]\n',
         1,
     ),
-    # Sorting keeps 4,096 bytes on the stack: more than a frame of 4,096 holds beside anything else.
+    # Sorting keeps 4,096 bytes on the stack: more than a frame of 4,096 holds together with anything else.
     (
         "core/src/slice/sort/stable/mod.rs",
         "AlignedStorage::<T, 4096>::new()",

@@ -23,7 +23,7 @@ pub struct Arguments {
 }
 
 /// Serves on a free port, which is printed, until standard input ends: at `/` the bytes as they are, at `/json` the value that
-/// they are, written anew for each answer.
+/// they are, written again for each answer.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut stop = StopSignals::listen(true)?;
     let path = &arguments.body;

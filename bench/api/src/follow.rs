@@ -58,7 +58,7 @@ impl Commits {
 }
 
 /// Fills the database and says `ready`; is told the API's address; lets the followers connect and says so; is told to go
-/// on; appends, and says how long the messages took. What it is told are lines of standard input.
+/// on; appends, and says how long the messages took. It takes commands as lines of standard input.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     ensure!(arguments.ledgers > 0 && arguments.appends_per_second > 0, "there is something to append to");
     let pool = connect(&arguments.database_url, WRITERS, Duration::from_secs(10)).await?;
@@ -179,7 +179,7 @@ async fn append_all(
 
 struct Follower {
     stream: TcpStream,
-    /// What was read of a line that has not ended.
+    /// The start of a line that has not ended.
     line: Vec<u8>,
 }
 
@@ -199,7 +199,7 @@ impl Follower {
         Ok(Self { stream, line: Vec::new() })
     }
 
-    /// Takes so many entries; how long each took.
+    /// Takes `count` entries; returns how long each took.
     async fn follow(mut self, commits: Arc<Commits>, entries: usize) -> anyhow::Result<Vec<Duration>> {
         let mut times = Vec::with_capacity(entries);
         let mut buffer = [0; 4096];

@@ -1,4 +1,4 @@
-//! What the API is measured beside: a bare route, the rows without any API, and many followers.
+//! The peers of the API's benchmark: a bare route, the rows without any API, and many followers.
 //!
 //! Each command prints one line of JSON for each thing that it measured. `bench/api/run` puts them together.
 
@@ -10,7 +10,7 @@ mod rows;
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(about = "What the API is measured beside")]
+#[command(about = "The peers of the API's benchmark")]
 enum Command {
     /// Answers with one file's bytes, or the JSON that they are, by axum and hyper as the API has them.
     Bare(bare::Arguments),

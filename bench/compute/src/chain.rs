@@ -12,7 +12,7 @@ use solana_pubkey::Pubkey;
 use solana_transaction::Transaction;
 
 const WEALTH: u64 = 1_000_000_000_000;
-/// What a packet leaves to a transaction.
+/// The bytes that a packet leaves to a transaction.
 const MAX_TRANSACTION_BYTES: usize = 1_232;
 
 /// A chain with programs on it and a wallet that pays fees and does nothing else.
@@ -46,7 +46,7 @@ impl Chain {
         Ok(self.svm.get_account(address).with_context(|| format!("no account {address}"))?.data)
     }
 
-    /// Whether an instruction fits into a transaction that `signers` sign beside the fee payer.
+    /// Whether an instruction fits into a transaction that `signers` sign besides the fee payer.
     pub fn fits(&self, instruction: &Instruction, signers: usize) -> bool {
         self.message(instruction).serialize().len() + 1 + 64 * (1 + signers) <= MAX_TRANSACTION_BYTES
     }

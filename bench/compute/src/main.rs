@@ -1,4 +1,4 @@
-//! Compute units, account sizes and rent of Counterfoil's program beside those of SPL account compression, by one
+//! Compute units, account sizes and rent of Counterfoil's program, compared with those of SPL account compression, by one
 //! harness in one run. `run` builds what is measured and calls this:
 //!
 //! `counterfoil-bench-compute COUNTERFOIL.SO PEER_FOLDER JSON_LINES [LEVEL]`

@@ -1,4 +1,4 @@
-//! What was measured of one program, and how it is shown.
+//! The figures of one program, and the table that shows them.
 
 use serde_json::{Value, json};
 

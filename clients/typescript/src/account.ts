@@ -33,9 +33,9 @@ export interface LedgerAccount {
   readonly flags: number;
   /** The creator's name for the ledger, 32 bytes; part of the account's address. */
   readonly id: ReadonlyUint8Array;
-  /** Who created it; part of the account's address. */
+  /** The wallet that created it; part of the account's address. */
   readonly creator: Address;
-  /** Who may grant and revoke, and always append. */
+  /** The wallet that may grant and revoke, and always append. */
   readonly authority: Address;
   /** To whom the authority is offered. */
   readonly pendingAuthority: Address | null;
@@ -78,7 +78,7 @@ export type Relation =
 const NOBODY = address('11111111111111111111111111111111');
 
 /**
- * Reads an account's data and computes both roots from their frontiers. Who owns the account is the caller's to check.
+ * Reads an account's data and computes both roots from their frontiers. The caller must check which program owns the account.
  *
  * @throws {@link AccountError}.
  */

@@ -1,8 +1,8 @@
 /**
- * A completeness certificate: that a list is all of a log's leaves from one index up to another, for whoever trusts no
+ * A completeness certificate: that a list is all of a log's leaves from one index up to another, for readers who trust no
  * operator.
  *
- * What a certificate proves by itself is that a list and a head belong together. That the head is the chain's is for
+ * A certificate alone proves that a list and a head belong together. Whether the head is the chain's is for
  * `relate` to say, from an account that the reader fetched from servers of its own choice; and "up to now" is as fresh as
  * that account.
  */
@@ -17,7 +17,7 @@ import { MAX_TREE_SIZE, verifyRange, type TreeHead } from './merkle.js';
 /** The first field of every certificate of this form. */
 export const CERTIFICATE_FORMAT = 'counterfoil certificate v1';
 
-/** A certificate as it stands beside a list; nothing in it is verified yet. */
+/** A certificate as it comes with a list; nothing in it is verified yet. */
 export interface Certificate {
   /** The cluster, by the hash of its first block. */
   readonly genesisHash: Base58EncodedBytes;
@@ -35,7 +35,7 @@ export interface Certificate {
   readonly head: TreeHead;
   /** The slot at which that head was read from the chain: a hint, which nothing proves. */
   readonly slot: bigint;
-  /** The roots of the largest subtrees beside the list, from left to right. */
+  /** The roots of the largest subtrees outside the list, from left to right. */
   readonly proof: readonly ReadonlyUint8Array[];
 }
 

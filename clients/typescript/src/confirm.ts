@@ -72,13 +72,13 @@ export interface ConfirmOptions {
 }
 
 /**
- * What connects a receipt, or evidence, with the chain. `ring`: the account, or its ring, has a head that it leads to;
+ * The bridge between a receipt, or evidence, and the chain. `ring`: the account, or its ring, has a head that it leads to;
  * `consistency`: the account's head is proven to extend one. Both show that today's account contains it. `transaction`:
  * the program emitted the event in the slot that it states; that today's account extends it rests on the program.
  */
 export type ChainBridge = 'ring' | 'consistency' | 'transaction';
 
-/** What a server confirmed. */
+/** A server's confirmation. */
 export interface ServerConfirmation extends AccountAt {
   /** The server's name: the host, where it was given by URL. */
   readonly server: string;
@@ -88,20 +88,20 @@ export interface ServerConfirmation extends AccountAt {
   readonly eventBy: ChainBridge;
 }
 
-/** What a server confirmed of evidence. */
+/** A server's confirmation of evidence. */
 export interface EvidenceServerConfirmation extends ServerConfirmation {
   /**
    * Of which events it is shown that they are the chain's: of `all`, or of the `last` one alone, which is all that its
-   * transaction shows. Who appended the entries of the events before it, and when, is not shown then; the entries are.
+   * transaction shows. It shows the entries of the events before it then, not who appended them, nor when.
    */
   readonly eventsShown: 'all' | 'last';
 }
 
-/** Who confirmed a receipt or evidence, and why the others did not. */
+/** The servers that confirmed a receipt or evidence, and why the others did not. */
 export interface Confirmation<Confirmed = ServerConfirmation> {
   /** At least the quorum. */
   readonly confirmed: readonly Confirmed[];
-  /** What the other servers said. None of it contradicts what is to be confirmed. */
+  /** The answers of the other servers. None of it contradicts what is to be confirmed. */
   readonly refused: readonly { readonly server: string; readonly error: ConfirmationError }[];
 }
 
@@ -110,7 +110,7 @@ export interface Confirmation<Confirmed = ServerConfirmation> {
  * given `releasedPrograms`, that the chain recorded the event in the slot that it states.
  *
  * Servers are asked, their answers are no proof: choose several that do not depend on one another. A server that
- * contradicts is not outvoted, for one of the two lines is false then. What can replace the program is not looked at.
+ * contradicts is not outvoted, for one of the two lines is false then. This does not look at who can replace the program.
  *
  * @throws {@link ConfirmationError}, whose `action` says whether to ask again later: `wrong_program`, `wrong_cluster`
  * and `contradiction` at once; when fewer than the quorum confirm, the code that all refusals have, else `too_few`.
@@ -178,7 +178,7 @@ export async function fetchLedgerAccount(
   return { slot: context.slot, account: decodeLedgerAccount(getBase64Encoder().encode(value.data[0])) };
 }
 
-/** What is to be the chain's: entries under heads of the log, and the event that states one of them. */
+/** A claim that is to be the chain's: entries under heads of the log, and the event that states one of them. */
 interface Claim extends EventClaim {
   readonly genesisHash: Base58EncodedBytes;
   readonly ledger: Address;

@@ -1,5 +1,5 @@
 /**
- * What can go wrong, as classes: each says what, where, and what to do, and has a `code` that stays the same.
+ * The errors of this package, as classes: each says what, where, and what to do, and has a `code` that stays the same.
  *
  * A proof, a receipt or a head that does not hold is always an error that is thrown, never a value that can be ignored.
  */
@@ -194,7 +194,7 @@ export class ConfirmationError extends Error {
   }
 
   /**
-   * What the caller has to do: `retry` later, `supply` what is missing (the option `consistency`, a newer receipt, a server
+   * The caller's next step: `retry` later, `supply` what is missing (the option `consistency`, a newer receipt, a server
    * that keeps older blocks), `halt` because two statements exclude each other, or `reject` the request, which will not
    * become right by itself. Only `halt` says that something is false; the others say that it cannot be told.
    */

@@ -60,13 +60,13 @@ export type Event = { [Name in EventName]: { readonly name: Name } & Readonly<Bo
 
 /** An event of a transaction, and its leaf. */
 export interface EmittedEvent {
-  /** What it says. */
+  /** The event itself. */
   readonly event: Event;
   /** Kind, header and body: what the leaf hash covers, and what a receipt holds. */
   readonly leaf: Uint8Array;
 }
 
-/** What {@link readEvents} needs of a transaction, as `getTransaction` answers it with encoding `json`. */
+/** The parts of a transaction that {@link readEvents} needs, as `getTransaction` answers it with encoding `json`. */
 export interface ExecutedTransaction {
   readonly meta: {
     readonly err: unknown;
@@ -149,7 +149,7 @@ export function eventLeaf(bytes: ReadonlyUint8Array): Uint8Array {
  * Reads a program's events in a transaction, in order of execution.
  *
  * An event is an inner instruction to the program itself that begins with {@link EVENT_TAG} and whose first account is
- * the event authority: only the program can sign for that account, so nobody else can have sent it.
+ * the event authority: only the program can sign for that account, so no one else can have sent it.
  *
  * @param transaction - As an RPC server answers it, and believed as far as that server is.
  * @param program - The program. Default: the one that the IDL declares.

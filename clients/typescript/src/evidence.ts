@@ -1,5 +1,5 @@
 /**
- * Evidence: all entries of a range with the events that appended them, as lines of JSON, for whoever trusts no operator.
+ * Evidence: all entries of a range with the events that appended them, as lines of JSON, for readers who trust no operator.
  *
  * Like a receipt, it proves by itself that its lines belong together. That they are the chain's is for
  * {@link confirmEvidence} to say.
@@ -40,7 +40,7 @@ export interface EvidenceRange {
   readonly to: bigint;
   /** The head that the proof leads to. */
   readonly head: TreeHead;
-  /** The roots of the largest subtrees beside the run, from left to right. */
+  /** The roots of the largest subtrees outside the run, from left to right. */
   readonly proof: readonly ReadonlyUint8Array[];
 }
 

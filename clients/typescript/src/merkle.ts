@@ -31,19 +31,19 @@ export interface Subtree {
   readonly offset: bigint;
 }
 
-/** What {@link verifyInclusion} takes. */
+/** The arguments of {@link verifyInclusion}. */
 export interface InclusionProof {
   /** The head that the proof leads to. */
   readonly head: TreeHead;
   /** The leaf's index, from 0. */
   readonly index: bigint;
-  /** The leaf's hash: {@link hashLeaf} of its bytes, computed by whoever verifies. */
+  /** The leaf's hash: {@link hashLeaf} of its bytes, computed by the verifier. */
   readonly leafHash: ReadonlyUint8Array;
   /** Hashes from the leaf to the root, at most 48. */
   readonly proof: readonly ReadonlyUint8Array[];
 }
 
-/** What {@link verifyConsistency} takes. */
+/** The arguments of {@link verifyConsistency}. */
 export interface ConsistencyProof {
   /** The earlier head. */
   readonly first: TreeHead;
@@ -53,15 +53,15 @@ export interface ConsistencyProof {
   readonly proof: readonly ReadonlyUint8Array[];
 }
 
-/** What {@link verifyRange} takes. */
+/** The arguments of {@link verifyRange}. */
 export interface RangeProof {
   /** The head that the proof leads to. */
   readonly head: TreeHead;
   /** The index of the first leaf, from 0. */
   readonly first: bigint;
-  /** The leaves' hashes in order: {@link hashLeaf} of their bytes, computed by whoever verifies. */
+  /** The leaves' hashes in order: {@link hashLeaf} of their bytes, computed by the verifier. */
   readonly leafHashes: readonly ReadonlyUint8Array[];
-  /** The roots of the largest subtrees beside the leaves, from left to right, at most 94. */
+  /** The roots of the largest subtrees outside the leaves, from left to right, at most 94. */
   readonly proof: readonly ReadonlyUint8Array[];
 }
 
@@ -86,7 +86,7 @@ export function emptyRoot(): Uint8Array {
   return sha256(new Uint8Array());
 }
 
-/** Whether two byte strings are equal. What is compared here is public: the time that it takes gives nothing away. */
+/** Whether two byte strings are equal. The compared bytes are public: the time that it takes gives nothing away. */
 export function equalBytes(one: ReadonlyUint8Array, other: ReadonlyUint8Array): boolean {
   return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }

@@ -1,7 +1,7 @@
 /**
- * A receipt: one entry with all that proves it, for whoever trusts no operator.
+ * A receipt: one entry with all that proves it, for readers who trust no operator.
  *
- * What a receipt proves by itself is that its parts belong together. That they are the chain's is for
+ * A receipt alone proves that its parts belong together. Whether they are the chain's is for
  * {@link confirmReceipt} to say, from what the reader fetched from servers of its own choice.
  */
 
@@ -46,7 +46,7 @@ export const RECEIPT_FORMAT_V1 = 'counterfoil receipt v1';
 /** The longest entry in bytes; the shortest is 1. */
 export const MAX_ENTRY_BYTES = 65_535;
 
-/** What both versions of a receipt hold; nothing in it is verified yet. */
+/** The parts that both versions of a receipt have; nothing in it is verified yet. */
 interface ReceiptParts {
   /** The cluster, by the hash of its first block. */
   readonly genesisHash: Base58EncodedBytes;

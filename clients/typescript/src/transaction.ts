@@ -20,7 +20,7 @@ import { equalBytes, toHex } from './merkle.js';
 
 /** An event of which a document says that the chain has it. */
 export interface EventClaim {
-  /** What says so, for errors: `the receipt`. */
+  /** The document that says so, for errors: `the receipt`. */
   readonly what: string;
   /** The program that emitted it. */
   readonly program: Address;
@@ -36,7 +36,7 @@ export interface EventClaim {
 interface DeployedProgram {
   /** SHA-256 of its bytes without the zeros after them, which the loader adds; lowercase hexadecimal. */
   readonly sha256: string;
-  /** The slot in which it was last deployed, 0 for a program that nobody can replace. */
+  /** The slot in which it was last deployed, 0 for a program that no one can replace. */
   readonly slot: bigint;
 }
 

@@ -562,7 +562,7 @@ async function commitmentsAsked(receipt: VerifiedReceipt): Promise<string[]> {
   return asked;
 }
 
-/** What an API answers of a ledger's consistency proofs. While it is behind, it has none. */
+/** Serves a ledger's consistency proofs as an API does. While it is behind, it has none. */
 async function serveConsistency(journal: Journal) {
   const served = { url: '', asked: 0, behind: 0, close: () => server.close() };
   const server = createServer((request, response) => {

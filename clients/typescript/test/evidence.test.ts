@@ -20,7 +20,7 @@ interface EvidenceVectors {
 const vectors = readVectors<EvidenceVectors>('evidence');
 const [first] = vectors.evidence as [string[]];
 
-/** Whether lines verify. What is refused is so with an error of its own. */
+/** Whether lines verify. A refusal is an error of the package's own. */
 async function isVerified(lines: Iterable<string> | AsyncIterable<string>): Promise<boolean> {
   try {
     await verifyEvidence(lines);

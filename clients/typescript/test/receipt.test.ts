@@ -25,7 +25,7 @@ interface ReceiptVectors {
 
 const vectors = readVectors<ReceiptVectors>('receipt');
 
-/** What a receipt is refused for, or null. Only this client has a name of its own for a format that it does not know. */
+/** The reason why a receipt is refused, or null. Only this client has a name of its own for a format that it does not know. */
 function verdict(text: string): string | null {
   try {
     verifyReceipt(parseReceipt(text));

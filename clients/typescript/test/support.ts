@@ -1,4 +1,4 @@
-/** What the tests share: the project's files, and an RFC 6962 of their own, written from its definitions. */
+/** The parts that the tests share: the project's files, and an RFC 6962 of their own, written from its definitions. */
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -78,7 +78,7 @@ function subproof(first: number, leaves: readonly Bytes[], isWhole: boolean): By
     : [...subproof(first - split, right, false), naiveRoot(left)];
 }
 
-/** The roots of the largest subtrees beside a range, from left to right, by RFC 6962's definition of a tree. */
+/** The roots of the largest subtrees outside a range, from left to right, by RFC 6962's definition of a tree. */
 export function naiveBeside(start: number, leaves: readonly Bytes[], from: number, to: number): Bytes[] {
   const end = start + leaves.length;
   if (end <= from || to <= start) return [naiveRoot(leaves)];

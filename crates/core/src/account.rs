@@ -30,9 +30,9 @@ pub struct LedgerAccount {
     pub flags: u32,
     /// The creator's name for the ledger, part of the account's address.
     pub id: [u8; 32],
-    /// Who created it, part of the account's address.
+    /// The wallet that created it, part of the account's address.
     pub creator: Wallet,
-    /// Who may grant and revoke, and always append.
+    /// The wallet that may grant and revoke, and always append.
     pub authority: Wallet,
     /// To whom the authority is offered.
     pub pending_authority: Option<Wallet>,
@@ -128,7 +128,7 @@ impl LedgerAccount {
     /// Reads an account's data.
     ///
     /// # Errors
-    /// [`AccountError`]. Who owns the account is the caller's to check.
+    /// [`AccountError`]. The caller must check which program owns the account.
     pub fn decode(data: &[u8]) -> Result<Self, AccountError> {
         if data.len() != LEDGER_BYTES {
             return Err(AccountError::WrongLength { bytes: data.len() });

@@ -1,7 +1,7 @@
-//! A completeness certificate: that a list is all of a log's leaves from one index up to another, for whoever trusts no
+//! A completeness certificate: that a list is all of a log's leaves from one index up to another, for readers who trust no
 //! operator.
 //!
-//! What a certificate proves by itself is that a list and a head belong together. That the head is the chain's is for
+//! A certificate alone proves that a list and a head belong together. Whether the head is the chain's is for
 //! [`crate::relate::relate`] to say, from an account that the reader fetched from servers of its own choice; and "up to
 //! now" is as fresh as that account.
 
@@ -19,7 +19,7 @@ use crate::{GenesisHash, LedgerId, ProgramId, json};
 /// The first field of every certificate of this form.
 pub const FORMAT: &str = "counterfoil certificate v1";
 
-/// A certificate as it stands beside a list; nothing in it is verified yet.
+/// A certificate as it comes with a list; nothing in it is verified yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
@@ -48,7 +48,7 @@ pub struct Certificate {
     /// The slot at which that head was read from the chain: a hint, which nothing proves.
     #[serde(with = "json::text")]
     pub slot: u64,
-    /// The roots of the largest subtrees beside the list, from left to right.
+    /// The roots of the largest subtrees outside the list, from left to right.
     #[serde(with = "json::hashes")]
     pub proof: Vec<Hash>,
 }
@@ -106,7 +106,7 @@ impl Certificate {
         let most = usize::try_from(expected.saturating_add(1)).unwrap_or(usize::MAX);
         let mut leaves = leaves.into_iter().take(most).inspect(|_| found = found.saturating_add(1));
         let verified = verify_range(&head, first, leaves.by_ref(), &self.proof);
-        // What a proof that does not hold has left.
+        // The hashes that are left of a proof that does not hold.
         leaves.for_each(drop);
         if found != expected {
             return Err(CertificateError::Count { found, expected });

@@ -45,7 +45,7 @@ pub mod kind {
     pub const LEDGER_SEALED: [u8; 8] = [0x9d, 0x9b, 0xa4, 0x77, 0x83, 0x85, 0x0e, 0xb6];
 }
 
-/// What every event says.
+/// The header, which every event has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventHeader {
     /// The ledger.
@@ -68,7 +68,7 @@ pub struct EventHeader {
     pub root: Root,
 }
 
-/// What each kind of event says beyond the header.
+/// The body of an event, by its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventBody {
     /// A ledger was created; the signer is its creator and first authority.
@@ -105,12 +105,12 @@ pub enum EventBody {
     },
     /// The authority was offered to a wallet, in place of an older offer.
     AuthorityProposed {
-        /// To whom; zero for nobody.
+        /// The wallet that it is offered to; zero for none.
         pending_authority: Wallet,
     },
     /// The signer took over the authority that it had been offered.
     AuthorityAccepted {
-        /// Who had it before.
+        /// The wallet that had it before.
         previous_authority: Wallet,
     },
     /// Subtrees can never again be appended by hash.
@@ -122,9 +122,9 @@ pub enum EventBody {
 /// An event as the program emitted it; nothing in it is verified yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
-    /// What this kind says.
+    /// The body.
     pub body: EventBody,
 }
 

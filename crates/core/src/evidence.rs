@@ -1,4 +1,4 @@
-//! Evidence: all entries of a range with their events, for whoever trusts no operator, as lines of JSON.
+//! Evidence: all entries of a range with their events, for readers who trust no operator, as lines of JSON.
 //!
 //! It is verified line by line, in memory that does not grow with it. Like a receipt, it proves by itself that its parts
 //! belong together. Source: docs/protocol.md, section 8.
@@ -63,7 +63,7 @@ pub struct Range {
     /// The head that the proof leads to.
     #[serde(with = "json::object")]
     pub head: Head,
-    /// The roots of the largest subtrees beside the run, from left to right.
+    /// The roots of the largest subtrees outside the run, from left to right.
     #[serde(with = "json::hashes")]
     pub proof: Vec<Hash>,
 }
@@ -163,7 +163,7 @@ pub enum EvidenceError {
     UnreadableEvent(EventError),
     /// A line stands where another belongs.
     WrongLine {
-        /// What belongs there.
+        /// The line that belongs there.
         expected: &'static str,
     },
     /// An entry has no bytes, or too many.

@@ -84,7 +84,7 @@ pub mod bytes {
     }
 }
 
-/// For `#[serde(with)]`: an object, and nothing else. What serde derives also takes a list of the members' values.
+/// For `#[serde(with)]`: an object, and nothing else. Code that serde derives also takes a list of the members' values.
 pub mod object {
     use super::*;
 

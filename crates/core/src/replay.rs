@@ -10,7 +10,7 @@ use merkle_log::TreeHead;
 use crate::limits::{HEADS, ledger_flag};
 use crate::{Event, EventBody, LedgerAccount, LedgerState, Wallet};
 
-/// What the events so far make of an account.
+/// The state of an account after the events so far.
 #[derive(Clone, Debug, Default)]
 pub struct AccountReplay {
     id: [u8; 32],

@@ -368,7 +368,7 @@ impl VerifiedAppend {
         &self.event
     }
 
-    /// What the event's leaf hash covers: kind, header and body.
+    /// The bytes that the event's leaf hash covers: kind, header and body.
     #[must_use]
     pub fn leaf_bytes(&self) -> &[u8] {
         &self.leaf_bytes

@@ -49,7 +49,7 @@ struct State {
     connection: Option<Connection>,
     backoff: Backoff,
     wait: Option<Duration>,
-    /// What went wrong after the transactions that were delivered last.
+    /// The failure after the transactions that were delivered last.
     error: Option<ClientError>,
 }
 
@@ -246,14 +246,14 @@ impl State {
         }
     }
 
-    /// Lets go of the connection. One that was asked for a slot and refused is not asked for it again.
+    /// Drops the connection. One that was asked for a slot and refused is not asked for it again.
     fn fail(&mut self, failure: Failure, may_be_refusal: bool) -> ClientError {
         self.connection = None;
         self.wait = Some(self.backoff.next_delay());
         let reason = match failure {
             Failure::Other(reason) => reason,
             Failure::Status(status) => {
-                // What has nothing to do with the request; servers say "too old" by whatever code is left.
+                // Failures that have nothing to do with the request; servers say "too old" by whatever code is left.
                 let is_elsewhere = matches!(
                     status.code(),
                     Code::Unavailable | Code::Unauthenticated | Code::PermissionDenied | Code::ResourceExhausted

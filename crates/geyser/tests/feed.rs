@@ -27,7 +27,7 @@ const TOKEN: &str = "SECRET-TOKEN";
 /// Longer than anything here takes; a feed that hangs fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the server does on one connection.
+/// The server's script for one connection.
 struct Session {
     /// Refuses to begin at a slot.
     refuses_slot: bool,
@@ -36,7 +36,7 @@ struct Session {
     end: Option<Status>,
 }
 
-/// What the server was asked for, connection by connection, and how often pings were answered.
+/// The requests to the server, connection by connection, and how often pings were answered.
 #[derive(Default)]
 struct Seen {
     requests: Vec<SubscribeRequest>,
@@ -207,7 +207,7 @@ fn slot(slot: u64) -> UpdateOneof {
     UpdateOneof::Slot(SubscribeUpdateSlot { slot, ..Default::default() })
 }
 
-/// What the transaction of a slot is read as.
+/// The record that the transaction of a slot is read as.
 fn record(slot: u64) -> TransactionRecord {
     TransactionRecord {
         signature: [u8::try_from(slot).expect("small"); 64],

@@ -1,7 +1,7 @@
-//! What a GraphQL query may cost before anything is resolved: its tokens, brackets, aliases, fields and representations.
+//! Limits of a GraphQL query, checked before anything is resolved: its tokens, brackets, aliases, fields and representations.
 //!
 //! Looked at before all else that reads the query: a text may nest brackets until a parser's stack ends, and a document may
-//! name fragments in circles, or each twice in the next, so that whoever writes them out never ends.
+//! name fragments in circles, or each twice in the next, so that writing them out never ends.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub enum Refusal {
     TooMuch {
         /// The limit.
         most: usize,
-        /// What it is of.
+        /// The limit's unit.
         what: &'static str,
     },
     /// A fragment names itself, or one that leads back to it.
@@ -134,7 +134,7 @@ fn string_length(text: &str) -> usize {
     text.len()
 }
 
-/// What selections are made of, with fragments written out.
+/// The fields of selections, with fragments written out.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     fields: usize,
@@ -205,7 +205,7 @@ impl<'a> Counter<'a> {
         if let Some(Ok(ConstValue::List(list))) = value { list.len() } else { 0 }
     }
 
-    /// What a variable stands for: what was given, or its default in any of the operations.
+    /// The value of a variable: what was given, or its default in any of the operations.
     fn value_of(&self, name: &Name) -> Option<ConstValue> {
         self.variables.get(name).cloned().or_else(|| {
             let definitions =
@@ -246,7 +246,7 @@ mod tests {
         usize::try_from(state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33).unwrap()
     }
 
-    /// What is read of any text before it is known to be within the limits ends, and within a worker's stack.
+    /// Reading any text before it is known to be within the limits ends, and within a worker's stack.
     #[test]
     fn no_text_and_no_variables_end_the_process() {
         const PIECES: [&str; 34] = [

@@ -1,4 +1,4 @@
-//! Appending and verifying beside the crate ct-merkle, in the same run.
+//! Appending and verifying, compared with the crate ct-merkle, in the same run.
 //!
 //! Criterion measures; then a table is printed, and the same figures are written as JSON lines to
 //! `target/bench/merkle-log.jsonl`. `cargo bench -p merkle-log`.
@@ -37,7 +37,7 @@ fn main() {
     let binary = std::env::current_exe().expect("its own path");
     let target = binary.ancestors().nth(3).expect("a target folder").to_owned();
     let samples = target.join("criterion").join("merkle-log");
-    // What is reported was measured now. There is nothing to remove the first time.
+    // Old figures must not be reported. There is nothing to remove the first time.
     let _ = fs::remove_dir_all(&samples);
 
     let mut criterion = Criterion::default()
@@ -205,7 +205,7 @@ fn prove(plan: &Plan, stored: TreeSize, levels: &[Vec<Hash>]) -> Vec<Hash> {
     plan.proof(&tiles).expect("the plan names all its tiles")
 }
 
-/// What one benchmark measured, in elements per second.
+/// The result of one benchmark, in elements per second.
 struct Figures {
     runs: usize,
     min: f64,

@@ -31,7 +31,7 @@ impl FullTile {
     }
 }
 
-/// What is to be stored as the log grows, beside the leaf hashes and the subtrees that were appended.
+/// The tiles and roots to store as the log grows, besides the leaf hashes and the subtrees that were appended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grown {
     /// Tiles that became full.
@@ -119,7 +119,7 @@ impl Edge {
         Ok(Self { frontier, partial })
     }
 
-    /// Appends a leaf; what is to be stored of it beside the leaf hash is added to `grown`.
+    /// Appends a leaf; what is to be stored of it besides the leaf hash is added to `grown`.
     ///
     /// # Errors
     /// [`EdgeError::Frontier`] when the log is full; nothing was changed then.
@@ -131,7 +131,7 @@ impl Edge {
     }
 
     /// Appends the perfect subtree of `2^level` leaves with root `subtree`, of which nothing else is known; what is
-    /// to be stored beside that root is added to `grown`.
+    /// to be stored besides that root is added to `grown`.
     ///
     /// # Errors
     /// [`EdgeError::Frontier`] when the subtree does not fit at this size or the log is full; nothing was changed

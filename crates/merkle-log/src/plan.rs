@@ -86,7 +86,7 @@ pub fn inclusion_plan(index: LeafIndex, size: TreeSize) -> Result<Plan, PlanErro
 
 /// Plans the proof that the leaves from `first` up to, not including, `end` are just these in the tree of `size` leaves.
 ///
-/// The proof is the roots of the largest subtrees beside the range, from left to right: the fewest hashes that lead from
+/// The proof is the roots of the largest subtrees outside the range, from left to right: the fewest hashes that lead from
 /// its leaves to the root. Those to its left are the peaks of the tree of `first` leaves, the largest first.
 ///
 /// # Errors
@@ -154,7 +154,7 @@ impl Plan {
     /// Computes the proof from the tiles that were read.
     ///
     /// # Errors
-    /// [`TileError::Missing`] when `tiles` lacks one of [`Self::tiles`].
+    /// [`TileError::Missing`] when `tiles` does not have one of [`Self::tiles`].
     pub fn proof(&self, tiles: &Tiles) -> Result<Vec<Hash>, TileError> {
         self.elements.iter().map(|nodes| fold(nodes, tiles)).collect()
     }
@@ -183,7 +183,7 @@ impl Run {
         self.start.saturating_add(self.len)
     }
 
-    /// The subtree of the tree of `size` leaves beside the last peak of the tree of `reached` leaves, which is above 0
+    /// The subtree of the tree of `size` leaves to the right of the last peak of the tree of `reached` leaves, which is above 0
     /// and below `size`: as large as that peak, or what is left.
     fn after(reached: u64, size: TreeSize) -> Self {
         let beside = 1 << reached.trailing_zeros();

@@ -200,7 +200,7 @@ pub fn verify_range(
     verify_nodes(head, 0, first, leaves.into_iter().map(Hash::from), proof)
 }
 
-/// As [`verify_range`], of the perfect subtrees of `2^level` leaves that lie beside each other from leaf `first` on: `nodes`
+/// As [`verify_range`], of the perfect subtrees of `2^level` leaves that follow each other from leaf `first` on: `nodes`
 /// are their roots, as a tile's hashes are.
 ///
 /// # Errors

@@ -122,7 +122,7 @@ impl Tile {
         })
     }
 
-    /// Whether the tile is full, which is for good: what it holds never changes again.
+    /// Whether the tile is full, which is permanent: what it holds never changes again.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.width as u64 == TILE_WIDTH
@@ -167,7 +167,7 @@ impl Tiles {
         Ok(())
     }
 
-    /// Adds a tile of which some hashes may be unknown. What is known of these is told by [`Self::insert_subtree`]:
+    /// Adds a tile of which some hashes may be unknown. [`Self::insert_subtree`] tells what is known of these:
     /// the roots over them within the tile, or that of the subtree in which the tile lies.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Runs a command beside a PostgreSQL server of its own: `with_postgres [--durable] COMMAND [ARGUMENT ...]`.
+//! Runs a command with a PostgreSQL server of its own: `with_postgres [--durable] COMMAND [ARGUMENT ...]`.
 //!
 //! The command finds the server's URL in DATABASE_URL. Server and data are gone when it ends. `--durable`: the server
 //! writes to disk as one in use does, for what measures it.

@@ -17,7 +17,7 @@ pub enum ClusterError {
     )]
     NotInstalled,
     /// Root has no unprivileged user to hand the cluster to.
-    #[error("started as root, and neither user postgres nor nobody exists to run PostgreSQL as")]
+    #[error("started as root, and neither user postgres nor no one exists to run PostgreSQL as")]
     NoUnprivilegedUser,
     /// The cluster runs as another user, and that user cannot get to its folder.
     #[error(

@@ -1,7 +1,7 @@
 //! A PostgreSQL cluster of one's own, run from the system's binaries on a free loopback port.
 //!
 //! `initdb` and `postgres` refuse to run as root: started as root, the cluster belongs to and runs as an
-//! unprivileged user (`postgres`, or `nobody`). Whoever can read the cluster's folder is trusted: the superuser's
+//! unprivileged user (`postgres`, or `nobody`). All who can read the cluster's folder are trusted: the superuser's
 //! password lies in it, readable by its owner alone.
 #![forbid(unsafe_code)]
 
@@ -39,7 +39,7 @@ pub enum Durability {
     None,
 }
 
-/// What becomes of a cluster's folder when its server ends.
+/// The end of a cluster's folder when its server ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AtEnd {
     Kept,
@@ -93,7 +93,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Ends all of the server's processes as a crash of the machine would, and starts it anew on the same port.
+    /// Ends all of the server's processes as a crash of the machine would, and starts it again on the same port.
     ///
     /// # Errors
     /// [`ClusterError`].
@@ -104,7 +104,7 @@ impl Cluster {
         let server = pids.lines().next().unwrap_or_default().trim();
         let children = Command::new("pgrep").args(["-P", server]).output().map_err(at("running pgrep for", &data))?;
         let children = String::from_utf8_lossy(&children.stdout).into_owned();
-        // The server first: it would start anew by itself when it sees a child die.
+        // The server first: it would start again by itself when it sees a child die.
         let all = std::iter::once(server).chain(children.split_whitespace());
         Command::new("kill").arg("-KILL").args(all).status().map_err(at("killing the server of", &data))?;
         self.server.wait().map_err(at("waiting for the server of", &data))?;
@@ -250,7 +250,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Makes the cluster beside its place and moves it there when it is whole, so that what an end at any moment leaves is
+/// Makes the cluster next to its place and moves it there when it is whole, so that what an end at any moment leaves is
 /// never taken for a cluster.
 fn initialise(binaries: &Binaries, owner: &Owner, folder: &Path, data: &Path) -> Result<(), ClusterError> {
     let new = folder.join("data.new");

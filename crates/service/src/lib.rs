@@ -37,7 +37,7 @@ pub fn announce<T: Serialize>(addresses: &T) -> io::Result<()> {
     stdout.flush()
 }
 
-/// What tells the process to stop.
+/// The signals that tell the process to stop.
 #[derive(Debug)]
 pub struct StopSignals {
     interrupt: Signal,
@@ -58,7 +58,7 @@ impl StopSignals {
         })
     }
 
-    /// Waits until the process shall stop.
+    /// Waits until the process must stop.
     pub async fn received(&mut self) {
         let stdin_closed = async {
             match &mut self.stdin_closed {

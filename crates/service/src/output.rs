@@ -39,7 +39,7 @@ pub fn out_line(line: fmt::Arguments<'_>) {
     out_bytes(text.as_bytes());
 }
 
-/// Writes a document as JSON to standard output, in lines for people. What is not printable is escaped as `\u`, which is the
+/// Writes a document as JSON to standard output, in lines for people. Characters that are not printable are escaped as `\u`, which is the
 /// same JSON.
 pub fn out_json<T: Serialize>(document: &T) {
     match serde_json::to_string_pretty(document) {

@@ -18,7 +18,7 @@ pub(crate) fn beside_bars<T>(write: impl FnOnce() -> T) -> T {
     BARS.suspend(write)
 }
 
-/// A progress bar on standard error, of so many units; silent when that is no terminal.
+/// A progress bar on standard error, of `total` units; silent when that is no terminal.
 ///
 /// # Panics
 /// When `unit` holds a brace.
@@ -37,7 +37,7 @@ pub fn progress(total: u64, unit: &str) -> ProgressBar {
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
-    /// What is done with the units, in the past tense, and what they are.
+    /// The past tense of what is done with the units, and their name.
     words: (&'static str, &'static str),
     from: u64,
     start: Instant,
@@ -59,13 +59,13 @@ impl Progress {
         Self { bar, words: (done_word, unit), from: done, start, next_line }
     }
 
-    /// So many more units are done.
+    /// Adds units that are done.
     pub fn add(&self, units: u64) {
         self.bar.inc(units);
         self.tell();
     }
 
-    /// So many units are done, of so many.
+    /// Sets how many units are done, and how many there are.
     pub fn set(&self, done: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(done);

@@ -43,7 +43,7 @@ impl Telemetry {
 
     /// Sends what is left. Blocks, for a receiver that does not answer no longer than a second.
     pub fn stop(self) {
-        // There is nobody left to tell that the last spans did not arrive.
+        // There is no one left to tell that the last spans did not arrive.
         let _ = self.provider.shutdown_with_timeout(std::time::Duration::from_secs(1));
     }
 }

@@ -1,8 +1,8 @@
 //! COSE receipts of inclusion. Source: RFC 9942, section 5.2, verifiable data structure RFC9162_SHA256.
 //!
-//! What is signed is the root, which the receipt does not hold: its reader computes it from the leaf and the proof. The
+//! The signature covers the root, which the receipt does not hold: its reader computes it from the leaf and the proof. The
 //! log's name stands under the signature as well, as the issuer among CWT claims (RFC 9597), so that one log's receipt
-//! cannot be another's. The tree's size stands beside the proof, not under the signature: it is only as good as the root.
+//! cannot be another's. The tree's size stands with the proof, not under the signature: it is only as good as the root.
 
 use coset::cbor::Value;
 use coset::iana::{Algorithm, CwtClaimName, EnumI64, HeaderParameter};

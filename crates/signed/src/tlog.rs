@@ -46,7 +46,7 @@ pub fn verify(file: &[u8], index: LeafIndex, leaf: &LeafHash, key: &StandardVeri
     if lines.next() != Some(FORMAT) {
         return Err(malformed("its first line is not c2sp.org/tlog-proof@v1"));
     }
-    // What the extra line holds is covered by nothing.
+    // Neither signature nor proof covers the extra line.
     lines.next_if(|line| line.starts_with("extra "));
     let found = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(number);
     let found = found.and_then(|index| LeafIndex::new(index).ok()).ok_or(malformed("no index"))?;

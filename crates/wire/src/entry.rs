@@ -1,4 +1,4 @@
-//! Entries, and those that the index lacks.
+//! Entries, and those that the index does not have.
 
 #![allow(missing_docs, reason = "a field whose name says all needs no line")]
 
@@ -83,7 +83,7 @@ pub struct Entry {
     pub event: EventText,
 }
 
-/// A subtree that was appended by its hash and whose entries the index lacks.
+/// A subtree that was appended by its hash and whose entries the index does not have.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[cfg_attr(feature = "graphql", derive(SimpleObject))]
@@ -98,7 +98,7 @@ pub struct MissingSubtree {
     pub event_seq: U64,
 }
 
-/// The entries that the index lacks.
+/// The entries that the index does not have.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[cfg_attr(feature = "graphql", derive(SimpleObject))]
@@ -123,12 +123,12 @@ pub struct EntryPage {
     pub event_head: Head,
     /// In order, without a gap but for those in `missing`.
     pub entries: Vec<Entry>,
-    /// Subtrees in or around the page whose entries the index lacks: they are left out.
+    /// Subtrees in or around the page whose entries the index does not have: they are left out.
     pub missing: Vec<MissingSubtree>,
     /// For `first`; null at the checked size.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub next: Option<U64>,
-    /// That the page is whole; null where the index lacks some of its entries, and where it has none.
+    /// That the page is whole; null where the index does not have some of its entries, and where it has none.
     #[cfg_attr(feature = "openapi", schema(required, value_type = Option<CertificateForm>))]
     pub certificate: Option<Certificate>,
 }

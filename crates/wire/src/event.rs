@@ -41,7 +41,7 @@ pub struct PendingEvent {
     pub transaction: Signature,
 }
 
-/// What follows what is final. A fork can still take it back: nothing here is proven.
+/// A confirmed event, which follows the final ones. A fork can still take it back: nothing here is proven.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Pending {

@@ -27,7 +27,7 @@ pub struct CertificateForm {
     pub head: Head,
     /// The slot at which that head was read from the chain: a hint, which nothing proves.
     pub slot: U64,
-    /// The roots of the largest subtrees beside the list, from left to right.
+    /// The roots of the largest subtrees outside the list, from left to right.
     pub proof: Hashes,
 }
 

@@ -35,7 +35,7 @@ pub struct Status {
 pub enum LedgerStatus {
     /// It goes on.
     Following,
-    /// What it recomputed differs from what the chain says. What was checked before is served on.
+    /// The recomputed log differs from the chain's. The part checked before is served on.
     Halted,
 }
 
@@ -60,7 +60,7 @@ pub struct Applied {
     pub event_seq: U64,
 }
 
-/// What was compared with the ledger's account on the chain.
+/// The heads that were compared with the ledger's account on the chain.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[cfg_attr(feature = "graphql", derive(SimpleObject))]
@@ -96,7 +96,7 @@ pub struct Ledger {
     #[cfg_attr(feature = "openapi", schema(required))]
     pub checked: Option<Checked>,
     pub behind: Behind,
-    /// How many entries of the checked log the index lacks, for they were appended by the hashes of their subtrees.
+    /// How many entries of the checked log the index does not have, for they were appended by the hashes of their subtrees.
     pub missing_leaves: U64,
 }
 
@@ -122,7 +122,7 @@ pub struct Heads {
     pub said: Vec<ServerHead>,
 }
 
-/// What one server said.
+/// One server's answer.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[cfg_attr(feature = "graphql", derive(SimpleObject))]

@@ -69,9 +69,9 @@ codes! {
     MalformedQuery = "malformed_query", 400, "The query is malformed or too large";
     /// The GraphQL query is not on the list of those that the operator allows.
     QueryNotAllowed = "query_not_allowed", 403, "The query is not allowed";
-    /// Who calls did not say who they are, or not truly.
+    /// The caller gave no credential, or one that is not valid.
     Unauthorized = "unauthorized", 401, "A good key or session is needed";
-    /// What was asked for is not for this caller, or not for pages of its origin.
+    /// This caller, or pages of its origin, may not have the answer.
     Forbidden = "forbidden", 403, "It is not for this caller";
     /// The server is called by a name that is not its own.
     UnknownHost = "unknown_host", 421, "The server does not go by that name";
@@ -87,10 +87,10 @@ codes! {
     UnknownLedger = "unknown_ledger", 404, "The ledger is unknown";
     /// An entry or event beyond what was checked.
     IndexOutOfRange = "index_out_of_range", 404, "The index is out of range";
-    /// The index lacks the entry: it was appended by the hash of its subtree, and nobody has filled it in.
-    EntryMissing = "entry_missing", 404, "The index lacks the entry";
-    /// A proof needs hashes of leaves whose entries the index lacks.
-    ProofUnavailable = "proof_unavailable", 404, "The index lacks hashes for the proof";
+    /// The index does not have the entry: it was appended by the hash of its subtree, and no one has filled it in.
+    EntryMissing = "entry_missing", 404, "The index does not have the entry";
+    /// A proof needs hashes of leaves whose entries the index does not have.
+    ProofUnavailable = "proof_unavailable", 404, "The index does not have the hashes for the proof";
     /// A cursor of another list, of another ledger's, or of another order.
     UnknownCursor = "unknown_cursor", 404, "The cursor is not of this list";
     /// There is nothing at this path, or with this id.
@@ -105,13 +105,13 @@ codes! {
     BodyTooLarge = "body_too_large", 413, "The body is too large";
     /// The body must be `application/json`.
     UnsupportedMediaType = "unsupported_media_type", 415, "The body's media type is not JSON";
-    /// What is stored contradicts itself or the checked head, so it is not answered.
+    /// Stored data contradicts itself or the checked head, so it is not answered.
     StoredDataCorrupt = "stored_data_corrupt", 500, "Stored data is corrupt";
     /// The database does not answer.
     DatabaseUnavailable = "database_unavailable", 503, "The database does not answer", temporary;
     /// The answer took too long.
     Timeout = "timeout", 504, "The answer took too long", temporary;
-    /// What was looked for could not be found in the time that there is for it.
+    /// The search did not end in the time that a search has.
     TooExpensive = "too_expensive", 422, "It takes too long to find";
     /// A stream's client took what is new too slowly; it can go on after the last that came.
     TooSlow = "too_slow", 408, "The stream was taken too slowly";
@@ -140,7 +140,7 @@ pub struct Problem {
     /// The HTTP status.
     #[cfg_attr(feature = "openapi", schema(example = 404))]
     pub status: u16,
-    /// What failed, on which input, and what to do.
+    /// The failure, the input, and what to do.
     pub detail: String,
     /// For programs: it never changes.
     pub code: Code,

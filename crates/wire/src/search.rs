@@ -1,4 +1,4 @@
-//! What searches find, and what they count.
+//! Answers of searches, and their counts.
 
 #![allow(missing_docs, reason = "a field whose name says all needs no line")]
 

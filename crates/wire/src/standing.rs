@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::head::Head;
 use crate::value::{Key, Time, U64};
 
-/// Who may append, by a grant.
+/// A wallet that may append, by a grant.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Writer {
@@ -44,13 +44,13 @@ pub struct Standing {
     /// The first event after: that `last` and this are neighbours shows that `last` was the last. Null when none is checked.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub next: Option<Event>,
-    /// Who could grant, revoke, pass on and seal.
+    /// The wallet that could grant, revoke, pass on and seal.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub authority: Option<Key>,
     /// To whom that was offered.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub pending_authority: Option<Key>,
-    /// Who was granted to append, and not granted anew since, in the order of the grants.
+    /// The wallets that were granted to append, and not granted again since, in the order of the grants.
     pub writers: Vec<Writer>,
     /// The event that sealed the ledger.
     #[cfg_attr(feature = "openapi", schema(required))]

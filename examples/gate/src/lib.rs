@@ -4,7 +4,7 @@
 //! 1. the ledger's address is pinned when the gate is made, for anybody can make a ledger that says anything;
 //! 2. the program hashes the entry itself, from the very accounts and amounts that it acts on;
 //! 3. the called program is Counterfoil's: `Program<Counterfoil>` checks its address.
-#![allow(unexpected_cfgs, reason = "Anchor's macros name features that this program lacks")]
+#![allow(unexpected_cfgs, reason = "Anchor's macros name features that this program does not have")]
 
 use anchor_lang::prelude::*;
 #[cfg(target_arch = "bpf")]
@@ -18,7 +18,7 @@ use counterfoil::types::ProofTarget;
 
 declare_id!("CmDqCMZSj5HRgdwTUPVxTMq3o61b3YhP9YQRDFnEwAPy");
 
-/// What begins a record that this gate acts on, so that no other kind of record can be taken for one.
+/// The first bytes of a record that this gate acts on, so that no other kind of record can be taken for one.
 pub const RECORD_TAG: &[u8] = b"gate v1: pay ";
 
 /// The record that lets `lamports` go to `payee`: tag, 32 bytes, 8 bytes little-endian.
@@ -32,7 +32,7 @@ pub fn record(payee: &Pubkey, lamports: u64) -> Vec<u8> {
 pub mod gate {
     use super::*;
 
-    /// Makes the gate of a ledger. Whoever may append to the ledger decides what the gate pays.
+    /// Makes the gate of a ledger. Any wallet that may append to the ledger decides what the gate pays.
     pub fn create_gate(ctx: Context<CreateGate>, ledger: Pubkey) -> Result<()> {
         ctx.accounts.gate.set_inner(Gate { ledger, bump: ctx.bumps.gate });
         Ok(())

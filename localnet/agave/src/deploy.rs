@@ -19,7 +19,7 @@ use solana_rpc_client_api::config::RpcSendTransactionConfig;
 use solana_signer::Signer;
 use solana_transaction::Transaction;
 
-/// What of a program fits one transaction: of its 1,232 bytes, a signature, three addresses, a blockhash and the
+/// The bytes of a program that fit one transaction: of its 1,232 bytes, a signature, three addresses, a blockhash and the
 /// instruction's head take 220.
 const CHUNK: usize = 1_012;
 /// How often what did not arrive is sent again, and how long each time is waited for it.
@@ -87,7 +87,7 @@ impl Deployer<'_> {
                 self.rpc.send_transaction_with_config(&transaction, unchecked)?;
                 ensure!(!(self.is_cancelled)(), "stopped");
             }
-            // What counts is what the buffer holds, whichever transactions that took.
+            // Only the buffer's content counts, whichever transactions that took.
             let start = Instant::now();
             while !missing.is_empty() && start.elapsed() < ROUND {
                 thread::sleep(PAUSE);

@@ -13,7 +13,7 @@ const PREFIX: &str = "counterfoil-agave-";
 /// Locked while the folder is in use.
 const LOCK: &str = "in-use";
 
-/// What this kind of node is called in the folder of a kept chain.
+/// The name of this kind of node in the folder of a kept chain.
 const KIND: &str = "agave";
 
 /// Where the ledger lies.

@@ -40,7 +40,7 @@ pub(crate) struct Keys {
     pub(crate) vote: Keypair,
     /// Pays for what is deployed.
     pub(crate) deployer: Keypair,
-    /// What airdrops come from.
+    /// The account that airdrops come from.
     pub(crate) faucet: Keypair,
     stake: Keypair,
 }
@@ -134,9 +134,9 @@ fn wallet_of(lamports: u64) -> AccountSharedData {
     AccountSharedData::new(lamports, 0, &system_program::id())
 }
 
-/// What a program's address holds right before it is deployed: an account of the loader's, without content.
+/// A program's address right before it is deployed: an account of the loader's, without content.
 ///
-/// On a cluster the deployer makes it, in the same transaction, with the address's secret key; nobody here has that.
+/// On a cluster the deployer makes it, in the same transaction, with the address's secret key; no one here has that.
 fn blank_program(rent: &Rent) -> AccountSharedData {
     let size = UpgradeableLoaderState::size_of_program();
     AccountSharedData::new(rent.minimum_balance(size), size, &bpf_loader_upgradeable::id())

@@ -15,7 +15,7 @@ use clap::Parser;
 use counterfoil_localnet_base::{NodeArgs, run};
 use counterfoil_service::{end, log_to_stderr};
 
-// The one that Agave's own binaries use; the system's is a good deal slower under so many threads.
+// The one that Agave's own binaries use; the system's is much slower under this number of threads.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -25,7 +25,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// Prints one line of JSON on standard output when it answers: {"rpc_url", "ws_url", "genesis_hash"}. Runs until Ctrl-C
 /// or SIGTERM, and needs no network. The ledger lies in a folder of its own below TMPDIR, which is removed at the end,
 /// unless --ledger names a folder to keep it in. A kept ledger keeps the length of its slots and all of its blocks: it
-/// grows by some 0.15 MB with each slot, 1.3 GB in an hour of slots of 400 ms. What was finalized outlives a kill; what was
+/// grows by some 0.15 MB with each slot, 1.3 GB in an hour of slots of 400 ms. A finalized transaction outlives a kill; one that was
 /// only confirmed usually does.
 ///
 /// All servers listen on 127.0.0.1 only: besides the two below those of what validators say to each other, from port

@@ -74,7 +74,7 @@ pub(crate) async fn start(config: Config) -> Result<Running> {
     let worker = Worker { config, rpc, ws, stop: stop.clone() };
     thread::Builder::new().name("agave".into()).spawn(move || {
         worker.run(ready_tx);
-        // Dropped last: whoever waits for it may count on everything else being gone.
+        // Dropped last: after it, everything else is gone.
         drop(ended_tx);
     })?;
     // From here on dropping this future, which a signal does, ends the thread too.
@@ -83,7 +83,7 @@ pub(crate) async fn start(config: Config) -> Result<Running> {
     Ok(Running { endpoints, thread })
 }
 
-/// What is known of a validator that has started.
+/// A validator that has started.
 struct Started {
     genesis_hash: String,
     /// Pays for what is deployed.
@@ -125,7 +125,7 @@ impl Worker {
             true => folder.keep(&endpoints.genesis_hash),
             false => Ok(()),
         });
-        // Nobody listens when the caller has given up.
+        // No one listens when the caller has given up.
         if ready.send(seeded.map(|()| endpoints)).is_ok() {
             while !self.stop.load(Ordering::Relaxed) {
                 thread::sleep(PAUSE);

@@ -38,9 +38,9 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Where Agave looks for the ports that validators use among themselves: each is bound before it is taken, so that
 /// several nodes get along. Below the range from which the system hands out ports.
 const PEER_PORTS: (u16, u16) = (20_000, 21_000);
-/// What is held of a ledger that is not kept, in shreds of 1,228 bytes: older blocks and transactions are forgotten.
+/// The size of a ledger that is not kept, in shreds of 1,228 bytes: older blocks and transactions are forgotten.
 const MAX_SHREDS: u64 = 2_000_000;
-/// How often the accounts of a kept ledger are saved: a start executes anew what came after.
+/// How often the accounts of a kept ledger are saved: a start executes again what came after.
 const SNAPSHOT_INTERVAL_SLOTS: NonZeroU64 = NonZeroU64::new(1_000).unwrap();
 
 /// Makes the ledger of a new chain in `folder`, and returns the hash of its genesis.

@@ -1,4 +1,4 @@
-// Functions that the `rocksdb` crate wraps and the distribution's older RocksDB lacks. The validator calls none of them,
+// Functions that the `rocksdb` crate wraps and the distribution's older RocksDB does not have. The validator calls none of them,
 // but the linker wants them all: each ends the process and says its name, should that ever change.
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,9 +14,9 @@ use solana_signer::Signer;
 use crate::wallet::Wallet;
 use crate::{Config, Program};
 
-/// What an account without data must hold to exist.
+/// The lamports that an account without data must hold to exist.
 const RENT_EXEMPT_LAMPORTS: u64 = 890_880;
-/// What there is for all wallets together.
+/// The lamports of all wallets together.
 const ALL_LAMPORTS: u64 = 1_000_000_000_000_000;
 /// A tenth of it.
 const MOST_LAMPORTS: u64 = ALL_LAMPORTS / 10;
@@ -40,7 +40,7 @@ pub struct NodeArgs {
     #[arg(long = "program", value_name = "ID=PATH.so")]
     programs: Vec<ProgramArg>,
 
-    /// Who may upgrade the programs: a key file or a public key [default: the first wallet; without one, nobody]
+    /// The upgrade authority of the programs: a key file or a public key [default: the first wallet; without one, none]
     #[arg(long, value_name = "KEYFILE_OR_PUBKEY")]
     upgrade_authority: Option<Wallet>,
 
@@ -48,7 +48,7 @@ pub struct NodeArgs {
     #[arg(long = "wallet", value_name = "KEYFILE_OR_PUBKEY")]
     wallets: Vec<Wallet>,
 
-    /// What each wallet gets, in lamports, from the 1,000,000 SOL that there are [default: 1,000 SOL]
+    /// The balance of each wallet, in lamports, from the 1,000,000 SOL that there are [default: 1,000 SOL]
     #[arg(long, default_value_t = 1_000_000_000_000, hide_default_value = true,
           value_parser = RangedU64ValueParser::<u64>::new().range(RENT_EXEMPT_LAMPORTS..=MOST_LAMPORTS))]
     lamports: u64,
@@ -93,7 +93,7 @@ impl NodeArgs {
         let mut wallets = self.wallets.iter().map(Wallet::load_or_create).collect::<Result<Vec<_>>>()?;
         let upgrade_authority = match &self.upgrade_authority {
             Some(authority) => authority.load_or_create()?,
-            // A key that is dropped here is one that nobody holds.
+            // A key that is dropped here is one that no one holds.
             None => wallets.first().copied().unwrap_or_else(|| Keypair::new().pubkey()),
         };
         // A wallet that is named twice is one wallet.

@@ -42,9 +42,9 @@ pub enum LedgerError {
     OtherNode {
         /// The folder.
         folder: PathBuf,
-        /// What made it.
+        /// The kind of node that made it.
         held: String,
-        /// What was to run on it.
+        /// The kind of node that was to run on it.
         node: &'static str,
     },
     /// It was made with another set of programs.
@@ -59,7 +59,7 @@ pub enum LedgerError {
         /// The first program that differs.
         program: String,
     },
-    /// What is there cannot be read.
+    /// The folder's content cannot be read.
     #[error(
         "the chain in {} is damaged: put back a copy of the folder, or empty it, which begins a new chain",
         folder.display()
@@ -67,7 +67,7 @@ pub enum LedgerError {
     Damaged {
         /// The folder.
         folder: PathBuf,
-        /// What is wrong.
+        /// The fault.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -91,7 +91,7 @@ pub struct LedgerFolder {
     _lock: File,
 }
 
-/// What a chain is known by.
+/// The identity of a chain.
 #[derive(Debug, Deserialize, Serialize)]
 struct Label {
     /// The kind of node.

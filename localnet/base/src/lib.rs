@@ -1,9 +1,9 @@
-//! What the two local nodes share: the command line, wallets, ports, the folder of a kept chain, and the way they
+//! The parts that both local nodes share: the command line, wallets, ports, the folder of a kept chain, and the way they
 //! start, announce themselves and stop.
 //!
 //! `counterfoil-localnet` embeds surfpool, `counterfoil-agave` a whole validator in a workspace of its own. They take
 //! the same arguments and say the same line of JSON, so that one stands in for the other. This is the common half of
-//! two binaries: its errors are for whoever started them.
+//! two binaries: its errors are for the user who started them.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -49,7 +49,7 @@ where
 
 async fn serve(mut node: impl Node, args: &NodeArgs, mut stop: StopSignals) -> Result<()> {
     let ready_file = args.ready_file.as_deref().map(|path| ReadyFile::write(path, node.endpoints())).transpose()?;
-    announce(node.endpoints()).context("standard output is closed: nobody learns where the node answers")?;
+    announce(node.endpoints()).context("standard output is closed: the node cannot say where it answers")?;
 
     tokio::select! {
         reason = node.ended() => bail!("the node ended by itself: {reason}"),

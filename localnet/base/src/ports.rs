@@ -27,7 +27,7 @@ pub enum PortError {
         port: u16,
         /// The command-line flag that sets it.
         flag: &'static str,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -37,7 +37,7 @@ pub enum PortError {
 ///
 /// The node opens its own listeners. Its HTTP server sets SO_REUSEPORT, so that two nodes that chose one port would
 /// share it without a word; a socket that only sets SO_REUSEADDR and never listens lets the node's listeners in, and
-/// nobody who asks the system for a free port gets this one.
+/// no one who asks the system for a free port gets this one.
 #[derive(Debug)]
 pub struct Reserved {
     socket_addr: SocketAddr,

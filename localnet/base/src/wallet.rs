@@ -12,7 +12,7 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
-/// What a user may name a wallet by.
+/// A wallet as a user names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wallet {
     /// Its public key, in base58.
@@ -24,7 +24,7 @@ pub(crate) enum Wallet {
 impl FromStr for Wallet {
     type Err = Infallible;
 
-    /// What is no public key is a path.
+    /// A text that is no public key is a path.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(text.parse().map_or_else(|_| Self::File(text.into()), Self::Key))
     }

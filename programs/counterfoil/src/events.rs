@@ -12,7 +12,7 @@ use merkle_log::{Root, hash_leaf};
 
 use crate::state::Ledger;
 
-/// What every event says.
+/// The header, which every event has.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct EventHeader {
     /// The ledger.
@@ -39,7 +39,7 @@ pub struct EventHeader {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerCreated {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
     /// The creator's name for it.
     pub id: [u8; 32],
@@ -51,7 +51,7 @@ pub struct LedgerCreated {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntriesAppended {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
     /// The entries, in order. Not part of the event's leaf.
     pub entries: Vec<Vec<u8>>,
@@ -61,11 +61,11 @@ pub struct EntriesAppended {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriterGranted {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
     /// The wallet.
     pub wallet: Pubkey,
-    /// What it may do.
+    /// The rights of the writer.
     pub permissions: u32,
     /// The first second, since 1970, in which the grant no longer holds.
     pub expires_at: i64,
@@ -75,7 +75,7 @@ pub struct WriterGranted {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriterRevoked {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
     /// The wallet.
     pub wallet: Pubkey,
@@ -85,7 +85,7 @@ pub struct WriterRevoked {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubtreesAppended {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
     /// The roots of the perfect subtrees that make up the new leaves, from left to right.
     pub hashes: Vec<[u8; 32]>,
@@ -95,9 +95,9 @@ pub struct SubtreesAppended {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorityProposed {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
-    /// To whom; zero for nobody.
+    /// The wallet that it is offered to; zero for none.
     pub pending_authority: Pubkey,
 }
 
@@ -105,9 +105,9 @@ pub struct AuthorityProposed {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorityAccepted {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
-    /// Who had it before.
+    /// The wallet that had it before.
     pub previous_authority: Pubkey,
 }
 
@@ -115,7 +115,7 @@ pub struct AuthorityAccepted {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubtreesDisallowed {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
 }
 
@@ -123,15 +123,15 @@ pub struct SubtreesDisallowed {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerSealed {
-    /// What every event says.
+    /// The header, which every event has.
     pub header: EventHeader,
 }
 
-/// What an instruction did, for the event's header.
+/// The outcome of an instruction, for the event's header.
 pub struct Change<'a> {
     /// The ledger's address.
     pub ledger: &'a Pubkey,
-    /// Who signed.
+    /// The wallet that signed.
     pub signer: &'a Pubkey,
     /// Now.
     pub clock: &'a Clock,
@@ -189,7 +189,7 @@ pub fn emit(
         accounts: vec![AccountMeta::new_readonly(*event_authority.key, true)],
         data,
     };
-    // Unchecked: the one account handed over is read-only and borrowed by nobody.
+    // Unchecked: the one account handed over is read-only and not borrowed.
     invoke_signed_unchecked(
         &instruction,
         core::slice::from_ref(event_authority),

@@ -1,9 +1,9 @@
 //! Counterfoil: append-only logs whose heads the chain keeps.
 //!
 //! A ledger is an RFC 6962 Merkle log. Its account holds the size and the frontier, and the program computes
-//! them itself, so that a transition that is not an append cannot be executed, by nobody. A second log in the
+//! them itself, so that a transition that is not an append cannot be executed by anyone. A second log in the
 //! same account holds the ledger's events. There is no instruction that closes, shrinks or rewrites.
-#![allow(unexpected_cfgs, reason = "Anchor's macros name features that this program lacks")]
+#![allow(unexpected_cfgs, reason = "Anchor's macros name features that this program does not have")]
 
 use anchor_lang::prelude::*;
 #[cfg(target_arch = "bpf")]
@@ -18,7 +18,7 @@ use instructions::*;
 
 declare_id!("BNCzrkTu6NddRckZgzqSDshk9bGuWBzNtTTRKmkamkEL");
 
-// Read off the deployed bytes by explorers. Who deploys the program under an address of their own writes their own
+// Read off the deployed bytes by explorers. Deploy it under your own address with your own
 // contact here.
 #[cfg(not(feature = "no-entrypoint"))]
 solana_security_txt::security_txt! {
@@ -65,7 +65,7 @@ pub mod counterfoil {
         revoke_writer::handler(ctx)
     }
 
-    /// Offers the authority to a wallet, in place of an older offer; to the zero key, to nobody.
+    /// Offers the authority to a wallet, in place of an older offer; to the zero key: to no one.
     pub fn propose_authority(ctx: Context<ProposeAuthority>, pending_authority: Pubkey) -> Result<()> {
         propose_authority::handler(ctx, pending_authority)
     }
@@ -75,12 +75,12 @@ pub mod counterfoil {
         accept_authority::handler(ctx)
     }
 
-    /// Ends appending by subtrees, for good.
+    /// Ends appending by subtrees, permanently.
     pub fn disallow_subtrees(ctx: Context<DisallowSubtrees>) -> Result<()> {
         disallow_subtrees::handler(ctx)
     }
 
-    /// Ends appending, for good; refuses when the size is not `expected_size`.
+    /// Ends appending, permanently; refuses when the size is not `expected_size`.
     pub fn seal_ledger(ctx: Context<SealLedger>, expected_size: u64) -> Result<()> {
         seal_ledger::handler(ctx, expected_size)
     }

@@ -1,4 +1,4 @@
-//! Writes a recording of a made-up history: what a chain would have delivered of so many records, events that follow
+//! Writes a recording of a made-up history: the records as a chain would have delivered them, events that follow
 //! from each other and the accounts that they lead to. For benchmarks and tests, where a chain would set the pace.
 //!
 //! The same arguments give the same bytes, and more records begin with the transactions of fewer, where these fill theirs.
@@ -34,10 +34,10 @@ struct Arguments {
     /// How many bytes an entry has; they do not compress.
     #[arg(long, default_value_t = 100)]
     entry_bytes: usize,
-    /// What the history is drawn from.
+    /// The seed that the history is drawn from.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Leaves out the transactions before the one that appends this record: what an index lacks that has those before.
+    /// Leaves out the transactions before the one that appends this record: what an index does not have that has those before.
     #[arg(long, default_value_t = 0)]
     from_record: u64,
 }

@@ -47,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
     let first = rpc.fetch_confirmed_account(ledger).await?.account.events.size().get();
     let last = first.checked_add(appends).and_then(|end| end.checked_sub(1)).context("no appends")?;
     let watch = tokio::spawn(watch_checked(pool.clone(), ledger, last));
-    // What the index shows before the same server's account does is there at once.
+    // An event that the index shows before the same server's account does counts as there at once.
     let after = |time: Instant, confirmed| time.saturating_duration_since(confirmed).as_secs_f64() * 1e3;
     let (mut seen, mut confirmations) = (Vec::new(), BTreeMap::new());
     for number in 0..appends {

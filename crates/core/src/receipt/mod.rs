@@ -1,6 +1,6 @@
-//! A receipt: one entry with all that proves it, for whoever trusts no operator.
+//! A receipt: one entry with all that proves it, for readers who trust no operator.
 //!
-//! What a receipt proves by itself is that its parts belong together. That they are the chain's is for [`crate::relate::relate`] to
+//! A receipt alone proves that its parts belong together. Whether they are the chain's is for [`crate::relate::relate`] to
 //! say, from an account that the reader fetched from servers of its own choice, or for the transaction that holds the event.
 //! Source: docs/protocol.md, section 6.
 
@@ -38,11 +38,11 @@ pub struct Receipt {
     pub entry: EntryProof,
     /// The event that committed it.
     pub event: EventLeaf,
-    /// What else it shows, by its version.
+    /// The further proofs, by its version.
     pub version: Version,
 }
 
-/// What a receipt shows besides entry and event.
+/// The proofs of a receipt, besides entry and event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Version {
     /// The entry's proof leads to a head of any later moment.

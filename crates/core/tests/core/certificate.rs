@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::history::{Bytes32, History, LEDGER, root};
 
-/// The roots of the largest subtrees beside a range, from left to right, by RFC 6962's definition of a tree.
+/// The roots of the largest subtrees outside a range, from left to right, by RFC 6962's definition of a tree.
 fn beside(start: usize, leaves: &[Bytes32], range: &Range<usize>) -> Vec<Hash> {
     let end = start + leaves.len();
     if end <= range.start || range.end <= start {

@@ -1,4 +1,4 @@
-//! Evidence: what it proves, what it refuses. Beside proofs made plainly, by the definition of RFC 6962.
+//! Evidence: what it proves, what it refuses. Compared with proofs made plainly, by the definition of RFC 6962.
 
 use counterfoil_core::evidence::{
     EndLine, EntryLine, EventLine, EvidenceError, EvidenceVerifier, FORMAT, Growth, Header, LeafLine, Line, Range,
@@ -14,7 +14,7 @@ use super::receipt::{by_subtrees, covering};
 /// The longest line, with its end.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// What stands beside leaves `from` to `to`, from left to right.
+/// The largest subtrees outside leaves `from` to `to`, from left to right.
 fn beside(leaves: &[Bytes32], start: usize, from: usize, to: usize) -> Vec<Hash> {
     let end = start + leaves.len();
     if end <= from || to <= start {
@@ -82,11 +82,11 @@ fn verify(header: &Header, lines: &[Line]) -> Result<VerifiedEvidence, EvidenceE
         assert!(!is_over, "nothing is read after the end");
         is_over = verifier.push(line)?;
     }
-    // What the reader of a file sees as its end.
+    // The end of a file as its reader sees it.
     if is_over { verifier.finish() } else { Err(EvidenceError::WrongLine { expected: "more" }) }
 }
 
-/// What a file is evidence of, line by line as `counterfoil verify` reads it; `None` where it is refused.
+/// The range that a file is evidence of, line by line as `counterfoil verify` reads it; `None` where it is refused.
 pub fn read(file: &[u8]) -> Option<(Header, VerifiedEvidence)> {
     let mut lines = file.split_inclusive(|byte| *byte == b'\n');
     let mut next = || lines.next().filter(|line| line.len() <= MAX_LINE_BYTES);

@@ -19,7 +19,7 @@ use super::receipt::by_subtrees;
 use super::receipt_json::with;
 use super::seed;
 
-/// What is to be printed of a file, or `None` where it is refused.
+/// The output expected for a file, or `None` where it is refused.
 fn by_this_crate(file: &[u8]) -> Option<Vec<String>> {
     read(file).map(|(header, verified)| lines(&header, &verified))
 }

@@ -1,7 +1,7 @@
 //! The evidence that all implementations read, `docs/vectors/evidence.json`: true evidence, each as its lines; other values
 //! in its first line; and other lines in place of some. Expected is what is written here, not what this crate answers.
 //!
-//! `UPDATE=1 cargo test -p counterfoil-core vectors` writes the file anew; without it, one that differs is a failure.
+//! `UPDATE=1 cargo test -p counterfoil-core vectors` writes the file again; without it, one that differs is a failure.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -160,7 +160,7 @@ fn of_other_lines(all: &[Vec<String>], of: usize) -> Vec<Alteration> {
     for name in header.as_object().expect("an object").keys() {
         let mut without = header.clone();
         without.as_object_mut().expect("an object").remove(name);
-        // What is left out is not shown; the rest is.
+        // A part that is left out is not shown; the rest is.
         let is_optional = matches!(name.as_str(), "transaction" | "bridge");
         cases.push((0, 1, vec![without.to_string()], is_optional));
         let doubled = header.to_string().replacen('{', &format!("{{\"{name}\":{},", header[name]), 1);
@@ -181,7 +181,7 @@ fn of_the_header(all: &[Vec<String>], of: usize) -> Vec<Altered> {
         (vec!["format"], json!("counterfoil evidence v2"), false),
         (vec!["format"], json!(1), false),
         (vec!["format"], json!("counterfoil receipt v2"), false),
-        // What only the chain can tell.
+        // Faults that only the chain can tell.
         (vec!["genesis_hash"], json!(key), true),
         (vec!["program"], json!(key), true),
         (vec!["genesis_hash"], json!(null), false),

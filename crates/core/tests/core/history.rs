@@ -100,7 +100,7 @@ fn frontier(leaves: &[Bytes32]) -> Vec<u8> {
     slots
 }
 
-/// What the program emitted, and what both logs then hold.
+/// The events that the program emitted, and both logs after them.
 #[derive(Clone, Debug)]
 pub struct History {
     pub ledger: LedgerId,
@@ -183,7 +183,7 @@ impl History {
         self.events[..events].last().map_or(0, |event| event.header.size.get() as usize)
     }
 
-    /// The account after so many events.
+    /// The account after this number of events.
     pub fn account(&self, events: usize) -> Vec<u8> {
         let mut ring = vec![[0; 40]; 16];
         let (mut written, mut appended) = (0_u64, [0; 16]);

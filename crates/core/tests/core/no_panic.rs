@@ -1,4 +1,4 @@
-//! Whatever is given: an answer, never a panic.
+//! Any input gets an answer, never a panic.
 
 use std::sync::LazyLock;
 
@@ -99,7 +99,7 @@ proptest! {
 proptest! {
     #![proptest_config(seed::cases(500))]
 
-    /// What is read has exactly these bytes: one text for each event.
+    /// An event that is read has exactly these bytes: one text for each event.
     #[test]
     fn an_event_that_is_read_writes_the_same_bytes(bytes in any_event_bytes()) {
         if let Ok(event) = Event::decode(&bytes) {

@@ -37,7 +37,7 @@ for line in lines:
     answers.write(json.dumps([end, sys.stdout.getvalue()]) + "\n")
 "#;
 
-/// What the script says of each document: the lines that it prints, or `None` where it refuses.
+/// The script's answer to each document: the lines that it prints, or `None` where it refuses.
 pub fn by_python(documents: &[Vec<u8>]) -> Vec<Option<Vec<String>>> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/verify.py");
     let mut python = Command::new("python3")
@@ -68,7 +68,7 @@ pub fn by_python(documents: &[Vec<u8>]) -> Vec<Option<Vec<String>>> {
     verdicts
 }
 
-/// What is to be printed of a document, or `None` where it is refused.
+/// The output expected for a document, or `None` where it is refused.
 fn by_this_crate(document: &[u8]) -> Option<Vec<String>> {
     let receipt: Receipt = serde_json::from_str(std::str::from_utf8(document).ok()?).ok()?;
     Some(lines(&receipt, &receipt.verify().ok()?))
@@ -311,7 +311,7 @@ const MEMBERS: [&str; 19] = [
     "note",
 ];
 
-/// What a random change is made of: which receipt, which kind of change, and two places.
+/// The parts of a random change: which receipt, which kind of change, and two places.
 pub type Change = (Index, u8, Index, Index, u8);
 
 pub fn any_change() -> impl Strategy<Value = Change> {
@@ -322,7 +322,7 @@ fn changed(receipts: &[Value], change: &Change) -> String {
     changed_one(change.0.get(receipts), receipts, change)
 }
 
-/// A document changed, others beside it.
+/// A changed document, and unchanged ones around it.
 pub fn changed_one(receipt: &Value, receipts: &[Value], (_, kind, one, other, byte): &Change) -> String {
     let text = receipt.to_string();
     let symbols: Vec<char> = SYMBOLS.chars().collect();

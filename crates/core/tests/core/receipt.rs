@@ -12,7 +12,7 @@ use merkle_log::{Hash, MAX_TREE_SIZE, OutOfRange, ProofError, Root};
 
 use super::history::{AUTHORITY, History, ID, LEDGER, consistency, encode_leaf, leaf, path, root};
 
-/// What a receipt holds besides entry and event.
+/// The parts of a receipt besides entry and event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Version 1: heads.
@@ -204,7 +204,7 @@ fn a_flipped_bit_is_refused_in_every_byte() {
     }
 }
 
-/// Who appended and when is proven by the event's leaf as a whole: another one is another leaf, which the chain does not
+/// The event's leaf as a whole proves who appended and when: another one is another leaf, which the chain does not
 /// have.
 #[test]
 fn what_a_bare_receipt_leaves_to_the_chain_changes_the_events_leaf_hash() {

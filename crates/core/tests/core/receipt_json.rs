@@ -169,7 +169,7 @@ fn an_unknown_a_missing_or_a_doubled_member_is_refused() {
     }
 }
 
-/// What serde derives reads a list of the members' values as well.
+/// Code that serde derives reads a list of the members' values as well.
 #[test]
 fn a_list_in_place_of_an_object_is_refused() {
     for (form, document) in documents() {

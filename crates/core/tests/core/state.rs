@@ -1,4 +1,4 @@
-//! What becomes believed, and what does not.
+//! The events that `LedgerState` believes, and those that it refuses.
 
 use std::mem::discriminant;
 use std::num::NonZeroUsize;
@@ -80,7 +80,7 @@ fn tiles_are_handed_out_when_they_are_full() {
     assert_eq!(event_tiles, [(0, 0, hashes(&history.event_leaves(256)))]);
 }
 
-/// What is altered, and the refusal.
+/// An alteration, and the refusal expected.
 type Alteration = (&'static str, fn(&mut Event), ApplyError);
 
 /// Refusals are compared by kind where the facts differ from event to event.
@@ -325,7 +325,7 @@ fn a_false_batch_of_subtrees_is_refused() {
     assert_eq!(refuse(hashes[..3].to_vec(), 8, 11), wrong(3, 8));
     assert_eq!(refuse(vec![], 8, 11), wrong(0, 8));
     assert_eq!(refuse(with(Hash([7; 32])), 8, 11), wrong(5, 8));
-    // Without end, were the positions of so many leaves made first.
+    // It would not end if the positions of all these leaves were made first.
     assert_eq!(refuse(hashes.clone(), (1 << 47) - 1, 11), wrong(4, (1 << 47) - 1));
     let full = |leaves| ApplyError::Full(EdgeError::Frontier(FrontierError::Full(OutOfRange(leaves))));
     assert_eq!(refuse(hashes.clone(), MAX_TREE_SIZE, 11), full(MAX_TREE_SIZE + 3));
@@ -375,7 +375,7 @@ fn events_dropped_doubled_or_swapped_are_refused() {
     }
 }
 
-/// What no state can recompute is covered by the event's leaf, and so by the account.
+/// The event's leaf, and so the account, covers also the fields that no state can recompute.
 #[test]
 fn a_false_word_that_apply_cannot_see_is_seen_by_check() {
     let history = History::sample();

@@ -1,7 +1,7 @@
 //! The receipts that all implementations read, `docs/vectors/receipt.json`: true ones, each field altered, and how
 //! earlier heads stand to an account. Expected is what is written here, not what this crate answers.
 //!
-//! `UPDATE=1 cargo test -p counterfoil-core vectors` writes the file anew; without it, one that differs is a failure.
+//! `UPDATE=1 cargo test -p counterfoil-core vectors` writes the file again; without it, one that differs is a failure.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,9 +19,9 @@ use super::receipt::{Form, by_subtrees, covering, receipt};
 use super::receipt_json::{read, with};
 use super::relate::{head, long};
 
-/// What an alteration is refused for; `None` where only the chain can tell.
+/// The reason why an alteration is refused; `None` where only the chain can tell.
 type Expected = Option<&'static str>;
-/// A member, its value instead or beside the others, what it is refused for.
+/// A member, its value instead of or in addition to the others, what it is refused for.
 type Alteration = (Vec<&'static str>, Value, Expected);
 
 const UNREADABLE: Expected = Some("unreadable");
@@ -82,7 +82,7 @@ fn of_receipts() {
     );
 }
 
-/// What a receipt of this form is refused for.
+/// The reason why a receipt of this form is refused.
 fn by_form(form: Form, v1: Expected, bare: Expected, bridged: Expected) -> Expected {
     match form {
         Form::V1 => v1,
@@ -109,7 +109,7 @@ fn of_the_newest_event(form: Form, receipt: &Receipt) -> Vec<Alteration> {
     vec![(vec!["event", "leaf"], base64(&leaf), by_form(form, Some("head_mismatch"), Some("entry"), Some("entry")))]
 }
 
-/// The event's body is a count and so many hashes, to its end.
+/// The event's body is a count and that number of hashes, to its end.
 fn of_the_subtrees(form: Form, receipt: &Receipt) -> Vec<Alteration> {
     let leaf = &receipt.event.leaf;
     let flip = |at: usize| {
@@ -381,7 +381,7 @@ fn unreadable(receipt: &Value) -> Vec<String> {
     texts
 }
 
-/// An account after twenty appends of two entries, and earlier heads beside it.
+/// An account after twenty appends of two entries, and earlier heads with it.
 fn relations() -> Value {
     let (history, account) = long();
     let data: String = history.account(history.events.len()).iter().map(|byte| format!("{byte:02x}")).collect();

@@ -4,7 +4,7 @@ use merkle_log::{Edge, EdgeError, Frontier, FullTile, Grown, Hash, LeafHash, Til
 
 use super::{EVERY, head, leaf, log, oracle::Oracle, seed, size};
 
-/// What the store would hold: the full tiles, and the partial ones of the edge.
+/// The tiles that the store would hold: the full tiles, and the partial ones of the edge.
 fn rebuilt(oracle: &Oracle, leaves: u64) -> Edge {
     let partial: Vec<Tile> = Tile::partial(size(leaves)).collect();
     Edge::from_tiles(size(leaves), &oracle.read(&partial)).expect("all tiles are there")

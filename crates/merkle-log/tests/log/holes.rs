@@ -13,14 +13,14 @@ use super::{head, huge::any_size, index, leaf, log, oracle::Oracle, seed, size};
 /// The highest level that is appended by its hash here, as in the program.
 const MAX_LEVEL: u8 = 24;
 
-/// What the next leaves are appended by.
+/// The way in which the next leaves are appended.
 #[derive(Clone, Copy, Debug)]
 enum Run {
     Leaves(u64),
     Subtrees(u64),
 }
 
-/// What a database would hold of a log, and the edge that wrote it.
+/// The rows that a database would hold of a log, and the edge that wrote it.
 #[derive(Default)]
 struct Stored {
     edge: Edge,
@@ -65,7 +65,7 @@ impl Stored {
         }
     }
 
-    /// What a database would answer.
+    /// The answer that a database would give.
     fn read(&self, wanted: &[Tile]) -> Tiles {
         let mut read = Tiles::default();
         for tile in wanted {
@@ -234,7 +234,7 @@ fn an_edge_is_not_made_without_the_root_over_a_hole() {
         assert_eq!(error, EdgeError::Tile(TileError::Missing { position: first }));
         let tile = Tile::holding(left_out, size(277)).expect("stored");
         let refused = stored.read(&[tile]).hash_at(left_out);
-        assert_eq!(refused, Err(TileError::Missing { position: left_out }), "nobody said that it is not known");
+        assert_eq!(refused, Err(TileError::Missing { position: left_out }), "no one said that it is not known");
         stored.subtrees.insert(left_out, root);
     }
     stored.expect_whole(&oracle);

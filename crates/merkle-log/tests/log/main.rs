@@ -30,7 +30,7 @@ fn index(index: u64) -> LeafIndex {
     LeafIndex::new(index).expect("an index within the range")
 }
 
-/// What leaf `index` of the test logs says.
+/// The bytes of leaf `index` of the test logs.
 fn entry(index: u64) -> [u8; 8] {
     index.to_be_bytes()
 }
@@ -62,7 +62,7 @@ fn prove_consistency(oracle: &Oracle, first: u64, second: u64, stored: u64) -> V
     plan.proof(&oracle.read(&tiles)).expect("the plan names all its tiles")
 }
 
-/// What a proof's refusal must say.
+/// The text that a proof's refusal must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     TooShort,

@@ -1,4 +1,4 @@
-//! Whatever is given: an answer, never a panic.
+//! Any input gets an answer, never a panic.
 
 use merkle_log::{
     Edge, Frontier, Grown, Hash, LeafHash, LeafIndex, MAX_TREE_SIZE, Position, Root, Tile, Tiles, TreeHead, TreeSize,

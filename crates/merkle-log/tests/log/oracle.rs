@@ -101,7 +101,7 @@ impl Oracle {
         (0..u64::from(tile.width)).map(|slot| self.mth((tile.index * 256 + slot) * leaves, leaves)).collect()
     }
 
-    /// What a database would answer.
+    /// The answer that a database would give.
     pub fn read(&self, tiles: &[Tile]) -> Tiles {
         let mut read = Tiles::default();
         for tile in tiles {

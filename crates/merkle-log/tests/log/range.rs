@@ -25,7 +25,7 @@ fn subtree(start: u64, end: u64) -> Hash {
     }
 }
 
-/// The largest subtrees beside a range, from left to right, by the definition.
+/// The largest subtrees outside a range, from left to right, by the definition.
 fn beside(start: u64, end: u64, range: &std::ops::Range<u64>) -> Vec<Hash> {
     if end <= range.start || range.end <= start {
         return vec![subtree(start, end)];

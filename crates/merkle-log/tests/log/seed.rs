@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// So many random cases; a test that fails shows the seed.
+/// Runs this number of random cases; a test that fails shows the seed.
 pub fn cases(cases: u32) -> Config {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let seed = number("SEED").unwrap_or_else(|| RandomState::new().hash_one(0));

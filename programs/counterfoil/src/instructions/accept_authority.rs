@@ -22,7 +22,7 @@ pub(crate) fn handler(ctx: Context<AcceptAuthority>) -> Result<()> {
     let clock = Clock::get()?;
     let mut ledger = accounts.ledger.load_mut()?;
     let accepting = accounts.pending_authority.key();
-    // Zero stands for nobody: that no signature of it can be made is not for this program to rely on.
+    // Zero stands for no wallet: that no signature of it can be made is not for this program to rely on.
     let is_offered = ledger.pending_authority == accepting && accepting != Pubkey::default();
     require!(is_offered, CounterfoilError::NotThePendingAuthority);
     let previous_authority = ledger.authority;

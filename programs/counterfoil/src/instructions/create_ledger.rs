@@ -1,4 +1,4 @@
-//! `create_ledger`: the creator becomes the authority; its key is part of the address, so nobody can take it.
+//! `create_ledger`: the creator becomes the authority; its key is part of the address, so no one else can take it.
 
 use anchor_lang::{Discriminator, prelude::*};
 use counterfoil_core::account::LEDGER_VERSION;

@@ -1,4 +1,4 @@
-//! `propose_authority`: the authority passes in two steps, so that it cannot go to a key that nobody holds.
+//! `propose_authority`: the authority passes in two steps, so that it cannot go to a key that no one holds.
 
 use anchor_lang::{Discriminator, prelude::*};
 

@@ -9,7 +9,7 @@ use crate::errors::CounterfoilError;
 
 const KNOWN_FLAGS: u32 = ledger_flag::SEALED | ledger_flag::CHOSEN_AT_CREATION;
 
-/// A ledger. Little-endian, no implicit padding, fixed size for good.
+/// A ledger. Little-endian, no implicit padding, a size that never changes.
 #[account(zero_copy)]
 #[derive(Debug)]
 #[repr(C)]
@@ -24,11 +24,11 @@ pub struct Ledger {
     pub flags: u32,
     /// The creator's name for the ledger. Set at creation.
     pub id: [u8; 32],
-    /// Who created it. Set at creation.
+    /// The wallet that created it. Set at creation.
     pub creator: Pubkey,
-    /// Who may grant and revoke, and always append. Changed when an offered authority is accepted.
+    /// The wallet that may grant and revoke, and always append. Changed when an offered authority is accepted.
     pub authority: Pubkey,
-    /// To whom the authority is offered; zero for nobody. Changed by the authority.
+    /// The wallet that the authority is offered to; zero for none. Changed by the authority.
     pub pending_authority: Pubkey,
     /// Leaves in the log, 0 to 2^48 - 1. Grows with each append.
     pub size: u64,

@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 use crate::errors::CounterfoilError;
 use crate::state::Ledger;
 
-/// What a wallet may do to a ledger, and until when. Written by `grant_writer`, closed by `revoke_writer`.
+/// A wallet's right to append to a ledger, and its end. Written by `grant_writer`, closed by `revoke_writer`.
 #[account]
 #[derive(Debug, InitSpace, PartialEq, Eq)]
 pub struct Writer {

@@ -125,7 +125,7 @@ fn takes_4096_bytes_of_entries_and_no_more() {
     refuse_append(&mut scene, &vec![vec![7; 63]; 66], CounterfoilError::AppendTooLarge);
 }
 
-/// The heap never frees: so many entries fit into no plain transaction, and through another program they fail whole.
+/// The heap never frees: that number of entries fits into no plain transaction, and through another program they fail whole.
 #[test]
 fn takes_340_entries_and_fails_whole_on_too_many_for_its_heap() {
     let mut scene = Scene::new(0);

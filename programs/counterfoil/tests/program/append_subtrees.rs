@@ -54,7 +54,7 @@ fn the_head_is_rfc_6962s_over_all_leaves() {
     }
 }
 
-/// What leaves make by hash is what they make as entries.
+/// Leaves appended by hash give the same head as the same leaves appended as entries.
 #[test]
 fn the_frontier_is_the_same_as_by_entries() {
     let mut scene = Scene::new(SUBTREES_ALLOWED);

@@ -89,7 +89,7 @@ fn an_offer_can_be_taken_back() {
     scene.chain.refuse(&scene.accept_instruction(&wallet.pubkey()), &[&wallet], refusal);
 }
 
-/// Zero stands for "nobody", also where somebody had a signature of the zero key.
+/// Zero stands for "no wallet", also where somebody had a signature of the zero key.
 #[test]
 fn the_zero_key_accepts_nothing() {
     let mut scene = Scene::new(0);

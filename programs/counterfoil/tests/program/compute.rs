@@ -1,4 +1,4 @@
-//! What each instruction costs, to the unit, event included.
+//! The compute units of each instruction, exactly, event included.
 //!
 //! `cargo test -p counterfoil compute -- --nocapture` prints the table; the same figures are written as JSON lines to
 //! `target/bench/compute.jsonl`. They are of the committed file: another compiler's program costs something else.
@@ -20,7 +20,7 @@ const WALLET: Pubkey = Pubkey::new_from_array([3; 32]);
 struct Row {
     instruction: &'static str,
     state: &'static str,
-    /// What it cost when this was written. A change is no fault, but it is to be seen.
+    /// The cost when this was written. A change is no fault, but it is to be seen.
     expected: u64,
     measured: u64,
 }

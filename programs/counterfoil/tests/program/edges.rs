@@ -21,14 +21,14 @@ fn entry(number: u64) -> Vec<u8> {
     number.to_le_bytes().to_vec()
 }
 
-/// Both logs: the entries at each size, with so many events that theirs is at such a size too.
+/// Both logs: the entries at each size, with as many events as bring theirs to such a size too.
 #[test]
 fn appends_go_on_from_sizes_around_every_power_of_two() {
     let mut scene = Scene::before(SUBTREES_ALLOWED);
     for size in sizes() {
         let event_seq = size.clamp(2, MOST - 4);
         scene.reseed(size, event_seq);
-        // A head of size 0 has been written by nobody.
+        // No append has written a head of size 0.
         if size < MOST {
             scene.append(&[entry(size)]);
         }

@@ -1,4 +1,4 @@
-//! The events: their bytes, their log, and that nobody else can make one.
+//! The events: their bytes, their log, and that no one else can make one.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::event::EVENT_IX_TAG_LE;
@@ -48,7 +48,7 @@ fn administration(scene: &mut Scene, wallet: &Keypair) -> [Vec<u8>; 4] {
     [proposed, accepted, disallowed, sealed]
 }
 
-/// What Anchor's `emit_cpi!` sends.
+/// The bytes that Anchor's `emit_cpi!` sends.
 fn emit_cpi(event: &impl anchor_lang::Event) -> Vec<u8> {
     [EVENT_IX_TAG_LE, &event.data()].concat()
 }

@@ -112,7 +112,7 @@ fn lamports_sent_ahead_to_the_address_do_not_prevent_it() {
     assert_eq!((account.lamports, account.owner), (900_000_000, counterfoil::ID));
 }
 
-/// Nobody can put such accounts there; the program must not rely on it.
+/// No one can put such accounts there; the program must not rely on it.
 #[test]
 fn refuses_what_is_no_grant_at_the_grants_address() {
     let mut scene = Scene::new(0);

@@ -57,7 +57,7 @@ impl Past {
         LedgerAccount::decode(&self.scene.chain.data(&self.scene.ledger.address)).expect("a ledger")
     }
 
-    /// What somebody who holds the account, an event's bytes and a proof can be sure of.
+    /// The facts that an account, an event's bytes and a proof show to their holder.
     fn proven(&self, event_seq: usize, bytes: &[u8]) -> Result<Event, ProofError> {
         let leaves: Vec<Hash> = self.events.iter().map(|event| leaf(event)).collect();
         let proof = naive_proof(event_seq, &leaves);

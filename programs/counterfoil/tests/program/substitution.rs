@@ -1,6 +1,6 @@
 //! Every account of every instruction, replaced in every way: refused, and nothing changed.
 //!
-//! The instructions and their accounts are those of the IDL, so that none can be forgotten. What is accepted all the
+//! The instructions and their accounts are those of the IDL, so that none can be forgotten. Substitutions that the program accepts all the
 //! same stands in [`ACCEPTED`], with the reason why it does no harm.
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ const SUBTREES_ALLOWED: u32 = 4;
 const NEVER: i64 = i64::MAX;
 const ENTRY: &[u8] = b"the one entry";
 
-/// What takes an account's place.
+/// The account that takes another's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Substitute {
     /// The same bytes, of another program, at the same address.
@@ -34,7 +34,7 @@ enum Substitute {
     OtherCreators,
     /// Somebody else's grant on the same ledger.
     SomeoneElses,
-    /// A wallet that is nobody here, and signs where a signature is needed.
+    /// A wallet without any role here, which signs where a signature is needed.
     Stranger,
     /// The account without its signature.
     Unsigned,
@@ -73,7 +73,7 @@ const ACCEPTED: &[(&str, &str, Substitute, &str)] = &[
 const NO_SUCH_ACCOUNT: &str = "no such account can exist";
 /// The authority acts on what is its own: another honest instruction.
 const ITS_OWN: &str = "it is the authority's too";
-/// Whoever signs for it may pay the rent.
+/// Any wallet that signs for it may pay the rent.
 const PAYS: &str = "it pays, and signs for that";
 
 /// A ledger with one entry and a grant each for two wallets; a second ledger of the creator's; and one of the same id by

@@ -1,7 +1,7 @@
 //! The test vectors that every implementation reads, `docs/vectors/*.json`: made here from the plain model, held against
 //! the built program, and read by the tests of the other crates and clients.
 //!
-//! `UPDATE=1 cargo test -p counterfoil vectors` writes them anew; without it, files that differ are a failure.
+//! `UPDATE=1 cargo test -p counterfoil vectors` writes them again; without it, files that differ are a failure.
 
 use std::fs;
 use std::path::PathBuf;

@@ -141,7 +141,7 @@ fn a_leaf_is_proven_at_its_own_index_alone() {
     }
 }
 
-/// An inner node is no leaf: whoever hashes entries as leaves cannot be shown one. The chain takes it for what it is.
+/// An inner node is no leaf: a reader who hashes entries as leaves cannot be shown one. The chain takes it for what it is.
 #[test]
 fn an_inner_node_is_not_proven_as_a_leaf() {
     let (mut scene, leaves) = ledger();

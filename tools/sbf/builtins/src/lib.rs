@@ -1,4 +1,4 @@
-//! The functions that LLVM's BPF code generator calls and nobody else defines: the `mem*` family and 128-bit arithmetic.
+//! The functions that LLVM's BPF code generator calls and no one else defines: the `mem*` family and 128-bit arithmetic.
 //!
 //! Empty unless the target's architecture is `bpf`, which is that of `tools/sbf/build` only: Solana's platform-tools
 //! call theirs `sbf` and bring these functions along. A program uses it so:

@@ -98,7 +98,7 @@ fn div_rem_digit(rest: u64, digit: u64, divisor: u64) -> (u64, u64) {
             break;
         }
     }
-    // What is cut off at the top cancels out, since the true remainder is less than the divisor.
+    // The bits cut off at the top cancel out, since the true remainder is less than the divisor.
     let remainder = ((rest << HALF_BITS) | digit).wrapping_sub(quotient.wrapping_mul(divisor));
     (quotient, remainder)
 }
@@ -198,7 +198,7 @@ mod tests {
         Wide { hi: (x >> 64) as u64, lo: x as u64 }
     }
 
-    /// Zero and the integers beside every power of two and every run of ones: where carries, borrows and shifts break.
+    /// Zero and the integers next to every power of two and every run of ones: where carries, borrows and shifts break.
     fn edges() -> Vec<u128> {
         let mut all = Vec::from([0]);
         for bit in 0..128 {

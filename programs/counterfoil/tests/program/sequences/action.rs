@@ -1,4 +1,4 @@
-//! What can be tried, in random order: by whomever, on whatever, right or wrong.
+//! The actions of a random sequence: by any wallet, on any ledger, right or wrong.
 
 use proptest::prelude::*;
 
@@ -46,7 +46,7 @@ impl Action {
 #[derive(Clone, Copy, Debug)]
 pub enum Grant {
     None,
-    /// The grant of this wallet on this ledger, whoever appends to whatever.
+    /// The grant of this wallet on this ledger, whichever wallet appends to whichever ledger.
     Of {
         wallet: usize,
         ledger: usize,
@@ -61,7 +61,7 @@ pub enum Size {
     Wrong,
 }
 
-/// What is wrong with the hashes of subtrees.
+/// The fault of the hashes of subtrees.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
     None,
@@ -96,7 +96,7 @@ fn any_flags() -> impl Strategy<Value = u32> {
 fn any_action() -> impl Strategy<Value = Action> {
     let wallet = || prop_oneof![5 => Just(0), 2 => 0..WALLETS];
     let ledger = || prop_oneof![8 => Just(0), 1 => 0..LEDGERS];
-    // Who appends to what, by which grant: none, its own, or any.
+    // The wallet, the ledger, and the grant: none, its own, or any.
     let appender = || {
         (wallet(), ledger(), 0..9, (0..WALLETS, 0..LEDGERS)).prop_map(|(by, ledger, choice, any)| match choice {
             0..5 => (by, ledger, Grant::None),

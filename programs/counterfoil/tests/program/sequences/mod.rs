@@ -17,7 +17,7 @@ use action::any_sequence;
 use world::World;
 
 const REPORT_EVERY: u64 = 1_000;
-/// In so many sequences every instruction is done, the rarest of them some 14 times.
+/// In this number of sequences every instruction is done, the rarest of them some 14 times.
 const ENOUGH: u64 = 300;
 
 #[test]

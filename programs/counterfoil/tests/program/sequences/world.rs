@@ -34,7 +34,7 @@ pub struct World {
     number: u64,
 }
 
-/// A ledger with all its leaves, so that each head can be computed anew.
+/// A ledger with all its leaves, so that each head can be computed again.
 struct Ledger {
     model: Model,
     leaves: Vec<Hash>,
@@ -411,7 +411,7 @@ impl World {
     }
 
     fn expect_ledger(&self, ledger: usize) -> Result<(), InstructionError> {
-        // What is not there belongs to the system program.
+        // An account that does not exist belongs to the system program.
         if self.ledgers[ledger].is_some() { Ok(()) } else { Err(anchor(ErrorCode::AccountOwnedByWrongProgram)) }
     }
 

@@ -18,7 +18,7 @@ use super::START;
 const PROGRAM: &[u8] = include_bytes!("../../../release/counterfoil.so");
 const WEALTH: u64 = 1_000_000_000_000;
 
-/// What the clock says.
+/// The clock's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub slot: u64,
@@ -31,7 +31,7 @@ pub struct Chain {
     fee_payer: Keypair,
 }
 
-/// What a transaction of one instruction did.
+/// The outcome of a transaction of one instruction.
 pub struct Done {
     /// The data of the inner instruction that carries the event.
     pub event: Vec<u8>,

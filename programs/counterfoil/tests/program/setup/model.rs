@@ -1,4 +1,4 @@
-//! What the program must do, written plainly from the protocol and sharing no code with it.
+//! A model of the program, written plainly from the protocol and sharing no code with it.
 
 use anchor_lang::prelude::Pubkey;
 use sha2::{Digest, Sha256};
