@@ -1,6 +1,6 @@
 # The project's commands. CONTRIBUTING.md says when to run each.
 
-.PHONY: help demo test test-full test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare
+.PHONY: help demo test test-full test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh audit sbom
 
 # tools/setup installs here what no package of this system is.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/counterfoil/node/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -40,6 +40,9 @@ test-agave: build ## The nodes' tests and the end-to-end tests on Agave's valida
 anchor-test: setup ## The Anchor CLI builds the program and its IDL and runs the end-to-end tests on Agave's validator.
 	tools/anchor/test
 
+test-fresh: ## As root: sets up, builds and runs the demo in a Debian with nothing but git, make and a toolchain, as two users.
+	tools/fresh
+
 soak: build ## Hours: random sequences of instructions, simulated histories, real kills. CASES=, SEEDS=, KILLS= change it.
 	CASES=$(or $(CASES),10000) cargo test --locked --workspace --test program sequences -- --nocapture
 	SEEDS=$(or $(SEEDS),100000) cargo test --locked --workspace --test follow simulation -- --nocapture
@@ -50,6 +53,12 @@ fuzz: setup ## Fuzzes each target for SECONDS=60.
 
 lint: ## Format, lints, documentation, dependencies, committed artefacts.
 	tools/lint
+
+audit: ## Known advisories against our dependencies. Needs the network; not part of `make lint`, whose answer must not change by itself.
+	deny=$$(tools/cargo-tool cargo-deny 0.20.2) && "$$deny" --locked check advisories
+
+sbom: ## Writes each program's bill of materials (CycloneDX) into target/sbom.
+	tools/sbom
 
 program: ## Rebuilds the on-chain programs and the IDL after a change.
 	tools/sbf/setup
@@ -62,24 +71,24 @@ program-check: ## Fails when the committed program or IDL is not what the source
 	tools/sbf/setup
 	tools/sbf/release --check
 
-bench: bench-log bench-chain bench-compute bench-indexer bench-api ## Measures, beside peers; writes target/bench/*.jsonl.
+bench: bench-log bench-chain bench-compute bench-indexer bench-api ## Measures, compared with peers; writes target/bench/*.jsonl.
 
-bench-log: ## Leaves per second and proofs per second, beside ct-merkle.
+bench-log: ## Leaves per second and proofs per second, compared with ct-merkle.
 	cargo bench --locked -p merkle-log
 
 bench-chain: ## Records per second from a local chain into PostgreSQL.
 	bench/chain
 
-bench-compute: ## Compute units, account sizes and rent, beside SPL account compression.
+bench-compute: ## Compute units, account sizes and rent, compared with SPL account compression.
 	bench/compute/run
 
-bench-indexer: setup ## The indexer on 1,000,000 records, beside COPY and carbon; BIG=1 goes on to 10,000,000.
+bench-indexer: setup ## The indexer on 1,000,000 records, compared with COPY and carbon; BIG=1 goes on to 10,000,000.
 	BIG=$(BIG) bench/indexer/run
 
-bench-compare: setup ## Indexer and API beside those of another commit: make bench-compare COMMIT=...
+bench-compare: setup ## Indexer and API compared with those of another commit: make bench-compare COMMIT=...
 	tools/setup bench-api
 	bench/compare $(COMMIT)
 
-bench-api: setup ## The API: proofs, lists, tiles, 10,000 followers, beside bare axum and PostGraphile; BIG=1 as above.
+bench-api: setup ## The API: proofs, lists, tiles, 10,000 followers, compared with bare axum and PostGraphile; BIG=1 as above.
 	tools/setup bench-api
 	BIG=$(BIG) bench/api/run

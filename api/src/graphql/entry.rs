@@ -1,13 +1,19 @@
 //! An entry.
 
-use async_graphql::{Context, ID, Json, Object, Result};
+use std::sync::Arc;
+
+use async_graphql::parser::types::Field;
+use async_graphql::{Context, ID, Json, Object, Result, ScalarType, Value};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use counterfoil_core::LedgerHead;
 use counterfoil_core::receipt::Receipt;
-use counterfoil_read::{self as read, EntryProofs, ReadError, Reader};
+use counterfoil_read::{self as read, EntryProofs, PageProofs, ReadError, Reader};
 use counterfoil_wire::{Bytes, Hash, Hashes, Head, U64};
 
 use super::error::refuse;
-use super::event::Event;
+use super::event::{Event, EventField};
+use super::flat::{Flat, Fragments, Plan, ProofTexts, text};
 use super::proof::load_proof;
 
 /// An entry of a ledger.
@@ -34,13 +40,21 @@ impl Entry {
     pub(super) fn with_proofs(head: LedgerHead, entries: Vec<read::Entry>, proofs: &EntryProofs) -> Vec<Self> {
         entries.into_iter().map(|entry| Self { head, entry, proofs: proofs.clone() }).collect()
     }
+
+    fn id_text(&self) -> String {
+        format!("entry:{}:{}", self.head.ledger, self.entry.index)
+    }
+
+    fn event_object(&self) -> Event {
+        Event { head: self.head, event: self.entry.event.clone(), proofs: self.proofs.events.clone() }
+    }
 }
 
 /// An entry of a ledger.
 #[Object]
 impl Entry {
     pub(super) async fn id(&self) -> ID {
-        ID(format!("entry:{}:{}", self.head.ledger, self.entry.index))
+        ID(self.id_text())
     }
 
     /// Its index in the log; the first is 0.
@@ -60,7 +74,7 @@ impl Entry {
 
     /// The event that appended it: who, in which slot and when.
     async fn event(&self) -> Event {
-        Event { head: self.head, event: self.entry.event.clone(), proofs: self.proofs.events.clone() }
+        self.event_object()
     }
 
     /// Its inclusion proof, from the leaf to the root of head.
@@ -85,5 +99,56 @@ impl Entry {
         let receipt = read::receipt(context.data::<Reader>()?, self.head.ledger, self.entry.index.get());
         // Of all the fields' futures the largest: each field of each entry of a page would have room for it.
         Box::pin(receipt).await.map(Json).map_err(refuse)
+    }
+}
+
+/// A field of an entry that is answered at once.
+#[derive(Clone)]
+pub(super) enum EntryField {
+    Id,
+    Index,
+    Payload,
+    LeafHash,
+    Proof,
+    Event(Plan<EventField>),
+}
+
+impl Flat for Entry {
+    type Field = EntryField;
+
+    fn field(field: &Field, fragments: &Fragments) -> Option<EntryField> {
+        Some(match field.name.node.as_str() {
+            "id" => EntryField::Id,
+            "index" => EntryField::Index,
+            "payload" => EntryField::Payload,
+            "leafHash" => EntryField::LeafHash,
+            "proof" => EntryField::Proof,
+            "event" => EntryField::Event(Plan::of::<Event>(&field.selection_set.node, fragments)?),
+            _ => return None,
+        })
+    }
+
+    fn proofs(&self, field: &EntryField) -> Vec<&Arc<PageProofs>> {
+        match field {
+            EntryField::Proof => vec![&self.proofs.entries],
+            EntryField::Event(plan) if plan.fields().any(|field| matches!(field, EventField::Proof)) => {
+                vec![&self.proofs.events]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn value(&self, field: &EntryField, texts: &mut ProofTexts<'_>) -> Option<Value> {
+        Some(match field {
+            EntryField::Id => Value::String(self.id_text()),
+            EntryField::Index => U64::from(self.entry.index).to_value(),
+            EntryField::Payload => Value::String(BASE64.encode(&self.entry.payload)),
+            EntryField::LeafHash => text(&self.entry.leaf.into()),
+            EntryField::Proof => texts.value(&self.proofs.entries, self.entry.index)?,
+            EntryField::Event(plan) => {
+                let event = self.event_object();
+                plan.object(|field| event.value(field, texts))?
+            }
+        })
     }
 }

@@ -13,9 +13,11 @@ use super::aggregate::{AggregateBy, EntryAggregates};
 use super::entry::{Entry, one_entry};
 use super::error::refuse;
 use super::event::{Event, one_event};
+use super::flat::LeafConnection;
 use super::found::{Counted, FoundConnection, FoundEntries, FoundEvents, FoundTransactions, found_connection};
+use super::head::PageHeads;
 use super::missing::EntryPageFields;
-use super::page::{Arguments, LeafConnection, complexity, connection, count};
+use super::page::{Arguments, complexity, connection, count};
 use super::standing::Standing;
 use super::transaction::Transaction;
 use super::writer::{FoundWriters, Writer};
@@ -119,7 +121,7 @@ impl Ledger {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-    ) -> Result<LeafConnection<Event>> {
+    ) -> Result<LeafConnection<Event, PageHeads>> {
         let window = Window::try_from(Arguments { first, after, last, before })?;
         let page = read::events(context.data::<Reader>()?, self.address(), window).await;
         connection(page, |event| event.seq, Event::of_page)

@@ -8,6 +8,7 @@ mod allowed;
 mod entry;
 mod error;
 mod event;
+mod flat;
 mod found;
 mod head;
 mod http;

@@ -1,14 +1,14 @@
 //! Relay's connections.
 
-use async_graphql::connection::{Connection, Edge};
-use async_graphql::{ObjectType, OutputType, Result};
+use async_graphql::{ObjectType, Result};
 use counterfoil_core::LedgerHead;
 use counterfoil_read::{DEFAULT_PAGE, Page, ReadError, Search, Window};
 use counterfoil_store::{Condition, Direction};
 use merkle_log::LeafIndex;
 
 use super::error::refuse;
-use super::head::{PageHeads, PageParts};
+use super::flat::{Flat, LeafConnection, Rows};
+use super::head::PageParts;
 use crate::problem::{Code, Problem};
 
 /// The arguments of a connection.
@@ -18,9 +18,6 @@ pub(super) struct Arguments {
     pub(super) last: Option<i32>,
     pub(super) before: Option<String>,
 }
-
-/// A connection over the leaves of a log; a leaf's cursor is its index.
-pub(super) type LeafConnection<T, F = PageHeads> = Connection<String, T, F>;
 
 impl Arguments {
     /// A page of what satisfies a condition.
@@ -54,19 +51,19 @@ impl TryFrom<Arguments> for Window {
 }
 
 /// A page as a connection. `index` is a leaf's, `nodes` makes its elements.
-pub(super) fn connection<S, T: OutputType, F: ObjectType + From<PageParts>>(
+pub(super) fn connection<S, T: Flat, F: ObjectType + From<PageParts>>(
     page: Result<Page<S>, ReadError>,
     index: impl Fn(&S) -> LeafIndex,
     nodes: impl FnOnce(LedgerHead, Vec<S>) -> Vec<T>,
 ) -> Result<LeafConnection<T, F>> {
     let page = page.map_err(refuse)?;
-    let (has_previous, has_next) = (page.range.start > 0, page.next.is_some());
-    let fields = F::from(PageParts { head: page.head, missing: page.missing, certificate: page.certificate });
-    let mut connection = Connection::with_additional_fields(has_previous, has_next, fields);
     let indexes: Vec<LeafIndex> = page.items.iter().map(index).collect();
-    let nodes = nodes(page.head, page.items);
-    connection.edges = indexes.iter().zip(nodes).map(|(index, node)| Edge::new(index.to_string(), node)).collect();
-    Ok(connection)
+    Ok(LeafConnection {
+        has_previous_page: page.range.start > 0,
+        has_next_page: page.next.is_some(),
+        rows: Rows::new(indexes.into_iter().zip(nodes(page.head, page.items))),
+        fields: F::from(PageParts { head: page.head, missing: page.missing, certificate: page.certificate }),
+    })
 }
 
 /// What a connection counts: as many times its children's complexity as it may have elements.

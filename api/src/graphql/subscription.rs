@@ -8,10 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::entry::Entry;
 use super::event::Event;
+use super::flat::LeafConnection;
+use super::head::PageHeads;
 use super::ledger::Ledger;
 use super::missing::EntryPageFields;
 use super::operation::Followed;
-use super::page::{LeafConnection, connection, parse_cursor};
+use super::page::{connection, parse_cursor};
 use crate::address::parse_ledger;
 use crate::problem::Problem;
 use crate::stop::Stopping;
@@ -58,7 +60,7 @@ impl SubscriptionRoot {
         ledger: Key,
         after: Option<String>,
         #[graphql(desc = "The first that is wanted: 0 for who has none. With `after` both hold.")] from: Option<U64>,
-    ) -> Result<impl Stream<Item = Result<LeafConnection<Event>>> + use<>> {
+    ) -> Result<impl Stream<Item = Result<LeafConnection<Event, PageHeads>>> + use<>> {
         let (feed, reader, stopping) = follower(context)?;
         let (_, batches) = feed
             .events(reader, parse_ledger(&ledger.0)?, first(after, from)?, stopping)

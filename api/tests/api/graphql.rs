@@ -72,6 +72,37 @@ async fn ledgers_are_those_of_rest() {
     assert_eq!(status, camel(&index.ok("/v1/status").await));
 }
 
+/// Rows are answered at once, or by a resolver for each field where one of them needs it (`head` does). Both give the same.
+#[tokio::test]
+async fn a_row_is_the_same_however_its_fields_are_asked_for() {
+    let index = Index::open().await;
+    let fields = "__typename id i: index payload leafHash proof
+        event { __typename id seq kind slot time signer firstIndex count transaction leaf leafHash proof }";
+    let plain = format!("edges {{ __typename cursor node {{ {fields} }} }}");
+    let general = format!("edges {{ __typename cursor node {{ {fields} head {{ size }} index }} }}");
+    let by_fragments = "edges { ...Row }";
+    let fragments = format!(
+        "fragment Row on EntryEdge {{ __typename cursor node {{ ...Fields }} }} fragment Fields on Entry {{ {fields} }}"
+    );
+    let ask = async |edges: &str, fragments: &str| {
+        let query = ledger(BIG, &format!("entries(first: 30, after: \"244\") {{ {edges} }}"));
+        index.graphql(&format!("{query} {fragments}")).await["ledger"]["entries"]["edges"].take()
+    };
+    let expected = ask(&plain, "").await;
+    assert_eq!(expected.as_array().unwrap().len(), 30);
+    assert_eq!(expected[0]["node"]["event"].as_object().unwrap().len(), 13);
+    let mut in_general = ask(&general, "").await;
+    for edge in in_general.as_array_mut().unwrap() {
+        let node = edge["node"].as_object_mut().unwrap();
+        assert!(node.remove("head").is_some() && node.remove("index").is_some());
+    }
+    assert_eq!(in_general, expected);
+    assert_eq!(ask(by_fragments, &fragments).await, expected);
+    let split = "edges { cursor node { index } node { payload } }";
+    let together = "edges { cursor node { index payload } }";
+    assert_eq!(ask(split, "").await, ask(together, "").await);
+}
+
 #[tokio::test]
 async fn entries_with_proofs_follow_relays_pages_both_ways() {
     let index = Index::open().await;

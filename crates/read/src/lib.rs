@@ -47,7 +47,7 @@ pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
 pub use live::{Batch, Leaf, Live, LiveError, StreamLimits, StreamPermit};
 pub use missing::{Missing, missing};
 pub use page::{DEFAULT_PAGE, Page, Window, page_limit};
-pub use page_proofs::{EntryProofs, PageProofs};
+pub use page_proofs::{EntryProofs, PageProofs, Proofs};
 pub use pending::{PendingEvent, pending};
 pub use prove::prove;
 pub use reader::Reader;

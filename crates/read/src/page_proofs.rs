@@ -13,7 +13,8 @@ use crate::leaf::{CheckedEvent, Entry};
 use crate::prove::prove;
 use crate::reader::Reader;
 
-type Proofs = HashMap<LeafIndex, Vec<Hash>>;
+/// Proofs of leaves by their indexes.
+pub type Proofs = HashMap<LeafIndex, Vec<Hash>>;
 
 /// The proofs of the leaves of one page, shared by its elements. The first element that is asked for its proof loads all of
 /// them by one query; the others wait for it.
@@ -41,13 +42,20 @@ impl PageProofs {
     /// # Errors
     /// [`ReadError`], the same for all leaves of the page.
     pub async fn load(&self, reader: &Reader, index: LeafIndex) -> Result<Option<Vec<Hash>>, Arc<ReadError>> {
+        Ok(self.load_all(reader).await?.get(&index).cloned())
+    }
+
+    /// The proofs of all the page's leaves.
+    ///
+    /// # Errors
+    /// [`ReadError`], the same for all leaves of the page.
+    pub async fn load_all(&self, reader: &Reader) -> Result<&Proofs, Arc<ReadError>> {
         let proofs = self.proofs.get_or_init(|| async {
             let proofs =
                 Box::pin(prove(reader, &self.head, self.log, &self.leaves)).await.map_err(ReadError::shared)?;
             Ok(self.leaves.iter().map(|(index, _)| *index).zip(proofs).collect())
         });
-        let proofs = proofs.await.as_ref().map_err(Arc::clone)?;
-        Ok(proofs.get(&index).cloned())
+        proofs.await.as_ref().map_err(Arc::clone)
     }
 }
 
