@@ -1,4 +1,4 @@
-//! What caches are told.
+//! Headers for caches.
 
 use std::collections::BTreeSet;
 
@@ -96,7 +96,7 @@ async fn what_is_pinned_to_a_size_may_be_kept_for_ever_and_nothing_else() {
         let answer = ask(&index, &format!("/v1/ledgers/{BIG}/{path}"), None).await;
         assert_eq!(answer.headers()["cache-control"], expected, "{path}");
     }
-    // What is refused now may be there later.
+    // A thing that is refused now may be there later.
     let refused = ask(&index, &format!("/v1/ledgers/{BIG}/inclusion?log=entries&index=5&size=5000"), None).await;
     assert_eq!((refused.status(), refused.headers().get("etag")), (StatusCode::NOT_FOUND, None));
     assert_eq!(refused.headers().get("cache-control"), None);

@@ -20,7 +20,7 @@ async fn lines(index: &Index, path: &str) -> Vec<Value> {
         .collect()
 }
 
-/// What stands under a name, in order.
+/// The values under a name, in order.
 fn all(lines: &[Value], name: &str) -> Vec<Value> {
     lines.iter().filter_map(|line| line.get(name).cloned()).collect()
 }

@@ -1,4 +1,4 @@
-//! What searches refuse.
+//! Refusals of searches.
 
 use axum::http::StatusCode;
 use counterfoil_read::{ReadError, Reader, Search, find_entries};

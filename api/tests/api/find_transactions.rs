@@ -34,7 +34,7 @@ impl Known {
     }
 }
 
-/// Appends so many entries in each of the events of one transaction.
+/// Appends `entries` entries in each of the events of one transaction.
 fn transact(history: &mut History, appends: &[usize]) -> Known {
     let (first, index) = (history.events.len() as u64, history.payloads.len() as u64);
     history.transaction = Some(first);

@@ -58,7 +58,7 @@ fn revoke(history: &mut History, known: &mut Writers, at: u64) {
     history.emit(CREATOR, EventBody::WriterRevoked { wallet });
 }
 
-/// 25 wallets that are granted something, of which some are revoked, granted anew, or both.
+/// 25 wallets that are granted something, of which some are revoked, granted again, or both.
 async fn open(index: &Index) -> (History, Vec<Known>) {
     let (mut history, mut known) = (History::create(GRANTED), Writers::new());
     (0..25).for_each(|at| grant(&mut history, &mut known, at));

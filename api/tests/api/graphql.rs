@@ -257,7 +257,7 @@ async fn depth_and_complexity_are_bounded() {
     assert_eq!(message, "Query is nested too deep.");
 }
 
-/// What tools for people send first.
+/// The query that tools for people send first.
 const INTROSPECTION: &str = "query { __schema { queryType { name } types { kind name fields(includeDeprecated: true) {
     name args { name type { ...T } defaultValue } type { ...T } } interfaces { ...T } possibleTypes { ...T } } } }
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name

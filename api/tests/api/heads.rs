@@ -1,4 +1,4 @@
-//! What servers said, as it was kept.
+//! Servers' answers, as they were kept.
 
 use counterfoil_store::{Said, keep_evidence, load_ledger};
 use serde_json::json;

@@ -77,7 +77,7 @@ impl History {
         self.emit(WRITER, EventBody::SubtreesAppended { hashes });
     }
 
-    /// What was not written yet, as the cluster confirms it.
+    /// The events that are not written yet, as the cluster confirms them.
     pub fn pending(&self) -> Vec<Pending> {
         let pending = |(within, append): &(CommittedIn, VerifiedAppend)| {
             let mut event = append.event().clone();

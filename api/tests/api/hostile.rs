@@ -1,4 +1,4 @@
-//! What no client may do to the others, whatever it sends: cost more than its length, end the process, fill the log.
+//! Things that no client may do to the others by any request: cost more than its length, end the process, fill the log.
 
 use axum::body::to_bytes;
 use axum::http::Request;
@@ -46,7 +46,7 @@ async fn a_nested_text_is_refused_before_it_is_parsed() {
         for query in nested(depth) {
             for accept in ["application/json", "text/event-stream"] {
                 let body = json!({ "query": query });
-                // What is longer than a body may be is another test's.
+                // A body that is too long is another test's.
                 if body.to_string().len() > 60_000 {
                     continue;
                 }

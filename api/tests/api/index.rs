@@ -35,12 +35,12 @@ pub const BIG_SIZE: u64 = 900;
 /// How many of its events are checked.
 pub const BIG_EVENTS: u64 = 302;
 
-/// What takes longer on a busy machine will never come.
+/// An answer that takes longer on a busy machine will never come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 static SHARED: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
 
-/// What the tests of this binary share; the server ends with the last one.
+/// The parts that the tests of this binary share; the server ends with the last one.
 pub struct Shared {
     cluster: pgcluster::Cluster,
     copies: AtomicU32,
@@ -102,7 +102,7 @@ impl Index {
         sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
     }
 
-    /// Changes the database as whoever holds it could.
+    /// Changes the database as its owner could.
     pub async fn tamper(&self, sql: &str) {
         let changed = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap().rows_affected();
         assert!(changed > 0, "nothing was changed by: {sql}");

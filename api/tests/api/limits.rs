@@ -92,7 +92,7 @@ async fn a_persisted_query_is_named_by_its_hash_once_it_is_known() {
     let query = format!("{{ ledger(address: \"{BIG}\") {{ ledger }} }}");
     let hash = sha256(&query);
     let unknown = post(&index, persisted(&hash, None)).await;
-    // What clients of this protocol look for before they send the whole.
+    // The persisted query, which clients of this protocol look for before they send the whole.
     assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotFound");
     let other = post(&index, persisted(&sha256("other"), Some(&query))).await;
     assert_eq!(code(&other), "malformed_query");

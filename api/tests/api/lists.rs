@@ -7,13 +7,13 @@ use crate::history::{FIRST_SLOT, FIRST_TIME, History};
 use crate::index::{BIG, BIG_EVENTS, BIG_SIZE, CLUSTER, EMPTY, Index, NEW, SMALL, UNCHECKED};
 use crate::oracle::{self, base64, leaf_hash};
 
-/// The heads of the first so many entries and events.
+/// The heads at these numbers of entries and events.
 pub fn heads(history: &History, entries: u64, events: u64) -> (Value, Value) {
     let leaves = history.events.iter().map(|(leaf, _)| leaf);
     (oracle::head(&oracle::tree(&history.payloads, entries)), oracle::head(&oracle::tree(leaves, events)))
 }
 
-/// The certificate of a page of a log's first so many leaves.
+/// The certificate of a page of a log's first leaves.
 fn certificate(log: &str, leaves: &[Vec<u8>], from: u64, to: u64) -> Value {
     let mut certificate = oracle::certified(log, leaves, from, to);
     certificate["genesis_hash"] = json!(CLUSTER.genesis_hash.to_string());

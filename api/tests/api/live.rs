@@ -1,4 +1,4 @@
-//! Streams: each leaf once and in order, whatever fails, and nobody waits for anybody.
+//! Streams: each leaf once and in order, whatever fails, and no follower waits for another.
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Request, StatusCode};
@@ -80,7 +80,7 @@ impl Messages {
     }
 }
 
-/// A ledger of its own, with so many entries checked.
+/// A ledger of its own, with `size` entries checked.
 async fn open_live(index: &Index, entries: usize) -> History {
     let mut history = History::create(LIVE);
     for _ in 0..entries / 50 {

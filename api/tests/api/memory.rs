@@ -1,4 +1,4 @@
-//! What is kept in memory: it saves the database work, and never an answer its truth.
+//! The cache in memory: it saves the database work, and never an answer its truth.
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -41,7 +41,7 @@ async fn what_is_asked_for_again_costs_the_database_nothing_and_is_the_same() {
     assert_eq!(bytes(&index, &tile).await, before);
 }
 
-/// What changes are heard of after a moment, and how far a ledger is, is kept for a second.
+/// Changes are heard of after a moment, and how far a ledger is, is kept for a second.
 pub async fn until_it_costs_nothing<T>(mut ask: impl AsyncFnMut() -> T) {
     let count = async || match count_statements(ask()).await {
         0 => Ok(()),
@@ -103,7 +103,7 @@ async fn what_nobody_tells_is_noticed_all_the_same() {
     let before = slot().await;
     index.tamper("update cursor set checked_slot = checked_slot + 1 where ledger = 1").await;
     let told = async || Some(slot().await).filter(|slot| *slot != before).ok_or("the slot before");
-    let now = eventually("a slot that nobody told of", told).await;
+    let now = eventually("a slot that was not notified", told).await;
     assert_eq!(number(&now), number(&before) + 1);
 }
 
@@ -118,7 +118,7 @@ async fn a_lost_connection_does_not_keep_what_is_old() {
     index.tamper("select pg_terminate_backend(pid) from pg_stat_activity where query like 'LISTEN%'").await;
     history.append(5);
     history.check(&index.pool).await;
-    until("the size that was notified to nobody", "10", async || index.ok(&path).await["head"]["size"].clone()).await;
+    until("the size that was not notified", "10", async || index.ok(&path).await["head"]["size"].clone()).await;
     let entry = index.ok(&format!("/v1/ledgers/{LIVE}/entries/9")).await;
     assert_eq!(entry["head"]["size"], "10");
 }

@@ -275,7 +275,7 @@ async fn what_is_filled_in_is_served_as_if_it_had_always_been_there() {
     index.ok(&format!("/v1/ledgers/{HOLED}/consistency?log=entries&first=513")).await;
 }
 
-/// Whoever can write to the database cannot have an entry taken for missing, nor one in a partial tile for another.
+/// A user who can write to the database cannot have an entry taken for missing, nor one in a partial tile for another.
 #[tokio::test]
 async fn changed_rows_of_a_ledger_with_holes_are_refused() {
     let ledger = "ledger = (select id from ledger where address = decode(repeat('09', 32), 'hex'))";
@@ -313,7 +313,7 @@ async fn changed_rows_of_a_ledger_with_holes_are_refused() {
         let (status, code, detail) = index.problem(&format!("/v1/ledgers/{HOLED}{route}")).await;
         assert_eq!((status, code.as_str()), (500, "stored_data_corrupt"), "{sql}: {detail}");
     }
-    // Of a subtree that was filled in and then damaged, nothing false is served, whatever root stands beside it.
+    // Of a subtree that was filled in and then damaged, nothing false is served, whatever root stands next to it.
     let index = Index::open().await;
     let history = holed(&index).await;
     for subtree in positions() {

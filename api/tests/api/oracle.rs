@@ -44,7 +44,7 @@ pub fn certified(log: &str, leaves: &[Vec<u8>], from: u64, to: u64) -> Value {
             "head": head, "proof": proof })
 }
 
-/// The roots of the largest subtrees beside a range, from left to right.
+/// The roots of the largest subtrees outside a range, from left to right.
 fn beside(start: usize, leaves: &[Vec<u8>], from: usize, to: usize) -> Vec<Vec<u8>> {
     let end = start + leaves.len();
     if end <= from || to <= start {

@@ -1,4 +1,4 @@
-//! What is confirmed and not final is shown apart, and gone when finality has decided.
+//! Events that are confirmed and not final are shown apart, and gone when finality has decided.
 
 use counterfoil_core::{EventBody, LedgerId};
 use counterfoil_store::{Pending, replace_pending};

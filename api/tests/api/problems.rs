@@ -1,4 +1,4 @@
-//! What is refused, and how.
+//! Refusals, and their form.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ async fn slow_answers_end_at_the_time_limit() {
     let path = format!("/v1/ledgers/{BIG}/entries");
     let (status, code, detail) = index.problem(&path).await;
     assert_eq!((status, code.as_str()), (504, "timeout"), "{detail}");
-    // What waits for nothing is answered meanwhile, in whatever time this machine takes for it.
+    // A request that waits for nothing is answered in the meantime, in whatever time this machine takes for it.
     index.app = counterfoil_api::app(index.pool.clone(), settings());
     index.ok("/v1/status").await;
     lock.rollback().await.unwrap();
@@ -226,7 +226,7 @@ async fn without_the_database_only_livez_is_well() {
     assert_eq!(code, "database_unavailable");
 }
 
-/// What a page loads from elsewhere runs with the caller's rights, or is missing where there is no network.
+/// A script that a page loads from elsewhere runs with the caller's rights, or is missing where there is no network.
 #[tokio::test]
 async fn no_page_of_the_service_loads_anything_or_runs_scripts() {
     let index = Index::open().await;

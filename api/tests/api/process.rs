@@ -37,7 +37,7 @@ impl Process {
         Self { child, address, metrics: announced["metrics_url"].as_str().map(str::to_owned) }
     }
 
-    /// Takes the log as it comes: a process whose log nobody takes waits when the pipe is full.
+    /// Takes the log as it comes: a process whose log no one reads waits when the pipe is full.
     pub fn drain_log(&mut self) {
         let mut log = self.child.stderr.take().unwrap();
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
@@ -77,7 +77,7 @@ async fn answers_what_is_under_way_when_its_input_closes() {
         and datname = current_database())";
     let waits = async || {
         let is_there = sqlx::query_scalar::<_, bool>(is_waiting).fetch_one(&index.pool).await.unwrap();
-        if is_there { Ok(()) } else { Err("nobody waits for the lock") }
+        if is_there { Ok(()) } else { Err("no one waits for the lock") }
     };
     eventually("the request is under way", waits).await;
     drop(process.child.stdin.take());
@@ -220,7 +220,7 @@ async fn a_span_of_each_request_arrives_where_traces_are_sent() {
     let url = format!("http://{}", receiver.local_addr().unwrap());
     let mut process = Process::start(&index.url, &["--otlp", &url]);
     read(process.request("/v1/status"));
-    // What is left is sent at the stop, which the end of the input is.
+    // The rest is sent at the stop, which the end of the input is.
     drop(process.child.stdin.take());
     let mut client = receiver.accept().unwrap().0;
     let mut said = Vec::new();

@@ -1,4 +1,4 @@
-//! A streaming replica, which nobody can write to, serves what is proven.
+//! A streaming replica, which no one can write to, serves proofs.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn a_replica_serves_proofs_and_follows_what_is_written() {
         assert_eq!(ask(&path).await, index.get(&path).await, "{path}");
     }
 
-    // The primary's rows come over as they are: also one that nobody should have changed, which is refused here too.
+    // The primary's rows come over as they are: also one that no one should have changed, which is refused here too.
     index.tamper("update entry set payload = 'forged' where index = 4").await;
     let come = async || if has_come_over(&pool).await { Ok(()) } else { Err("it has not") };
     eventually("what was written comes over", come).await;
@@ -51,7 +51,7 @@ async fn a_replica_serves_proofs_and_follows_what_is_written() {
     assert_eq!(body["code"], "stored_data_corrupt");
     assert_eq!((status, body), index.get(&path).await);
 
-    // What is pending is not for replicas, and says so.
+    // Pending events are not for replicas, and the answer says so.
     let (_, body) = ask(&format!("/v1/ledgers/{BIG}/pending")).await;
     assert_eq!(body["code"], "database_unavailable");
     // Nor can it tell what is new.

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 use crate::index::{BIG, Index};
 use crate::process::Process;
 
-/// What the service gives a client at most, with room for a busy machine.
+/// The longest time that the service gives a client, with room for a busy machine.
 const BOUND: Duration = Duration::from_secs(40);
 
 fn connect(process: &Process) -> TcpStream {
@@ -192,7 +192,7 @@ async fn one_address_has_a_share_of_the_connections_and_leaves_the_others_theirs
                 let held: Vec<_> = (0..20).map(|_| connect_from(&process, "127.0.0.2")).collect();
                 let refused = ask("127.0.0.2");
                 let others = ["127.0.0.3", "127.0.0.1"].map(ask);
-                // What ends makes room.
+                // A connection that ends makes room.
                 drop(held);
                 let begun = Instant::now();
                 while !ask("127.0.0.2").starts_with("HTTP/1.1 200 ") {
@@ -277,7 +277,7 @@ async fn a_page_that_makes_its_own_name_lead_here_reads_nothing() {
         (&["--sign-in-uri", "https://api.example.com:8443/in"], false, true),
         (&["--listen", "0.0.0.0:0", "--access", "off"], false, false),
         (&["--listen", "0.0.0.0:0", "--access", "public", "--host", own], false, true),
-        // Whom else it asks, and whoever asks it through a proxy, is told by what comes with the request.
+        // Whom else it asks, and who asks it through a proxy, is told by what comes with the request.
         (&["--listen", "0.0.0.0:0", "--access", "public"], true, true),
         (&["--trusted-proxy", "192.0.2.1/32", "--access", "public"], true, true),
     ] {
@@ -308,7 +308,7 @@ async fn a_page_that_makes_its_own_name_lead_here_reads_nothing() {
         for host in [&process.address, "localhost", "LOCALHOST:1", "localhost.", "127.0.0.1", "[::1]:8080"] {
             assert_eq!(ask(host), known, "{flags:?} {host}");
         }
-        // What the line of the request names counts before the header.
+        // The host in the line of the request counts before the header.
         let line = format!("GET http://{evil}/livez HTTP/1.1");
         assert_eq!(
             status(&process, &[&line, "host: localhost"]),

@@ -39,7 +39,7 @@ async fn standing(index: &Index, arguments: &str) -> Value {
     index.graphql(&query).await["ledger"]["standing"].take()
 }
 
-/// What the first events say, by another way than the service's: each rule is looked up from the end.
+/// The ledger after the first events, by another way than the service's: each rule is looked up from the end.
 fn expected(history: &History, count: usize, size: u64) -> Value {
     let events = &history.events[..count];
     let seq = |at: usize| json!({ "seq": at.to_string() });

@@ -1,4 +1,4 @@
-//! What is found, page by page, from either end.
+//! Searches, page by page, from either end.
 
 use counterfoil_core::LedgerId;
 use serde_json::Value;
@@ -49,7 +49,7 @@ impl List {
         }
     }
 
-    /// What is counted, and whether that is all.
+    /// The count, and whether it is all.
     pub async fn count(self, index: &Index, arguments: &str) -> Value {
         let Self { ledger, field, .. } = self;
         let fields = "totalCount { value isExact }";

@@ -208,7 +208,7 @@ async fn what_is_false_or_in_part_is_refused_as_a_whole_and_says_why() {
     }
 }
 
-/// What a log serves: a size, false bytes in a bundle or none, how often it fails first.
+/// A log as it serves itself: a size, false bytes in a bundle or none, how often it fails first.
 struct Log {
     size: u64,
     altered: Option<u64>,

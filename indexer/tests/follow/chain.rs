@@ -54,7 +54,7 @@ impl Chain {
         self.entries.size().get().is_multiple_of(4)
     }
 
-    /// The chain as it was after so many events.
+    /// The chain as it was after `events` events.
     pub fn until(&self, events: u64) -> Self {
         let count = usize::try_from(events).unwrap();
         let account = self.account_at(events);
@@ -165,7 +165,7 @@ pub fn transaction(event: &Event, slot: u64) -> TransactionRecord {
     }
 }
 
-/// What a server says; changed between passes.
+/// A server's answers; changed between passes.
 #[derive(Clone)]
 pub struct Script {
     /// The transactions that it lists, in its order.
@@ -180,9 +180,9 @@ pub struct Script {
     pub slot: u64,
     /// Whether it says that it left nothing newer out.
     pub is_whole: bool,
-    /// Ledgers beside the one, as they are.
+    /// Ledgers besides the one, as they are.
     pub others: Vec<Chain>,
-    /// Those of them that it answers with an error, whoever asks.
+    /// Those of them that it answers with an error to every caller.
     pub unreadable: Vec<[u8; 64]>,
     /// The transactions in its blocks.
     pub blocks: Vec<TransactionRecord>,

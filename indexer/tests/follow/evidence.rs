@@ -1,4 +1,4 @@
-//! What servers said is kept, lies included.
+//! Servers' answers are kept, lies included.
 
 use counterfoil_client::Source;
 use counterfoil_core::LedgerHead;

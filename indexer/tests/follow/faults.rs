@@ -1,4 +1,4 @@
-//! The fault table: each step of input and output fails in each way, the indexer starts anew, and nothing is lost,
+//! The fault table: each step of input and output fails in each way, the indexer starts again, and nothing is lost,
 //! doubled or wrong.
 
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ fn indexer(pool: &PgPool, chain: &Chain) -> Indexer<Server> {
 }
 
 /// The same database through the wire. One connection makes the steps the same each time; one that hangs needs others
-/// beside it, for it takes seconds to be closed.
+/// in parallel, for it takes seconds to be closed.
 async fn through(wire: &Wire, pool: &PgPool, fault: Break) -> Result<PgPool, StoreError> {
     let connections = if fault == Break::Hang { 4 } else { 1 };
     let url = database_url(pool).replace(&format!(":{}/", port()), &format!(":{}/", wire.port()));
@@ -71,7 +71,7 @@ async fn live(wire: &Wire, pool: &PgPool, chain: &Chain, fault: Break) {
     let _ = indexer.pass(start + Duration::from_secs(120), Look::All).await;
 }
 
-/// Starts anew, without faults, and asserts that everything is there.
+/// Starts again, without faults, and asserts that everything is there.
 async fn recover(pool: &PgPool, chain: &Chain, rows: Option<&str>, what: &str) -> String {
     let mut indexer = indexer(pool, chain);
     let start = Instant::now();
@@ -136,7 +136,7 @@ async fn break_every_step(fault: Break) {
         // longer than the patience and end the life before its fault comes.
         assert!(2 * met > steps, "{met} of {steps} faults came");
     } else {
-        // What a dropped pool still sends may come after the life's end.
+        // A dropped pool may still send after the life's end.
         assert!(met + 2 >= steps, "{met} of {steps} faults came");
     }
 }
@@ -176,7 +176,7 @@ async fn every_answer_of_a_server_may_fail_or_never_come() {
                 indexer.sources[0].change(|script| script.account = Some(chain.account()));
                 indexer.pass(start + Duration::from_secs(120), Look::All).await.unwrap();
             };
-            // What never answers is ended from outside, as a user would.
+            // A step that never answers is ended from outside, as a user would.
             let _ =
                 tokio::time::timeout(Duration::from_millis(if fault == Some(true) { 300 } else { 60_000 }), life).await;
             if fault.is_none() {

@@ -1,4 +1,4 @@
-//! What servers and strangers can do to an indexer, and what must go on all the same.
+//! Attacks of servers and strangers on an indexer, and the work that must go on all the same.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -120,7 +120,7 @@ async fn a_quorum_whose_slot_stands_still_is_not_believed_to_be_up_to_date() {
     let start = Instant::now();
     for second in [0, 30, 61] {
         let now = start + Duration::from_secs(second);
-        // A slot that one server alone reports is nobody's evidence that the others are up to date.
+        // A slot that one server alone reports is no evidence that the others are up to date.
         indexer.sources[2].change(|script| script.slot = 1_000 + second);
         indexer.pass(now, Look::All).await.unwrap();
         let problems = indexer.health.readiness_at(now).1;
@@ -154,7 +154,7 @@ async fn a_standby_tells_nothing_of_ledgers_that_it_looked_at_before() {
     run(&mut indexer, 0..1).await;
     let metrics = || String::from_utf8(indexer.database.metrics.text().unwrap()).unwrap();
     assert!(metrics().contains("counterfoil_ledger_condition{"), "{}", metrics());
-    let reason = "Nobody knows how it is by now.".to_owned();
+    let reason = "No one knows how it is by now.".to_owned();
     let condition = Condition::Halted { reason };
     indexer.health.set(LEDGER, LedgerHealth { condition, progress: None }, Instant::now());
     indexer.health.stands_by("standing by".to_owned());

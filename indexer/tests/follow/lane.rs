@@ -31,7 +31,7 @@ impl Scene {
         scene
     }
 
-    /// The base, and a fork of so many entries after it.
+    /// The base, and a fork of some entries after it.
     fn fork(&self, name: &str, length: u64, delay: u64) -> Chain {
         let mut fork = self.base.clone();
         fork.delay = delay;
@@ -39,7 +39,7 @@ impl Scene {
         fork
     }
 
-    /// What the cluster confirms: the events of a chain from number `first` on.
+    /// The confirmed part: the events of a chain from number `first` on.
     async fn confirm(&mut self, chain: &Chain, first: u64) {
         for transaction in &chain.transactions[usize::try_from(first).unwrap()..] {
             self.lane.show(Delivered::decode(PROGRAM, transaction).unwrap()).await.unwrap();

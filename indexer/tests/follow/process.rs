@@ -128,7 +128,7 @@ async fn too_few_servers_are_waited_for_and_a_server_of_another_cluster_is_not()
     let error = process.ended.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("use another database"), "{error}");
 
-    // Of an index that is bound to none yet, nobody can say which of two quorums is meant.
+    // An index that is bound to none yet does not say which of two quorums is meant.
     let process = Process::start(&empty_database().await, vec![alive_url, other_url], 1).await;
     let error = process.ended.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("different clusters"), "{error}");

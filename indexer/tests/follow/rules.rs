@@ -57,7 +57,7 @@ pub fn psql_at(database: &str, sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What the index holds: the state rebuilt from its rows, and the checked heads.
+/// The index's content: the state rebuilt from its rows, and the checked heads.
 pub async fn stored(pool: &PgPool) -> (LedgerState, Option<LedgerHead>) {
     let mut connection = pool.acquire().await.unwrap();
     let state = load_state(&mut connection, LEDGER).await.unwrap();
@@ -122,7 +122,7 @@ async fn nothing_after_a_missing_event_is_stored_until_it_is_found() {
 #[tokio::test]
 async fn another_server_fills_what_the_first_one_lacks() {
     let (pool, chain) = (database().await, history(10));
-    let (lacking, whole) = (Server::honest("lacking", &chain), Server::honest("whole", &chain));
+    let (lacking, whole) = (Server::honest("incomplete", &chain), Server::honest("whole", &chain));
     lacking.change(|script| drop(script.transactions.remove(4)));
     follow(&pool, &[lacking, whole], 1).await.unwrap();
     assert_eq!(stored(&pool).await.0, chain.state());
@@ -132,7 +132,7 @@ async fn another_server_fills_what_the_first_one_lacks() {
 async fn an_event_that_no_server_lists_is_found_in_its_block() {
     for missing in [1, 4, 10] {
         let (pool, chain) = (database().await, history(10));
-        let server = Server::honest("lacking", &chain);
+        let server = Server::honest("incomplete", &chain);
         server.change(|script| {
             script.blocks.clone_from(&script.transactions);
             script.transactions.remove(missing);
@@ -336,7 +336,7 @@ async fn servers_that_did_not_answer_do_not_count_towards_a_halt() {
 #[tokio::test]
 async fn a_ledger_does_not_halt_while_one_server_may_still_deliver() {
     let (pool, chain) = (database().await, history(4));
-    let (liar, lacking) = (Server::honest("liar", &chain), Server::honest("lacking", &chain));
+    let (liar, lacking) = (Server::honest("liar", &chain), Server::honest("incomplete", &chain));
     liar.change(|script| *script.transactions[3].inner_instructions[0].data.last_mut().unwrap() ^= 1);
     lacking.change(|script| drop(script.transactions.remove(3)));
     let mut indexer = indexer(&pool, vec![lacking, liar], 1);

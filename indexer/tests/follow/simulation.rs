@@ -36,7 +36,7 @@ const ROUNDS: u64 = 4;
 /// the servers.
 const LAST_PASSES: u64 = 60;
 
-/// What the signatures of foreign transactions end with.
+/// The end of the signatures of foreign transactions.
 const FOREIGN: [u8; 64] = [0xf0; 64];
 
 /// How long others are waited for when a quorum has answered: honest servers here answer at once.
@@ -55,7 +55,7 @@ enum Manner {
 /// How many foreign transactions one listing without end holds.
 const JUNK: u16 = 600;
 
-/// What is true, and what a liar says instead.
+/// The truth, and what a liar says instead.
 struct World {
     chains: BTreeMap<LedgerId, Chain>,
     forged: BTreeMap<LedgerId, Chain>,
@@ -121,7 +121,7 @@ impl Source for SimulatedServer {
     async fn fetch_accounts(&self, ledgers: &[LedgerId]) -> Result<Vec<Result<AccountAt, ClientError>>, ClientError> {
         self.fails("getMultipleAccounts")?;
         if self.manner == Manner::Liar && self.draws(5) {
-            // It keeps whoever waits for it waiting, longer than anybody does who has a quorum.
+            // It keeps its caller waiting, longer than an indexer waits that has a quorum.
             tokio::time::sleep(20 * GRACE).await;
             return Err(ClientError::Rpc {
                 server: self.name.clone(),
@@ -269,7 +269,7 @@ fn forge(chain: &Chain, rng: &mut Rng) -> Chain {
     forged
 }
 
-/// What goes wrong while one life of the indexer lasts.
+/// The faults of one life of the indexer.
 enum Ending {
     None,
     Wire(usize, Break),
@@ -364,7 +364,7 @@ impl Lane {
         self.expect_all(&world, liar, seed, &mut rng, &mut later).await;
     }
 
-    /// What is checked was so on the chain, always.
+    /// A checked head was so on the chain, always.
     async fn expect_only_truth(&self, world: &Mutex<World>, seed: u64, round: u64) {
         let mut connection = self.pool.acquire().await.unwrap();
         let chains = world.lock().unwrap().chains.clone();
@@ -427,7 +427,7 @@ fn servers(world: &Arc<Mutex<World>>, liar: usize, trouble: u64, rng: &mut Rng) 
     (0..3).map(server).collect()
 }
 
-/// What a feed delivers: some of the truth in any order, and now and then a lie.
+/// The deliveries of a feed: some of the truth in any order, and now and then a lie.
 fn feed(world: &Mutex<World>, rng: &mut Rng) -> Vec<Delivered> {
     let world = world.lock().unwrap();
     let chains: Vec<&Chain> = world.chains.values().chain(world.forged.values()).collect();

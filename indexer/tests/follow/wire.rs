@@ -1,6 +1,6 @@
 //! A wire between the indexer and PostgreSQL that breaks where it is told to.
 //!
-//! What goes to the server is cut into the steps that wait for an answer; each can fail before the server has seen it,
+//! The bytes to the server are cut into the steps that wait for an answer; each can fail before the server has seen it,
 //! after the server has done it, or never be answered.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-/// What happens to a step.
+/// The fate of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
     /// The connection ends before the server has seen it.

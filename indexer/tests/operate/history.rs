@@ -17,7 +17,7 @@ const ENTRIES_PER_TRANSACTION: u64 = 5;
 pub const SUBTREE: Range<u64> = 1_024..2_048;
 const SUBTREE_LEVEL: u8 = 10;
 
-/// What there is in a recording.
+/// The content of a recording.
 #[derive(Clone, Copy)]
 pub struct Shape {
     pub ledgers: u8,

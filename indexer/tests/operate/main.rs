@@ -1,4 +1,4 @@
-//! What an operator does with the program, by the program itself on a real PostgreSQL.
+//! The operator's commands, by the program itself on a real PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
 
 mod doctor;

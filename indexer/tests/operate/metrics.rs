@@ -1,4 +1,4 @@
-//! What is measured is named by Prometheus' conventions, and the documents name what is measured.
+//! Metrics are named by Prometheus' conventions, and the documents name each.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The index is made anew beside the old one and swapped in; whatever goes wrong leaves the old one.
+//! A new index is made next to the old one and swapped in; whatever goes wrong leaves the old one.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -101,7 +101,7 @@ async fn rows_that_another_hand_changed_are_repaired_while_readers_read_on() {
                 has_column_privilege('reader', 'ledger', 'address', 'select')",
     );
     assert_eq!(rights, "t|f|t");
-    // Who may read does not follow from the chain.
+    // Readers' rights do not follow from the chain.
     assert_eq!(database.sql(access), access_before);
     database.sql("drop owned by reader; drop role reader");
 }

@@ -45,7 +45,7 @@ impl Database {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// What SQL prints; none when PostgreSQL refuses.
+    /// The output of SQL; none when PostgreSQL refuses.
     pub fn try_sql(&self, sql: &str) -> Option<String> {
         let output = self.psql(sql);
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())

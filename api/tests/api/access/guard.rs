@@ -86,7 +86,7 @@ async fn refusals_and_what_is_private_are_told_to_the_operator_without_a_secret(
     let aliases: String = (0..20).map(|at| format!("a{at}: ledger(address: \"{PRIVATE}\") {{ ledger }} ")).collect();
     let lines = audited(setting.graphql(Caller::Reader, &format!("{{ {aliases} }}"))).await;
     assert_eq!(lines.len(), 1, "{lines:?}");
-    // What a client writes makes no line of its own, and no long one.
+    // Text that a client sends makes no line of its own, and no long one.
     let lines = ask(Caller::Nobody, &format!("/v1/%0AFAKE{}", "x".repeat(5_000))).await;
     assert!(lines.len() == 1 && lines[0].len() < 1_000 && !lines[0].contains('\n'), "{lines:?}");
     let lines = audited(setting.session(READER)).await;

@@ -1,11 +1,11 @@
 //! Each route and each field, and what it shows.
 
-/// What a route shows.
+/// The ledgers that a route shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
     /// The same to everybody.
     Nothing,
-    /// What is of no ledger.
+    /// Nothing of any ledger.
     Index,
     /// Those ledgers that the caller may read.
     List,

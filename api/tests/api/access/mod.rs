@@ -1,4 +1,4 @@
-//! Who may read what: every route and every field that leads to a ledger, for every kind of caller, in each mode.
+//! Access: every route and every field that leads to a ledger, for every kind of caller, in each mode.
 
 mod guard;
 mod matrix;
@@ -22,7 +22,7 @@ pub use matrix::ROUTES;
 use matrix::{FIELDS, Shows};
 use setting::{CALLERS, Caller, LIFETIME, PRIVATE, PUBLIC, READER, Setting, access, wallet};
 
-/// What comes first; of a stream there is more.
+/// The first part of an answer; of a stream there is more.
 async fn begin(response: Response<Body>) -> String {
     let first = response.into_body().into_data_stream().next().await;
     first.map_or_else(String::new, |chunk| String::from_utf8_lossy(&chunk.unwrap()).into_owned())

@@ -52,7 +52,7 @@ pub const CALLERS: [Caller; 13] = [
 ];
 
 impl Caller {
-    /// What must come of it: a code of a refusal, or nothing.
+    /// The code of the refusal expected, or none.
     pub fn refused(self, mode: Mode, shows: Shows, ledger: LedgerId) -> Option<&'static str> {
         use Caller::{KeyOfAll, KeyOfPrivate, KeyOfPublic, Nobody, Reader, Stranger};
         if mode == Mode::Off || shows == Shows::Nothing {

@@ -38,7 +38,7 @@ async fn a_caller_has_so_many_streams_and_takes_nobody_elses() {
     for (address, token, status) in [
         ("2001:db8::1", None, 200),
         ("2001:db8::2", None, 200),
-        // Who has one of them has the other.
+        // Both are of one caller.
         ("2001:db8::ffff:3", None, 429),
         ("2001:db8:0:1::1", None, 200),
         ("192.0.2.1", None, 200),

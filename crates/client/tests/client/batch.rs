@@ -49,7 +49,7 @@ fn no_plan_has_fewer_batches() {
     }
 }
 
-/// What lies above the first 2^20 leaves of a start changes nothing for a shorter run.
+/// The part above the first 2^20 leaves of a start changes nothing for a shorter run.
 #[test]
 fn a_million_leaves_take_one_transaction_from_any_size() {
     let most = (0..1 << 20).map(|start| subtrees(size(start), size(start + 1_000_000), 24).count()).max();

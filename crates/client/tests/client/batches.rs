@@ -97,7 +97,7 @@ async fn a_batch_is_asked_again_after_a_pause() {
     assert_eq!((shape(&asked), rpc.health().failures.rate_limited), (vec![10, 10], 1));
 }
 
-/// What `fetch_transactions` gives when the answer to the third of ten calls is changed, in a batch and singly.
+/// The answer of `fetch_transactions` when the answer to the third of ten calls is changed, in a batch and singly.
 async fn with_third(takes_batches: bool, change: fn(&mut Value)) -> Result<Fetched, ClientError> {
     let (url, _) = serve(move |request| match batch(request) {
         Some(_) if !takes_batches => Reply { status: 400, retry_after: None, body: String::new() },

@@ -88,7 +88,7 @@ async fn delivers_each_block_once_in_slot_order_without_failed_and_foreign_trans
     for _ in 0..3 {
         read.push(next(&mut feed).await.expect("a block"));
     }
-    // What comes later is delivered, too.
+    // A later block is delivered, too.
     {
         let mut chain = chain.lock().expect("no panics");
         chain.newest = 705;

@@ -37,7 +37,7 @@ fn reads_each_kind_of_event_in_order_of_execution() {
         events.rotate_left(1);
         let mut instructions = Vec::new();
         for event in &events {
-            // What the system program and others are sent lies between.
+            // Instructions of the system program and others lie between.
             instructions.push(inner(THEIRS, &[WALLET], b"something else"));
             instructions.push(inner(OURS, &[AUTHORITY], &inner_data(event)));
         }

@@ -20,7 +20,7 @@ use super::server::{Form, PROGRAM, asked_signature, record, result, serve, trans
 /// Longer than anything here takes; a feed that hangs fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What is announced on one connection: signatures, and whether each succeeded. The last connection stays open.
+/// The announcements on one connection: signatures, and whether each succeeded. The last connection stays open.
 type Hints = Vec<(u8, bool)>;
 
 async fn announce(mut socket: WebSocket, hints: Hints, is_last: bool, asked: Arc<Mutex<Vec<Value>>>) {
@@ -109,7 +109,7 @@ async fn tries_for_ever_to_reach_a_server_that_is_not_there_and_shows_no_key() {
     let rpc = Arc::new(Rpc::new("http://127.0.0.1:1", ProgramId(PROGRAM)));
     let mut feed = log_feed("ws://user:SECRET@127.0.0.1:1/SECRET", rpc, Commitment::Finalized);
     for _ in 0..3 {
-        let error = next(&mut feed).await.expect_err("nobody is there");
+        let error = next(&mut feed).await.expect_err("no server is there");
         assert!(error.is_transient() && !error.to_string().contains("SECRET"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a server asks for, and what it is given.
+//! Pacing: the waits that a server asks for, and those that it is given.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -130,7 +130,7 @@ async fn failures_are_counted_by_cause_and_show_no_key() {
     assert_eq!((rpc.health().failures.timeout, rpc.health().failures.connection), (1, 0));
 
     let rpc = Rpc::new("http://user:SECRET@127.0.0.1:1/SECRET", PROGRAM);
-    errors.push(rpc.fetch_genesis_hash().await.expect_err("nobody"));
+    errors.push(rpc.fetch_genesis_hash().await.expect_err("no server"));
     assert_eq!((rpc.health().failures.timeout, rpc.health().failures.connection), (0, 1));
     for error in errors {
         assert!(error.is_transient() && !error.to_string().contains("SECRET"), "{error}");

@@ -185,7 +185,7 @@ async fn a_file_cut_anywhere_gives_a_whole_prefix_and_says_where_it_was_cut() {
         if let Some(error) = error {
             let shown = error.to_string();
             assert!(shown.contains("line ") && shown.contains("copy or record the file again"), "{shown}");
-            // What may be missing is not taken for what there is.
+            // A recording with a hole is not taken for a whole one.
             if let Ok(recording) = opened {
                 assert!(recording.fetch_ledgers(None).await.is_err(), "cut at {end}");
             }

@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use solana_signature::Signature;
 
-/// What a server was asked, request by request.
+/// The requests to a server.
 pub type Asked = Arc<Mutex<Vec<Value>>>;
 
 /// An answer by HTTP.
@@ -139,7 +139,7 @@ pub fn transaction(slot: u64, signature: u8, form: Form) -> Value {
     transaction
 }
 
-/// What such a transaction is read as.
+/// The record that such a transaction is read as.
 pub fn record(slot: u64, signature: u8, form: Form) -> counterfoil_client::TransactionRecord {
     let accounts = match form {
         Form::Legacy | Form::Version1 => vec![[1; 32], PROGRAM],

@@ -115,7 +115,7 @@ pub async fn rule(pool: &PgPool, constraint: &str) -> String {
     .unwrap()
 }
 
-/// Changes the database as whoever holds it could.
+/// Changes the database as its owner could.
 pub async fn tamper(connection: &mut PgConnection, sql: &str) {
     let changed = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(connection).await.unwrap().rows_affected();
     assert!(changed > 0, "nothing was changed by: {sql}");

@@ -68,12 +68,12 @@ impl History {
         self.push(EventBody::SubtreesAppended { hashes: hashes.collect() });
     }
 
-    /// Goes on from a state as an indexer that was started anew.
+    /// Goes on from a state as an indexer that was started again.
     pub fn resume(&mut self, state: LedgerState) {
         self.state = state;
     }
 
-    /// What was not taken yet.
+    /// The events that were not taken yet.
     pub fn take(&mut self) -> Batch {
         mem::take(&mut self.uncommitted)
     }

@@ -13,7 +13,7 @@ use crate::history::History;
 /// As many rows PostgreSQL is told to believe in each table.
 const ROWS: [u32; 2] = [100_000, 100_000_000];
 const READS: i64 = 20;
-/// PostgreSQL plans a statement anew so many times before it compares with the plan that it could keep.
+/// PostgreSQL plans a statement again this number of times before it compares with the plan that it could keep.
 /// Source: `choose_custom_plan` in src/backend/utils/cache/plancache.c.
 const PLANS_BEFORE_IT_DECIDES: i64 = 5;
 

@@ -7,7 +7,7 @@ use crate::history::History;
 
 /// Around one and two full tiles, and around a full tile of full tiles.
 const SIZES: [u64; 11] = [1, 2, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537];
-/// What one instruction can carry.
+/// The leaves that one instruction can carry.
 const MOST_ENTRIES: u64 = 4_096;
 
 async fn expect_stored_state(database: &Database, history: &History, size: u64) {
@@ -78,7 +78,7 @@ async fn the_heads_of_every_earlier_moment_are_those_that_were_there() {
     }
 }
 
-/// What somebody may do to the right edge of a log of 300 leaves; its first 256 are a tile.
+/// A change that somebody may make to the right edge of a log of 300 leaves; its first 256 are a tile.
 const CHANGES: [&str; 10] = [
     "update entry set leaf_hash = sha256(leaf_hash) where index = 256",
     "update entry set leaf_hash = sha256(leaf_hash) where index = 299",
@@ -107,7 +107,7 @@ async fn a_changed_edge_at_the_checked_watermark_is_refused() {
     expect_stored_state(&database, &history, 300).await;
     for change in CHANGES {
         let mut transaction = database.pool.begin().await.unwrap();
-        // Whoever changes rows can drop what holds them together, too.
+        // A user who changes rows can drop the constraints that hold them together, too.
         tamper(&mut transaction, change).await;
         let error = load_state(&mut transaction, LEDGER).await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{change}: {error:?}");
