@@ -67,6 +67,16 @@ impl Entry {
         Bytes(self.entry.payload.to_vec())
     }
 
+    /// The entry's bytes as text; null when they are not UTF-8.
+    async fn text(&self) -> Option<&str> {
+        str::from_utf8(&self.entry.payload).ok()
+    }
+
+    /// The entry's bytes as JSON; null when they are none. Numbers beyond 64 bits lose digits: `text` has them all.
+    async fn json(&self) -> Option<Json<serde_json::Value>> {
+        serde_json::from_slice(&self.entry.payload).ok().map(Json)
+    }
+
     /// SHA-256(0x00 || payload).
     async fn leaf_hash(&self) -> Hash {
         self.entry.leaf.into()
@@ -108,6 +118,7 @@ pub(super) enum EntryField {
     Id,
     Index,
     Payload,
+    Text,
     LeafHash,
     Proof,
     Event(Plan<EventField>),
@@ -121,6 +132,7 @@ impl Flat for Entry {
             "id" => EntryField::Id,
             "index" => EntryField::Index,
             "payload" => EntryField::Payload,
+            "text" => EntryField::Text,
             "leafHash" => EntryField::LeafHash,
             "proof" => EntryField::Proof,
             "event" => EntryField::Event(Plan::of::<Event>(&field.selection_set.node, fragments)?),
@@ -143,6 +155,7 @@ impl Flat for Entry {
             EntryField::Id => Value::String(self.id_text()),
             EntryField::Index => U64::from(self.entry.index).to_value(),
             EntryField::Payload => Value::String(BASE64.encode(&self.entry.payload)),
+            EntryField::Text => str::from_utf8(&self.entry.payload).map_or(Value::Null, Value::from),
             EntryField::LeafHash => text(&self.entry.leaf.into()),
             EntryField::Proof => texts.value(&self.proofs.entries, self.entry.index)?,
             EntryField::Event(plan) => {

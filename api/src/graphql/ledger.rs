@@ -41,6 +41,12 @@ impl Ledger {
         self.address().into()
     }
 
+    /// The same as `ledger`.
+    #[graphql(name = "address")]
+    async fn address_text(&self) -> Key {
+        self.address().into()
+    }
+
     async fn status(&self) -> LedgerStatus {
         self.0.status()
     }

@@ -1,14 +1,14 @@
 //! What fields can be compared with, and the conditions that this makes.
 
 use async_graphql::InputObject;
-use counterfoil_store::{Comparison, Condition};
+use counterfoil_store::{Comparison, Condition, JsonTest};
 use counterfoil_wire::{Bytes, Hash, Key, Signature, Time, U64};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::given::Given;
 use super::value::{EventKind, ToValue, push_comparison};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// A number. All that is given must hold.
 #[derive(Default, Deserialize, InputObject, ToSchema)]
@@ -115,6 +115,67 @@ pub(crate) struct BytesFilter {
     #[serde(default)]
     #[schema(value_type = Option<Bytes>, nullable = false)]
     prefix: Given<Bytes>,
+    /// They begin with this text, in UTF-8.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, nullable = false)]
+    prefix_text: Given<String>,
+    /// They are JSON of which all of this holds.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<JsonFilter>>, nullable = false)]
+    json: Given<Vec<JsonFilter>>,
+}
+
+/// The value at a path of JSON. All that is given must hold.
+#[derive(Deserialize, InputObject, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JsonFilter {
+    /// Names of members, and numbers of elements from 0 on: `["lines", "0", "price"]`. At most 16, each of 256 bytes at most.
+    #[schema(min_items = 1, max_items = 16)]
+    path: Vec<String>,
+    /// Its text is this: of a string its content, of a number, `true`, `false`, a list or an object the JSON.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, nullable = false)]
+    eq: Given<String>,
+    /// Its text is one of these.
+    #[graphql(name = "in")]
+    #[serde(rename = "in")]
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, nullable = false)]
+    one_of: Given<Vec<String>>,
+    /// Whether there is a value, if only `null`.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>, nullable = false)]
+    exists: Given<bool>,
+}
+
+/// The longest path, in names, and the longest name, in bytes.
+const MAX_PATH: usize = 16;
+const MAX_NAME_BYTES: usize = 256;
+
+impl JsonFilter {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+        let Self { path, eq, one_of, exists } = self;
+        if path.is_empty() || path.len() > MAX_PATH || path.iter().any(|name| name.len() > MAX_NAME_BYTES) {
+            let detail = format!("A path of JSON has 1 to {MAX_PATH} names of at most {MAX_NAME_BYTES} bytes.");
+            return Err(Problem::new(Code::MalformedParameter, detail));
+        }
+        let values = eq.0.map(|value| vec![value]).into_iter().chain(one_of.0);
+        let tests: Vec<JsonTest> = values.map(JsonTest::OneOf).collect();
+        let texts = tests.iter().flat_map(|test| match test {
+            JsonTest::OneOf(texts) => texts.as_slice(),
+            JsonTest::Exists => &[],
+        });
+        if path.iter().chain(texts).any(|text| text.contains('\0')) {
+            let detail = "PostgreSQL's JSON has no character U+0000: leave it out of paths and values.";
+            return Err(Problem::new(Code::MalformedParameter, detail));
+        }
+        parts.extend(tests.into_iter().map(|test| Condition::Json(column, path.clone(), test)));
+        if let Some(exists) = exists.0 {
+            let there = Condition::Json(column, path, JsonTest::Exists);
+            parts.push(if exists { there } else { Condition::Not(Box::new(there)) });
+        }
+        Ok(())
+    }
 }
 
 /// What happened. All that is given must hold.
@@ -223,7 +284,9 @@ impl ColumnFilter for BytesFilter {
     fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
         push_comparison(parts, column, Comparison::Equal, self.eq.0)?;
         push_one_of(parts, column, self.one_of.0)?;
-        parts.extend(self.prefix.0.map(|prefix| Condition::StartsWith(column, prefix.0)));
-        Ok(())
+        let prefixes =
+            self.prefix.0.map(|prefix| prefix.0).into_iter().chain(self.prefix_text.0.map(String::into_bytes));
+        parts.extend(prefixes.map(|prefix| Condition::StartsWith(column, prefix)));
+        self.json.0.into_iter().flatten().try_for_each(|json| json.push(parts, column))
     }
 }

@@ -8,6 +8,7 @@ mod committed;
 mod doors;
 mod export;
 mod find;
+mod find_json;
 mod find_refusals;
 mod find_transactions;
 mod find_writers;

@@ -79,6 +79,17 @@ pub enum Condition<C> {
     In(C, Vec<Value>),
     /// A column of bytes begins with these.
     StartsWith(C, Vec<u8>),
+    /// A column of bytes is JSON that has this at a path.
+    Json(C, Vec<String>, JsonTest),
+}
+
+/// A test of the value at a path of JSON. Bytes that are not JSON have none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JsonTest {
+    /// There is one, if only `null`.
+    Exists,
+    /// Its text is one of these: of a string its content, of others the JSON.
+    OneOf(Vec<String>),
 }
 
 /// Which way.
@@ -274,8 +285,10 @@ fn push_condition<C: Column>(query: &mut QueryBuilder<Postgres>, condition: &Con
         Condition::All(parts) => push_joined(query, parts, " and ", "true"),
         Condition::Any(parts) => push_joined(query, parts, " or ", "false"),
         Condition::Not(part) => {
-            query.push("not ");
+            // A test of JSON that is not there is null, and its opposite is true.
+            query.push("(");
             push_condition(query, part);
+            query.push(") is not true");
         }
         Condition::Compare(column, comparison, value) => push_comparison(query, *column, *comparison, value),
         Condition::In(column, values) => {
@@ -299,6 +312,17 @@ fn push_condition<C: Column>(query: &mut QueryBuilder<Postgres>, condition: &Con
             let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
             query.push("(substring(").push(column.sql()).push(", 1, ").push_bind(length).push(") = ");
             query.push_bind(bytes.clone()).push(")");
+        }
+        Condition::Json(column, path, test) => {
+            query.push("(entry_json(").push(column.sql()).push(match test {
+                JsonTest::Exists => ") #> ",
+                JsonTest::OneOf(_) => ") #>> ",
+            });
+            query.push_bind(path.clone());
+            match test {
+                JsonTest::Exists => query.push(" is not null)"),
+                JsonTest::OneOf(texts) => query.push(" = any(").push_bind(texts.clone()).push("))"),
+            };
         }
     }
 }

@@ -43,7 +43,9 @@ pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
 pub use evidence::{Evidence, Said, keep_evidence, load_evidence};
 pub use fill::{Fill, FillError};
-pub use find::{Aggregate, Bucket, Comparison, Condition, Direction, Find, Scope, Value, aggregate, count, find};
+pub use find::{
+    Aggregate, Bucket, Comparison, Condition, Direction, Find, JsonTest, Scope, Value, aggregate, count, find,
+};
 pub use forget::forget_ledger;
 pub use halt::{clear_halt, halt};
 pub use history::{Rising, count_events_until, load_administrative};

@@ -272,6 +272,7 @@ impl<'a> Swap<'a> {
             statements.push(format!("drop table {}", all.join(", ")));
         }
         statements.extend(tables.iter().map(|table| format!("alter table {REBUILD_SCHEMA}.{table} set schema {home}")));
+        statements.push(format!("drop function {REBUILD_SCHEMA}.entry_json"));
         statements.push(format!("drop schema {REBUILD_SCHEMA}"));
         sqlx::raw_sql(AssertSqlSafe(statements.join(";\n"))).execute(&mut *self.transaction).await?;
         notify_all(&mut self.transaction).await?;

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{
-    Column, Condition, Direction, Field, Find, PgConnection, Scope, StoreError, Value, find, limit_statements,
+    Column, Condition, Direction, Field, Find, JsonTest, PgConnection, Scope, StoreError, Value, find, limit_statements,
 };
 use sha2::{Digest, Sha256};
 
@@ -188,7 +188,8 @@ pub(crate) fn expect_small<C>(condition: &Condition<C>) -> Result<(), ReadError>
             Condition::Any(parts) => sum(parts, depth),
             Condition::Not(part) => count(part, depth),
             Condition::In(_, values) => Some(values.len().max(1)),
-            Condition::Compare(..) | Condition::StartsWith(..) => Some(1),
+            Condition::Json(_, _, JsonTest::OneOf(values)) => Some(values.len().max(1)),
+            Condition::Compare(..) | Condition::StartsWith(..) | Condition::Json(_, _, JsonTest::Exists) => Some(1),
         }
     }
     // The outermost filter is within none.

@@ -123,6 +123,8 @@ fn holds<C: Copy>(condition: &Condition<C>, value: &impl Fn(C) -> Value) -> bool
         Condition::StartsWith(field, prefix) => {
             matches!(value(*field), Value::Bytes(bytes) if bytes.starts_with(prefix))
         }
+        // No field of a writer is JSON.
+        Condition::Json(..) => false,
     }
 }
 
