@@ -57,7 +57,7 @@ pub enum CounterfoilError {
     #[msg("the hashes are not those of the perfect subtrees that make up the leaves: too many, or too few")]
     WrongSubtreeCount,
     /// 6017
-    #[msg("a subtree's hash is zero, which is none")]
+    #[msg("a subtree's hash must not be zero")]
     ZeroHash,
     /// 6018
     #[msg("only the wallet to which the authority was offered may accept it")]

@@ -64,11 +64,11 @@ export type Ledger = {
   flags: number;
   /** The creator's name for the ledger. Set at creation. */
   id: ReadonlyUint8Array;
-  /** Who created it. Set at creation. */
+  /** The wallet that created it. Set at creation. */
   creator: Address;
-  /** Who may grant and revoke, and always append. Changed when an offered authority is accepted. */
+  /** The wallet that may grant and revoke, and always append. Changed when an offered authority is accepted. */
   authority: Address;
-  /** To whom the authority is offered; zero for nobody. Changed by the authority. */
+  /** The wallet that the authority is offered to; zero for none. Changed by the authority. */
   pendingAuthority: Address;
   /** Leaves in the log, 0 to 2^48 - 1. Grows with each append. */
   size: bigint;
@@ -107,11 +107,11 @@ export type LedgerArgs = {
   flags: number;
   /** The creator's name for the ledger. Set at creation. */
   id: ReadonlyUint8Array;
-  /** Who created it. Set at creation. */
+  /** The wallet that created it. Set at creation. */
   creator: Address;
-  /** Who may grant and revoke, and always append. Changed when an offered authority is accepted. */
+  /** The wallet that may grant and revoke, and always append. Changed when an offered authority is accepted. */
   authority: Address;
-  /** To whom the authority is offered; zero for nobody. Changed by the authority. */
+  /** The wallet that the authority is offered to; zero for none. Changed by the authority. */
   pendingAuthority: Address;
   /** Leaves in the log, 0 to 2^48 - 1. Grows with each append. */
   size: number | bigint;

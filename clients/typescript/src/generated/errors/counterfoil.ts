@@ -48,7 +48,7 @@ export const COUNTERFOIL_ERROR__INVARIANT_BROKEN = 0x177e; // 6014
 export const COUNTERFOIL_ERROR__SUBTREES_NOT_ALLOWED = 0x177f; // 6015
 /** WrongSubtreeCount: the hashes are not those of the perfect subtrees that make up the leaves: too many, or too few */
 export const COUNTERFOIL_ERROR__WRONG_SUBTREE_COUNT = 0x1780; // 6016
-/** ZeroHash: a subtree's hash is zero, which is none */
+/** ZeroHash: a subtree's hash must not be zero */
 export const COUNTERFOIL_ERROR__ZERO_HASH = 0x1781; // 6017
 /** NotThePendingAuthority: only the wallet to which the authority was offered may accept it */
 export const COUNTERFOIL_ERROR__NOT_THE_PENDING_AUTHORITY = 0x1782; // 6018
@@ -111,7 +111,7 @@ if (process.env['NODE_ENV'] !== 'production') {
     [COUNTERFOIL_ERROR__WRONG_PROOF_LENGTH]: `the proof has too few or too many hashes for this index in this tree`,
     [COUNTERFOIL_ERROR__WRONG_SUBTREE_COUNT]: `the hashes are not those of the perfect subtrees that make up the leaves: too many, or too few`,
     [COUNTERFOIL_ERROR__WRONG_WRITER]: `the writer account is another ledger's or another wallet's`,
-    [COUNTERFOIL_ERROR__ZERO_HASH]: `a subtree's hash is zero, which is none`,
+    [COUNTERFOIL_ERROR__ZERO_HASH]: `a subtree's hash must not be zero`,
   };
 }
 

@@ -21,16 +21,16 @@ import { getEventHeaderDecoder, getEventHeaderEncoder, type EventHeader, type Ev
 
 /** The signer took over the authority that it had been offered. */
 export type AuthorityAccepted = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeader;
-  /** Who had it before. */
+  /** The wallet that had it before. */
   previousAuthority: Address;
 };
 
 export type AuthorityAcceptedArgs = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeaderArgs;
-  /** Who had it before. */
+  /** The wallet that had it before. */
   previousAuthority: Address;
 };
 

@@ -21,16 +21,16 @@ import { getEventHeaderDecoder, getEventHeaderEncoder, type EventHeader, type Ev
 
 /** The authority was offered to a wallet, in place of an older offer. */
 export type AuthorityProposed = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeader;
-  /** To whom; zero for nobody. */
+  /** The wallet that it is offered to; zero for none. */
   pendingAuthority: Address;
 };
 
 export type AuthorityProposedArgs = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeaderArgs;
-  /** To whom; zero for nobody. */
+  /** The wallet that it is offered to; zero for none. */
   pendingAuthority: Address;
 };
 

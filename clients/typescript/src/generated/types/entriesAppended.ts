@@ -27,14 +27,14 @@ import { getEventHeaderDecoder, getEventHeaderEncoder, type EventHeader, type Ev
 
 /** Entries were appended. */
 export type EntriesAppended = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeader;
   /** The entries, in order. Not part of the event's leaf. */
   entries: Array<ReadonlyUint8Array>;
 };
 
 export type EntriesAppendedArgs = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeaderArgs;
   /** The entries, in order. Not part of the event's leaf. */
   entries: Array<ReadonlyUint8Array>;

@@ -27,7 +27,7 @@ import {
   type ReadonlyUint8Array,
 } from '@solana/kit';
 
-/** What every event says. */
+/** The header, which every event has. */
 export type EventHeader = {
   /** The ledger. */
   ledger: Address;

@@ -25,7 +25,7 @@ import { getEventHeaderDecoder, getEventHeaderEncoder, type EventHeader, type Ev
 
 /** A ledger was created; the signer is its creator and first authority. */
 export type LedgerCreated = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeader;
   /** The creator's name for it. */
   id: ReadonlyUint8Array;
@@ -34,7 +34,7 @@ export type LedgerCreated = {
 };
 
 export type LedgerCreatedArgs = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeaderArgs;
   /** The creator's name for it. */
   id: ReadonlyUint8Array;

@@ -18,12 +18,12 @@ import { getEventHeaderDecoder, getEventHeaderEncoder, type EventHeader, type Ev
 
 /** Nothing can ever again be appended. */
 export type LedgerSealed = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeader;
 };
 
 export type LedgerSealedArgs = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeaderArgs;
 };
 

@@ -25,14 +25,14 @@ import { getEventHeaderDecoder, getEventHeaderEncoder, type EventHeader, type Ev
 
 /** Leaves were appended by the hashes of their subtrees. */
 export type SubtreesAppended = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeader;
   /** The roots of the perfect subtrees that make up the new leaves, from left to right. */
   hashes: Array<ReadonlyUint8Array>;
 };
 
 export type SubtreesAppendedArgs = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeaderArgs;
   /** The roots of the perfect subtrees that make up the new leaves, from left to right. */
   hashes: Array<ReadonlyUint8Array>;

@@ -18,12 +18,12 @@ import { getEventHeaderDecoder, getEventHeaderEncoder, type EventHeader, type Ev
 
 /** Subtrees can never again be appended by hash. */
 export type SubtreesDisallowed = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeader;
 };
 
 export type SubtreesDisallowedArgs = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeaderArgs;
 };
 

@@ -25,22 +25,22 @@ import { getEventHeaderDecoder, getEventHeaderEncoder, type EventHeader, type Ev
 
 /** A wallet was granted permissions, in place of those that it had. */
 export type WriterGranted = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeader;
   /** The wallet. */
   wallet: Address;
-  /** What it may do. */
+  /** The rights of the writer. */
   permissions: number;
   /** The first second, since 1970, in which the grant no longer holds. */
   expiresAt: bigint;
 };
 
 export type WriterGrantedArgs = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeaderArgs;
   /** The wallet. */
   wallet: Address;
-  /** What it may do. */
+  /** The rights of the writer. */
   permissions: number;
   /** The first second, since 1970, in which the grant no longer holds. */
   expiresAt: number | bigint;

@@ -21,14 +21,14 @@ import { getEventHeaderDecoder, getEventHeaderEncoder, type EventHeader, type Ev
 
 /** A wallet's permissions were taken back. */
 export type WriterRevoked = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeader;
   /** The wallet. */
   wallet: Address;
 };
 
 export type WriterRevokedArgs = {
-  /** What every event says. */
+  /** The header, which every event has. */
   header: EventHeaderArgs;
   /** The wallet. */
   wallet: Address;
