@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use counterfoil_client::{
-    ClientError, Instruction, Keypair, Rpc, Sent, Signer, Source, idl, one_machine_warning, parse_rpc_url,
-    read_keypair, send,
-};
+use counterfoil_append::refusal::code::{ACCOUNT_MISSING, WRONG_KIND, WRONG_OWNER};
+use counterfoil_append::{Instruction, Keypair, Sent, read_keypair, send, wallet_of};
+use counterfoil_client::{Rpc, Source, idl, one_machine_warning, parse_rpc_url};
 use counterfoil_core::{GenesisHash, LedgerAccount, LedgerId, ProgramId, Wallet};
 use counterfoil_service::{note, out_json};
 use serde_json::json;
@@ -142,7 +141,7 @@ impl Options {
     ) -> anyhow::Result<Sent> {
         let (rpc, wallet) = (self.rpc(), self.wallet()?);
         let sent = send(&rpc, &wallet, instruction(self.program, wallet_of(&wallet))).await;
-        if is_refused(&sent, &[ACCOUNT_MISSING, WRONG_OWNER, WRONG_KIND]) {
+        if sent.as_ref().is_err_and(|error| error.is_refusal(&[ACCOUNT_MISSING, WRONG_OWNER, WRONG_KIND])) {
             confirmed_account(&rpc, ledger).await?;
         }
         Ok(sent?)
@@ -165,20 +164,6 @@ impl Options {
             )
         })
     }
-}
-
-/// The program's error when a ledger has another size than the one that was given: somebody else appended first.
-pub const UNEXPECTED_SIZE: u32 = 6006;
-/// Anchor's error when an account that an instruction names does not exist.
-pub const ACCOUNT_MISSING: u32 = 3012;
-/// Anchor's error when it is another program's.
-const WRONG_OWNER: u32 = 3007;
-/// Anchor's error when it is of another kind.
-const WRONG_KIND: u32 = 3002;
-
-/// Whether a program refused with one of these codes.
-pub fn is_refused<T>(sent: &Result<T, ClientError>, codes: &[u32]) -> bool {
-    matches!(sent, Err(ClientError::Refused { code, .. }) if codes.contains(code))
 }
 
 /// A ledger's account as a server has it confirmed.
@@ -206,11 +191,6 @@ pub fn tell_sent(done: &str, sent: &Sent, as_json: bool) {
         true => out_json(&json!({ "done": done, "slot": slot.to_string(), "transaction": signature })),
         false => note!("{done} in slot {slot} by transaction {signature}"),
     }
-}
-
-/// The wallet of a key.
-pub fn wallet_of(key: &Keypair) -> Wallet {
-    Wallet(key.pubkey().to_bytes())
 }
 
 /// Reads a text as a 32-byte hash or id: 64 hex digits.

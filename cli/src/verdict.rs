@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use counterfoil_client::ClientError;
+use counterfoil_append::{AppendError, SendError};
 use counterfoil_service::{note, note_json_line, note_line, out_json, out_line};
 use serde_json::json;
 
@@ -157,7 +157,8 @@ impl Report {
 /// Tells an error that no verdict stands for, and returns its exit code.
 pub fn tell_error(error: &anyhow::Error) -> ExitCode {
     note!("error: {error:#}");
-    let is_unknown = matches!(error.downcast_ref(), Some(ClientError::OutcomeUnknown { .. }));
+    let is_unknown = error.downcast_ref().is_some_and(SendError::is_outcome_unknown)
+        || error.downcast_ref().is_some_and(AppendError::is_outcome_unknown);
     match error.downcast_ref::<Usage>() {
         Some(_) => ExitCode::from(USAGE),
         None if is_unknown => ExitCode::from(Verdict::CannotTell.code()),

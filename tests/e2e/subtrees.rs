@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use counterfoil_client::{Rpc, Signer, idl, instruction, read_keypair, send};
-use counterfoil_core::{LedgerId, Wallet, plan_subtrees};
+use counterfoil_append::{instruction, read_keypair, send, wallet_of};
+use counterfoil_client::{Rpc, idl};
+use counterfoil_core::{LedgerId, plan_subtrees};
 use merkle_log::{Frontier, Hash, Position, TreeSize, hash_leaf};
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ fn append_subtrees(stack: &Stack, ledger: &str) {
             Hash(subtree.root().0)
         };
         let hashes: Vec<Hash> = batch.subtrees().map(root).collect();
-        let appender = Wallet(key.pubkey().to_bytes());
+        let appender = wallet_of(&key);
         let append = instruction::append_subtrees(idl::declared_program(), ledger, appender, false, batch, &hashes);
         runtime.block_on(send(&rpc, &key, append)).unwrap();
         batches += 1;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use counterfoil_client::{Keypair, Signer};
+use counterfoil_append::{Keypair, Signer};
 use litesvm::LiteSVM;
 use litesvm::types::TransactionMetadata;
 use solana_instruction::Instruction;

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use counterfoil_client::instruction::{self, ProofTarget};
-use counterfoil_client::{Keypair, Signer, address, idl};
+use counterfoil_append::instruction::{self, ProofTarget};
+use counterfoil_append::{Keypair, Signer};
+use counterfoil_client::{address, idl};
 use counterfoil_core::limits::HEADS;
 use counterfoil_core::{LedgerAccount, LedgerId, ProgramId, Wallet};
 use merkle_log::{Frontier, Hash, LeafHash, MAX_TREE_SIZE, hash_children, hash_leaf};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use counterfoil_client::{Keypair, Signer};
+use counterfoil_append::{Keypair, Signer};
 use sha2::{Digest, Sha256};
 use sha3::Keccak256;
 use solana_instruction::{AccountMeta, Instruction};

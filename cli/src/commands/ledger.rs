@@ -4,14 +4,16 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use counterfoil_client::{AccountAt, ClientError, Source, address, instruction, send};
+use counterfoil_append::refusal::code::UNEXPECTED_SIZE;
+use counterfoil_append::{SendError, instruction, send, wallet_of};
+use counterfoil_client::{AccountAt, Source, address};
 use counterfoil_core::limits::ledger_flag;
 use counterfoil_core::{LedgerAccount, LedgerId, Wallet};
 use counterfoil_service::{counted, out, out_json};
 use merkle_log::TreeHead;
 use serde_json::json;
 
-use crate::context::{Options, UNEXPECTED_SIZE, confirmed_account, named, parse_id, tell_sent, wallet_of};
+use crate::context::{Options, confirmed_account, named, parse_id, tell_sent};
 use crate::output::time;
 
 /// What to do with ledgers.
@@ -145,7 +147,7 @@ async fn seal(options: &Options, &Seal { ledger, size, json }: &Seal) -> anyhow:
     let sent = options.send(ledger, seal).await;
     let is_of_another_size = sent
         .as_ref()
-        .is_err_and(|error| matches!(error.downcast_ref(), Some(ClientError::Refused { code: UNEXPECTED_SIZE, .. })));
+        .is_err_and(|error| error.downcast_ref().is_some_and(|error: &SendError| error.is_refusal(&[UNEXPECTED_SIZE])));
     if is_of_another_size {
         let has = confirmed_account(&options.rpc(), ledger).await?.entries.size().get();
         let has = counted(has, "entry", "entries");

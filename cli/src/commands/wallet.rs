@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
-use counterfoil_client::{LAMPORTS_PER_SOL, Source, fetch_balance, request_airdrop};
+use counterfoil_append::{LAMPORTS_PER_SOL, fetch_balance, request_airdrop, wallet_of};
+use counterfoil_client::Source;
 use counterfoil_core::Wallet;
 use counterfoil_service::{out, out_json};
 use serde_json::json;
 
-use crate::context::{Options, wallet_of};
+use crate::context::Options;
 
 /// What a transaction costs at least: one signature.
 const LAMPORTS_PER_SIGNATURE: u64 = 5_000;

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
-use counterfoil_client::{ClientError, instruction};
+use counterfoil_append::refusal::code::ACCOUNT_MISSING;
+use counterfoil_append::{SendError, instruction};
 use counterfoil_core::limits::{NEVER, permission};
 use counterfoil_core::{LedgerId, Wallet};
 use jiff::Timestamp;
 
-use crate::context::{ACCOUNT_MISSING, Options, tell_sent};
+use crate::context::{Options, tell_sent};
 
 /// What to do with a writer.
 #[derive(Subcommand)]
@@ -65,7 +66,7 @@ pub async fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode
             let sent = options.send(ledger, revoke).await;
             // The ledger is there, so it is the grant that is not.
             let is_missing = sent.as_ref().is_err_and(|error| {
-                matches!(error.downcast_ref(), Some(ClientError::Refused { code: ACCOUNT_MISSING, .. }))
+                error.downcast_ref().is_some_and(|error: &SendError| error.is_refusal(&[ACCOUNT_MISSING]))
             });
             ensure!(!is_missing, "wallet {wallet} has no grant on ledger {ledger}: there is nothing to revoke");
             tell_sent("revoked", &sent?, json);

@@ -16,13 +16,15 @@ pub fn writer(program: ProgramId, ledger: LedgerId, wallet: Wallet) -> Pubkey {
     Pubkey::new_from_array(find(program, &[b"writer", &ledger.0, &wallet.0]))
 }
 
-/// The account whose signature makes an event; nobody but the program can give it.
+/// The account whose signature makes an event; only the program can give it.
 #[must_use]
 pub fn event_authority(program: ProgramId) -> Pubkey {
     Pubkey::new_from_array(find(program, &[EVENT_AUTHORITY_SEED]))
 }
 
-pub(crate) const fn key(bytes: [u8; 32]) -> Pubkey {
+/// Bytes as a public key of Solana's.
+#[must_use]
+pub const fn key(bytes: [u8; 32]) -> Pubkey {
     Pubkey::new_from_array(bytes)
 }
 

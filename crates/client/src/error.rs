@@ -124,65 +124,13 @@ pub enum ClientError {
         /// The recording.
         server: String,
     },
-    /// The program refused; the code is its own.
-    #[error("the program refused: {message} (error {code})")]
-    Refused {
-        /// The error's code; see the IDL.
-        code: u32,
-        /// What it means.
-        message: String,
-    },
-    /// The chain refused the transaction before or beside the program.
-    #[error("the transaction failed: {0}")]
-    TransactionFailed(String),
-    /// Another process of the same wallet sent the very same transaction: it is that one's, not this call's.
-    #[error("transaction {signature} was sent by another process of this wallet; this one wrote nothing")]
-    SentByAnother {
-        /// The transaction.
-        signature: String,
-    },
-    /// The server did not take the transaction, and it is certain that it did not pass it on.
-    #[error("{server}: sendTransaction failed: {reason}; nothing was sent: give another --rpc if it goes on")]
-    NotSent {
-        /// The server.
-        server: String,
-        /// Why, as the server or the network said, keys removed.
-        reason: String,
-    },
-    /// The server does not say whether the transaction was executed.
-    #[error(
-        "the outcome of transaction {signature} is unknown, for the server does not tell it: {reason}; look for it before \
-         you do the same again"
-    )]
-    OutcomeUnknown {
-        /// The transaction.
-        signature: String,
-        /// What the server said last.
-        reason: String,
-    },
-    /// The transaction did not arrive before its blockhash expired, and never will.
-    #[error("transaction {signature} did not arrive before its blockhash expired; nothing was written{}", because(.reason.as_deref()))]
-    Expired {
-        /// The transaction.
-        signature: String,
-        /// The last server's reason for not taking it; none where a server took it, so that signing again may help.
-        reason: Option<String>,
-    },
 }
 
 impl ClientError {
-    /// Whether the same call, here or at another server, may succeed without anybody doing anything.
+    /// Whether the same call, here or at another server, may succeed without any change of the input.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Rpc { .. }
-                | Self::Malformed { .. }
-                | Self::Unfinished { .. }
-                | Self::Unreadable { .. }
-                | Self::Expired { .. }
-                | Self::NotSent { .. }
-        )
+        matches!(self, Self::Rpc { .. } | Self::Malformed { .. } | Self::Unfinished { .. } | Self::Unreadable { .. })
     }
 }
 
@@ -195,10 +143,6 @@ fn what_helps(method: &str) -> &'static str {
         }
         _ => "if it goes on, give another --rpc",
     }
-}
-
-fn because(reason: Option<&str>) -> String {
-    reason.map_or_else(String::new, |reason| format!(": {reason}; give another --rpc if it goes on"))
 }
 
 /// An error with what lies under it, for an operator: the texts of all of them, outermost first.

@@ -157,16 +157,15 @@ impl Rpc {
         Ok(GenesisHash(hash.to_bytes()))
     }
 
-    pub(crate) fn line(&self) -> &Line {
-        &self.line
-    }
-
-    pub(crate) const fn client(&self) -> &RpcClient {
+    /// Solana's own client of this server, for methods that this crate does not call. Its calls go through the same pauses and
+    /// limits.
+    #[must_use]
+    pub const fn client(&self) -> &RpcClient {
         &self.client
     }
 
-    /// Turns a call's error into ours.
-    pub(crate) fn failed(&self, method: &'static str) -> impl FnOnce(RpcError) -> ClientError {
+    /// Turns an error of [`Self::client`]'s into ours.
+    pub fn failed(&self, method: &'static str) -> impl FnOnce(RpcError) -> ClientError {
         let server = self.line.server().to_owned();
         move |error| ClientError::Rpc { reason: beginning(hide_urls(&error.to_string(), &server)), server, method }
     }
@@ -174,6 +173,14 @@ impl Rpc {
     pub(crate) fn malformed(&self, method: &'static str, what: impl ToString) -> ClientError {
         self.line.note_malformed();
         ClientError::Malformed { server: self.line.server().to_owned(), method, what: beginning(what.to_string()) }
+    }
+
+    /// One call of JSON-RPC that waits for no pause, for a caller that must know at once whether anything was sent.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn call_at_once<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, CallError> {
+        self.line.call_at_once(method, params).await
     }
 
     fn call_failed(&self, method: &'static str) -> impl Fn(CallError) -> ClientError {

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use counterfoil_client::{Rpc, Signer, idl, instruction, read_keypair, send};
-use counterfoil_core::{LedgerId, Wallet};
+use counterfoil_append::{instruction, read_keypair, send, wallet_of};
+use counterfoil_client::{Rpc, idl};
+use counterfoil_core::LedgerId;
 use sqlx::PgPool;
 use tokio::time::sleep;
 
@@ -53,7 +54,7 @@ async fn main() -> anyhow::Result<()> {
     for number in 0..appends {
         let events = rpc.fetch_confirmed_account(ledger).await?.account.events.size().get();
         let entry = format!("a record, number {number}").into_bytes();
-        let signer = Wallet(wallet.pubkey().to_bytes());
+        let signer = wallet_of(&wallet);
         let append = instruction::append(program, ledger, signer, false, None, &[entry]);
         let chain = async {
             while rpc.fetch_confirmed_account(ledger).await?.account.events.size().get() == events {

@@ -5,19 +5,16 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail, ensure};
-use counterfoil_client::instruction::SUBTREES_PER_TRANSACTION;
-use counterfoil_client::{ClientError, Keypair, Rpc, UnderWay, instruction};
-use counterfoil_core::limits::ledger_flag;
-use counterfoil_core::{SubtreeBatch, plan_subtrees};
+use anyhow::{Context, anyhow};
+use counterfoil_append::{AppendError, Appended, Appender, InFlight, Keypair};
+use counterfoil_client::Rpc;
 use counterfoil_service::{Progress, counted, note, out, out_json_line};
-use merkle_log::{Frontier, Hash, LeafHash, hash_leaf};
+use merkle_log::{LeafHash, hash_leaf};
 use serde_json::json;
 
-use super::appender::{Appender, Outcome, Patience};
 use super::arguments::Arguments;
+use super::host::CommandHost;
 use super::input;
-use super::journal::Planned;
 use super::wait::wait_until_checked;
 use crate::context::Options;
 use crate::verdict::Usage;
@@ -28,7 +25,7 @@ pub(super) async fn run(options: &Options, rpc: &Rpc, key: &Keypair, arguments: 
         return Err(Usage("--subtrees takes the lines of standard input: give - or --jsonl".to_owned()).into());
     }
     let mut appender = Appender::start(rpc, arguments.ledger, key).await?;
-    expect_allowed(&appender)?;
+    appender.expect_subtrees_allowed()?;
     let start = Instant::now();
     // Nothing is sent before all lines are kept.
     let leaves = keep_lines(arguments, keep).await.context("nothing was appended")?;
@@ -38,11 +35,15 @@ pub(super) async fn run(options: &Options, rpc: &Rpc, key: &Keypair, arguments: 
     }
     let mut done = Done { leaves: &leaves, appended: 0, first: None };
     while done.appended < leaves.len() {
-        let sent = append_next(options, &mut appender, &mut done, arguments).await;
-        sent.map_err(|error| {
+        let appended = append_next(options, &mut appender, &done).await.map_err(|error| {
             let how_far = done.how_far(keep, &error);
-            error.context(how_far)
+            anyhow::Error::from(error).context(how_far)
         })?;
+        done.first.get_or_insert(appended.first);
+        done.appended += usize::try_from(appended.count).context("as many as there are hashes")?;
+        if arguments.json {
+            tell(&appended);
+        }
     }
     let first = done.first.context("there was something to append")?;
     let end = first + leaves.len() as u64;
@@ -59,16 +60,6 @@ pub(super) async fn run(options: &Options, rpc: &Rpc, key: &Keypair, arguments: 
     if arguments.wait {
         wait_until_checked(options, rpc, arguments.ledger, end).await?;
     }
-    Ok(())
-}
-
-fn expect_allowed(appender: &Appender<'_>) -> anyhow::Result<()> {
-    let flags = appender.account.flags;
-    ensure!(
-        flags & ledger_flag::SUBTREES_ALLOWED != 0,
-        "ledger {} takes no subtrees: only one that was created with --allow-subtrees does",
-        appender.ledger
-    );
     Ok(())
 }
 
@@ -112,79 +103,27 @@ struct Done<'a> {
 }
 
 impl Done<'_> {
-    fn how_far(&self, keep: &Path, error: &anyhow::Error) -> String {
-        let is_unknown = matches!(error.downcast_ref(), Some(ClientError::OutcomeUnknown { .. }));
-        let after = if is_unknown { "of those after them it is not known" } else { "those after them are not" };
+    fn how_far(&self, keep: &Path, error: &AppendError) -> String {
+        let after =
+            if error.is_outcome_unknown() { "of those after them it is not known" } else { "those after them are not" };
         format!("the first {} of {} in {} are appended, {after}", self.appended, self.leaves.len(), keep.display())
     }
 }
 
-/// Appends as many of the leaves that are left as one transaction takes: nearly always all.
-async fn append_next(
-    options: &Options,
-    appender: &mut Appender<'_>,
-    done: &mut Done<'_>,
-    arguments: &Arguments,
-) -> anyhow::Result<()> {
-    let mut patience = Patience::default();
-    loop {
-        let rest = &done.leaves[done.appended..];
-        let size = appender.account.entries.size();
-        if done.first.is_some_and(|first| first + done.appended as u64 != size.get()) {
-            bail!("somebody else appended in between: the rest would not be neighbours of the first {}", done.appended);
-        }
-        let mut plan =
-            plan_subtrees(size, rest.len() as u64, SUBTREES_PER_TRANSACTION).context("the ledger is full")?;
-        let batch = plan.next().context("there are leaves left")?;
-        let hashes = roots(&batch, rest)?;
-        let mut after = (*appender.account.entries).clone();
-        for (subtree, hash) in batch.subtrees().zip(&hashes) {
-            after.append_subtree(subtree.level, hash).context("the ledger is full")?;
-        }
-        let (first, wallet) = (size.get(), appender.wallet);
-        let planned = Planned { first, count: batch.leaves(), root: after.root() };
-        let append = instruction::append_subtrees(
-            appender.rpc.program(),
-            appender.ledger,
-            wallet,
-            appender.account.authority != wallet,
-            batch,
-            &hashes,
-        );
-        match appender.send(options, append, planned, &UnderWay::default()).await? {
-            Outcome::In(sent) => {
-                if sent.is_some() {
-                    *appender.account.entries = after;
-                }
-                done.first.get_or_insert(first);
-                done.appended += usize::try_from(batch.leaves()).context("as many as there are hashes")?;
-                if arguments.json {
-                    out_json_line(&json!({
-                        "first": first.to_string(),
-                        "count": batch.leaves().to_string(),
-                        "hashes": hashes.len(),
-                        "transaction": sent.as_ref().map(|sent| &sent.signature),
-                        "slot": sent.as_ref().map(|sent| sent.slot.to_string()),
-                    }));
-                }
-                return Ok(());
-            }
-            Outcome::NotIn(error) => {
-                appender.look_again(first, error, &mut patience).await?;
-            }
-        }
-    }
+/// Appends as many of the leaves that are left as one transaction takes. They must be neighbours of the first ones, for the
+/// file's lines are filled in as one run.
+async fn append_next(options: &Options, appender: &mut Appender<'_>, done: &Done<'_>) -> Result<Appended, AppendError> {
+    let mut host = CommandHost { options, journal: None };
+    let at = done.first.map(|first| first + done.appended as u64);
+    appender.append_subtrees(&mut host, &done.leaves[done.appended..], at, &InFlight::default()).await
 }
 
-/// The roots of a batch's subtrees.
-fn roots(batch: &SubtreeBatch, leaves: &[LeafHash]) -> anyhow::Result<Vec<Hash>> {
-    let mut rest = leaves.iter();
-    let root = |level: u8| {
-        let mut subtree = Frontier::new();
-        for leaf in rest.by_ref().take(1 << level) {
-            subtree.append_leaf(leaf).context("a subtree is no larger than a log")?;
-        }
-        Ok(Hash(subtree.root().0))
-    };
-    batch.subtrees().map(|subtree| subtree.level).map(root).collect()
+fn tell(Appended { first, count, hashes, sent }: &Appended) {
+    out_json_line(&json!({
+        "first": first.to_string(),
+        "count": count.to_string(),
+        "hashes": hashes,
+        "transaction": sent.as_ref().map(|sent| &sent.signature),
+        "slot": sent.as_ref().map(|sent| sent.slot.to_string()),
+    }));
 }

@@ -1,110 +1,40 @@
 //! The entries to append: an argument, a file, or the lines of standard input as they come.
 
-use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use counterfoil_append::Batches;
 use counterfoil_core::limits::MAX_ENTRY_BYTES;
 use tokio::sync::mpsc::{Receiver, channel};
-use tokio::time::timeout;
 
 use super::arguments::{Arguments, Rules};
 use crate::file::{self, TooLong, byte_order_mark};
 use crate::verdict::Usage;
 
-/// How long a transaction that is not full waits for the next line.
-const LINGER: Duration = Duration::from_millis(50);
 /// How many lines are read ahead of the chain.
 const AHEAD: usize = 1_024;
 
-/// What is appended: one entry, or lines as they come.
-pub struct Entries {
-    ready: VecDeque<Vec<u8>>,
-    lines: Option<Receiver<anyhow::Result<Vec<u8>>>>,
-    /// Why no more comes; told once what came before is appended.
-    error: Option<anyhow::Error>,
-}
-
-impl Entries {
-    /// What the command line gives.
-    ///
-    /// # Errors
-    /// [`Usage`] when it gives nothing; when a file cannot be read.
-    pub fn of(arguments: &Arguments) -> anyhow::Result<Self> {
-        let one = match (&arguments.entry, &arguments.file) {
-            _ if arguments.reads_lines() => {
-                return Ok(Self {
-                    ready: VecDeque::new(),
-                    lines: Some(lines_of_standard_input(arguments.rules())),
-                    error: None,
-                });
-            }
-            (Some(entry), _) => entry.clone().into_bytes(),
-            (None, Some(path)) => {
-                file::read(path, MAX_ENTRY_BYTES as u64).map_err(|error| match error.is::<TooLong>() {
-                    true => error.context("it is no entry: append its SHA-256 and keep the content elsewhere"),
-                    false => error,
-                })?
-            }
-            (None, None) => {
-                let what = "an entry, - for lines of standard input, --jsonl for lines that are JSON, or --file";
-                return Err(Usage(format!("there is nothing to append: give {what}")).into());
-            }
-        };
-        Ok(Self { ready: VecDeque::from([one]), lines: None, error: None })
-    }
-
-    /// The next entry; none at the end.
-    pub async fn next(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
-        if self.ready.is_empty() {
-            self.receive().await;
+/// The entries of the command line: one, or lines as they come.
+///
+/// # Errors
+/// [`Usage`] when it gives nothing; when a file cannot be read.
+pub fn entries(arguments: &Arguments) -> anyhow::Result<Batches<anyhow::Error>> {
+    let one = match (&arguments.entry, &arguments.file) {
+        _ if arguments.reads_lines() => return Ok(Batches::of(lines_of_standard_input(arguments.rules()))),
+        (Some(entry), _) => entry.clone().into_bytes(),
+        (None, Some(path)) => {
+            file::read(path, MAX_ENTRY_BYTES as u64).map_err(|error| match error.is::<TooLong>() {
+                true => error.context("it is no entry: append its SHA-256 and keep the content elsewhere"),
+                false => error,
+            })?
         }
-        match self.ready.pop_front() {
-            Some(entry) => Ok(Some(entry)),
-            None => self.error.take().map_or(Ok(None), Err),
+        (None, None) => {
+            let what = "an entry, - for lines of standard input, --jsonl for lines that are JSON, or --file";
+            return Err(Usage(format!("there is nothing to append: give {what}")).into());
         }
-    }
-
-    /// As many entries, from the next on, as `fit` lets into one transaction; none at the end. One that is not full waits
-    /// for more only a moment.
-    pub async fn next_batch(&mut self, fit: impl Fn(&[Vec<u8>]) -> usize) -> anyhow::Result<Option<Vec<Vec<u8>>>> {
-        if self.ready.is_empty() {
-            self.receive().await;
-        }
-        while !self.ready.is_empty() && fit(self.ready.make_contiguous()) == self.ready.len() {
-            let had = self.ready.len();
-            if timeout(LINGER, self.receive()).await.is_err() || self.ready.len() == had {
-                break;
-            }
-        }
-        if self.ready.is_empty() {
-            return self.error.take().map_or(Ok(None), Err);
-        }
-        let count = fit(self.ready.make_contiguous()).max(1);
-        Ok(Some(self.ready.drain(..count).collect()))
-    }
-
-    /// Takes one more line, where there is one.
-    async fn receive(&mut self) {
-        let Some(lines) = &mut self.lines else { return };
-        match lines.recv().await {
-            Some(Ok(line)) => self.ready.push_back(line),
-            Some(Err(error)) => (self.error, self.lines) = (Some(error), None),
-            None => self.lines = None,
-        }
-    }
-
-    /// Puts entries back, so that they come next.
-    pub fn put_back(&mut self, entries: Vec<Vec<u8>>) {
-        entries.into_iter().rev().for_each(|entry| self.ready.push_front(entry));
-    }
-
-    /// How many have come and are not taken.
-    pub fn waiting(&self) -> u64 {
-        self.ready.len() as u64
-    }
+    };
+    Ok(Batches::of_one(one))
 }
 
 /// Reads standard input line by line, on a thread of its own: a pending read would keep the process from ending.

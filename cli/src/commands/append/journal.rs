@@ -1,4 +1,5 @@
-//! The file by which an interrupted `append` is gone on with: what was about to be sent, and what is in for certain.
+//! The journal of an `append`, by which it resumes after an interruption: the last plan, and the entries that are in for
+//! certain.
 //!
 //! Lines of JSON, each written to the disk before the work goes on; a last line that was cut off counts as not written.
 
@@ -7,6 +8,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use counterfoil_append::Planned;
 use counterfoil_core::{LedgerId, ProgramId, json};
 use counterfoil_service::note;
 use merkle_log::{Hash, LeafHash, Root, hash_children};
@@ -30,7 +32,7 @@ enum Record {
         ledger: LedgerId,
     },
     /// A transaction is about to be sent.
-    Send(Planned),
+    Send(#[serde(with = "PlannedLine")] Planned),
     /// The entries that it appends are in.
     Done {
         /// How many entries of the input are in.
@@ -42,22 +44,19 @@ enum Record {
     },
 }
 
-/// One transaction's entries, and the head that the ledger has if they are in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Planned {
-    /// The index of the first.
+/// The form of a plan in the journal.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Planned", deny_unknown_fields)]
+struct PlannedLine {
     #[serde(with = "json::text")]
-    pub first: u64,
-    /// How many.
+    first: u64,
     #[serde(with = "json::text")]
-    pub count: u64,
-    /// The root after them.
+    count: u64,
     #[serde(with = "json::text")]
-    pub root: Root,
+    root: Root,
 }
 
-/// An open journal; nobody else can open it meanwhile.
+/// An open journal, locked against other processes.
 pub struct Journal {
     file: File,
     path: PathBuf,
@@ -223,11 +222,12 @@ mod tests {
     use std::io::Write;
     use std::path::Path;
 
+    use counterfoil_append::Planned;
     use counterfoil_core::{LedgerId, ProgramId};
     use merkle_log::{LeafHash, Root, hash_leaf};
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-    use super::{Journal, MAX_BYTES, Planned};
+    use super::{Journal, MAX_BYTES};
 
     const PROGRAM: ProgramId = ProgramId([1; 32]);
     const LEDGER: LedgerId = LedgerId([2; 32]);

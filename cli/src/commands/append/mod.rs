@@ -1,8 +1,8 @@
 //! `counterfoil append`: as many entries per transaction as fit, each written once.
 
-mod appender;
 mod arguments;
 mod by_hash;
+mod host;
 mod input;
 mod journal;
 mod wait;
@@ -10,8 +10,8 @@ mod wait;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use counterfoil_client::{ClientError, Sent, UnderWay};
+use anyhow::{Context, bail, ensure};
+use counterfoil_append::{AppendError, Appender, Batches, InFlight, Sent, Settled};
 use counterfoil_service::{Progress, StopSignals, counted, note, out, out_json_line};
 use merkle_log::{LeafHash, hash_leaf};
 use serde_json::json;
@@ -20,8 +20,7 @@ use tokio::time::sleep;
 pub use arguments::Arguments;
 
 use crate::context::Options;
-use appender::Appender;
-use input::Entries;
+use host::CommandHost;
 use journal::Journal;
 use wait::wait_until_checked;
 
@@ -36,19 +35,18 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
         by_hash::run(options, &rpc, &key, &arguments).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let entries = Entries::of(&arguments)?;
+    let entries = input::entries(&arguments)?;
     let appender = Appender::start(&rpc, arguments.ledger, &key).await?;
     let journal = arguments.resume.as_deref().map(|path| Journal::open(path, options.program(), arguments.ledger));
     // From here on a signal ends nothing by itself: every wait below listens for it.
     let stop = StopSignals::listen(false).context("cannot listen for signals")?;
     let mut work = Work {
-        options,
         arguments: &arguments,
         appender,
         entries,
-        journal: journal.transpose()?,
+        host: CommandHost { options, journal: journal.transpose()? },
         stop,
-        under_way: UnderWay::default(),
+        in_flight: InFlight::default(),
         told: Told::default(),
     };
     let result = work.run().await;
@@ -147,13 +145,12 @@ impl Told {
 }
 
 struct Work<'a> {
-    options: &'a Options,
     arguments: &'a Arguments,
     appender: Appender<'a>,
-    entries: Entries,
-    journal: Option<Journal>,
+    entries: Batches<anyhow::Error>,
+    host: CommandHost<'a>,
     stop: StopSignals,
-    under_way: UnderWay,
+    in_flight: InFlight,
     told: Told,
 }
 
@@ -171,7 +168,7 @@ impl Work<'_> {
                 }
             };
             let Some(batch) = batch else { return Ok(()) };
-            self.appender.expect_that_it_fits(&batch, self.told.done)?;
+            self.expect_that_it_fits(&batch)?;
             self.append(&batch).await?;
             progress.set(self.told.done, self.told.done + self.entries.waiting());
             if self.told.is_stopped {
@@ -182,7 +179,7 @@ impl Work<'_> {
 
     /// Passes over what is in already, and finds out about what was about to be sent.
     async fn resume(&mut self) -> anyhow::Result<()> {
-        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let Some(journal) = &self.host.journal else { return Ok(()) };
         if journal.entries() == 0 && journal.planned().is_none() {
             return Ok(());
         }
@@ -203,20 +200,37 @@ impl Work<'_> {
         }
         self.told.unknown = planned.count;
         let leaves: Vec<LeafHash> = batch.iter().map(|entry| hash_leaf(entry)).collect();
-        if self.appender.account.entries.size().get() == planned.first {
-            // Not in yet; if it still comes, the chain refuses the one that is sent now, and the head says which it was.
-            self.appender.uncertain = Some(planned);
-            return self.append(&batch).await;
-        }
-        match self.appender.is_in(self.options, planned).await? {
-            true => {
-                journal.done(&leaves)?;
+        match self.appender.settle(&self.host, planned).await? {
+            Settled::Open => return self.append(&batch).await,
+            Settled::In => {
+                self.done(&leaves)?;
                 self.told.add(self.arguments, planned.first, planned.count, None);
             }
-            false => self.entries.put_back(batch),
+            Settled::NotIn => self.entries.put_back(batch),
         }
         self.told.unknown = 0;
         Ok(())
+    }
+
+    /// An entry that is too large is a transaction of its own that does not fit.
+    fn expect_that_it_fits(&self, batch: &[Vec<u8>]) -> anyhow::Result<()> {
+        let [entry] = batch else { return Ok(()) };
+        ensure!(!entry.is_empty(), "the entry has no bytes");
+        ensure!(
+            self.appender.fit(batch) == 1,
+            "entry {} of the input has {} bytes, which do not fit a transaction of 1,232 bytes with all that it needs \
+             besides; append its SHA-256 and keep the content elsewhere",
+            self.told.done + 1,
+            entry.len()
+        );
+        Ok(())
+    }
+
+    fn done(&mut self, leaves: &[LeafHash]) -> anyhow::Result<()> {
+        match &mut self.host.journal {
+            Some(journal) => journal.done(leaves),
+            None => Ok(()),
+        }
     }
 
     /// Appends one transaction's entries; a signal is heeded at once while it is certain that none is in, and else once the
@@ -224,16 +238,15 @@ impl Work<'_> {
     async fn append(&mut self, batch: &[Vec<u8>]) -> anyhow::Result<()> {
         let count = batch.len() as u64;
         let leaves: Vec<LeafHash> = batch.iter().map(|entry| hash_leaf(entry)).collect();
-        let (under_way, is_uncertain) = (&self.under_way, self.appender.uncertain.is_some());
-        let (first, sent) = {
-            let journal = self.journal.as_mut();
-            let mut sending = Box::pin(self.appender.append(self.options, batch, &leaves, journal, under_way));
+        let (in_flight, is_uncertain) = (&self.in_flight, self.appender.is_uncertain());
+        let appended = {
+            let mut sending = Box::pin(self.appender.append(&mut self.host, batch, in_flight));
             loop {
                 tokio::select! {
-                    sent = &mut sending => break sent,
-                    () = sleep(NOTE_INTERVAL) => note!("{}", what_is_waited_for(under_way)),
+                    appended = &mut sending => break appended.map_err(anyhow::Error::from),
+                    () = sleep(NOTE_INTERVAL) => note!("{}", progress_of(in_flight)),
                     () = self.stop.received() => {
-                        if !is_uncertain && !under_way.may_have_arrived() {
+                        if !is_uncertain && !in_flight.may_have_arrived() {
                             (self.told.is_stopped, self.told.unknown) = (true, 0);
                             bail!("stopped while no server had the transaction: nothing of it was sent");
                         }
@@ -249,31 +262,29 @@ impl Work<'_> {
         }
         .inspect_err(|error| {
             // Of what an earlier run may have sent this one's error says nothing.
-            let is_unknown = matches!(error.downcast_ref(), Some(ClientError::OutcomeUnknown { .. }));
+            let is_unknown = error.downcast_ref().is_some_and(AppendError::is_outcome_unknown);
             self.told.unknown = if is_unknown || is_uncertain { count } else { 0 };
         })?;
         self.told.unknown = 0;
-        if let Some(journal) = &mut self.journal {
-            journal.done(&leaves)?;
-        }
-        self.told.add(self.arguments, first, count, sent.as_ref());
+        self.done(&leaves)?;
+        self.told.add(self.arguments, appended.first, count, appended.sent.as_ref());
         Ok(())
     }
 }
 
-fn what_is_waited_for(under_way: &UnderWay) -> String {
-    let what = match under_way.may_have_arrived() {
+fn progress_of(in_flight: &InFlight) -> String {
+    let what = match in_flight.may_have_arrived() {
         true => "waiting until the chain has the transaction under way, or refuses it",
         false => "waiting until a server takes the transaction",
     };
-    match under_way.last_error() {
+    match in_flight.last_error() {
         None => what.to_owned(),
         Some(error) => format!("{what}; the server's last answer: {error}"),
     }
 }
 
 /// The next entry of an input that is given again, unless a signal comes before.
-async fn next_entry(entries: &mut Entries, stop: &mut StopSignals) -> anyhow::Result<Option<Vec<u8>>> {
+async fn next_entry(entries: &mut Batches<anyhow::Error>, stop: &mut StopSignals) -> anyhow::Result<Option<Vec<u8>>> {
     tokio::select! {
         entry = entries.next() => entry,
         () = stop.received() => bail!("stopped while the input was read again: nothing more was appended"),

@@ -3,7 +3,7 @@
 use counterfoil_client::{ClientError, InnerInstruction, TransactionRecord, address, decode};
 use counterfoil_core::{EventError, ProgramId};
 
-use super::{inner_data, one_of_each_kind};
+use super::events::{inner_data, one_of_each_kind};
 
 const PROGRAM: ProgramId = ProgramId([0x11; 32]);
 const OTHER_PROGRAM: ProgramId = ProgramId([0x22; 32]);

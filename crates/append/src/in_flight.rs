@@ -1,17 +1,16 @@
-//! How far a transaction is while it is sent.
+//! The progress of a transaction that is being sent.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::line::CallError;
-use crate::url::beginning;
+use counterfoil_client::{CallError, beginning};
 
 /// The state of a transaction that is being sent, for a caller that waits for it and may want to stop.
 #[derive(Debug, Default)]
-pub struct UnderWay(Mutex<State>);
+pub struct InFlight(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    standing: Standing,
+    stage: Stage,
     /// Why the server did not take it when it was handed over last.
     refusal: Option<String>,
     /// Why the last question about it had no answer.
@@ -19,7 +18,7 @@ struct State {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum Stage {
     /// No server has it.
     #[default]
     Here,
@@ -31,11 +30,11 @@ enum Standing {
     Taken,
 }
 
-impl UnderWay {
+impl InFlight {
     /// Whether a server may have the transaction, so that it may still be executed.
     #[must_use]
     pub fn may_have_arrived(&self) -> bool {
-        self.state().standing != Standing::Here
+        self.state().stage != Stage::Here
     }
 
     /// What the server said last that is no answer, without keys.
@@ -52,23 +51,23 @@ impl UnderWay {
 
     pub(crate) fn hand_over(&self) {
         let mut state = self.state();
-        state.standing = state.standing.max(Standing::BeingHandedOver);
+        state.stage = state.stage.max(Stage::BeingHandedOver);
     }
 
     pub(crate) fn taken(&self) {
         let mut state = self.state();
-        (state.standing, state.refusal) = (Standing::Taken, None);
+        (state.stage, state.refusal) = (Stage::Taken, None);
     }
 
     pub(crate) fn not_taken(&self, reason: String, leaves_open: bool) {
         let mut state = self.state();
         // A server that has it already refuses it for that.
-        if state.standing == Standing::Taken {
+        if state.stage == Stage::Taken {
             return;
         }
         state.refusal = Some(beginning(reason));
-        if state.standing <= Standing::BeingHandedOver {
-            state.standing = if leaves_open { Standing::Unclear } else { Standing::Here };
+        if state.stage <= Stage::BeingHandedOver {
+            state.stage = if leaves_open { Stage::Unclear } else { Stage::Here };
         }
     }
 
@@ -85,7 +84,7 @@ impl UnderWay {
     /// Why no server ever took it; none where one did.
     pub(crate) fn why_not_taken(&self) -> Option<String> {
         let state = self.state();
-        if state.standing == Standing::Taken { None } else { state.refusal.clone() }
+        if state.stage == Stage::Taken { None } else { state.refusal.clone() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use counterfoil_core::Wallet;
 use solana_keypair::Keypair;
+use solana_signer::Signer;
 
 /// Reads a Solana CLI key file: a JSON list of 64 numbers, the secret key and the public key.
 ///
@@ -15,4 +17,10 @@ pub fn read_keypair(path: &Path) -> io::Result<Keypair> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "it is not a JSON list of the 64 bytes of a key pair");
     let bytes: Vec<u8> = serde_json::from_str(&text).map_err(|_| invalid())?;
     Keypair::try_from(bytes.as_slice()).map_err(|_| invalid())
+}
+
+/// The wallet of a signer.
+#[must_use]
+pub fn wallet_of(signer: &dyn Signer) -> Wallet {
+    Wallet(signer.pubkey().to_bytes())
 }

@@ -2,12 +2,11 @@
 
 use std::num::NonZeroUsize;
 
+use counterfoil_client::address::{self, key};
 use counterfoil_core::{LedgerId, ProgramId, SubtreeBatch, Wallet};
 use merkle_log::{Hash, LeafHash};
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
-
-use crate::address::{self, key};
 
 /// The hashes that fit a transaction of one `append_subtrees` whose appender pays, with a limit and a price for compute
 /// units beside it.
@@ -137,7 +136,7 @@ pub fn revoke_writer(program: ProgramId, ledger: LedgerId, authority: Wallet, wa
     instruction(program, accounts, discriminator::REVOKE_WRITER.to_vec())
 }
 
-/// Offers the authority to a wallet, in place of an older offer; to nobody with none. `authority` signs.
+/// Offers the authority to a wallet, in place of an older offer; takes the offer back with none. `authority` signs.
 #[must_use]
 pub fn propose_authority(
     program: ProgramId,
@@ -156,13 +155,13 @@ pub fn accept_authority(program: ProgramId, ledger: LedgerId, pending_authority:
     instruction(program, by(pending_authority, ledger), discriminator::ACCEPT_AUTHORITY.to_vec())
 }
 
-/// Ends appending by subtrees, for good; `authority` signs.
+/// Ends appending by subtrees permanently; `authority` signs.
 #[must_use]
 pub fn disallow_subtrees(program: ProgramId, ledger: LedgerId, authority: Wallet) -> Instruction {
     instruction(program, by(authority, ledger), discriminator::DISALLOW_SUBTREES.to_vec())
 }
 
-/// Ends appending, for good, if the size is still `expected_size`; `authority` signs.
+/// Ends appending permanently if the size is still `expected_size`; `authority` signs.
 #[must_use]
 pub fn seal_ledger(program: ProgramId, ledger: LedgerId, authority: Wallet, expected_size: u64) -> Instruction {
     let mut data = discriminator::SEAL_LEDGER.to_vec();

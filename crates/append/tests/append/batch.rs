@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use counterfoil_client::instruction::{self, SUBTREES_PER_TRANSACTION};
+use counterfoil_append::instruction::{self, SUBTREES_PER_TRANSACTION};
 use counterfoil_core::{LedgerId, ProgramId, SubtreeBatch, Wallet, plan_subtrees};
 use merkle_log::{Hash, MAX_TREE_SIZE, Position, TreeSize, subtrees};
 use solana_instruction::Instruction;

@@ -1,31 +1,44 @@
-//! What it means that a server or the chain does not take a transaction.
+//! The meaning of a refusal, by a server or by the chain.
 
+use counterfoil_client::{CallError, PREFLIGHT_FAILURE, idl};
+use counterfoil_core::Wallet;
 use serde_json::Value;
 use solana_instruction::error::InstructionError;
 use solana_rpc_client_api::response::RpcSimulateTransactionResult;
 use solana_transaction_error::TransactionError;
 
-use crate::line::{CallError, PREFLIGHT_FAILURE};
-use crate::{ClientError, idl};
+use crate::error::SendError;
+
+/// Codes of errors that callers tell apart.
+pub mod code {
+    /// The program's error when a ledger has another size than the one that was given: another append came first.
+    pub const UNEXPECTED_SIZE: u32 = 6006;
+    /// Anchor's error when an account that an instruction names does not exist.
+    pub const ACCOUNT_MISSING: u32 = 3012;
+    /// Anchor's error when an account is another program's.
+    pub const WRONG_OWNER: u32 = 3007;
+    /// Anchor's error when an account is of another kind.
+    pub const WRONG_KIND: u32 = 3002;
+}
 
 /// The system program's error when an account cannot pay for another one.
-const SYSTEM_LACKS_LAMPORTS: u32 = 1;
-/// By what codes of JSON-RPC a server says that it will never take it: no JSON, no request, no such method, wrong parameters,
+const INSUFFICIENT_LAMPORTS: u32 = 1;
+/// The codes of JSON-RPC by which a server refuses permanently: no JSON, no request, no such method, wrong parameters,
 /// wrong signature.
 const FINAL_CODES: [i64; 5] = [-32_700, -32_600, -32_601, -32_602, -32_003];
-/// By what codes it says that it is behind, before it does anything.
+/// The codes by which a server says that it is behind, before it does anything.
 const BEHIND_CODES: [i64; 2] = [-32_005, -32_016];
 /// Statuses of HTTP that are no refusal although they are numbered so: too late, too early.
 const LATE_STATUSES: [u16; 2] = [408, 425];
 
-/// What a server said of a transaction that it was handed, where it will not take it, however often it is asked: its own
-/// refusal, or what the chain has against it.
-pub fn refusal(error: &CallError, signature: &str, payer: &Payer<'_>) -> Option<ClientError> {
+/// The permanent refusal in a server's answer to a transaction: its own, or the chain's. None where the server may still take
+/// it.
+pub(crate) fn refusal(error: &CallError, signature: &str, payer: &Payer<'_>) -> Option<SendError> {
     if let Some(error) = simulated(error) {
         // We have sent nothing yet: another process signed the very same bytes.
         let is_anothers = matches!(error, TransactionError::AlreadyProcessed);
         return Some(match is_anothers {
-            true => ClientError::SentByAnother { signature: signature.to_owned() },
+            true => SendError::SentByAnother { signature: signature.to_owned() },
             false => failure(&error, payer),
         });
     }
@@ -34,11 +47,11 @@ pub fn refusal(error: &CallError, signature: &str, payer: &Payer<'_>) -> Option<
         CallError::Refused { code, .. } => FINAL_CODES.contains(code) || *code == PREFLIGHT_FAILURE,
         _ => false,
     };
-    is_final.then(|| ClientError::NotSent { server: payer.server.to_owned(), reason: error.reason() })
+    is_final.then(|| SendError::NotSent { server: payer.server.to_owned(), reason: error.reason() })
 }
 
 /// Whether the transaction may have got to the chain although the server did not say so.
-pub const fn leaves_open(error: &CallError) -> bool {
+pub(crate) const fn leaves_open(error: &CallError) -> bool {
     match error {
         CallError::Unreached(_) | CallError::NoBatches => false,
         CallError::Paused { may_have_arrived, .. } => *may_have_arrived,
@@ -47,48 +60,44 @@ pub const fn leaves_open(error: &CallError) -> bool {
     }
 }
 
-/// What the simulation found, with which a server begins.
+/// The error of the simulation with which a server begins.
 fn simulated(error: &CallError) -> Option<TransactionError> {
     let CallError::Refused { code: PREFLIGHT_FAILURE, data, .. } = error else { return None };
     let simulation: RpcSimulateTransactionResult = serde_json::from_value(Value::clone(data)).ok()?;
     Some(simulation.err?.into())
 }
 
-/// Who pays, and which server was asked: a wallet without SOL is told both.
-pub struct Payer<'a> {
-    /// The wallet's address.
-    pub wallet: String,
+/// The paying wallet and the server that was asked, for the error of a wallet without SOL.
+pub(crate) struct Payer<'a> {
+    /// The wallet.
+    pub wallet: Wallet,
     /// The server's name.
     pub server: &'a str,
 }
 
 impl Payer<'_> {
-    fn lacks_sol(&self) -> ClientError {
-        let Self { wallet, server } = self;
-        ClientError::TransactionFailed(format!(
-            "wallet {wallet} has no SOL, or not enough, on the cluster of {server}: send it some. On a local or test cluster \
-             `solana airdrop 1 {wallet} --url URL` gives it some for nothing"
-        ))
+    fn no_sol(&self) -> SendError {
+        SendError::NoSol { wallet: self.wallet, server: self.server.to_owned() }
     }
 }
 
-/// What the chain has against a transaction.
-pub fn failure(error: &TransactionError, payer: &Payer<'_>) -> ClientError {
+/// The chain's error as a refusal.
+pub(crate) fn failure(error: &TransactionError, payer: &Payer<'_>) -> SendError {
     match error {
-        TransactionError::InstructionError(_, InstructionError::Custom(SYSTEM_LACKS_LAMPORTS)) => payer.lacks_sol(),
+        TransactionError::InstructionError(_, InstructionError::Custom(INSUFFICIENT_LAMPORTS)) => payer.no_sol(),
         TransactionError::InstructionError(_, InstructionError::Custom(code)) => {
             let message = idl::error_message(*code).or_else(|| framework_message(*code)).map(str::to_owned);
             let message = message.unwrap_or_else(|| format!("Anchor or another program gave error {code}"));
-            ClientError::Refused { code: *code, message }
+            SendError::Refused { code: *code, message }
         }
         TransactionError::AccountNotFound
         | TransactionError::InsufficientFundsForFee
-        | TransactionError::InsufficientFundsForRent { .. } => payer.lacks_sol(),
-        other => ClientError::TransactionFailed(other.to_string()),
+        | TransactionError::InsufficientFundsForRent { .. } => payer.no_sol(),
+        other => SendError::TransactionFailed(other.clone()),
     }
 }
 
-/// What codes below the program's own mean: those of the system program, of which the program makes accounts, and of Anchor,
+/// The meaning of codes below the program's own: those of the system program, of which the program makes accounts, and of Anchor,
 /// which looks at the accounts and arguments of each instruction first.
 ///
 /// Source: `ErrorCode` of anchor-lang 1.2, `SystemError` of Solana's system program.

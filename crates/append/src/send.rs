@@ -5,29 +5,28 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use counterfoil_client::{CallError, Few, Rpc, Source};
+use serde::Deserialize;
 use serde_json::json;
 use solana_commitment_config::CommitmentConfig;
 use solana_instruction::Instruction;
-use solana_keypair::Keypair;
 use solana_message::Message;
 use solana_signature::Signature;
 use solana_signer::Signer;
-use solana_transaction::Transaction;
 use solana_transaction_status_client_types::TransactionStatus;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use crate::line::CallError;
+use crate::error::SendError;
+use crate::in_flight::InFlight;
+use crate::keypair::wallet_of;
 use crate::refusal::{Payer, failure, leaves_open, refusal};
-use crate::under_way::UnderWay;
-use crate::wire::{Few, WireAt};
-use crate::{ClientError, Commitment, Rpc, Source};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a poll may take: one that hangs must not keep the bytes from being sent again.
 const POLL_LIMIT: Duration = Duration::from_secs(10);
 /// How long the polls go on before the same bytes are sent again.
 const ROUND: Duration = Duration::from_secs(2);
-/// How long it all may take, where the servers do not tell that the blockhash has expired: well beyond the minute or so in
+/// How long sending may take where the servers do not tell that the blockhash has expired: well beyond the minute or so in
 /// which it does.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// In how many rounds the outcome is asked for once the blockhash has expired: it changes no more.
@@ -48,11 +47,12 @@ pub struct Sent {
 /// about 150 slots, and three minutes at most.
 ///
 /// # Errors
-/// [`ClientError::Refused`], [`ClientError::TransactionFailed`]; [`ClientError::NotSent`], [`ClientError::Expired`] and
-/// [`ClientError::SentByAnother`] when it is certain that this call wrote nothing; [`ClientError::OutcomeUnknown`] when
-/// the server does not say what became of it; [`ClientError::Rpc`] when nothing was sent yet.
-pub async fn send(rpc: &Rpc, wallet: &Keypair, instruction: Instruction) -> Result<Sent, ClientError> {
-    send_watched(rpc, wallet, instruction, &UnderWay::default()).await
+/// [`SendError::Refused`], [`SendError::NoSol`], [`SendError::TransactionFailed`]; [`SendError::NotSent`], [`SendError::Expired`] and
+/// [`SendError::SentByAnother`] when it is certain that this call wrote nothing; [`SendError::OutcomeUnknown`] when
+/// the server does not say what became of it; [`SendError::Client`] and [`SendError::Signer`]
+/// when nothing was sent yet.
+pub async fn send(rpc: &Rpc, signer: &(dyn Signer + Send + Sync), instruction: Instruction) -> Result<Sent, SendError> {
+    send_watched(rpc, signer, instruction, &InFlight::default()).await
 }
 
 /// As [`send`], and lets others see meanwhile how far it is.
@@ -61,22 +61,22 @@ pub async fn send(rpc: &Rpc, wallet: &Keypair, instruction: Instruction) -> Resu
 /// As [`send`].
 pub async fn send_watched(
     rpc: &Rpc,
-    wallet: &Keypair,
+    signer: &(dyn Signer + Send + Sync),
     instruction: Instruction,
-    under_way: &UnderWay,
-) -> Result<Sent, ClientError> {
-    under_way.begin();
+    in_flight: &InFlight,
+) -> Result<Sent, SendError> {
+    in_flight.begin();
     let (blockhash, last_valid_height) = rpc
         .client()
         .get_latest_blockhash_with_commitment(CommitmentConfig::confirmed())
         .await
         .map_err(rpc.failed("getLatestBlockhash"))?;
-    let message = Message::new(&[instruction], Some(&wallet.pubkey()));
-    let signed = Signed::new(&Transaction::new(&[wallet], message, blockhash), last_valid_height);
-    let payer = Payer { wallet: wallet.pubkey().to_string(), server: rpc.name() };
-    let sent = settle(rpc, &signed, &payer, under_way).await;
-    if !matches!(sent, Err(ClientError::OutcomeUnknown { .. })) {
-        under_way.begin();
+    let message = Message::new_with_blockhash(&[instruction], Some(&signer.pubkey()), &blockhash);
+    let signed = Signed::new(signer, &message, last_valid_height)?;
+    let payer = Payer { wallet: wallet_of(signer), server: rpc.name() };
+    let sent = settle(rpc, &signed, &payer, in_flight).await;
+    if !matches!(sent, Err(SendError::OutcomeUnknown { .. })) {
+        in_flight.begin();
     }
     sent
 }
@@ -91,13 +91,14 @@ struct Signed {
 }
 
 impl Signed {
-    fn new(transaction: &Transaction, last_valid_height: u64) -> Self {
-        let signature = transaction.signatures.first().copied().unwrap_or_default();
-        // The count of signatures, a compact-u16; we sign alone.
+    fn new(signer: &dyn Signer, message: &Message, last_valid_height: u64) -> Result<Self, SendError> {
+        let message = message.serialize();
+        let signature = signer.try_sign_message(&message).map_err(SendError::Signer)?;
+        // The count of signatures, a compact-u16; one wallet signs.
         let mut bytes = vec![1];
         bytes.extend_from_slice(signature.as_ref());
-        bytes.extend(transaction.message.serialize());
-        Self { signature, bytes, last_valid_height }
+        bytes.extend(message);
+        Ok(Self { signature, bytes, last_valid_height })
     }
 }
 
@@ -115,13 +116,19 @@ trait Cluster {
     fn fetch_height(&self) -> impl Future<Output = Result<u64, CallError>> + Send;
 }
 
+/// The answer for one signature.
+#[derive(Deserialize)]
+struct Statuses {
+    value: Few<Option<TransactionStatus>, 1>,
+}
+
 impl Cluster for Rpc {
     async fn submit(&self, signed: &Signed, is_simulated: bool) -> Result<(), CallError> {
         let config = json!({
-            "encoding": "base64", "skipPreflight": !is_simulated, "preflightCommitment": Commitment::Confirmed.name(),
+            "encoding": "base64", "skipPreflight": !is_simulated, "preflightCommitment": "confirmed",
         });
         let params = json!([BASE64_STANDARD.encode(&signed.bytes), config]);
-        let signature: String = self.line().call_at_once("sendTransaction", params).await?;
+        let signature: String = self.call_at_once("sendTransaction", params).await?;
         match signature == signed.signature.to_string() {
             true => Ok(()),
             false => Err(CallError::Malformed("the signature of another transaction".to_owned())),
@@ -130,16 +137,15 @@ impl Cluster for Rpc {
 
     async fn fetch_status(&self, signature: &Signature, is_past: bool) -> Result<Option<TransactionStatus>, CallError> {
         let params = json!([[signature.to_string()], { "searchTransactionHistory": is_past }]);
-        let answer: WireAt<Few<Option<TransactionStatus>, 1>> =
-            self.line().call_at_once("getSignatureStatuses", params).await?;
+        let Statuses { value: Few(statuses) } = self.call_at_once("getSignatureStatuses", params).await?;
         // A list without it says nothing of it.
-        let status = answer.value.0.into_iter().next();
+        let status = statuses.into_iter().next();
         status.ok_or_else(|| CallError::Malformed("nothing of the transaction that it was asked for".to_owned()))
     }
 
     async fn fetch_height(&self) -> Result<u64, CallError> {
-        let params = json!([{ "commitment": Commitment::Finalized.name() }]);
-        self.line().call_at_once("getBlockHeight", params).await
+        let params = json!([{ "commitment": "finalized" }]);
+        self.call_at_once("getBlockHeight", params).await
     }
 }
 
@@ -147,13 +153,13 @@ async fn settle(
     cluster: &impl Cluster,
     signed: &Signed,
     payer: &Payer<'_>,
-    under_way: &UnderWay,
-) -> Result<Sent, ClientError> {
+    in_flight: &InFlight,
+) -> Result<Sent, SendError> {
     let deadline = Instant::now().checked_add(PATIENCE).unwrap_or_else(Instant::now);
-    match timeout_at(deadline, settle_while_valid(cluster, signed, payer, under_way)).await {
+    match timeout_at(deadline, settle_while_valid(cluster, signed, payer, in_flight)).await {
         Ok(settled) => settled,
-        Err(_) if !under_way.may_have_arrived() => Err(not_sent(payer, under_way)),
-        Err(_) => Err(unknown(signed, under_way)),
+        Err(_) if !in_flight.may_have_arrived() => Err(not_sent(payer, in_flight)),
+        Err(_) => Err(unknown(signed, in_flight)),
     }
 }
 
@@ -161,30 +167,30 @@ async fn settle_while_valid(
     cluster: &impl Cluster,
     signed: &Signed,
     payer: &Payer<'_>,
-    under_way: &UnderWay,
-) -> Result<Sent, ClientError> {
+    in_flight: &InFlight,
+) -> Result<Sent, SendError> {
     let signature = signed.signature.to_string();
     let mut rounds_after_expiry = 0;
     loop {
         let round_end = Instant::now().checked_add(ROUND).unwrap_or_else(Instant::now);
-        let was_there = under_way.may_have_arrived();
-        under_way.hand_over();
+        let was_there = in_flight.may_have_arrived();
+        in_flight.hand_over();
         // Simulated while it is there for certain not, for the error's sake; after that the outcome is what the chain says.
         match cluster.submit(signed, !was_there).await {
-            Ok(()) => under_way.taken(),
+            Ok(()) => in_flight.taken(),
             Err(error) => {
                 // A server that has the bytes already may refuse them.
                 if !was_there && let Some(refusal) = refusal(&error, &signature, payer) {
                     return Err(refusal);
                 }
-                under_way.not_taken(error.reason(), leaves_open(&error));
+                in_flight.not_taken(error.reason(), leaves_open(&error));
             }
         }
-        if under_way.may_have_arrived() {
+        if in_flight.may_have_arrived() {
             loop {
                 // A failing poll is no outcome.
                 let status = bounded(cluster.fetch_status(&signed.signature, false)).await;
-                if let Some(status) = under_way.polled(status).flatten()
+                if let Some(status) = in_flight.polled(status).flatten()
                     && status.satisfies_commitment(CommitmentConfig::confirmed())
                 {
                     return outcome(&signature, status, payer);
@@ -197,20 +203,20 @@ async fn settle_while_valid(
         } else {
             sleep_until(round_end).await;
         }
-        let height = under_way.polled(bounded(cluster.fetch_height()).await);
+        let height = in_flight.polled(bounded(cluster.fetch_height()).await);
         if height.is_none_or(|height| height <= signed.last_valid_height) {
             continue;
         }
-        if !under_way.may_have_arrived() {
-            return Err(not_sent(payer, under_way));
+        if !in_flight.may_have_arrived() {
+            return Err(not_sent(payer, in_flight));
         }
-        match under_way.polled(bounded(cluster.fetch_status(&signed.signature, true)).await) {
+        match in_flight.polled(bounded(cluster.fetch_status(&signed.signature, true)).await) {
             Some(Some(status)) => return outcome(&signature, status, payer),
-            Some(None) => return Err(ClientError::Expired { signature, reason: under_way.why_not_taken() }),
+            Some(None) => return Err(SendError::Expired { signature, reason: in_flight.why_not_taken() }),
             None => rounds_after_expiry += 1,
         }
         if rounds_after_expiry == ROUNDS_AFTER_EXPIRY {
-            return Err(unknown(signed, under_way));
+            return Err(unknown(signed, in_flight));
         }
     }
 }
@@ -220,21 +226,21 @@ async fn bounded<T>(poll: impl Future<Output = Result<T, CallError>>) -> Result<
     timeout(POLL_LIMIT, poll).await.unwrap_or_else(late)
 }
 
-fn outcome(signature: &str, status: TransactionStatus, payer: &Payer<'_>) -> Result<Sent, ClientError> {
+fn outcome(signature: &str, status: TransactionStatus, payer: &Payer<'_>) -> Result<Sent, SendError> {
     match status.err {
         None => Ok(Sent { signature: signature.to_owned(), slot: status.slot }),
         Some(error) => Err(failure(&error, payer)),
     }
 }
 
-fn not_sent(payer: &Payer<'_>, under_way: &UnderWay) -> ClientError {
-    let reason = under_way.last_error().unwrap_or_else(|| "no answer in time".to_owned());
-    ClientError::NotSent { server: payer.server.to_owned(), reason }
+fn not_sent(payer: &Payer<'_>, in_flight: &InFlight) -> SendError {
+    let reason = in_flight.last_error().unwrap_or_else(|| "no answer in time".to_owned());
+    SendError::NotSent { server: payer.server.to_owned(), reason }
 }
 
-fn unknown(signed: &Signed, under_way: &UnderWay) -> ClientError {
-    let reason = under_way.last_error().unwrap_or_else(|| "the server does not know it".to_owned());
-    ClientError::OutcomeUnknown { signature: signed.signature.to_string(), reason }
+fn unknown(signed: &Signed, in_flight: &InFlight) -> SendError {
+    let reason = in_flight.last_error().unwrap_or_else(|| "the server does not know it".to_owned());
+    SendError::OutcomeUnknown { signature: signed.signature.to_string(), reason }
 }
 
 #[cfg(test)]
@@ -242,16 +248,17 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
+    use counterfoil_client::CallError;
+    use counterfoil_core::Wallet;
     use serde_json::json;
     use solana_signature::Signature;
     use solana_transaction_status_client_types::TransactionStatus;
     use tokio::time::Instant;
 
-    use super::{Cluster, Signed, settle};
-    use crate::line::CallError;
+    use super::{Cluster, Sent, Signed, settle};
+    use crate::error::SendError;
+    use crate::in_flight::InFlight;
     use crate::refusal::Payer;
-    use crate::under_way::UnderWay;
-    use crate::{ClientError, Sent};
 
     type Answer<T> = Option<Result<T, CallError>>;
 
@@ -299,19 +306,15 @@ mod tests {
     }
 
     /// What it came to, how many seconds it took, and which submissions were to be simulated first.
-    async fn send_to<S, T>(
-        first_height: Option<u64>,
-        submit: S,
-        status: T,
-    ) -> (Result<Sent, ClientError>, u64, Vec<bool>)
+    async fn send_to<S, T>(first_height: Option<u64>, submit: S, status: T) -> (Result<Sent, SendError>, u64, Vec<bool>)
     where
         S: Fn(usize) -> Answer<()> + Sync,
         T: Fn(usize) -> Answer<Option<TransactionStatus>> + Sync,
     {
         let script = Script { submit, status, first_height, start: Instant::now(), submitted: Mutex::default() };
         let signed = Signed { signature: Signature::default(), bytes: Vec::new(), last_valid_height: 150 };
-        let payer = Payer { wallet: "wallet".to_owned(), server: "http://server" };
-        let sent = settle(&script, &signed, &payer, &UnderWay::default()).await;
+        let payer = Payer { wallet: Wallet([7; 32]), server: "http://server" };
+        let sent = settle(&script, &signed, &payer, &InFlight::default()).await;
         (sent, script.start.elapsed().as_secs(), script.submitted.into_inner().unwrap())
     }
 
@@ -335,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_for_good_ends_at_once_and_says_that_nothing_was_sent() {
+    async fn a_permanent_refusal_ends_at_once_and_says_that_nothing_was_sent() {
         for (error, words) in [
             ((|| CallError::Status(403)) as fn() -> CallError, "HTTP status 403"),
             (|| CallError::Status(404), "HTTP status 404"),
@@ -344,7 +347,7 @@ mod tests {
         ] {
             let (sent, seconds, submitted) = send_to(Some(0), |_| Some(Err(error())), unknown_to_it).await;
             let error = sent.unwrap_err();
-            assert!(matches!(error, ClientError::NotSent { .. }), "{error}");
+            assert!(matches!(error, SendError::NotSent { .. }), "{error}");
             assert!(error.to_string().contains(words) && error.to_string().contains("nothing was sent"), "{error}");
             assert_eq!((seconds, submitted.len()), (0, 1));
         }
@@ -355,13 +358,13 @@ mod tests {
         for error in [|| CallError::Status(500), || CallError::Failed("HTTP status 500, so to say".to_owned())] {
             let (sent, seconds, _) = send_to(Some(0), |_| Some(Err(error())), unknown_to_it).await;
             let error = sent.unwrap_err();
-            assert!(matches!(error, ClientError::Expired { reason: Some(_), .. }), "{error}");
+            assert!(matches!(error, SendError::Expired { reason: Some(_), .. }), "{error}");
             assert!(error.to_string().contains("HTTP status 500"), "{error}");
             assert!((60..70).contains(&seconds), "{seconds}");
         }
         for error in [busy, || CallError::Unreached("refused".to_owned())] {
             let (sent, seconds, submitted) = send_to(Some(0), |_| Some(Err(error())), |_| None).await;
-            assert!(matches!(sent, Err(ClientError::NotSent { .. })), "{sent:?}");
+            assert!(matches!(sent, Err(SendError::NotSent { .. })), "{sent:?}");
             assert!((60..70).contains(&seconds), "{seconds}");
             assert!(submitted.len() > 20 && submitted.into_iter().all(|is_simulated| is_simulated));
         }
@@ -371,11 +374,11 @@ mod tests {
     async fn a_server_that_hangs_does_not_hold_the_outcome_up_for_longer_than_a_blockhash_is_valid() {
         let (sent, seconds, _) = send_to(None, |_| Some(Ok(())), |_| None).await;
         let error = sent.unwrap_err();
-        assert!(matches!(error, ClientError::OutcomeUnknown { .. }), "{error}");
+        assert!(matches!(error, SendError::OutcomeUnknown { .. }), "{error}");
         assert!(error.to_string().contains("no answer in time"), "{error}");
         assert_eq!(seconds, 180);
         let (sent, seconds, _) = send_to(None, |_| None, |_| None).await;
-        assert!(matches!(sent, Err(ClientError::OutcomeUnknown { .. })), "{sent:?}");
+        assert!(matches!(sent, Err(SendError::OutcomeUnknown { .. })), "{sent:?}");
         assert_eq!(seconds, 180);
         let (sent, seconds, _) = send_to(None, |_| Some(Err(busy())), |_| None).await;
         let error = sent.unwrap_err();
@@ -388,7 +391,7 @@ mod tests {
         let malformed = |_| Some(Err(CallError::Malformed("nothing of it".to_owned())));
         let (sent, seconds, _) = send_to(Some(0), |_| Some(Ok(())), malformed).await;
         let error = sent.unwrap_err();
-        assert!(matches!(error, ClientError::OutcomeUnknown { .. }), "{error}");
+        assert!(matches!(error, SendError::OutcomeUnknown { .. }), "{error}");
         assert!(error.to_string().contains("nothing of it"), "{error}");
         assert!((60..80).contains(&seconds), "{seconds}");
     }
@@ -396,7 +399,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_a_server_took_and_the_chain_never_had_has_expired() {
         let (sent, _, _) = send_to(Some(0), |_| Some(Ok(())), unknown_to_it).await;
-        assert!(matches!(sent, Err(ClientError::Expired { reason: None, .. })), "{sent:?}");
+        assert!(matches!(sent, Err(SendError::Expired { reason: None, .. })), "{sent:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -417,25 +420,25 @@ mod tests {
 
     #[test]
     fn a_transaction_may_have_arrived_from_its_handing_over_until_a_server_shows_that_it_has_not() {
-        let under_way = UnderWay::default();
-        under_way.hand_over();
-        assert!(under_way.may_have_arrived());
-        under_way.not_taken("busy".to_owned(), false);
-        assert!(!under_way.may_have_arrived());
-        assert_eq!(under_way.last_error().as_deref(), Some("busy"));
-        under_way.hand_over();
-        under_way.not_taken("hung".to_owned(), true);
-        under_way.hand_over();
-        under_way.not_taken("busy".to_owned(), false);
-        assert!(under_way.may_have_arrived());
-        assert_eq!(under_way.why_not_taken().as_deref(), Some("busy"));
-        under_way.taken();
-        assert_eq!((under_way.last_error(), under_way.why_not_taken()), (None, None));
-        under_way.not_taken("it was processed already".to_owned(), true);
-        assert_eq!(under_way.last_error(), None);
-        under_way.polled::<()>(Err(busy()));
-        assert!(under_way.last_error().unwrap().contains("too many requests"));
-        under_way.begin();
-        assert!(!under_way.may_have_arrived());
+        let in_flight = InFlight::default();
+        in_flight.hand_over();
+        assert!(in_flight.may_have_arrived());
+        in_flight.not_taken("busy".to_owned(), false);
+        assert!(!in_flight.may_have_arrived());
+        assert_eq!(in_flight.last_error().as_deref(), Some("busy"));
+        in_flight.hand_over();
+        in_flight.not_taken("hung".to_owned(), true);
+        in_flight.hand_over();
+        in_flight.not_taken("busy".to_owned(), false);
+        assert!(in_flight.may_have_arrived());
+        assert_eq!(in_flight.why_not_taken().as_deref(), Some("busy"));
+        in_flight.taken();
+        assert_eq!((in_flight.last_error(), in_flight.why_not_taken()), (None, None));
+        in_flight.not_taken("it was processed already".to_owned(), true);
+        assert_eq!(in_flight.last_error(), None);
+        in_flight.polled::<()>(Err(busy()));
+        assert!(in_flight.last_error().unwrap().contains("too many requests"));
+        in_flight.begin();
+        assert!(!in_flight.may_have_arrived());
     }
 }

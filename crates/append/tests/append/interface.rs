@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_client::instruction::{ProofTarget, SUBTREES_PER_TRANSACTION};
-use counterfoil_client::{address, idl, instruction};
+use counterfoil_append::instruction;
+use counterfoil_append::instruction::{ProofTarget, SUBTREES_PER_TRANSACTION};
+use counterfoil_client::{address, idl};
 use counterfoil_core::account::LEDGER_DISCRIMINATOR;
 use counterfoil_core::event::EVENT_TAG;
 use counterfoil_core::{Event, EventBody, EventHeader, LedgerId, ProgramId, Wallet, plan_subtrees};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 
-use super::{inner_data, one_of_each_kind};
+use super::events::{inner_data, one_of_each_kind};
 
 const PROGRAM: ProgramId = ProgramId([0x11; 32]);
 const LEDGER: LedgerId = LedgerId([0x22; 32]);

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use counterfoil_client::address::key;
+use counterfoil_client::{ClientError, Rpc};
 use counterfoil_core::Wallet;
 use solana_commitment_config::CommitmentConfig;
 use tokio::time::{Instant, sleep};
 
-use crate::address::key;
-use crate::{ClientError, Rpc};
+use crate::error::SendError;
 
 /// How many lamports a SOL has.
 pub const LAMPORTS_PER_SOL: u64 = 1_000_000_000;
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// How long the lamports are waited for.
+/// How long the airdrop may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many lamports a wallet has, as the cluster has confirmed it.
@@ -28,8 +29,8 @@ pub async fn fetch_balance(rpc: &Rpc, wallet: Wallet) -> Result<u64, ClientError
 /// Returns what it then has.
 ///
 /// # Errors
-/// [`ClientError::Rpc`] when the server gives none; [`ClientError::OutcomeUnknown`] when they do not come in a minute or so.
-pub async fn request_airdrop(rpc: &Rpc, wallet: Wallet, lamports: u64) -> Result<u64, ClientError> {
+/// [`SendError::Client`] when the server gives none; [`SendError::OutcomeUnknown`] when they do not come in a minute or so.
+pub async fn request_airdrop(rpc: &Rpc, wallet: Wallet, lamports: u64) -> Result<u64, SendError> {
     let before = fetch_balance(rpc, wallet).await?;
     let signature = rpc.client().request_airdrop(&key(wallet.0), lamports).await;
     let signature = signature.map_err(rpc.failed("requestAirdrop"))?;
@@ -44,5 +45,5 @@ pub async fn request_airdrop(rpc: &Rpc, wallet: Wallet, lamports: u64) -> Result
         }
         sleep(POLL_INTERVAL).await;
     }
-    Err(ClientError::OutcomeUnknown { signature: signature.to_string(), reason })
+    Err(SendError::OutcomeUnknown { signature: signature.to_string(), reason })
 }

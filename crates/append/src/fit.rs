@@ -1,10 +1,11 @@
-//! How much fits one transaction.
+//! How many entries fit one transaction.
 
+use counterfoil_client::address::key;
 use counterfoil_core::limits::MAX_APPEND_BYTES;
-use counterfoil_core::{LedgerId, Wallet};
+use counterfoil_core::{LedgerId, ProgramId, Wallet};
 use solana_message::Message;
 
-use crate::{Rpc, instruction};
+use crate::instruction;
 
 /// The most bytes that a transaction has on the wire.
 const MAX_TRANSACTION_BYTES: usize = 1_232;
@@ -12,9 +13,15 @@ const MAX_TRANSACTION_BYTES: usize = 1_232;
 /// How many of `entries`, from the first on, fit one transaction that one wallet signs. 0 when the first is too
 /// large.
 #[must_use]
-pub fn entries_that_fit(rpc: &Rpc, ledger: LedgerId, appender: Wallet, is_writer: bool, entries: &[Vec<u8>]) -> usize {
-    let empty = instruction::append(rpc.program(), ledger, appender, is_writer, Some(0), &[]);
-    let message = Message::new(&[empty], Some(&crate::address::key(appender.0)));
+pub fn entries_that_fit(
+    program: ProgramId,
+    ledger: LedgerId,
+    appender: Wallet,
+    is_writer: bool,
+    entries: &[Vec<u8>],
+) -> usize {
+    let empty = instruction::append(program, ledger, appender, is_writer, Some(0), &[]);
+    let message = Message::new(&[empty], Some(&key(appender.0)));
     // One signature, and the instruction's length, a compact-u16, may need one byte more than when empty.
     let fixed = message.serialize().len().saturating_add(1 + 64 + 1);
     let mut room = MAX_TRANSACTION_BYTES.saturating_sub(fixed);

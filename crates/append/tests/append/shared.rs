@@ -1,7 +1,7 @@
 //! The vectors that all implementations read, `docs/vectors/program.json`: addresses and instructions.
 
+use counterfoil_append::instruction::{self, ProofTarget};
 use counterfoil_client::address;
-use counterfoil_client::instruction::{self, ProofTarget};
 use counterfoil_core::{LedgerId, ProgramId, Wallet, plan_subtrees};
 use merkle_log::{Hash, TreeSize};
 use serde_json::Value;

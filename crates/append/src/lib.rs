@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod appender;
+mod batches;
+mod error;
+mod fit;
+mod host;
+mod in_flight;
+pub mod instruction;
+mod keypair;
+pub mod refusal;
+mod send;
+mod subtrees;
+mod wallet;
+
+pub use appender::{Appended, Appender, Settled};
+pub use batches::Batches;
+pub use counterfoil_core::{SubtreeBatch, plan_subtrees};
+pub use error::{AppendError, SendError};
+pub use fit::entries_that_fit;
+pub use host::{BoxError, Host, Planned};
+pub use in_flight::InFlight;
+pub use keypair::{read_keypair, wallet_of};
+pub use send::{Sent, send, send_watched};
+pub use wallet::{LAMPORTS_PER_SOL, fetch_balance, request_airdrop};
+
+pub use solana_instruction::Instruction;
+pub use solana_keypair::Keypair;
+pub use solana_signer::Signer;
