@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use counterfoil_client::{AccountAt, ClientError, Source, with_causes};
+use counterfoil_client::{AccountAt, Backoff, ClientError, Source, with_causes};
 use counterfoil_core::{LedgerHead, LedgerId, ProgramId};
 use counterfoil_store::Said;
 use tracing::{error, warn};
@@ -45,8 +45,8 @@ pub(crate) struct Memory {
     pub(crate) agreement: Option<Agreement>,
     /// Since when nothing was applied although a quorum's accounts were ahead.
     pub(crate) behind_since: Option<Instant>,
-    /// Errors in a row.
-    pub(crate) failures: u32,
+    /// Of the errors in a row; none after a success.
+    backoff: Option<Backoff>,
     /// Errors in a row that can halt the ledger; others do not count towards that.
     halting_failures: u32,
     pub(crate) not_before: Option<Instant>,
@@ -132,7 +132,7 @@ impl<S: Source> Looker<S> {
         said: &[Said],
         now: Instant,
     ) -> Memory {
-        let failures = memory.failures.saturating_add(1);
+        let mut backoff = memory.backoff.unwrap_or(Backoff::new(FIRST_RETRY, LONGEST_RETRY));
         let halting_failures = if error.halts() { memory.halting_failures.saturating_add(1) } else { 0 };
         let reason = with_causes(error);
         self.database.metrics.retried(error.cause());
@@ -147,23 +147,17 @@ impl<S: Source> Looker<S> {
             self.health.set(ledger, LedgerHealth { condition: Condition::Halted { reason }, progress: None }, now);
             return Memory::default();
         }
-        let delay = if error.is_for_operator() { LONGEST_RETRY } else { retry_delay(failures) };
+        let delay = if error.is_for_operator() { LONGEST_RETRY } else { backoff.next_delay() };
         warn!(ledger.id = %ledger, retry_ms = delay.as_millis(), "ledger {ledger} is tried again: {reason}");
         self.health.set(ledger, LedgerHealth { condition: Condition::Retrying { reason }, progress: None }, now);
         Memory {
             is_followed: memory.is_followed,
             delivery: memory.delivery,
-            failures,
+            backoff: Some(backoff),
             halting_failures,
             not_before: now.checked_add(delay),
             behind_since: memory.behind_since.or(Some(now)),
             ..Memory::default()
         }
     }
-}
-
-/// Doubles with each failure, and draws from the upper half, so that many ledgers do not come back at once.
-fn retry_delay(failures: u32) -> Duration {
-    let longest = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_RETRY);
-    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

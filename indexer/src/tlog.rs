@@ -9,15 +9,17 @@ use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use counterfoil_client::Backoff;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use merkle_log::{MAX_TREE_SIZE, TILE_WIDTH};
 use reqwest::{Client, StatusCode};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often one thing is asked for, and how long is waited before it is asked for again.
+/// The most attempts at one file, and the bounds of the delay between them.
 const ATTEMPTS: u32 = 4;
-const WAIT: Duration = Duration::from_millis(500);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(4);
 /// How many bundles are on their way at once.
 const AT_ONCE: usize = 8;
 /// The largest bundle: 256 entries of the most bytes, with their lengths.
@@ -88,6 +90,7 @@ impl TlogTiles {
 
     /// Reads at most `most` bytes. What may pass is asked for again.
     async fn get(&self, path: &str, most: usize) -> anyhow::Result<Vec<u8>> {
+        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         let mut attempt = 1;
         loop {
             match self.get_once(path, most).await {
@@ -98,7 +101,7 @@ impl TlogTiles {
                 }
                 _ => {}
             }
-            tokio::time::sleep(WAIT * 2_u32.pow(attempt - 1)).await;
+            tokio::time::sleep(backoff.next_delay()).await;
             attempt += 1;
         }
     }

@@ -20,6 +20,7 @@ use solana_rpc_client_api::request::{RpcError, RpcRequest, RpcResponseErrorData}
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
+use crate::backoff::Backoff;
 use crate::health::{Cause, Health, Record};
 use crate::url::{hide_urls, is_local_url, without_keys};
 use crate::wire::Few;
@@ -151,8 +152,8 @@ pub struct Line {
 /// When the server may be asked again.
 struct Pace {
     not_before: Instant,
-    /// Pauses since the last good answer.
-    pauses: u32,
+    /// Of the pauses since the last good answer whose length the server did not say.
+    backoff: Backoff,
     /// Whether the server said how long, and whether it was unavailable, when it was paused last.
     is_asked: bool,
     is_unavailable: bool,
@@ -219,7 +220,12 @@ impl Line {
             server: without_keys(url),
             limits,
             permits: Semaphore::new(limits.concurrent_requests.max(1)),
-            pace: Mutex::new(Pace { not_before: now, pauses: 0, is_asked: false, is_unavailable: false }),
+            pace: Mutex::new(Pace {
+                not_before: now,
+                backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+                is_asked: false,
+                is_unavailable: false,
+            }),
             record: Mutex::new(Record::new(now)),
             next_id: AtomicU64::new(0),
             takes_no_batches: AtomicBool::new(false),
@@ -276,7 +282,7 @@ impl Line {
                     self.pause(None, Cause::RateLimited);
                 }
                 result => {
-                    self.pace().pauses = 0;
+                    self.pace().backoff.reset();
                     return result;
                 }
             }
@@ -327,7 +333,7 @@ impl Line {
                 self.pause(None, Cause::RateLimited);
                 continue;
             }
-            self.pace().pauses = 0;
+            self.pace().backoff.reset();
             let missing = || Err(CallError::Malformed("a batch without an answer to each call".to_owned()));
             return Ok(results.into_iter().map(|result| result.unwrap_or_else(missing)).collect());
         }
@@ -408,11 +414,10 @@ impl Line {
         let is_unavailable = matches!(cause, Cause::Http);
         self.note(cause);
         let mut pace = self.pace();
-        let doubled = FIRST_PAUSE.saturating_mul(1 << pace.pauses.min(16));
-        pace.pauses = pace.pauses.saturating_add(1);
+        let own = pace.backoff.next_delay();
         let now = Instant::now();
         // At least a moment, so that a server that says "now" is not asked in a tight loop.
-        let pause = after.unwrap_or(doubled).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        let pause = after.unwrap_or(own).clamp(FIRST_PAUSE, LONGEST_PAUSE);
         pace.not_before = pace.not_before.max(now.checked_add(pause).unwrap_or(now));
         (pace.is_asked, pace.is_unavailable) = (after.is_some(), is_unavailable);
     }
