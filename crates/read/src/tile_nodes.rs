@@ -11,13 +11,11 @@ pub(crate) const TILE_HEIGHT: u8 = 8;
 /// The nodes below this height are computed when they are asked for: one hash each, for a quarter of the cache.
 const KEPT_HEIGHT: u8 = 2;
 
-/// The right edge of a log: from this alone its root follows.
+/// The right edge of a log.
 #[derive(Debug, Default)]
 pub(crate) struct Edge {
     /// The tiles that are not full.
     pub(crate) tiles: Vec<(Tile, Arc<TileNodes>)>,
-    /// The roots over all leaves from one on, by that leaf: the first ones of the perfect subtrees that make up the tree.
-    pub(crate) roots: Vec<(u64, Hash)>,
 }
 
 /// The nodes of a tile, each shown to be in the tree.

@@ -1,7 +1,8 @@
 //! Proofs in one log, made of nodes that lead to the checked head.
 //!
 //! First everything that is to be proven is named ([`Reading`]), then all tiles that are not in memory are read by one query
-//! and shown to belong to the checked tree, then proofs are computed without reading more ([`CheckedTree`]).
+//! and shown to belong to the checked tree, then proofs are computed without reading more ([`CheckedTree`]). Each is planned
+//! and computed by merkle-log, and verified as its reader will verify it.
 
 mod nodes;
 
@@ -11,8 +12,8 @@ use std::ops::Range;
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{LedgerRow, Log, TileSet, load_tile_sets};
 use merkle_log::{
-    Frontier, Hash, LeafHash, LeafIndex, Position, TILE_WIDTH, Tile, TileError, Tiles, TreeHead, TreeSize,
-    consistency_plan, verify_consistency, verify_inclusion,
+    Frontier, Hash, LeafHash, LeafIndex, Plan, Position, ProofError, TILE_WIDTH, Tile, TileError, Tiles, TreeHead,
+    TreeSize, consistency_plan, inclusion_plan, range_plan, verify_consistency, verify_inclusion, verify_range,
 };
 
 use crate::cache::Cache;
@@ -218,13 +219,13 @@ pub(crate) async fn verify_leaves(
     entry_tree.verify_leaves(entries)?;
     event_tree.verify_leaves(events)?;
     let prove = |(log, range)| match log {
-        Log::Entries => entry_tree.prove_range(range),
-        Log::Events => event_tree.prove_range(range),
+        Log::Entries => entry_tree.prove_range(range, entries),
+        Log::Events => event_tree.prove_range(range, events),
     };
     whole.map(prove).transpose()
 }
 
-/// The nodes of one log that lead to its checked head: what is computed from them holds.
+/// The nodes of one log that lead to its checked head.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedTree {
     log: CheckedLog,
@@ -260,10 +261,8 @@ impl CheckedTree {
         leaf: &LeafHash,
     ) -> Result<Vec<Hash>, ReadError> {
         self.verify_leaf(index, leaf)?;
-        let proof = self.nodes.inclusion_proof(index, head.size);
-        let proof = proof.map_err(|error| self.no_hash(error, self.leaf_place(index)))?;
-        debug_assert_eq!(verify_inclusion(head, index, leaf, &proof), Ok(()));
-        Ok(proof)
+        let plan = inclusion_plan(index, head.size).map_err(plan_error(self.log.log))?;
+        self.prove(&plan, self.leaf_place(index), |proof| verify_inclusion(head, index, leaf, proof))
     }
 
     /// Verifies that all these leaves are in the checked tree.
@@ -279,9 +278,24 @@ impl CheckedTree {
         Err(self.leaf_place(index).corrupt(Difference::NotInTree { leaf: *leaf, in_tree }))
     }
 
-    /// The proof that the leaves of a range, which were verified, are all that it has.
-    fn prove_range(&self, range: &Range<u64>) -> Result<Vec<Hash>, ReadError> {
-        self.nodes.range_proof(range).map_err(|error| self.no_hash(error, self.log.place()))
+    /// The proof that leaves are all that a range has, in order.
+    fn prove_range(&self, range: &Range<u64>, leaves: &[(LeafIndex, LeafHash)]) -> Result<Vec<Hash>, ReadError> {
+        let (first, end) = (self.log.index(range.start)?, self.log.size(range.end, TreeSize::default())?);
+        let plan = range_plan(first, end, self.log.head.size).map_err(plan_error(self.log.log))?;
+        let leaves = leaves.iter().map(|(_, leaf)| *leaf);
+        self.prove(&plan, self.log.place(), |proof| verify_range(&self.log.head, first, leaves, proof))
+    }
+
+    /// A planned proof, which is answered only when it holds.
+    fn prove(
+        &self,
+        plan: &Plan,
+        place: Place,
+        verify: impl FnOnce(&[Hash]) -> Result<(), ProofError>,
+    ) -> Result<Vec<Hash>, ReadError> {
+        let proof = self.nodes.proof(plan).map_err(|error| self.no_hash(error, place))?;
+        verify(&proof).map_err(|error| place.corrupt(error))?;
+        Ok(proof)
     }
 
     /// The hashes of a tile.
@@ -296,10 +310,8 @@ impl CheckedTree {
 
     /// The consistency proof between two heads, which [`Self::head_at`] gave.
     pub(crate) fn prove_growth(&self, first: &TreeHead, second: &TreeHead) -> Result<Vec<Hash>, ReadError> {
-        let proof = self.nodes.consistency_proof(first.size, second.size);
-        let proof = proof.map_err(|error| self.no_hash(error, self.log.place()))?;
-        debug_assert_eq!(verify_consistency(first, second, &proof), Ok(()));
-        Ok(proof)
+        let plan = consistency_plan(first.size, second.size).map_err(plan_error(self.log.log))?;
+        self.prove(&plan, self.log.place(), |proof| verify_consistency(first, second, proof))
     }
 
     /// The roots of the perfect subtrees that make up the checked tree, the largest first.
@@ -328,4 +340,72 @@ impl CheckedTree {
 
 const fn leaf_position(index: LeafIndex) -> Position {
     Position { level: 0, offset: index.get() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use counterfoil_core::LedgerId;
+    use counterfoil_store::Log;
+    use merkle_log::{Frontier, Hash, LeafHash, LeafIndex, ProofError, Root, Tile, Tiles, TreeHead, hash_leaf};
+
+    use super::{CheckedLog, CheckedTree};
+    use crate::cache::Cache;
+    use crate::error::{Difference, ReadError};
+    use crate::tree::nodes::Nodes;
+
+    /// The tree of five leaves, under this root.
+    fn tree(root: Option<Root>) -> (CheckedTree, [TreeHead; 2], Vec<(LeafIndex, LeafHash)>) {
+        let leaves: Vec<LeafHash> = (0..5_u8).map(|leaf| hash_leaf(&[leaf])).collect();
+        let mut frontier = Frontier::new();
+        leaves[..3].iter().for_each(|leaf| frontier.append_leaf(leaf).expect("it is small"));
+        let first = frontier.head();
+        leaves[3..].iter().for_each(|leaf| frontier.append_leaf(leaf).expect("it is small"));
+        let head = frontier.head();
+        let tile = Tile::at(0, 0, head.size).expect("there are leaves");
+        let mut tiles = Tiles::default();
+        tiles.insert(tile, leaves.iter().map(|leaf| Hash(leaf.0)).collect()).expect("as many as it is wide");
+        let (ledger, log, cache) = (LedgerId([7; 32]), Log::Entries, Cache::new(1 << 20));
+        let (mut nodes, lacking) = Nodes::recall((ledger, log), head, &BTreeSet::from([tile]), &cache);
+        nodes.take(&lacking, tiles, &cache).expect("they belong together");
+        let head = TreeHead { root: root.unwrap_or(head.root), ..head };
+        let leaves = (0..).map(|index| LeafIndex::new(index).expect("in range")).zip(leaves).collect();
+        (CheckedTree { log: CheckedLog { ledger, log, head }, nodes, lacks_entries: false }, [first, head], leaves)
+    }
+
+    fn proofs(root: Option<Root>) -> [Result<Vec<Hash>, ReadError>; 3] {
+        let (tree, [first, head], leaves) = tree(root);
+        let (index, leaf) = leaves[2];
+        [
+            tree.prove_leaf(&head, index, &leaf),
+            tree.prove_growth(&first, &head),
+            tree.prove_range(&(1..4), &leaves[1..4]),
+        ]
+    }
+
+    #[test]
+    fn a_proof_that_does_not_verify_is_refused_as_corrupt() {
+        for proof in proofs(None) {
+            proof.expect("the nodes lead to the head");
+        }
+        for proof in proofs(Some(Root([9; 32]))) {
+            let Err(ReadError::Corrupt { difference, .. }) = proof else { panic!("it was answered: {proof:?}") };
+            let is_proof = matches!(
+                *difference,
+                Difference::Proof(ProofError::RootMismatch { .. } | ProofError::SecondRootMismatch { .. })
+            );
+            assert!(is_proof, "{difference}");
+        }
+    }
+
+    #[test]
+    fn a_range_with_other_leaves_than_the_trees_is_refused() {
+        let (tree, _, mut leaves) = tree(None);
+        leaves.swap(1, 2);
+        let proof = tree.prove_range(&(1..4), &leaves[1..4]);
+        assert!(matches!(proof, Err(ReadError::Corrupt { .. })), "{proof:?}");
+        let proof = tree.prove_range(&(1..4), &leaves[1..3]);
+        assert!(matches!(proof, Err(ReadError::Corrupt { .. })), "{proof:?}");
+    }
 }

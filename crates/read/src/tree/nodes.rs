@@ -1,10 +1,9 @@
 //! The nodes of one log that an answer is made of, and proofs from them. Each was shown to lead to the checked root.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::Arc;
 
-use merkle_log::{Frontier, Hash, LeafIndex, Position, Tile, TileError, Tiles, TreeHead, TreeSize, hash_children};
+use merkle_log::{Frontier, Hash, Plan, Position, Tile, TileError, Tiles, TreeHead, TreeSize};
 
 use crate::cache::{Cache, Whose};
 use crate::error::Difference;
@@ -13,14 +12,13 @@ use crate::tile_nodes::{Edge, TILE_HEIGHT, TileNodes};
 /// Nodes of the tree under one head.
 ///
 /// It is known from above: the tiles at the right edge lead to the root, and a full tile leads to the hash that stands for
-/// it in the tile above. So nothing that is made from these nodes needs to be verified once more.
+/// it in the tile above.
 #[derive(Clone, Debug)]
 pub(super) struct Nodes {
     whose: Whose,
     head: TreeHead,
     /// By level and index.
     known: BTreeMap<(u8, u64), Arc<TileNodes>>,
-    edge: Arc<Edge>,
     /// Tiles as they were read, which know why a node is not known.
     read: Tiles,
 }
@@ -29,7 +27,7 @@ impl Nodes {
     /// Takes from memory what is there of these tiles, and of those above them that lead to the root. Gives also the tiles
     /// that are not there.
     pub(super) fn recall(whose: Whose, head: TreeHead, wanted: &BTreeSet<Tile>, cache: &Cache) -> (Self, Vec<Tile>) {
-        let mut nodes = Self { whose, head, known: BTreeMap::new(), edge: Arc::default(), read: Tiles::default() };
+        let mut nodes = Self { whose, head, known: BTreeMap::new(), read: Tiles::default() };
         if wanted.is_empty() {
             return (nodes, Vec::new());
         }
@@ -37,7 +35,7 @@ impl Nodes {
         let Some(edge) = cache.edge(whose, &head) else {
             return (nodes, Tile::partial(head.size).chain(full).collect());
         };
-        nodes.keep_edge(edge);
+        nodes.keep_edge(&edge);
         let mut lacking = Vec::new();
         for tile in full {
             match nodes.root_above(tile).and_then(|root| cache.tile(whose, &root)) {
@@ -91,17 +89,16 @@ impl Nodes {
             let roots: Vec<(Position, Hash)> = roots.iter().filter(is_within).copied().collect();
             tiles.push((*tile, Arc::new(TileNodes::below(*tile, &roots, &self.read)?)));
         }
-        let edge = Arc::new(Edge { tiles, roots: roots_to_the_end(&roots) });
+        let edge = Arc::new(Edge { tiles });
         if edge.tiles.iter().all(|(_, known)| known.is_whole()) {
             cache.keep_edge(self.whose, self.head, edge.clone());
         }
-        self.keep_edge(edge);
+        self.keep_edge(&edge);
         Ok(())
     }
 
-    fn keep_edge(&mut self, edge: Arc<Edge>) {
+    fn keep_edge(&mut self, edge: &Edge) {
         self.known.extend(edge.tiles.iter().map(|(tile, known)| ((tile.level, tile.index), known.clone())));
-        self.edge = edge;
     }
 
     /// The hash that stands for a full tile in the tile above.
@@ -126,81 +123,26 @@ impl Nodes {
         found.map_or_else(|| self.read.hash_at(position).and(Err(TileError::Missing { position })), Ok)
     }
 
-    /// The inclusion proof of a leaf in the tree of `size` leaves, above its index.
-    ///
-    /// Source: RFC 6962 section 2.1.1.
-    pub(super) fn inclusion_proof(&self, index: LeafIndex, size: TreeSize) -> Result<Vec<Hash>, TileError> {
-        let mut proof = Vec::with_capacity(merkle_log::MAX_PROOF_LEN);
-        let (mut start, mut end) = (0, size.get());
-        while end.saturating_sub(start) > 1 {
-            let middle = split(start, end);
-            let sibling = if index.get() < middle { self.root(middle, end) } else { self.root(start, middle) };
-            proof.push(sibling?);
-            (start, end) = if index.get() < middle { (start, middle) } else { (middle, end) };
+    /// Computes a planned proof from these nodes alone.
+    pub(super) fn proof(&self, plan: &Plan) -> Result<Vec<Hash>, TileError> {
+        let mut planned = Tiles::default();
+        let mut by_tile: BTreeMap<Tile, Vec<Option<Hash>>> = BTreeMap::new();
+        for position in plan.positions() {
+            let hash = self.hash_at(position)?;
+            let tile = Tile::holding(position, self.head.size)?;
+            let hashes = by_tile.entry(tile).or_insert_with(|| vec![None; tile.width.into()]);
+            if !position.level.is_multiple_of(TILE_HEIGHT) {
+                planned.insert_subtree(position, hash);
+                continue;
+            }
+            let slot = position.offset.checked_sub(tile.first_offset()).and_then(|slot| usize::try_from(slot).ok());
+            let slot = slot.and_then(|slot| hashes.get_mut(slot));
+            *slot.ok_or(TileError::Missing { position })? = Some(hash);
         }
-        proof.reverse();
-        Ok(proof)
-    }
-
-    /// The proof that the tree of `second` leaves begins with that of `first`, which is not larger.
-    ///
-    /// Source: RFC 6962 section 2.1.2.
-    pub(super) fn consistency_proof(&self, first: TreeSize, second: TreeSize) -> Result<Vec<Hash>, TileError> {
-        let mut proof = Vec::new();
-        if first.is_empty() {
-            return Ok(proof);
+        for (tile, hashes) in by_tile {
+            planned.insert_holed(tile, hashes)?;
         }
-        // Descends to the subtree at whose end the first tree ends.
-        let (mut start, mut end) = (0, second.get());
-        while end != first.get() {
-            let middle = split(start, end);
-            let is_left = first.get() <= middle;
-            proof.push(if is_left { self.root(middle, end) } else { self.root(start, middle) }?);
-            (start, end) = if is_left { (start, middle) } else { (middle, end) };
-        }
-        // The verifier knows that subtree's root already when it is the whole first tree.
-        if start != 0 {
-            proof.push(self.root(start, end)?);
-        }
-        proof.reverse();
-        Ok(proof)
-    }
-
-    /// The proof that leaves are all of a range of the tree under the head: the roots of the largest subtrees beside it,
-    /// from left to right.
-    pub(super) fn range_proof(&self, range: &Range<u64>) -> Result<Vec<Hash>, TileError> {
-        let mut proof = Vec::new();
-        self.add_beside(range, 0, self.head.size.get(), &mut proof)?;
-        Ok(proof)
-    }
-
-    fn add_beside(&self, range: &Range<u64>, start: u64, end: u64, proof: &mut Vec<Hash>) -> Result<(), TileError> {
-        if range.start <= start && end <= range.end {
-            return Ok(());
-        }
-        if end <= range.start || range.end <= start {
-            proof.push(self.root(start, end)?);
-            return Ok(());
-        }
-        let middle = split(start, end);
-        self.add_beside(range, start, middle, proof)?;
-        self.add_beside(range, middle, end, proof)
-    }
-
-    /// The root over the leaves from `start` to `end`, a subtree in RFC 6962's sense that is not empty.
-    fn root(&self, start: u64, end: u64) -> Result<Hash, TileError> {
-        let len = end.saturating_sub(start);
-        if len.is_power_of_two() {
-            let level = len.trailing_zeros();
-            return self.hash_at(Position { level: level as u8, offset: start >> level });
-        }
-        if end == self.head.size.get()
-            && let Some((_, root)) = self.edge.roots.iter().find(|(first, _)| *first == start)
-        {
-            return Ok(*root);
-        }
-        let middle = split(start, end);
-        Ok(hash_children(&self.root(start, middle)?, &self.root(middle, end)?))
+        plan.proof(&planned)
     }
 }
 
@@ -212,16 +154,6 @@ pub(super) fn peaks(size: TreeSize) -> impl Iterator<Item = Position> {
         // The leaves before this subtree are the bits above its own.
         offset: (size >> level) - 1,
     })
-}
-
-/// The roots over all leaves from the first of each of a tree's [`peaks`] on.
-fn roots_to_the_end(peaks: &[(Position, Hash)]) -> Vec<(u64, Hash)> {
-    let mut roots: Vec<(u64, Hash)> = Vec::with_capacity(peaks.len());
-    for (peak, hash) in peaks.iter().rev() {
-        let root = roots.last().map_or(*hash, |(_, rest)| hash_children(hash, rest));
-        roots.push((peak.offset << peak.level, root));
-    }
-    roots
 }
 
 /// The full tiles among these, and those above them, the highest first.
@@ -244,12 +176,6 @@ const fn root_of(tile: Tile) -> Position {
 
 fn not_unknown(error: TileError) -> Result<(), TileError> {
     if matches!(error, TileError::Unknown { .. }) { Ok(()) } else { Err(error) }
-}
-
-/// Where a subtree of two leaves or more is split: after the largest power of two below its length.
-const fn split(start: u64, end: u64) -> u64 {
-    let len = end.saturating_sub(start);
-    start.saturating_add(1 << len.saturating_sub(1).ilog2())
 }
 
 #[cfg(test)]
@@ -306,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn every_proof_is_the_planned_one() {
+    fn every_proof_is_the_one_that_stored_tiles_give() {
         for count in SIZES {
             let leaves = leaves(count);
             let (all, tiles) = tiles(&leaves);
@@ -314,13 +240,13 @@ mod tests {
             let some = |to: u64| SIZES.into_iter().chain([to]).filter(move |some| *some <= to);
             for second in some(count).map(size) {
                 for first in some(second.get()).map(size) {
-                    let (index, from) = (LeafIndex::new(first.get() - 1).expect("in range"), first.get() - 1);
-                    let planned = inclusion_plan(index, second).expect("in range").proof(&tiles);
-                    assert_eq!(nodes.inclusion_proof(index, second), planned, "leaf {index} of {second}");
-                    let planned = consistency_plan(first, second).expect("in range").proof(&tiles);
-                    assert_eq!(nodes.consistency_proof(first, second), planned, "{first} to {second}");
-                    let planned = range_plan(index, second, size(count)).expect("in range").proof(&tiles);
-                    assert_eq!(nodes.range_proof(&(from..second.get())), planned, "{from}..{second} of {count}");
+                    let index = LeafIndex::new(first.get() - 1).expect("in range");
+                    let plan = inclusion_plan(index, second).expect("in range");
+                    assert_eq!(nodes.proof(&plan), plan.proof(&tiles), "leaf {index} of {second}");
+                    let plan = consistency_plan(first, second).expect("in range");
+                    assert_eq!(nodes.proof(&plan), plan.proof(&tiles), "{first} to {second}");
+                    let plan = range_plan(index, second, size(count)).expect("in range");
+                    assert_eq!(nodes.proof(&plan), plan.proof(&tiles), "{index}..{second} of {count}");
                 }
             }
         }
