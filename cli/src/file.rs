@@ -180,9 +180,9 @@ fn finish_at(file: BufWriter<NamedTempFile>, place: &Path, mode: Option<Permissi
 /// What a path leads to by its links, whether it is there or not.
 fn target_of(path: &Path) -> PathBuf {
     /// As many links as Linux follows.
-    const MOST_LINKS: usize = 40;
+    const MAX_LINKS: usize = 40;
     let mut target = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         let Ok(link) = fs::read_link(&target) else { break };
         target = target.parent().unwrap_or(Path::new("")).join(link);
     }

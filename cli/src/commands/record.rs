@@ -215,8 +215,8 @@ struct Seen {
 impl Seen {
     /// Events beyond what any account could need are a server's invention and not counted.
     fn add(&mut self, event: u64) {
-        const MOST_EVENTS: u64 = 1 << 32;
-        if event >= MOST_EVENTS {
+        const MAX_EVENTS: u64 = 1 << 32;
+        if event >= MAX_EVENTS {
             return;
         }
         let word = (event / 64) as usize;

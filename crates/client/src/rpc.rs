@@ -21,11 +21,11 @@ use solana_signature::Signature;
 use tokio::time::Instant;
 
 use crate::address::{self, key};
-use crate::line::{CallError, Limits, Line, MOST_CALLS, SKIPPED_SLOT_CODES, Sender};
+use crate::transport::{CallError, Limits, MAX_CALLS, SKIPPED_SLOT_CODES, Sender, Transport};
 use crate::url::{beginning, hide_urls};
 use crate::wire::{Few, WireAccount, WireAt, WireBlock, WireKeyed, WireSignature, WireTransaction};
 use crate::{
-    AccountAt, ClientError, Fetched, Health, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord,
+    AccountAt, ClientError, Fetched, Health, ListedTransaction, Listing, MAX_LISTED, Source, TransactionRecord,
 };
 
 /// How many signatures a page of getSignaturesForAddress holds: the most that servers give.
@@ -35,13 +35,13 @@ const PAGE: usize = 1_000;
 const PAGES_PER_CALL: usize = 256;
 const TIME_PER_CALL: Duration = Duration::from_secs(10);
 /// How many walks are kept between calls; a walk takes 5 MB at most.
-const MOST_WALKS: usize = 16;
+const MAX_WALKS: usize = 16;
 /// How many accounts getMultipleAccounts gives at most.
 const ACCOUNTS_PER_CALL: usize = 100;
 /// How many slots getBlocks gives at most.
 const SLOTS_PER_CALL: usize = 500_001;
 /// How many ledgers getProgramAccounts may give: more than fit into an answer where each is an account.
-const MOST_LEDGERS: usize = 1 << 20;
+const MAX_LEDGERS: usize = 1 << 20;
 /// Where a ledger's account names its authority: after the discriminator, version and flags, the id and the creator.
 const AUTHORITY_OFFSET: usize = 8 + 4 + 4 + 32 + 32;
 /// The newest version of a transaction that is asked for: a ceiling, which servers that know fewer take as well.
@@ -51,8 +51,8 @@ const UNSUPPORTED_VERSION: i64 = -32_015;
 /// The server is behind: it may know the cursor later.
 const BEHIND_CODES: [i64; 2] = [-32_005, -32_016];
 /// How many transactions are asked for in one request.
-const TRANSACTIONS_PER_BATCH: usize = MOST_CALLS;
-/// How many such requests, or single calls where a server takes no batches, wait for the line at once.
+const TRANSACTIONS_PER_BATCH: usize = MAX_CALLS;
+/// How many such requests, or single calls where a server takes no batches, wait for the transport at once.
 const CONCURRENT_BATCHES: usize = 8;
 const CONCURRENT_CALLS: usize = 16;
 
@@ -110,7 +110,7 @@ impl Commitment {
 /// waits for it within its limit, and then fails as one that may be tried elsewhere.
 pub struct Rpc {
     client: RpcClient,
-    line: Arc<Line>,
+    transport: Arc<Transport>,
     program: ProgramId,
     /// Listings that did not fit into one call: the next one goes on from there.
     walks: Mutex<BTreeMap<LedgerId, Walk>>,
@@ -126,16 +126,16 @@ impl Rpc {
     /// As [`Self::new`], with limits of the caller's.
     #[must_use]
     pub fn with_limits(url: &str, program: ProgramId, limits: Limits) -> Self {
-        let line = Arc::new(Line::new(url, limits));
+        let transport = Arc::new(Transport::new(url, limits));
         let config = RpcClientConfig::with_commitment(CommitmentConfig::finalized());
-        let client = RpcClient::new_sender(Sender(Arc::clone(&line)), config);
-        Self { client, line, program, walks: Mutex::default() }
+        let client = RpcClient::new_sender(Sender(Arc::clone(&transport)), config);
+        Self { client, transport, program, walks: Mutex::default() }
     }
 
     /// How the server has answered lately.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.line.health()
+        self.transport.health()
     }
 
     /// The program whose ledgers are asked for.
@@ -166,13 +166,13 @@ impl Rpc {
 
     /// Turns an error of [`Self::client`]'s into ours.
     pub fn failed(&self, method: &'static str) -> impl FnOnce(RpcError) -> ClientError {
-        let server = self.line.server().to_owned();
+        let server = self.transport.server().to_owned();
         move |error| ClientError::Rpc { reason: beginning(hide_urls(&error.to_string(), &server)), server, method }
     }
 
     pub(crate) fn malformed(&self, method: &'static str, what: impl ToString) -> ClientError {
-        self.line.note_malformed();
-        ClientError::Malformed { server: self.line.server().to_owned(), method, what: beginning(what.to_string()) }
+        self.transport.note_malformed();
+        ClientError::Malformed { server: self.transport.server().to_owned(), method, what: beginning(what.to_string()) }
     }
 
     /// One call of JSON-RPC that waits for no pause, for a caller that must know at once whether anything was sent.
@@ -180,11 +180,11 @@ impl Rpc {
     /// # Errors
     /// [`CallError`].
     pub async fn call_at_once<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, CallError> {
-        self.line.call_at_once(method, params).await
+        self.transport.call_at_once(method, params).await
     }
 
     fn call_failed(&self, method: &'static str) -> impl Fn(CallError) -> ClientError {
-        let server = self.line.server().to_owned();
+        let server = self.transport.server().to_owned();
         move |error| match error {
             CallError::Malformed(what) => {
                 ClientError::Malformed { server: server.clone(), method, what: beginning(what) }
@@ -194,7 +194,7 @@ impl Rpc {
     }
 
     async fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, ClientError> {
-        self.line.call(method, params).await.map_err(self.call_failed(method))
+        self.transport.call(method, params).await.map_err(self.call_failed(method))
     }
 
     /// An account's owner and data, and the slot of the answer.
@@ -233,14 +233,14 @@ impl Rpc {
         let read = self.read_ledger(ledger, slot, account)?;
         let (id, creator) = (&read.account.id, read.account.creator);
         if address::ledger(self.program, creator, id) != ledger {
-            return Err(ClientError::NotItsAddress { server: self.line.server().to_owned(), ledger, creator });
+            return Err(ClientError::NotItsAddress { server: self.transport.server().to_owned(), ledger, creator });
         }
         Ok(read)
     }
 
     fn read_ledger(&self, ledger: LedgerId, slot: u64, account: Option<RawAccount>) -> Result<AccountAt, ClientError> {
         let (owner, data) =
-            account.ok_or_else(|| ClientError::NoLedger { server: self.line.server().to_owned(), ledger })?;
+            account.ok_or_else(|| ClientError::NoLedger { server: self.transport.server().to_owned(), ledger })?;
         if owner.to_bytes() != self.program.0 {
             let owner = ProgramId(owner.to_bytes());
             return Err(ClientError::WrongOwner { ledger, owner, program: self.program });
@@ -320,7 +320,7 @@ impl Rpc {
             "encoding": "base64", "transactionDetails": "full", "rewards": false, "commitment": commitment.name(),
             "maxSupportedTransactionVersion": NEWEST_VERSION,
         });
-        let block: Option<WireBlock> = match self.line.call(METHOD, json!([slot, config])).await {
+        let block: Option<WireBlock> = match self.transport.call(METHOD, json!([slot, config])).await {
             // What such a block holds is asked for by the ledger's address.
             Err(CallError::Refused { code, .. })
                 if SKIPPED_SLOT_CODES.contains(&code) || code == UNSUPPORTED_VERSION =>
@@ -359,7 +359,7 @@ impl Rpc {
             config["before"] = json!(Signature::from(before.signature).to_string());
         }
         let Few(page): Few<WireSignature, PAGE> =
-            match self.line.call(LISTING_METHOD, json!([key(ledger.0).to_string(), config])).await {
+            match self.transport.call(LISTING_METHOD, json!([key(ledger.0).to_string(), config])).await {
                 // Some servers do not know the cursor that they have just given. What is newer than it was listed, and what
                 // is older and wanted is found missing.
                 Err(CallError::Refused { code, .. }) if walk.before.is_some() && !BEHIND_CODES.contains(&code) => {
@@ -381,7 +381,7 @@ impl Rpc {
             last = Some(transaction);
         }
         walk.rows = walk.rows.saturating_add(page.len());
-        while walk.listed.len() > MOST_LISTED {
+        while walk.listed.len() > MAX_LISTED {
             walk.listed.pop_front();
             walk.is_whole = false;
         }
@@ -390,7 +390,7 @@ impl Rpc {
         let goes_back = walk.before.is_some_and(|before| last.slot > before.slot);
         let is_same_slot = walk.before.is_some_and(|before| last.slot == before.slot);
         walk.rows_of_slot = if is_same_slot { walk.rows_of_slot.saturating_add(page.len()) } else { 0 };
-        if goes_back || walk.rows_of_slot > MOST_LISTED {
+        if goes_back || walk.rows_of_slot > MAX_LISTED {
             return Err(self.malformed(LISTING_METHOD, "pages that do not go on to older slots"));
         }
         walk.before = Some(last);
@@ -399,17 +399,17 @@ impl Rpc {
 
     /// Transactions that the server listed, in one request where it takes batches.
     async fn fetch_chunk(&self, listed: &[ListedTransaction]) -> Result<Vec<Read>, ClientError> {
-        if listed.len() < 2 || !self.line.may_take_batches() {
+        if listed.len() < 2 || !self.transport.may_take_batches() {
             return self.fetch_singly(listed).await;
         }
         let params: Vec<Value> =
             listed.iter().map(|listed| transaction_params(listed.signature, Commitment::Finalized)).collect();
-        let answers = match self.line.batch::<Option<WireTransaction>>(TRANSACTION_METHOD, &params).await {
+        let answers = match self.transport.batch::<Option<WireTransaction>>(TRANSACTION_METHOD, &params).await {
             Ok(answers) => answers,
             Err(CallError::NoBatches) => {
                 let transactions = self.fetch_singly(listed).await?;
                 // Singly it works, so it was the batch that it did not take.
-                self.line.stop_batches();
+                self.transport.stop_batches();
                 return Ok(transactions);
             }
             Err(error) => return Err(self.call_failed(TRANSACTION_METHOD)(error)),
@@ -422,7 +422,7 @@ impl Rpc {
         stream::iter(listed.to_vec())
             .map(|listed| async move {
                 let params = transaction_params(listed.signature, Commitment::Finalized);
-                self.as_listed(&listed, self.line.call(TRANSACTION_METHOD, params).await)
+                self.as_listed(&listed, self.transport.call(TRANSACTION_METHOD, params).await)
             })
             .buffered(CONCURRENT_CALLS)
             .try_collect()
@@ -439,7 +439,7 @@ impl Rpc {
         let unreadable = |reason: String| {
             let reason = beginning(reason);
             let signature = Signature::from(listed.signature).to_string();
-            Ok(Err(ClientError::Unreadable { server: self.line.server().to_owned(), signature, reason }))
+            Ok(Err(ClientError::Unreadable { server: self.transport.server().to_owned(), signature, reason }))
         };
         let answer = match answer {
             Err(error @ CallError::Refused { code: UNSUPPORTED_VERSION, .. }) => return unreadable(error.reason()),
@@ -453,7 +453,7 @@ impl Rpc {
             Ok(None) => "the server lists it and does not have it".to_owned(),
             Err(what) => format!("the answer is {what}"),
         };
-        self.line.note_malformed();
+        self.transport.note_malformed();
         unreadable(reason)
     }
 }
@@ -468,7 +468,7 @@ fn transaction_params(signature: [u8; 64], commitment: Commitment) -> Value {
 
 impl Source for Rpc {
     fn name(&self) -> &str {
-        self.line.server()
+        self.transport.server()
     }
 
     async fn fetch_ledgers(&self, authority: Option<Wallet>) -> Result<Vec<LedgerId>, ClientError> {
@@ -479,7 +479,7 @@ impl Source for Rpc {
         let config = json!({
             "encoding": "base64", "commitment": "finalized", "dataSlice": { "offset": 0, "length": 0 }, "filters": filters,
         });
-        let Few(listed): Few<WireKeyed, MOST_LEDGERS> =
+        let Few(listed): Few<WireKeyed, MAX_LEDGERS> =
             self.call(METHOD, json!([key(self.program.0).to_string(), config])).await?;
         let address = |listed: WireKeyed| Pubkey::from_str(&listed.pubkey).map(|key| LedgerId(key.to_bytes()));
         listed
@@ -510,11 +510,11 @@ impl Source for Rpc {
             }
         }
         // It may have no end.
-        self.line.note_malformed();
-        let server = self.line.server().to_owned();
+        self.transport.note_malformed();
+        let server = self.transport.server().to_owned();
         let error = ClientError::Unfinished { server, method: LISTING_METHOD, rows: walk.rows };
         let mut walks = self.walks();
-        if walks.len() >= MOST_WALKS {
+        if walks.len() >= MAX_WALKS {
             walks.pop_first();
         }
         walks.insert(ledger, walk);

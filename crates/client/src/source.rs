@@ -26,9 +26,9 @@ pub struct AccountAt {
 }
 
 /// How many transactions a [`Listing`] holds at most, however long the history is.
-pub const MOST_LISTED: usize = 65_536;
+pub const MAX_LISTED: usize = 65_536;
 
-/// At most [`MOST_LISTED`] of the oldest successful finalized transactions that name the ledger from a slot on.
+/// At most [`MAX_LISTED`] of the oldest successful finalized transactions that name the ledger from a slot on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// The transactions, oldest first as far as the server tells; within a slot in any order.
@@ -73,7 +73,7 @@ pub trait Source: Send + Sync {
         ledgers: &[LedgerId],
     ) -> impl Future<Output = Result<Vec<Result<AccountAt, ClientError>>, ClientError>> + Send;
 
-    /// The successful finalized transactions that name the ledger, from slot `since` on: the oldest [`MOST_LISTED`].
+    /// The successful finalized transactions that name the ledger, from slot `since` on: the oldest [`MAX_LISTED`].
     fn list_transactions(
         &self,
         ledger: LedgerId,

@@ -76,12 +76,12 @@ pub fn without_keys(url: &str) -> String {
 }
 
 /// How much of a server's text is shown, in characters.
-const MOST_SHOWN: usize = 300;
+const MAX_SHOWN: usize = 300;
 
 /// The beginning of a server's text, for it may be as long as an answer: it goes to logs, to /readyz and to terminals, where
 /// whoever shows it escapes it.
 pub fn beginning(text: String) -> String {
-    match text.char_indices().nth(MOST_SHOWN) {
+    match text.char_indices().nth(MAX_SHOWN) {
         None => text,
         Some((end, _)) => format!("{}... ({} bytes)", &text[..end], text.len()),
     }

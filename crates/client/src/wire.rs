@@ -15,9 +15,9 @@ use solana_transaction_status_client_types::{EncodedTransaction, TransactionBina
 use crate::{InnerInstruction, TransactionRecord};
 
 /// How many transactions a block has at most, with much to spare.
-const MOST_TRANSACTIONS: usize = 1 << 17;
+const MAX_TRANSACTIONS: usize = 1 << 17;
 /// How many accounts a transaction can name.
-const MOST_ACCOUNTS: usize = 256;
+const MAX_ACCOUNTS: usize = 256;
 
 /// A list of `MOST` elements at most. An element of two bytes can take a hundred in memory, so a list that goes on is
 /// refused there, and not read to its end.
@@ -114,7 +114,7 @@ pub struct WireTransaction {
 /// A getBlock's result.
 #[derive(Deserialize)]
 pub struct WireBlock {
-    transactions: Few<WireExecuted, MOST_TRANSACTIONS>,
+    transactions: Few<WireExecuted, MAX_TRANSACTIONS>,
 }
 
 /// A transaction in base64, and what its execution did.
@@ -148,9 +148,9 @@ struct WireInstruction {
 #[derive(Default, Deserialize)]
 struct WireLoaded {
     #[serde(default)]
-    writable: Few<String, MOST_ACCOUNTS>,
+    writable: Few<String, MAX_ACCOUNTS>,
     #[serde(default)]
-    readonly: Few<String, MOST_ACCOUNTS>,
+    readonly: Few<String, MAX_ACCOUNTS>,
 }
 
 impl WireTransaction {

@@ -16,7 +16,7 @@ use super::format::{VERSION, read_trailer};
 use crate::{InnerInstruction, TransactionRecord};
 
 /// No transaction's line comes near it; a file made to fill the memory does.
-const MOST_LINE_BYTES: u64 = 8 << 20;
+const MAX_LINE_BYTES: u64 = 8 << 20;
 const BUFFER_BYTES: usize = 1 << 18;
 
 /// A line after the header.
@@ -161,14 +161,14 @@ impl Lines {
     fn read_line(&mut self) -> Result<(), RecordingError> {
         self.line.clear();
         self.number = self.number.saturating_add(1);
-        let mut limited = (&mut self.reader).take(MOST_LINE_BYTES);
+        let mut limited = (&mut self.reader).take(MAX_LINE_BYTES);
         let read = limited.read_until(b'\n', &mut self.line).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => RecordingError::Cut,
             _ => RecordingError::Unreadable(error),
         })?;
         match (self.line.last(), read as u64) {
             (Some(b'\n'), _) => Ok(()),
-            (_, MOST_LINE_BYTES) => Err(RecordingError::TooLong { most: MOST_LINE_BYTES }),
+            (_, MAX_LINE_BYTES) => Err(RecordingError::TooLong { most: MAX_LINE_BYTES }),
             _ => Err(RecordingError::Cut),
         }
     }

@@ -4,7 +4,7 @@ use std::thread;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use counterfoil_client::{ClientError, ListedTransaction, Listing, MOST_LISTED, Rpc, Source};
+use counterfoil_client::{ClientError, ListedTransaction, Listing, MAX_LISTED, Rpc, Source};
 use counterfoil_core::account::{LEDGER_BYTES, LEDGER_DISCRIMINATOR};
 use counterfoil_core::{LedgerAccount, LedgerId, ProgramId, Wallet};
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ async fn list(answer: impl Fn(&Value) -> Value + Clone + Send + Sync + 'static) 
 #[tokio::test]
 async fn of_a_listing_larger_than_the_bound_the_oldest_are_kept() {
     const ROWS: u64 = 70_000;
-    for (rows, is_whole) in [(ROWS, false), (MOST_LISTED as u64, true)] {
+    for (rows, is_whole) in [(ROWS, false), (MAX_LISTED as u64, true)] {
         // Answered by number, for a list would be searched through with each page.
         let answer = move |request: &Value| {
             let before = request["params"][1]["before"].as_str().map(|text| text.parse().expect("base58"));
@@ -110,7 +110,7 @@ async fn of_a_listing_larger_than_the_bound_the_oldest_are_kept() {
             server::result(request, Value::from_iter(page))
         };
         let listing = list(answer).await.expect("it answers");
-        assert_eq!((listing.transactions.len(), listing.is_whole), (MOST_LISTED, is_whole));
+        assert_eq!((listing.transactions.len(), listing.is_whole), (MAX_LISTED, is_whole));
         let in_order = listing
             .transactions
             .iter()

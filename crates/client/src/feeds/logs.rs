@@ -25,9 +25,9 @@ const GOOD_CONNECTION: Duration = Duration::from_secs(30);
 /// How many transactions are fetched at once, and how many hints wait for that; what is more is let go with an empty
 /// list.
 const CONCURRENT_FETCHES: usize = 16;
-const MOST_HINTS: usize = 4_096;
+const MAX_HINTS: usize = 4_096;
 /// How many lists wait for the consumer.
-const MOST_WAITING: usize = 64;
+const MAX_WAITING: usize = 64;
 /// When to ask for a transaction that the server announced and does not have yet.
 const ATTEMPTS_AFTER_MS: [u64; 6] = [0, 20, 50, 100, 250, 500];
 
@@ -40,7 +40,7 @@ type Item = Result<Vec<TransactionRecord>, ClientError>;
 /// `url` is the server's WebSocket URL. Must be called within a Tokio runtime, where it runs until it is dropped.
 #[must_use]
 pub fn log_feed(url: &str, rpc: Arc<Rpc>, commitment: Commitment) -> Feed {
-    let (sender, receiver) = mpsc::channel(MOST_WAITING);
+    let (sender, receiver) = mpsc::channel(MAX_WAITING);
     let url = url.to_owned();
     tokio::spawn(async move { listen_for_ever(&url, &rpc, commitment, &sender).await });
     stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) }).boxed()
@@ -101,7 +101,7 @@ async fn deliver(
     let mut outbox: VecDeque<Item> = VecDeque::from([Ok(Vec::new())]);
     let mut is_listening = true;
     while is_listening || !announced.is_empty() || !fetches.is_empty() || !outbox.is_empty() {
-        while fetches.len() < CONCURRENT_FETCHES && outbox.len() < MOST_WAITING {
+        while fetches.len() < CONCURRENT_FETCHES && outbox.len() < MAX_WAITING {
             let Some(signature) = announced.pop_front() else { break };
             fetches.push(fetch(rpc, signature, commitment));
         }
@@ -110,7 +110,7 @@ async fn deliver(
                 None => is_listening = false,
                 Some(hint) if hint.value.err.is_some() => {}
                 Some(hint) => match hint.value.signature.parse::<Signature>() {
-                    Ok(signature) if announced.len() < MOST_HINTS => announced.push_back(signature.into()),
+                    Ok(signature) if announced.len() < MAX_HINTS => announced.push_back(signature.into()),
                     _ => push_empty(&mut outbox),
                 },
             },

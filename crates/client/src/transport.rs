@@ -1,4 +1,4 @@
-//! The line to one server: what all calls to it share, whatever they ask.
+//! The transport to one server: what all calls to it share, whatever they ask.
 //!
 //! A server that asks for a pause gets it from every call, not only from the one that was told; so many calls are under
 //! way at once and no more; no answer is longer than a bound; and what goes wrong is counted by its cause.
@@ -35,10 +35,10 @@ const RATE_LIMIT_CODES: [i64; 2] = [429, -32_429];
 /// How servers that do not take batches answer one.
 const BATCH_REFUSALS: [u16; 7] = [400, 403, 404, 405, 413, 415, 422];
 /// How many calls a batch has at most, and how many answers to one are looked at: some may be none of ours.
-pub const MOST_CALLS: usize = 32;
-const MOST_ANSWERS: usize = 2 * MOST_CALLS;
+pub const MAX_CALLS: usize = 32;
+const MAX_ANSWERS: usize = 2 * MAX_CALLS;
 /// How long an error's data may be to be read.
-const MOST_DATA: usize = 1 << 20;
+const MAX_DATA: usize = 1 << 20;
 /// The simulation of a transaction failed.
 pub const PREFLIGHT_FAILURE: i64 = -32_002;
 
@@ -136,8 +136,8 @@ impl CallError {
     }
 }
 
-/// The line to one server.
-pub struct Line {
+/// The transport to one server.
+pub struct Transport {
     http: reqwest::Client,
     url: String,
     server: String,
@@ -160,12 +160,12 @@ struct Pace {
 }
 
 /// Counts a request that the caller gave up, for others had answered long before.
-struct Unanswered<'a>(Option<&'a Line>);
+struct Unanswered<'a>(Option<&'a Transport>);
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        if let Some(line) = self.0 {
-            line.note(Cause::Timeout);
+        if let Some(transport) = self.0 {
+            transport.note(Cause::Timeout);
         }
     }
 }
@@ -204,12 +204,12 @@ impl ErrorObject {
     /// The data of an error that is known by them.
     fn data(&self) -> Value {
         let text = self.data.as_deref().map_or("null", RawValue::get);
-        let is_wanted = self.code == PREFLIGHT_FAILURE && text.len() <= MOST_DATA;
+        let is_wanted = self.code == PREFLIGHT_FAILURE && text.len() <= MAX_DATA;
         if is_wanted { serde_json::from_str(text).unwrap_or_default() } else { Value::Null }
     }
 }
 
-impl Line {
+impl Transport {
     pub fn new(url: &str, limits: Limits) -> Self {
         let http = reqwest::Client::builder().timeout(limits.timeout).connect_timeout(CONNECT_TIMEOUT);
         let http = if is_local_url(url) { http.no_proxy() } else { http };
@@ -307,7 +307,7 @@ impl Line {
                 Err(CallError::Status(status)) if BATCH_REFUSALS.contains(&status) => return Err(CallError::NoBatches),
                 posted => posted?,
             };
-            let Few(answers): Few<Answer<T>, MOST_ANSWERS> = match serde_json::from_slice(&bytes) {
+            let Few(answers): Few<Answer<T>, MAX_ANSWERS> = match serde_json::from_slice(&bytes) {
                 Ok(answers) => answers,
                 // One error in place of the list.
                 Err(error) => match serde_json::from_slice(&bytes) {
@@ -487,8 +487,8 @@ fn retry_after(response: &Response) -> Option<Duration> {
     }
 }
 
-/// The line under Solana's client.
-pub struct Sender(pub Arc<Line>);
+/// The transport under Solana's client.
+pub struct Sender(pub Arc<Transport>);
 
 #[async_trait::async_trait]
 impl RpcSender for Sender {
