@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use crate::schema::INDEXER_LOCK;
+use crate::admin::schema::INDEXER_LOCK;
 use crate::{StoreError, is_only_indexer};
 
 /// The number of a holder of the lease. Only the newest may write.

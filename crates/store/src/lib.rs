@@ -2,52 +2,45 @@
 #![forbid(unsafe_code)]
 
 mod access;
-mod check;
+mod admin;
 mod cluster;
-mod column;
-mod commit;
 mod convert;
-mod copy;
 mod error;
 mod evidence;
-mod fill;
-mod find;
 mod forget;
-mod halt;
 mod history;
-mod holes;
 mod lease;
 mod ledger;
 mod notify;
 mod origin;
 mod pending;
 mod read;
-mod rebuild;
-mod retract;
-mod rows;
-mod schema;
-mod set;
+mod search;
 mod state;
-mod subtree;
-mod survey;
 mod tiles;
+mod write;
 
 pub use access::{
     ApiKeyRow, KeyId, Reader, add_reader, insert_api_key, load_api_keys, load_private_ledgers, load_readers,
     make_private, make_public, mark_keys_used, remove_reader, revoke_api_key,
 };
-pub use check::{RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots};
+pub use admin::check::{
+    RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots,
+};
+pub use admin::rebuild::{
+    BEFORE_SCHEMA, Difference, REBUILD_SCHEMA, Swap, analyze, begin_rebuild, connect_to_rebuild, find_differences,
+    find_obstacles,
+};
+pub use admin::schema::{
+    Connection, Snapshot, acquire, begin, connect, is_only_indexer, limit_statements, migrate, snapshot,
+};
+pub use admin::stats::{
+    LockHolder, Migrations, TableSize, load_ledgers_without_cursor, load_lock_holder, load_migrations, load_table_sizes,
+};
 pub use cluster::{bind_cluster, load_cluster};
-pub use column::{Column, EntryColumn, EventColumn, Field, LedgerColumn, TransactionColumn};
-pub use commit::{CommittedIn, commit, mark_checked};
 pub use error::{StoreError, WrongCluster};
 pub use evidence::{Evidence, Said, keep_evidence, load_evidence};
-pub use fill::{Fill, FillError};
-pub use find::{
-    Aggregate, Bucket, Comparison, Condition, Direction, Find, JsonTest, Scope, Value, aggregate, count, find,
-};
 pub use forget::forget_ledger;
-pub use halt::{clear_halt, halt};
 pub use history::{Rising, count_events_until, load_administrative};
 pub use lease::{Epoch, expect_lease, hold_lease, renew_lease, take_lease};
 pub use ledger::{Halt, LedgerRow, Selection, add_ledger, load_ledger, load_ledgers, load_selected_ledgers};
@@ -55,19 +48,18 @@ pub use notify::{Heard, Listener};
 pub use origin::Cluster;
 pub use pending::{Pending, clear_pending, load_pending, replace_pending};
 pub use read::{EntryRow, EventRow, load_entries, load_entries_at, load_entry, load_events};
-pub use rebuild::{
-    BEFORE_SCHEMA, Difference, REBUILD_SCHEMA, Swap, analyze, begin_rebuild, connect_to_rebuild, find_differences,
-    find_obstacles,
+pub use search::column::{Column, EntryColumn, EventColumn, Field, LedgerColumn, TransactionColumn};
+pub use search::find::{
+    Aggregate, Bucket, Comparison, Condition, Direction, Find, JsonTest, Scope, Value, aggregate, count, find,
 };
-pub use retract::drop_unchecked;
-pub use schema::{Connection, Snapshot, acquire, begin, connect, is_only_indexer, limit_statements, migrate, snapshot};
-pub use set::{Log, TileSet};
 pub use state::{load_head_at, load_state};
-pub use subtree::{MissingSubtree, load_missing, load_missing_at, load_page_end};
-pub use survey::{
-    LockHolder, Migrations, TableSize, load_ledgers_without_cursor, load_lock_holder, load_migrations, load_table_sizes,
-};
-pub use tiles::{load_tile_sets, load_tiles};
+pub use tiles::set::{Log, TileSet};
+pub use tiles::subtree::{MissingSubtree, load_missing, load_missing_at, load_page_end};
+pub use tiles::whole::{load_tile_sets, load_tiles};
+pub use write::commit::{CommittedIn, commit, mark_checked};
+pub use write::fill::{Fill, FillError};
+pub use write::halt::{clear_halt, halt};
+pub use write::rollback::drop_unchecked;
 
 pub use sqlx::pool::PoolConnection;
 pub use sqlx::{PgConnection, PgPool, Postgres, Transaction};

@@ -12,6 +12,6 @@ mod history;
 mod lease;
 mod migration;
 mod plans;
-mod retract;
+mod rollback;
 mod state;
 mod subtrees;

@@ -8,7 +8,7 @@ use crate::history::History;
 /// Around one and two full tiles, and around a full tile of full tiles.
 const SIZES: [u64; 11] = [1, 2, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537];
 /// The leaves that one instruction can carry.
-const MOST_ENTRIES: u64 = 4_096;
+const MAX_ENTRIES: u64 = 4_096;
 
 async fn expect_stored_state(database: &Database, history: &History, size: u64) {
     let mut connection = database.pool.acquire().await.unwrap();
@@ -23,7 +23,7 @@ async fn the_stored_state_is_the_one_in_memory_at_every_edge_of_the_entries() {
     let mut size = 0;
     for wanted in SIZES {
         while size < wanted {
-            let count = MOST_ENTRIES.min(wanted - size);
+            let count = MAX_ENTRIES.min(wanted - size);
             history.append(count);
             size += count;
         }

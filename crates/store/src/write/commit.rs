@@ -5,9 +5,9 @@ use merkle_log::{FullTile, Tile};
 use sqlx::PgConnection;
 
 use crate::convert::to_bigint;
-use crate::holes::complete_tiles;
 use crate::notify::notify;
-use crate::rows::{EntryRows, EventRows, SubtreeRows, write_tiles};
+use crate::tiles::sparse::complete_tiles;
+use crate::write::rows::{EntryRows, EventRows, SubtreeRows, write_tiles};
 use crate::{LedgerRow, Log, StoreError, load_ledger};
 
 /// The transaction that an event came in.

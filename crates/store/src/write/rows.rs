@@ -7,7 +7,7 @@ use merkle_log::FullTile;
 use sqlx::PgConnection;
 
 use crate::convert::to_bigint;
-use crate::copy::Copy;
+use crate::write::copy::Copy;
 use crate::{Log, StoreError};
 
 /// Up to so many bytes of rows are inserted. At 100 bytes an entry that is 1,500 rows.

@@ -38,7 +38,7 @@ pub struct TileSet<'a> {
 
 impl TileSet<'_> {
     /// Whether hashes may be missing in a tile that is not a row.
-    pub(crate) fn may_have_holes(&self) -> bool {
+    pub(crate) fn may_be_sparse(&self) -> bool {
         self.log == Log::Entries && self.ledger.has_subtrees
     }
 

@@ -8,8 +8,8 @@ use counterfoil_core::LedgerId;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
 
-use crate::column::{Column, DAY, EntryColumn, HOUR, SIGNER};
 use crate::convert::{from_bigint, to_bigint};
+use crate::search::column::{Column, DAY, EntryColumn, HOUR, SIGNER};
 use crate::{LedgerRow, Selection, StoreError};
 
 /// What a column holds.

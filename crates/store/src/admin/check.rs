@@ -6,7 +6,7 @@ use merkle_log::{Hash, LeafIndex, Position};
 use sqlx::PgConnection;
 
 use crate::convert::{bytes, from_bigint, to_bigint};
-use crate::subtree::position;
+use crate::tiles::subtree::position;
 use crate::{EventRow, LedgerRow, Log, StoreError, load_events};
 
 /// A full tile's key: log, level, index.

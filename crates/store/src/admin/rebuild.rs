@@ -11,9 +11,9 @@ use std::time::Duration;
 use counterfoil_core::LedgerId;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 
+use crate::admin::schema::connect_in;
 use crate::convert::to_bigint;
 use crate::notify::notify_all;
-use crate::schema::connect_in;
 use crate::{LedgerRow, StoreError, begin};
 
 /// Where the new index is made.

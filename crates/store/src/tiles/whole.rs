@@ -4,9 +4,9 @@ use merkle_log::{Hash, Tile, Tiles};
 use sqlx::PgConnection;
 
 use crate::convert::{bytes, hashes};
-use crate::holes::{load_holed_rows, slots};
-use crate::set::{Found, Wanted};
-use crate::subtree::position;
+use crate::tiles::set::{Found, Wanted};
+use crate::tiles::sparse::{load_sparse_rows, slots};
+use crate::tiles::subtree::position;
 use crate::{LedgerRow, Log, StoreError, TileSet};
 
 /// Reads tiles of one log, in one query.
@@ -32,7 +32,7 @@ pub async fn load_tiles(
 pub async fn load_tile_sets(connection: &mut PgConnection, sets: &[TileSet<'_>]) -> Result<Vec<Tiles>, StoreError> {
     let mut found = Found::default();
     load_rows(&mut *connection, sets, &mut found).await?;
-    load_holed_rows(connection, sets, &mut found).await?;
+    load_sparse_rows(connection, sets, &mut found).await?;
     sets.iter().map(|set| take_tiles(set, &found)).collect()
 }
 
@@ -43,7 +43,7 @@ pub async fn load_tile_sets(connection: &mut PgConnection, sets: &[TileSet<'_>])
 /// each request cheaper than its plan for all, and plan anew, which takes longer than to read.
 async fn load_rows(connection: &mut PgConnection, sets: &[TileSet<'_>], found: &mut Found) -> Result<(), StoreError> {
     let (mut full, mut roots, mut leaves) = (Wanted::default(), Wanted::default(), Wanted::default());
-    for set in sets.iter().filter(|set| !set.may_have_holes()) {
+    for set in sets.iter().filter(|set| !set.may_be_sparse()) {
         for tile in &set.tiles {
             match (tile.is_full(), tile.level) {
                 (true, _) => full.push(set, tile)?,
@@ -137,12 +137,12 @@ fn take_tiles(set: &TileSet<'_>, found: &Found) -> Result<Tiles, StoreError> {
     for tile in &set.tiles {
         match found.whole.get(&set.key(tile)?) {
             Some(bytes) => read.insert(*tile, hashes("tile", set.name(tile), bytes)?),
-            None if set.may_have_holes() => read.insert_holed(*tile, slots(set, tile, found)?),
+            None if set.may_be_sparse() => read.insert_holed(*tile, slots(set, tile, found)?),
             None => return Err(StoreError::corrupt("tile", set.name(tile), "hashes are missing")),
         }
         .map_err(|error| StoreError::corrupt("tile", set.name(tile), error))?;
     }
-    if set.may_have_holes() {
+    if set.may_be_sparse() {
         for ((_, level, index), root) in found.subtrees.range((set.ledger.key, 0, 0)..=(set.ledger.key, 47, i64::MAX)) {
             let name = || format!("ledger {}, {level}/{index}", set.ledger.ledger);
             read.insert_subtree(position(set.ledger.ledger, *level, *index)?, Hash(bytes("subtree", name(), root)?));

@@ -4,8 +4,8 @@ use counterfoil_core::LedgerId;
 use sqlx::PgConnection;
 
 use crate::StoreError;
+use crate::admin::schema::{INDEXER_LOCK, MIGRATOR};
 use crate::convert::bytes;
-use crate::schema::{INDEXER_LOCK, MIGRATOR};
 
 /// Which changes of the tables this program knows, and which of them were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,19 +7,19 @@ use merkle_log::{FullTile, Hash, Tile};
 use sqlx::PgConnection;
 
 use crate::convert::{bytes, from_bigint, hashes, to_bigint};
-use crate::rows::write_tiles;
-use crate::set::{Found, Wanted};
+use crate::tiles::set::{Found, Wanted};
+use crate::write::rows::write_tiles;
 use crate::{LedgerRow, Log, StoreError, TileSet};
 
 /// Reads all that is known of the tiles of such ledgers, in one query: the rows of tiles, what their hashes are derived
-/// from where there is no row, and the subtrees in and around them. Limits and sub-selects are those of [`crate::tiles`].
-pub(crate) async fn load_holed_rows(
+/// from where there is no row, and the subtrees in and around them. Limits and sub-selects are those of [`crate::tiles::whole`].
+pub(crate) async fn load_sparse_rows(
     connection: &mut PgConnection,
     sets: &[TileSet<'_>],
     found: &mut Found,
 ) -> Result<(), StoreError> {
     let mut wanted = Wanted::default();
-    for set in sets.iter().filter(|set| set.may_have_holes()) {
+    for set in sets.iter().filter(|set| set.may_be_sparse()) {
         set.tiles.iter().try_for_each(|tile| wanted.push(set, tile))?;
     }
     if wanted.is_empty() {
@@ -132,7 +132,7 @@ pub(crate) async fn complete_tiles(
     let ledger = LedgerRow { has_subtrees: true, ..ledger.clone() };
     let set = TileSet { ledger: &ledger, log: Log::Entries, tiles: tiles.to_vec() };
     let mut found = Found::default();
-    load_holed_rows(&mut *connection, slice::from_ref(&set), &mut found).await?;
+    load_sparse_rows(&mut *connection, slice::from_ref(&set), &mut found).await?;
     let mut complete = Vec::new();
     for tile in tiles {
         if found.whole.contains_key(&set.key(tile)?) {

@@ -6,10 +6,10 @@ use merkle_log::{Edge, FullTile, Grown, Hash, LeafHash, Root, Tile, hash_leaf};
 use sqlx::PgConnection;
 
 use crate::convert::to_bigint;
-use crate::holes::complete_tiles;
 use crate::notify::notify;
-use crate::rows::{EntryRows, write_tiles};
-use crate::subtree::Row;
+use crate::tiles::sparse::complete_tiles;
+use crate::tiles::subtree::Row;
+use crate::write::rows::{EntryRows, write_tiles};
 use crate::{LedgerRow, Log, MissingSubtree, StoreError, load_ledger};
 
 /// Why entries were not filled in. Roll back then: some may have been written.
