@@ -10,7 +10,7 @@ use crate::run::{SERVER_GRACE, alone, bind_to_cluster};
 use crate::{Config, open};
 
 /// More than are kept of a ledger that a hundred servers were asked about.
-const MOST_EVIDENCE: u32 = 10_000;
+const MAX_EVIDENCE: u32 = 10_000;
 
 /// What was taken out.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ pub async fn forget(config: &Config, ledger: LedgerId) -> anyhow::Result<Forgott
         config.quorum,
         errors.join("; ")
     );
-    let evidence = load_evidence(&mut lock, &row, MOST_EVIDENCE).await?;
+    let evidence = load_evidence(&mut lock, &row, MAX_EVIDENCE).await?;
     let mut transaction = begin(&mut lock).await?;
     let events = forget_ledger(&mut transaction, ledger).await?;
     transaction.commit().await.map_err(StoreError::from).context("whether the ledger was forgotten is not known")?;

@@ -7,35 +7,29 @@
 //! Trusted: as many servers together as the operator's quorum says, and none alone unless it says 1.
 #![forbid(unsafe_code)]
 
-mod agreement;
-mod apply;
 mod backfill;
 pub mod database;
-pub mod doctor;
-mod feeding;
-pub mod fill;
-pub mod finality;
-mod follow;
+mod feed;
 pub mod forget;
-pub mod fsck;
 mod gather;
 pub mod health;
-pub mod inbox;
-pub mod lane;
-mod look;
 pub mod metrics;
-mod pass;
-pub mod rebuild;
+mod repair;
 mod run;
 mod server;
-mod standing;
 mod strangers;
-mod tlog;
+mod sync;
 
-pub use agreement::Agreement;
-pub use feeding::Feeding;
-pub use follow::{Awaited, Delivery, FollowError, Follower, Kept, Progress};
-pub use pass::{Indexer, Look, Selection};
+pub use feed::feeding::Feeding;
+pub use feed::inbox;
+pub use repair::{doctor, fill, fsck, rebuild};
 pub use run::{Config, Geyser, clear_halt, open, run};
 pub use server::Server;
-pub use standing::Standing;
+pub use sync::error::FollowError;
+pub(crate) use sync::follow;
+pub use sync::follow::{Awaited, Delivery, Progress};
+pub use sync::follower::{Follower, Kept};
+pub use sync::pass::{Indexer, Round, Selection};
+pub use sync::quorum::Quorum;
+pub use sync::reputation::Reputation;
+pub use sync::{finality, pending};

@@ -25,12 +25,12 @@ use tracing::{Instrument, debug, debug_span, error, info, warn};
 
 use crate::backfill::Backfill;
 use crate::database::Database;
-use crate::feeding::{Fed, pump};
+use crate::feed::feeding::{Fed, pump};
 use crate::gather::gather;
 use crate::health::Health;
-use crate::lane::Lane;
 use crate::metrics::Metrics;
-use crate::{Feeding, Indexer, Look, Selection, Server};
+use crate::sync::pending::PendingLedgers;
+use crate::{Feeding, Indexer, Round, Selection, Server};
 
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
 const START_INTERVAL: Duration = Duration::from_secs(1);
@@ -362,10 +362,10 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
         let mut indexer = Indexer::new(program, sources, config.quorum, selection, database.clone());
         indexer.health = health.clone();
         let confirmed = config.open_confirmed_feed(&indexer.sources);
-        let lane = Lane::new(program, database.clone(), indexer.finality.clone());
-        let lane = async {
+        let pending = PendingLedgers::new(program, database.clone(), indexer.finality.clone());
+        let pending = async {
             if let Some(feed) = confirmed
-                && let Err(error) = lane.run(feed).await
+                && let Err(error) = pending.run(feed).await
             {
                 warn!("nothing is shown as pending: {}", with_causes(&error));
             }
@@ -374,7 +374,7 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
         let watch = watch_clusters(config, indexer.sources.clone(), database, health);
         tokio::select! {
             result = work(config, indexer) => match result? {},
-            () = lane => {}
+            () = pending => {}
             never = watch => match never {},
             () = keep(&mut lock, epoch, config.patience) => {}
         }
@@ -445,7 +445,7 @@ impl<'a> Work<'a> {
     }
 
     /// Waits until there is something to do, and makes a pass: over all ledgers when that is due, which is answered.
-    pub(crate) async fn round(&mut self) -> anyhow::Result<Look> {
+    pub(crate) async fn round(&mut self) -> anyhow::Result<Round> {
         if !self.indexer.has_backlog() {
             tokio::select! {
                 fed = next(&mut self.feed) => self.take_in(fed),
@@ -459,15 +459,15 @@ impl<'a> Work<'a> {
             self.take_in(Some(fed));
         }
         let now = Instant::now();
-        let look = if now >= self.next_look { Look::All } else { Look::New };
-        if look == Look::All {
+        let round = if now >= self.next_look { Round::All } else { Round::New };
+        if round == Round::All {
             (self.last_look, self.next_look) = (now, now + self.config.poll_interval);
         }
-        if let Err(error) = self.indexer.pass(now, look).instrument(debug_span!("pass", ?look)).await {
+        if let Err(error) = self.indexer.pass(now, round).instrument(debug_span!("pass", ?round)).await {
             stands_still(&self.indexer.health, "the index cannot be read", &error);
             sleep(STANDBY_INTERVAL).await;
         }
-        if look == Look::All {
+        if round == Round::All {
             self.measure().await;
         }
         if self.indexer.waiting_bytes() > WAITING_BYTES {
@@ -478,7 +478,7 @@ impl<'a> Work<'a> {
             self.feed = self.config.open_feed(&mut self.indexer).await?;
             self.feed_again = Instant::now() + FEED_AGAIN_AFTER;
         }
-        Ok(look)
+        Ok(round)
     }
 
     /// Tells how the servers do, and how many slots ledgers are behind.
@@ -513,7 +513,7 @@ impl<'a> Work<'a> {
                 }
                 self.indexer.deliver(events, Instant::now())
             }
-            Some(Fed::Look) => true,
+            Some(Fed::Gap) => true,
             None => {
                 self.feed = None;
                 self.feeds_ended = self.feeds_ended.saturating_add(1);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use counterfoil_indexer::database::Database;
 use counterfoil_indexer::fsck::fsck;
 use counterfoil_indexer::metrics::Metrics;
-use counterfoil_indexer::{Indexer, Look, Selection};
+use counterfoil_indexer::{Indexer, Round, Selection};
 use counterfoil_store::{PgPool, StoreError, connect};
 
 use crate::chain::{Chain, PROGRAM, Server};
@@ -66,9 +66,9 @@ async fn live(wire: &Wire, pool: &PgPool, chain: &Chain, fault: Break) {
     indexer.database.patience = patience(fault);
     indexer.sources[0].change(|script| script.account = Some(chain.account_at(4)));
     let start = Instant::now();
-    let _ = indexer.pass(start, Look::All).await;
+    let _ = indexer.pass(start, Round::All).await;
     indexer.sources[0].change(|script| script.account = Some(chain.account()));
-    let _ = indexer.pass(start + Duration::from_secs(120), Look::All).await;
+    let _ = indexer.pass(start + Duration::from_secs(120), Round::All).await;
 }
 
 /// Starts again, without faults, and asserts that everything is there.
@@ -76,7 +76,7 @@ async fn recover(pool: &PgPool, chain: &Chain, rows: Option<&str>, what: &str) -
     let mut indexer = indexer(pool, chain);
     let start = Instant::now();
     for pass in 0..20 {
-        indexer.pass(start + Duration::from_secs(120 * pass), Look::All).await.unwrap();
+        indexer.pass(start + Duration::from_secs(120 * pass), Round::All).await.unwrap();
         if stored(pool).await.1 == Some(chain.state().head()) {
             break;
         }
@@ -172,9 +172,9 @@ async fn every_answer_of_a_server_may_fail_or_never_come() {
             });
             let start = Instant::now();
             let life = async {
-                indexer.pass(start, Look::All).await.unwrap();
+                indexer.pass(start, Round::All).await.unwrap();
                 indexer.sources[0].change(|script| script.account = Some(chain.account()));
-                indexer.pass(start + Duration::from_secs(120), Look::All).await.unwrap();
+                indexer.pass(start + Duration::from_secs(120), Round::All).await.unwrap();
             };
             // A step that never answers is ended from outside, as a user would.
             let _ =

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_indexer::inbox::{Delivered, Inbox};
-use counterfoil_indexer::{Feeding, Indexer, Look, Selection};
+use counterfoil_indexer::{Feeding, Indexer, Round, Selection};
 use counterfoil_store::load_ledgers;
 
 use crate::chain::{Chain, LEDGER, PROGRAM, Server};
@@ -28,7 +28,7 @@ async fn what_the_feed_delivers_is_not_asked_of_servers() {
     let mut delivered = events(&chain);
     delivered.reverse();
     indexer.deliver(delivered, later(0));
-    indexer.pass(later(0), Look::All).await.unwrap();
+    indexer.pass(later(0), Round::All).await.unwrap();
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
     indexer.sources[0].change(|script| assert_eq!(script.served, (0, 0)));
 }
@@ -41,11 +41,11 @@ async fn what_the_feed_lacks_is_asked_of_servers_after_a_while() {
     let mut delivered = events(&chain);
     delivered.remove(4);
     indexer.deliver(delivered, later(0));
-    indexer.pass(later(0), Look::All).await.unwrap();
+    indexer.pass(later(0), Round::All).await.unwrap();
     assert_eq!(stored(&pool).await.0.event_seq().get(), 4, "nothing after the hole");
     indexer.sources[0].change(|script| assert_eq!(script.served, (0, 0), "the feed may still deliver it"));
-    indexer.pass(later(1), Look::All).await.unwrap();
-    indexer.pass(later(60), Look::All).await.unwrap();
+    indexer.pass(later(1), Round::All).await.unwrap();
+    indexer.pass(later(60), Round::All).await.unwrap();
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
 }
 
@@ -57,7 +57,7 @@ async fn a_hole_in_a_feed_that_delivers_in_order_is_filled_at_once() {
     let mut delivered = events(&chain);
     delivered.remove(4);
     indexer.deliver(delivered, later(0));
-    indexer.pass(later(0), Look::All).await.unwrap();
+    indexer.pass(later(0), Round::All).await.unwrap();
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
 }
 
@@ -69,8 +69,8 @@ async fn a_false_event_of_the_feed_is_not_stored_and_servers_are_asked() {
     let mut damaged = chain.clone();
     *damaged.transactions[5].inner_instructions[0].data.last_mut().unwrap() ^= 1;
     indexer.deliver(events(&damaged), later(0));
-    indexer.pass(later(0), Look::All).await.unwrap();
-    indexer.pass(later(60), Look::All).await.unwrap();
+    indexer.pass(later(0), Round::All).await.unwrap();
+    indexer.pass(later(60), Round::All).await.unwrap();
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
     assert!(!is_halted(&pool).await);
 }
@@ -80,7 +80,7 @@ async fn a_false_event_of_the_feed_is_not_stored_and_servers_are_asked() {
 async fn a_false_history_of_the_feed_is_dropped_and_what_is_checked_stays() {
     let (pool, mut chain) = (database().await, history(4));
     let mut indexer = indexer(&pool, vec![Server::honest("a", &chain)], 1);
-    indexer.pass(later(0), Look::All).await.unwrap();
+    indexer.pass(later(0), Round::All).await.unwrap();
     let checked = stored(&pool).await;
     let mut forged = chain.clone();
     (0..3).for_each(|_| forged.append(&["forged"]));
@@ -90,13 +90,13 @@ async fn a_false_history_of_the_feed_is_dropped_and_what_is_checked_stays() {
     indexer.deliver(events(&forged), later(0));
     // The account has fewer events at first: what was checked stays checked whatever follows.
     indexer.sources[0].change(|script| script.account = Some(chain.account_at(6)));
-    indexer.pass(later(60), Look::All).await.unwrap();
+    indexer.pass(later(60), Round::All).await.unwrap();
     let (state, head) = stored(&pool).await;
     assert!(head == checked.1 || head == Some(chain.until(6).state().head()), "never what is forged");
     assert!(state == checked.0 || state == chain.until(6).state());
     indexer.sources[0].change(|script| script.account = Some(chain.account()));
     for pass in 2..5 {
-        indexer.pass(later(60 * pass), Look::All).await.unwrap();
+        indexer.pass(later(60 * pass), Round::All).await.unwrap();
     }
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
     assert!(!is_halted(&pool).await);
@@ -112,7 +112,7 @@ async fn events_of_ledgers_that_are_not_chosen_are_let_go() {
     assert!(!indexer.deliver(events(&Chain::of(other)), later(0)), "it calls for no look");
     assert_eq!(indexer.waiting_bytes(), 0);
     indexer.deliver(events(&chain), later(0));
-    indexer.pass(later(0), Look::All).await.unwrap();
+    indexer.pass(later(0), Round::All).await.unwrap();
     let known = load_ledgers(&mut pool.acquire().await.unwrap(), None, 10).await.unwrap();
     assert_eq!(known.iter().map(|row| row.ledger).collect::<Vec<_>>(), [LEDGER]);
     assert_eq!(stored(&pool).await.1, Some(chain.state().head()));
@@ -123,7 +123,7 @@ async fn the_ledgers_of_an_authority_are_chosen_by_asking_for_them() {
     let (pool, chain) = (database().await, history(3));
     let chosen = Selection { ledgers: BTreeSet::new(), authorities: BTreeSet::from([Wallet([5; 32])]) };
     let mut indexer = Indexer::new(PROGRAM, vec![Server::honest("a", &chain)], 1, chosen, database_of(&pool));
-    indexer.pass(later(0), Look::All).await.unwrap();
+    indexer.pass(later(0), Round::All).await.unwrap();
     assert_eq!(stored(&pool).await.1, Some(chain.state().head()));
     indexer.sources[0].change(|script| assert_eq!(script.asked_for, [Some(Wallet([5; 32]))]));
 }
@@ -137,7 +137,7 @@ async fn junk_of_unknown_ledgers_is_forgotten_with_the_next_look() {
         indexer.deliver(events(&Chain::of(LedgerId([0x22; 32]))), later(0)),
         "a ledger that is new calls for a look"
     );
-    indexer.pass(later(0), Look::All).await.unwrap();
+    indexer.pass(later(0), Round::All).await.unwrap();
     assert_eq!(indexer.waiting_bytes(), 0);
     let known = load_ledgers(&mut pool.acquire().await.unwrap(), None, 10).await.unwrap();
     assert_eq!(known.len(), 1);

@@ -7,7 +7,7 @@ use counterfoil_client::TransactionRecord;
 use counterfoil_core::LedgerId;
 use counterfoil_indexer::health::{Condition, LedgerHealth};
 use counterfoil_indexer::inbox::Delivered;
-use counterfoil_indexer::{Feeding, Look};
+use counterfoil_indexer::{Feeding, Round};
 use counterfoil_store::{PgPool, begin};
 
 use crate::chain::{Chain, LEDGER, PROGRAM, Server};
@@ -73,7 +73,7 @@ async fn a_server_that_lists_slots_of_the_future_is_passed_over() {
     let mut indexer = indexer(&pool, servers.into(), 2);
     run(&mut indexer, 0..1).await;
     assert_eq!(stored(&pool).await, (chain.state(), Some(chain.state().head())));
-    assert_ne!(indexer.standing.order()[0], 0, "the liar is asked last");
+    assert_ne!(indexer.reputation.order()[0], 0, "the liar is asked last");
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn a_quorum_whose_slot_stands_still_is_not_believed_to_be_up_to_date() {
         let now = start + Duration::from_secs(second);
         // A slot that one server alone reports is no evidence that the others are up to date.
         indexer.sources[2].change(|script| script.slot = 1_000 + second);
-        indexer.pass(now, Look::All).await.unwrap();
+        indexer.pass(now, Round::All).await.unwrap();
         let problems = indexer.health.readiness_at(now).1;
         assert_eq!(problems.contains_key("servers"), second > 60, "{second}: {problems:?}");
     }
@@ -130,7 +130,7 @@ async fn a_quorum_whose_slot_stands_still_is_not_believed_to_be_up_to_date() {
     assert!(metrics.contains(r#"counterfoil_server_slot{server="goes on"} 1061"#), "{metrics}");
     indexer.sources[1].change(|script| script.slot = 1_001);
     let now = start + Duration::from_secs(62);
-    indexer.pass(now, Look::All).await.unwrap();
+    indexer.pass(now, Round::All).await.unwrap();
     assert_eq!(indexer.health.readiness_at(now), (true, BTreeMap::new()));
 }
 
@@ -168,13 +168,13 @@ async fn an_index_that_stays_ahead_of_the_accounts_is_told_and_nothing_is_lost()
     let (pool, chain) = (database().await, history(10));
     let mut indexer = indexer(&pool, vec![Server::honest("a", &chain), Server::honest("b", &chain)], 2);
     let start = Instant::now();
-    indexer.pass(start, Look::All).await.unwrap();
+    indexer.pass(start, Round::All).await.unwrap();
     for server in indexer.sources.iter() {
         server.change(|script| script.account = Some(chain.account_at(8)));
     }
     for second in [1, 62] {
         let now = start + Duration::from_secs(second);
-        indexer.pass(now, Look::All).await.unwrap();
+        indexer.pass(now, Round::All).await.unwrap();
         let problem = indexer.health.readiness_at(now).1.get(&LEDGER.to_string()).cloned();
         // Servers behind a load balancer go back for a moment.
         assert_eq!(problem.is_some(), second > 60, "{problem:?}");
@@ -234,10 +234,10 @@ async fn a_lie_that_loses_is_counted_and_told_once_a_minute() {
         let metrics = String::from_utf8(indexer.database.metrics.text().unwrap()).unwrap();
         assert!(metrics.contains(r#"counterfoil_falsehoods_total{server="liar"} 3"#), "{metrics}");
         assert!(!metrics.contains(r#"counterfoil_falsehoods_total{server="a"}"#), "{metrics}");
-        assert_eq!(indexer.standing.order(), [0, 1, 2]);
+        assert_eq!(indexer.reputation.order(), [0, 1, 2]);
         let now = Instant::now() + Duration::from_secs(500);
         let told: Vec<bool> =
-            [0, 59, 60].map(|second| indexer.standing.should_be_told(2, now + Duration::from_secs(second))).into();
+            [0, 59, 60].map(|second| indexer.reputation.should_be_told(2, now + Duration::from_secs(second))).into();
         assert_eq!(told, [true, false, true]);
     }
 }
@@ -319,7 +319,7 @@ async fn events_of_a_stranger_call_for_a_look_now_and_then() {
         let now = start + Duration::from_millis(50 * tick);
         if indexer.deliver(stranger(0x33), now) {
             looks += 1;
-            indexer.pass(now, Look::All).await.unwrap();
+            indexer.pass(now, Round::All).await.unwrap();
         }
     }
     assert!(looks <= 6, "{looks} looks");

@@ -6,7 +6,7 @@ mod evidence;
 mod faults;
 mod feeds;
 mod hostile;
-mod lane;
+mod pending;
 mod process;
 mod rows;
 mod rules;

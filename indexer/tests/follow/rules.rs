@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use counterfoil_core::{LedgerHead, LedgerId, LedgerState};
 use counterfoil_indexer::database::Database;
 use counterfoil_indexer::metrics::Metrics;
-use counterfoil_indexer::{Delivery, FollowError, Follower, Indexer, Look, Selection, Standing};
+use counterfoil_indexer::{Delivery, FollowError, Follower, Indexer, Reputation, Round, Selection};
 use counterfoil_store::{PgPool, add_ledger, connect, load_ledger, load_ledgers, load_state, migrate};
 use pgcluster::{Cluster, Durability};
 
@@ -29,8 +29,9 @@ pub async fn database() -> PgPool {
 }
 
 pub async fn follow(pool: &PgPool, servers: &[Server], quorum: usize) -> Result<LedgerState, FollowError> {
-    let (standing, database) = (Standing::new(servers.len()), database_of(pool));
-    let follower = Follower { program: PROGRAM, sources: servers, standing: &standing, quorum, database: &database };
+    let (reputation, database) = (Reputation::new(servers.len()), database_of(pool));
+    let follower =
+        Follower { program: PROGRAM, sources: servers, reputation: &reputation, quorum, database: &database };
     let mut agreement = follower.read_account(LEDGER).await?;
     let followed = follower.follow(LEDGER, None, &mut agreement, &mut Delivery::default()).await;
     followed.map(|(kept, _)| kept.state)
@@ -422,7 +423,7 @@ pub fn database_of(pool: &PgPool) -> Database {
 pub async fn run(indexer: &mut Indexer<Server>, passes: Range<u64>) {
     let start = Instant::now();
     for pass in passes {
-        indexer.pass(start + Duration::from_secs(120 * pass), Look::All).await.unwrap();
+        indexer.pass(start + Duration::from_secs(120 * pass), Round::All).await.unwrap();
     }
 }
 

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use counterfoil_client::{
-    AccountAt, ClientError, Fetched, ListedTransaction, Listing, MOST_LISTED, Source, TransactionRecord,
+    AccountAt, ClientError, Fetched, ListedTransaction, Listing, MAX_LISTED, Source, TransactionRecord,
 };
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_indexer::database::Database;
 use counterfoil_indexer::fsck::fsck;
 use counterfoil_indexer::inbox::Delivered;
 use counterfoil_indexer::metrics::Metrics;
-use counterfoil_indexer::{Feeding, Indexer, Look, Selection};
+use counterfoil_indexer::{Feeding, Indexer, Round, Selection};
 use counterfoil_store::{PgPool, connect, load_ledger, load_state};
 use fastrand::Rng;
 
@@ -180,7 +180,7 @@ impl Source for SimulatedServer {
                 }
             }
         }
-        assert!(listed.len() <= MOST_LISTED);
+        assert!(listed.len() <= MAX_LISTED);
         Ok(Listing { transactions: listed, is_whole })
     }
 
@@ -349,10 +349,10 @@ impl Lane {
             });
             let life = async {
                 let mut indexer = self.indexer(servers, seed);
-                let _ = indexer.pass(later(), Look::All).await;
+                let _ = indexer.pass(later(), Round::All).await;
                 indexer.deliver(fed, later());
-                let _ = indexer.pass(later(), Look::New).await;
-                let _ = indexer.pass(later(), Look::All).await;
+                let _ = indexer.pass(later(), Round::New).await;
+                let _ = indexer.pass(later(), Round::All).await;
             };
             match ending {
                 Ending::Kill(_) => tokio::select! { () = life => {}, () = self.wire.broken() => {} },
@@ -389,7 +389,7 @@ impl Lane {
         let mut indexer = self.indexer(servers(world, liar, 5, rng), seed);
         let mut is_done = false;
         for _ in 0..LAST_PASSES {
-            indexer.pass(later(), Look::All).await.unwrap();
+            indexer.pass(later(), Round::All).await.unwrap();
             let mut connection = self.pool.acquire().await.unwrap();
             is_done = true;
             for (id, chain) in &chains {

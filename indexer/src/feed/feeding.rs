@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{debug, warn};
 
-use crate::inbox::Delivered;
+use crate::feed::inbox::Delivered;
 
 /// How many KiB of events wait to be taken. What comes in while a pass writes is what the next one writes: the more of
 /// it, the fewer commits, each of which waits for a disk, and the more of them while the next events are verified.
@@ -32,7 +32,7 @@ pub(crate) enum Fed {
     /// Events of any ledgers, in its order, and the room that they take while they wait.
     Events(Vec<Delivered>, OwnedSemaphorePermit),
     /// Something may have been missed.
-    Look,
+    Gap,
 }
 
 /// Reads the feed until it ends or nobody takes what it delivers.
@@ -48,7 +48,7 @@ pub(crate) fn pump(mut feed: Feed, name: String, program: ProgramId) -> mpsc::Re
             };
             let fed = match delivered {
                 None => return,
-                Some(Ok(transactions)) if transactions.is_empty() => Fed::Look,
+                Some(Ok(transactions)) if transactions.is_empty() => Fed::Gap,
                 Some(Ok(transactions)) => {
                     let decoded = transactions.iter().map(|transaction| Delivered::decode(program, transaction));
                     let mut events = Vec::new();
@@ -69,7 +69,7 @@ pub(crate) fn pump(mut feed: Feed, name: String, program: ProgramId) -> mpsc::Re
                 }
                 Some(Err(error)) => {
                     debug!(feed = name, "{error}");
-                    Fed::Look
+                    Fed::Gap
                 }
             };
             if sender.send(fed).await.is_err() {

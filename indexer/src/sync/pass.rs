@@ -15,15 +15,15 @@ use tokio::time::sleep;
 use tracing::{Instrument, debug_span, info, warn};
 
 use crate::database::Database;
-use crate::finality::Finality;
-use crate::follow::Kept;
+use crate::feed::inbox::Delivered;
 use crate::gather::gather;
 use crate::health::{Condition, Health, LedgerHealth};
-use crate::inbox::Delivered;
-use crate::look::{Looker, Memory, Readings};
-use crate::standing::Standing;
 use crate::strangers::Strangers;
-use crate::{Agreement, Feeding};
+use crate::sync::finality::Finality;
+use crate::sync::follower::Kept;
+use crate::sync::ledger::{LedgerSync, Memory, Readings};
+use crate::sync::reputation::Reputation;
+use crate::{Feeding, Quorum};
 
 /// How many ledgers are followed at once.
 const CONCURRENT_LEDGERS: usize = 4;
@@ -56,7 +56,7 @@ impl Selection {
 
 /// Which ledgers a pass looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Round {
     /// All that are followed; new ones are looked for.
     All,
     /// Those for which events came in, or which have a backlog.
@@ -70,7 +70,7 @@ pub struct Indexer<S> {
     /// The servers.
     pub sources: Arc<Vec<S>>,
     /// What they have done so far.
-    pub standing: Arc<Standing>,
+    pub reputation: Arc<Reputation>,
     /// How many servers must report the same account.
     pub quorum: usize,
     /// Which ledgers.
@@ -106,7 +106,7 @@ impl<S: Source + 'static> Indexer<S> {
     pub fn new(program: ProgramId, sources: Vec<S>, quorum: usize, selection: Selection, database: Database) -> Self {
         Self {
             program,
-            standing: Arc::new(Standing::new(sources.len())),
+            reputation: Arc::new(Reputation::new(sources.len())),
             sources: Arc::new(sources),
             quorum,
             selection,
@@ -170,14 +170,14 @@ impl<S: Source + 'static> Indexer<S> {
     ///
     /// # Errors
     /// Only when the index could not be read; what happens to a ledger is kept in [`Self::health`].
-    pub async fn pass(&mut self, now: Instant, look: Look) -> Result<(), StoreError> {
-        let problem = match look {
-            Look::All => self.choose(now).await?,
-            Look::New => self.health.problem(),
+    pub async fn pass(&mut self, now: Instant, round: Round) -> Result<(), StoreError> {
+        let problem = match round {
+            Round::All => self.choose(now).await?,
+            Round::New => self.health.problem(),
         };
-        let is_due = |memory: &Memory| match look {
-            Look::All => true,
-            Look::New => !memory.delivery.inbox.is_empty() || memory.kept.as_ref().is_some_and(Kept::has_backlog),
+        let is_due = |memory: &Memory| match round {
+            Round::All => true,
+            Round::New => !memory.delivery.inbox.is_empty() || memory.kept.as_ref().is_some_and(Kept::has_backlog),
         };
         let is_allowed = |memory: &Memory| memory.not_before.is_none_or(|not_before| now >= not_before);
         let due: Vec<LedgerId> = self
@@ -188,7 +188,7 @@ impl<S: Source + 'static> Indexer<S> {
             .map(|(ledger, _)| *ledger)
             .collect();
         for chunk in due.chunks(LEDGERS_PER_READING) {
-            let work = self.read(chunk, look, now).await;
+            let work = self.read(chunk, round, now).await;
             self.begin(work, now);
             let enough = sleep(self.patience);
             tokio::pin!(enough);
@@ -201,17 +201,17 @@ impl<S: Source + 'static> Indexer<S> {
                 }
             }
         }
-        let behind_since = self.tidy(now, look);
+        let behind_since = self.tidy(now, round);
         self.health.passed(problem, behind_since, now);
         Ok(())
     }
 
     /// Begins the looks.
     fn begin(&mut self, work: Vec<(LedgerId, Memory, Option<Readings>)>, now: Instant) {
-        let looker = Arc::new(Looker {
+        let sync = Arc::new(LedgerSync {
             program: self.program,
             sources: self.sources.clone(),
-            standing: self.standing.clone(),
+            reputation: self.reputation.clone(),
             quorum: self.quorum,
             database: self.database.clone(),
             health: self.health.clone(),
@@ -221,11 +221,11 @@ impl<S: Source + 'static> Indexer<S> {
         for (ledger, memory, readings) in work {
             self.at_work.insert(ledger);
             self.health.begun(ledger, now);
-            let (looker, patience) = (looker.clone(), self.patience);
+            let (sync, patience) = (Arc::clone(&sync), self.patience);
             let (turns, slow_turns) = (self.turns.clone(), self.slow_turns.clone());
             let work = async move {
                 let turn = turns.acquire_owned().await;
-                let look = looker.look_at(ledger, memory, readings, now);
+                let look = sync.sync(ledger, memory, readings, now);
                 tokio::pin!(look);
                 let give_way = async {
                     sleep(patience).await;
@@ -280,16 +280,16 @@ impl<S: Source + 'static> Indexer<S> {
     async fn read(
         &mut self,
         ledgers: &[LedgerId],
-        look: Look,
+        round: Round,
         now: Instant,
     ) -> Vec<(LedgerId, Memory, Option<Readings>)> {
         let mut work: Vec<(LedgerId, Memory, Option<Readings>)> = Vec::new();
         for ledger in ledgers {
             let memory = self.memory.remove(ledger).unwrap_or_default();
-            let is_reached = |agreement: &Agreement| {
+            let is_reached = |agreement: &Quorum| {
                 memory.delivery.inbox.last().is_some_and(|last| last >= agreement.event_seq_of_quorum())
             };
-            let is_enough = look == Look::New && memory.agreement.as_ref().is_some_and(|known| !is_reached(known));
+            let is_enough = round == Round::New && memory.agreement.as_ref().is_some_and(|known| !is_reached(known));
             work.push((*ledger, memory, if is_enough { None } else { Some(Vec::new()) }));
         }
         let wanted: Vec<LedgerId> = work.iter().filter(|work| work.2.is_some()).map(|work| work.0).collect();
@@ -457,9 +457,9 @@ impl<S: Source + 'static> Indexer<S> {
     }
 
     /// Keeps the memory bounded. Since when a ledger is behind, if one is.
-    fn tidy(&mut self, now: Instant, look: Look) -> Option<Instant> {
+    fn tidy(&mut self, now: Instant, round: Round) -> Option<Instant> {
         // What is not followed after a look is no ledger, or is not chosen.
-        if look == Look::All {
+        if round == Round::All {
             for ledger in self.memory.extract_if(.., |_, memory| !memory.is_followed).map(|(ledger, _)| ledger) {
                 self.strangers.not_found(ledger, now);
             }

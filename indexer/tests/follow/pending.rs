@@ -3,7 +3,7 @@
 use counterfoil_core::EventBody;
 use counterfoil_indexer::finality::Finality;
 use counterfoil_indexer::inbox::Delivered;
-use counterfoil_indexer::lane::Lane;
+use counterfoil_indexer::pending::PendingLedgers;
 use counterfoil_store::{PgPool, load_ledger, load_pending};
 
 use crate::chain::{Chain, LEDGER, PROGRAM, Server};
@@ -15,7 +15,7 @@ const FINAL: u64 = 3;
 struct Scene {
     pool: PgPool,
     finality: Finality,
-    lane: Lane,
+    pending: PendingLedgers,
     /// The final beginning.
     base: Chain,
 }
@@ -25,8 +25,8 @@ impl Scene {
     async fn open() -> Self {
         let (pool, finality, mut base) = (database().await, Finality::default(), Chain::new());
         (1..FINAL).for_each(|number| base.append(&[&format!("final {number}")]));
-        let lane = Lane::new(PROGRAM, database_of(&pool), finality.clone());
-        let mut scene = Self { pool, finality, lane, base: base.clone() };
+        let pending = PendingLedgers::new(PROGRAM, database_of(&pool), finality.clone());
+        let mut scene = Self { pool, finality, pending, base: base.clone() };
         scene.finalize(&base).await;
         scene
     }
@@ -42,7 +42,7 @@ impl Scene {
     /// The confirmed part: the events of a chain from number `first` on.
     async fn confirm(&mut self, chain: &Chain, first: u64) {
         for transaction in &chain.transactions[usize::try_from(first).unwrap()..] {
-            self.lane.show(Delivered::decode(PROGRAM, transaction).unwrap()).await.unwrap();
+            self.pending.show(Delivered::decode(PROGRAM, transaction).unwrap()).await.unwrap();
         }
     }
 
@@ -50,7 +50,7 @@ impl Scene {
     async fn finalize(&mut self, chain: &Chain) {
         follow(&self.pool, &[Server::honest("a", chain)], 1).await.unwrap();
         self.finality.reached(LEDGER, chain.event_count(), chain.slot());
-        self.lane.settle().await.unwrap();
+        self.pending.settle().await.unwrap();
     }
 
     /// The first entries of the events that are shown.
@@ -120,7 +120,7 @@ async fn what_a_dead_slot_held_is_dropped_when_finality_has_passed_it() {
     let chain = scene.fork("dead", 2, 0);
     scene.confirm(&chain, FINAL).await;
     scene.finality.reached(LEDGER, FINAL, chain.slot() - 1);
-    scene.lane.settle().await.unwrap();
+    scene.pending.settle().await.unwrap();
     assert_eq!(
         scene.pending().await,
         [""; 0],
@@ -134,7 +134,7 @@ async fn what_is_in_a_slot_that_is_not_final_yet_stays() {
     let chain = scene.fork("a", 1, 0);
     scene.confirm(&chain, FINAL).await;
     scene.finality.reached(LEDGER, FINAL, chain.slot() - 1);
-    scene.lane.settle().await.unwrap();
+    scene.pending.settle().await.unwrap();
     assert_eq!(scene.pending().await, ["a 0"]);
 }
 
@@ -156,7 +156,7 @@ async fn a_transaction_that_vanished_may_come_back() {
     let chain = scene.fork("a", 1, 0);
     scene.confirm(&chain, FINAL).await;
     scene.finality.reached(LEDGER, FINAL, chain.slot());
-    scene.lane.settle().await.unwrap();
+    scene.pending.settle().await.unwrap();
     assert_eq!(scene.pending().await, [""; 0]);
     let again = scene.fork("a", 1, 9);
     scene.confirm(&again, FINAL).await;

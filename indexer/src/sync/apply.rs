@@ -5,8 +5,8 @@ use counterfoil_store::{CommittedIn, Said, StoreError};
 use tracing::{Instrument, debug, debug_span};
 
 use crate::database::Database;
-use crate::inbox::Delivered;
-use crate::{Agreement, FollowError};
+use crate::feed::inbox::Delivered;
+use crate::{FollowError, Quorum};
 
 /// How many events are written in one SQL transaction, and how many bytes of entries about.
 pub(crate) const EVENTS_PER_BATCH: usize = 4_096;
@@ -35,7 +35,7 @@ impl Writer<'_> {
         &self,
         state: LedgerState,
         run: Vec<Delivered>,
-        agreement: &mut Agreement,
+        agreement: &mut Quorum,
         server: &str,
     ) -> Result<LedgerState, FollowError> {
         let mut rest = run.into_iter().peekable();

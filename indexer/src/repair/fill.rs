@@ -16,7 +16,7 @@ use counterfoil_store::{
 use merkle_log::{Frontier, Hash, Root, hash_leaf};
 use tracing::info;
 
-use crate::tlog::{TlogTiles, read_entry};
+use crate::repair::tlog::{TlogTiles, read_entry};
 
 /// How many subtrees are looked up at a time.
 const SUBTREES_PER_PAGE: u32 = 1_000;

@@ -9,11 +9,12 @@ use counterfoil_store::Said;
 use tracing::{error, warn};
 
 use crate::database::Database;
-use crate::finality::Finality;
-use crate::follow::{Awaited, Delivery, Kept};
 use crate::health::{Condition, Health, LedgerHealth};
-use crate::standing::Standing;
-use crate::{Agreement, Feeding, FollowError, Follower};
+use crate::sync::finality::Finality;
+use crate::sync::follow::{Awaited, Delivery};
+use crate::sync::follower::Kept;
+use crate::sync::reputation::Reputation;
+use crate::{Feeding, FollowError, Follower, Quorum};
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -21,10 +22,10 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 const FEED_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is needed to look at a ledger.
-pub(crate) struct Looker<S> {
+pub(crate) struct LedgerSync<S> {
     pub(crate) program: ProgramId,
     pub(crate) sources: Arc<Vec<S>>,
-    pub(crate) standing: Arc<Standing>,
+    pub(crate) reputation: Arc<Reputation>,
     pub(crate) quorum: usize,
     pub(crate) database: Database,
     pub(crate) health: Health,
@@ -42,7 +43,7 @@ pub(crate) struct Memory {
     /// The heads at which everything was applied and checked, when nothing was left to do.
     pub(crate) rest: Option<LedgerHead>,
     /// What the servers said last, as long as the state has not reached it.
-    pub(crate) agreement: Option<Agreement>,
+    pub(crate) agreement: Option<Quorum>,
     /// Since when nothing was applied although a quorum's accounts were ahead.
     pub(crate) behind_since: Option<Instant>,
     /// Of the errors in a row; none after a success.
@@ -55,9 +56,9 @@ pub(crate) struct Memory {
 /// What each server said of a ledger's account.
 pub(crate) type Readings = Vec<(String, Result<AccountAt, ClientError>)>;
 
-impl<S: Source> Looker<S> {
+impl<S: Source> LedgerSync<S> {
     /// Looks at one ledger, at `now`; what happens to it is kept in the health.
-    pub(crate) async fn look_at(
+    pub(crate) async fn sync(
         &self,
         ledger: LedgerId,
         mut memory: Memory,
@@ -67,7 +68,7 @@ impl<S: Source> Looker<S> {
         let follower = Follower {
             program: self.program,
             sources: &self.sources,
-            standing: &self.standing,
+            reputation: &self.reputation,
             quorum: self.quorum,
             database: &self.database,
         };

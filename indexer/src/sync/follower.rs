@@ -4,11 +4,11 @@ use counterfoil_client::ListedTransaction;
 use counterfoil_core::{LedgerId, LedgerState, ProgramId};
 
 use super::error::FollowError;
-use crate::Agreement;
-use crate::apply::Writer;
+use crate::Quorum;
 use crate::database::Database;
-use crate::inbox::Inbox;
-use crate::standing::Standing;
+use crate::feed::inbox::Inbox;
+use crate::sync::apply::Writer;
+use crate::sync::reputation::Reputation;
 
 /// The means to follow a ledger.
 pub struct Follower<'a, S> {
@@ -17,7 +17,7 @@ pub struct Follower<'a, S> {
     /// The servers.
     pub sources: &'a [S],
     /// The record of what they have done so far.
-    pub standing: &'a Standing,
+    pub reputation: &'a Reputation,
     /// How many servers must report the same account.
     pub quorum: usize,
     /// The index.
@@ -54,7 +54,7 @@ pub(super) struct Backlog {
 
 impl<S> Follower<'_, S> {
     /// Moves the checked watermark when the agreement is above it; returns where it then is.
-    pub(super) async fn mark_if_new(&self, agreement: &Agreement, ledger: LedgerId) -> Result<u64, FollowError> {
+    pub(super) async fn mark_if_new(&self, agreement: &Quorum, ledger: LedgerId) -> Result<u64, FollowError> {
         let row = self.database.load_ledger(ledger).await?;
         let known = row.checked.map_or(0, |(head, _)| head.events.size.get());
         let agreed = agreement.checked().map_or(0, |(head, _)| head.head().events.size.get());

@@ -9,7 +9,7 @@ use merkle_log::TreeSize;
 
 /// One reading of a ledger's account from each server, compared with the state as it passes by.
 #[derive(Debug)]
-pub struct Agreement {
+pub struct Quorum {
     /// How many servers must say the same.
     quorum: usize,
     readings: Vec<Reading>,
@@ -24,7 +24,7 @@ struct Reading {
     verdict: Option<Result<CheckedHead, Box<HeadMismatch>>>,
 }
 
-impl Agreement {
+impl Quorum {
     /// Starts with one reading from each server that answered.
     #[must_use]
     pub fn new(quorum: usize, readings: Vec<(String, AccountAt)>) -> Self {

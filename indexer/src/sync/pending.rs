@@ -1,4 +1,4 @@
-//! The provisional lane: what the cluster has confirmed is shown as pending until finality decides.
+//! The provisional pending: what the cluster has confirmed is shown as pending until finality decides.
 //!
 //! Nothing here is believed. Each event must follow from the final state and the pending events before it, as any
 //! event must, and is shown apart from the log; finality replaces it, or drops it with its fork.
@@ -12,16 +12,16 @@ use futures_util::StreamExt;
 use tracing::{debug, warn};
 
 use crate::database::Database;
-use crate::finality::Finality;
-use crate::inbox::Delivered;
+use crate::feed::inbox::Delivered;
+use crate::sync::finality::Finality;
 
 /// How many ledgers' pending events are kept at once.
-const MOST_LEDGERS: usize = 256;
+const MAX_LEDGERS: usize = 256;
 /// How many events of a ledger may be pending, and how many may wait for one before them.
-const MOST_PENDING: usize = 1_024;
+const MAX_PENDING: usize = 1_024;
 
 /// What is pending of all ledgers.
-pub struct Lane {
+pub struct PendingLedgers {
     program: ProgramId,
     database: Database,
     finality: Finality,
@@ -65,7 +65,7 @@ impl Tip {
             return None;
         }
         if event_seq > self.end() {
-            if self.waiting.len() < MOST_PENDING {
+            if self.waiting.len() < MAX_PENDING {
                 self.waiting.insert(event_seq, pending);
             }
             return None;
@@ -121,7 +121,7 @@ impl Tip {
     }
 }
 
-impl Lane {
+impl PendingLedgers {
     /// Nothing is pending yet.
     #[must_use]
     pub fn new(program: ProgramId, database: Database, finality: Finality) -> Self {
@@ -173,7 +173,7 @@ impl Lane {
                 self.load(ledger).await?;
             }
             let Some(tip) = self.tips.get_mut(&ledger) else { continue };
-            if tip.shown.len() >= MOST_PENDING {
+            if tip.shown.len() >= MAX_PENDING {
                 continue;
             }
             if let Some(from) = tip.observe(Pending { within, event }) {
@@ -213,7 +213,7 @@ impl Lane {
         };
         // Rows that are final on the chain and not yet here decide nothing.
         let slot = if base.event_seq().get() >= is_final.event_seq { is_final.slot } else { 0 };
-        if self.tips.len() >= MOST_LEDGERS {
+        if self.tips.len() >= MAX_LEDGERS {
             self.tips.retain(|_, tip| !tip.shown.is_empty());
         }
         if let Some(tip) = self.tips.get_mut(&ledger) {
@@ -222,7 +222,7 @@ impl Lane {
                 None => Ok(()),
             };
         }
-        if self.tips.len() < MOST_LEDGERS {
+        if self.tips.len() < MAX_LEDGERS {
             self.tips.insert(ledger, Tip::new(base));
         }
         Ok(())

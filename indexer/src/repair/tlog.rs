@@ -23,9 +23,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(4);
 /// How many bundles are on their way at once.
 const AT_ONCE: usize = 8;
 /// The largest bundle: 256 entries of the most bytes, with their lengths.
-const MOST_BUNDLE_BYTES: usize = TILE_WIDTH as usize * (2 + 65_535);
+const MAX_BUNDLE_BYTES: usize = TILE_WIDTH as usize * (2 + 65_535);
 /// Far more than a checkpoint has.
-const MOST_CHECKPOINT_BYTES: usize = 64 * 1024;
+const MAX_CHECKPOINT_BYTES: usize = 64 * 1024;
 
 /// A log.
 pub(crate) struct TlogTiles {
@@ -44,7 +44,7 @@ impl TlogTiles {
             .build()
             .context("the HTTP client cannot be made")?;
         let mut log = Self { client, url: url.trim_end_matches('/').to_owned(), size: 0 };
-        let checkpoint = log.get("checkpoint", MOST_CHECKPOINT_BYTES).await?;
+        let checkpoint = log.get("checkpoint", MAX_CHECKPOINT_BYTES).await?;
         let size = std::str::from_utf8(&checkpoint).ok().and_then(|text| text.lines().nth(1)?.parse().ok());
         log.size = size.filter(|size| *size <= MAX_TREE_SIZE).context("the log's checkpoint says no size")?;
         Ok(log)
@@ -85,7 +85,7 @@ impl TlogTiles {
         if width < TILE_WIDTH {
             path = format!("{path}.p/{width}");
         }
-        self.get(&path, MOST_BUNDLE_BYTES).await
+        self.get(&path, MAX_BUNDLE_BYTES).await
     }
 
     /// Reads at most `most` bytes. What may pass is asked for again.

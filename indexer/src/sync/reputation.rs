@@ -9,7 +9,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// What each server has done so far, in the order in which they were given.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct Reputation {
     servers: Vec<Record>,
 }
 
@@ -23,7 +23,7 @@ struct Record {
     failures: AtomicU32,
 }
 
-impl Standing {
+impl Reputation {
     /// Nothing is known of `servers` servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {

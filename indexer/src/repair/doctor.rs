@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use merkle_log::TreeSize;
 use tokio::time::sleep;
 
-use crate::rebuild::all_ledgers;
+use crate::repair::rebuild::all_ledgers;
 
 /// How long a ledger that is behind is given to move before it counts as held.
 const MOVING_TIME: Duration = Duration::from_secs(5);

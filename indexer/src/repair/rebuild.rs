@@ -20,11 +20,11 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::database::Database;
-use crate::fsck::{extent, fsck};
 use crate::health::Condition;
 use crate::metrics::Metrics;
+use crate::repair::fsck::{extent, fsck};
 use crate::run::{CONNECTIONS, Work, alone, bind_to_cluster};
-use crate::{Config, Indexer, Look, open};
+use crate::{Config, Indexer, Round, open};
 
 const SUBTREES_PER_PAGE: u32 = 1_000;
 const ENTRIES_PER_CHUNK: u64 = 8_192;
@@ -142,7 +142,7 @@ async fn build(config: &Config, indexer: Indexer<crate::Server>) -> anyhow::Resu
         if let Some((ledger, reason)) = halted {
             bail!("ledger {ledger} halts in the new index, so there is no swap: {reason}");
         }
-        if look == Look::All {
+        if look == Round::All {
             // A pass makes only so many ledgers known: all are, when one finds none that is new.
             if is_ready && known == Some(extent.ledgers) {
                 return Ok(());

@@ -1,9 +1,5 @@
 //! Bringing one ledger up to date, once.
 
-mod error;
-mod follower;
-mod servers;
-
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -12,11 +8,10 @@ use counterfoil_core::{LedgerId, LedgerState};
 use futures_util::future::join_all;
 use tracing::warn;
 
-pub use self::error::FollowError;
-pub use self::follower::{Follower, Kept};
-
-use crate::Agreement;
-use crate::inbox::Inbox;
+use super::error::FollowError;
+use super::follower::{Follower, Kept};
+use crate::Quorum;
+use crate::feed::inbox::Inbox;
 
 /// How many events of a feed are written of one ledger before others get their turn.
 const EVENTS_PER_PASS: usize = 65_536;
@@ -60,7 +55,7 @@ impl<S: Source> Follower<'_, S> {
     ///
     /// # Errors
     /// [`FollowError::TooFewServers`].
-    pub async fn read_account(&self, ledger: LedgerId) -> Result<Agreement, FollowError> {
+    pub async fn read_account(&self, ledger: LedgerId) -> Result<Quorum, FollowError> {
         let readings = join_all(self.sources.iter().map(|source| source.fetch_accounts(std::slice::from_ref(&ledger))));
         let named = self.sources.iter().zip(readings.await).map(|(source, reading)| {
             let server = source.name().to_owned();
@@ -75,7 +70,7 @@ impl<S: Source> Follower<'_, S> {
     ///
     /// # Errors
     /// [`FollowError::TooFewServers`].
-    pub fn agreement(&self, readings: Vec<(String, Result<AccountAt, ClientError>)>) -> Result<Agreement, FollowError> {
+    pub fn agreement(&self, readings: Vec<(String, Result<AccountAt, ClientError>)>) -> Result<Quorum, FollowError> {
         let asked = readings.len();
         let (mut answers, mut errors) = (Vec::new(), Vec::new());
         for (server, reading) in readings {
@@ -94,7 +89,7 @@ impl<S: Source> Follower<'_, S> {
             let (answered, quorum) = (answers.len(), self.quorum);
             return Err(FollowError::TooFewServers { answered, asked, quorum, errors: errors.join("; ") });
         }
-        Ok(Agreement::new(self.quorum, answers))
+        Ok(Quorum::new(self.quorum, answers))
     }
 
     /// Brings one ledger up to where `agreement` stands, or as far as fits into one pass. `kept` is what the last pass
@@ -109,7 +104,7 @@ impl<S: Source> Follower<'_, S> {
         &self,
         ledger: LedgerId,
         kept: Option<Kept>,
-        agreement: &mut Agreement,
+        agreement: &mut Quorum,
         delivery: &mut Delivery,
     ) -> Result<(Kept, Progress), FollowError> {
         let mut kept = match kept {
@@ -140,12 +135,12 @@ impl<S: Source> Follower<'_, S> {
         }
         for (name, heads) in agreement.disagreeing() {
             let Some(server) = self.sources.iter().position(|source| source.name() == name) else { continue };
-            if self.standing.should_be_told(server, Instant::now()) {
+            if self.reputation.should_be_told(server, Instant::now()) {
                 warn!(ledger.id = %ledger, server = name, "a server disagrees (told once a minute, of one ledger): {heads}");
             }
             // What it says against a history that nobody has confirmed yet may be true.
             if heads.account.events.size.get() <= checked {
-                self.standing.lied(server);
+                self.reputation.lied(server);
                 self.database.metrics.lied(name);
             }
         }
@@ -154,12 +149,7 @@ impl<S: Source> Follower<'_, S> {
     }
 
     /// Compares the accounts with the state, and those that stand before it with what is stored of their moments.
-    async fn compare(
-        &self,
-        ledger: LedgerId,
-        state: &LedgerState,
-        agreement: &mut Agreement,
-    ) -> Result<(), FollowError> {
+    async fn compare(&self, ledger: LedgerId, state: &LedgerState, agreement: &mut Quorum) -> Result<(), FollowError> {
         agreement.compare(state);
         for moment in agreement.past_moments(state) {
             agreement.compare_past(&self.database.load_head_at(ledger, moment).await?);
@@ -180,7 +170,7 @@ impl<S: Source> Follower<'_, S> {
         &self,
         ledger: LedgerId,
         kept: Kept,
-        agreement: &mut Agreement,
+        agreement: &mut Quorum,
         delivery: &mut Delivery,
     ) -> Result<Kept, FollowError> {
         let target = agreement.event_seq_of_quorum();
@@ -200,7 +190,7 @@ impl<S: Source> Follower<'_, S> {
         {
             return Ok(kept);
         }
-        let mut asked = self.standing.order();
+        let mut asked = self.reputation.order();
         let backlogs = kept.iter().flat_map(|kept| &kept.backlogs);
         let fruitless: BTreeMap<usize, u32> = backlogs.map(|backlog| (backlog.server, backlog.fruitless)).collect();
         asked.sort_by_key(|server| (fruitless.get(server).copied().unwrap_or(0), !fruitless.contains_key(server)));
@@ -214,7 +204,7 @@ impl<S: Source> Follower<'_, S> {
                 };
                 let error = match self.catch_up_from(server, ledger, from, agreement).await {
                     Ok(kept) => {
-                        self.standing.succeeded(server);
+                        self.reputation.succeeded(server);
                         return Ok(kept);
                     }
                     Err(error) if error.is_of_database() => return Err(error),
@@ -226,9 +216,9 @@ impl<S: Source> Follower<'_, S> {
                 }
                 let name = self.sources[server].name();
                 warn!(ledger.id = %ledger, server = name, "no way on: {error}");
-                self.standing.failed(server);
+                self.reputation.failed(server);
                 if matches!(error, FollowError::Refuted { .. }) || (is_asked_again && error.is_falsehood()) {
-                    self.standing.lied(server);
+                    self.reputation.lied(server);
                     self.database.metrics.lied(name);
                     self.drop_unchecked(ledger, agreement).await?;
                 } else if error.is_falsehood() {
@@ -251,7 +241,7 @@ impl<S: Source> Follower<'_, S> {
         &self,
         ledger: LedgerId,
         Kept { mut state, backlogs }: Kept,
-        agreement: &mut Agreement,
+        agreement: &mut Quorum,
         delivery: &mut Delivery,
     ) -> Result<Option<Kept>, FollowError> {
         let target = agreement.event_seq_of_quorum();
@@ -278,7 +268,7 @@ impl<S: Source> Follower<'_, S> {
         Ok(Some(Kept { state, backlogs: Vec::new() }))
     }
 
-    async fn drop_unchecked(&self, ledger: LedgerId, agreement: &mut Agreement) -> Result<(), FollowError> {
+    async fn drop_unchecked(&self, ledger: LedgerId, agreement: &mut Quorum) -> Result<(), FollowError> {
         let dropped = self.database.drop_unchecked(ledger).await?;
         if dropped > 0 {
             warn!(ledger.id = %ledger, "dropped {dropped} events that were applied and never checked");

@@ -6,8 +6,8 @@ use tracing::{Instrument, debug, debug_span, info, warn};
 
 use super::error::FollowError;
 use super::follower::{Backlog, Follower, Kept};
-use crate::Agreement;
-use crate::inbox::{Delivered, Inbox};
+use crate::Quorum;
+use crate::feed::inbox::{Delivered, Inbox};
 
 /// How many transactions are fetched, verified and written at a time.
 const TRANSACTIONS_PER_BATCH: usize = 256;
@@ -15,11 +15,11 @@ const TRANSACTIONS_PER_BATCH: usize = 256;
 const BATCHES_PER_PASS: usize = 16;
 /// How many events may wait for one that comes before them. Servers list by slot, and a slot holds far fewer of one
 /// ledger; so an event that is missing is found missing before the rest of the history fills the memory.
-const MOST_WAITING: usize = 2_048;
+const MAX_WAITING: usize = 2_048;
 /// How far ahead of a quorum a server may honestly be, in slots: half an hour.
-const MOST_SLOTS_AHEAD: u64 = 4_096;
+const MAX_SLOTS_AHEAD: u64 = 4_096;
 /// Over how many slots an event that is not listed is looked for in blocks: some three minutes.
-const MOST_SLOTS_SEARCHED: u64 = 432;
+const MAX_SLOTS_SEARCHED: u64 = 432;
 
 impl<S: Source> Follower<'_, S> {
     /// Goes on with one server's transactions. What a quorum says against the result comes before any other error.
@@ -28,7 +28,7 @@ impl<S: Source> Follower<'_, S> {
         server: usize,
         ledger: LedgerId,
         kept: Kept,
-        agreement: &mut Agreement,
+        agreement: &mut Quorum,
     ) -> Result<Kept, FollowError> {
         agreement.compare(&kept.state);
         let result = match agreement.refuted() {
@@ -43,7 +43,7 @@ impl<S: Source> Follower<'_, S> {
         server: usize,
         ledger: LedgerId,
         Kept { mut state, mut backlogs }: Kept,
-        agreement: &mut Agreement,
+        agreement: &mut Quorum,
     ) -> Result<Kept, FollowError> {
         let source = &self.sources[server];
         let target = agreement.event_seq_of_quorum();
@@ -91,7 +91,7 @@ impl<S: Source> Follower<'_, S> {
             let run = rest.waiting.take_run(event_seq, target, usize::MAX);
             state = self.writer(ledger).apply(state, run, agreement, source.name()).await?;
             let event_seq = state.event_seq().get();
-            if rest.waiting.len() > MOST_WAITING && event_seq < target {
+            if rest.waiting.len() > MAX_WAITING && event_seq < target {
                 self.search_blocks(source, ledger, event_seq, agreement, &mut rest.waiting).await?;
                 if !rest.waiting.holds(event_seq) {
                     return Err(gap(event_seq));
@@ -109,12 +109,12 @@ impl<S: Source> Follower<'_, S> {
         source: &S,
         ledger: LedgerId,
         event_seq: u64,
-        agreement: &Agreement,
+        agreement: &Quorum,
         waiting: &mut Inbox,
     ) -> Result<(), FollowError> {
         let first = self.database.slot_before(ledger, event_seq).await?;
         let last = waiting.first_slot().unwrap_or_else(|| agreement.slot_of_last_append());
-        if event_seq == 0 || last < first || last - first > MOST_SLOTS_SEARCHED {
+        if event_seq == 0 || last < first || last - first > MAX_SLOTS_SEARCHED {
             return Ok(());
         }
         let server = source.name();
@@ -128,7 +128,7 @@ impl<S: Source> Follower<'_, S> {
         server: usize,
         ledger: LedgerId,
         since: u64,
-        agreement: &Agreement,
+        agreement: &Quorum,
         waiting: Inbox,
     ) -> Result<Backlog, FollowError> {
         let source = &self.sources[server];
@@ -136,7 +136,7 @@ impl<S: Source> Follower<'_, S> {
             source.list_transactions(ledger, since).await.map_err(FollowError::Client)?;
         debug!(ledger.id = %ledger, server = source.name(), since, "{} transactions are listed", transactions.len());
         let last = transactions.last().map(|listed| listed.slot);
-        let newest = agreement.slot_of_quorum().saturating_add(MOST_SLOTS_AHEAD);
+        let newest = agreement.slot_of_quorum().saturating_add(MAX_SLOTS_AHEAD);
         if let Some(slot) = last.filter(|last| *last > newest) {
             let what = format!("slot {slot}, far beyond slot {} of a quorum", agreement.slot_of_quorum());
             let (server, method) = (source.name().to_owned(), "getSignaturesForAddress");
@@ -154,11 +154,11 @@ impl<S: Source> Follower<'_, S> {
         &self,
         ledger: LedgerId,
         state: &LedgerState,
-        agreement: &mut Agreement,
+        agreement: &mut Quorum,
     ) -> Result<(), FollowError> {
         let event_seq = state.event_seq().get();
         let mut checked = self.mark_if_new(agreement, ledger).await?;
-        for server in self.standing.order() {
+        for server in self.reputation.order() {
             let source = &self.sources[server];
             if checked >= agreement.event_seq_of_quorum() || agreement.newest_event_seq() <= event_seq {
                 break;
@@ -183,7 +183,7 @@ impl<S: Source> Follower<'_, S> {
                 Err(error) if error.is_of_database() => return Err(error),
                 Err(error) => {
                     debug!(ledger.id = %ledger, server = source.name(), "not looked ahead: {error}");
-                    self.standing.failed(server);
+                    self.reputation.failed(server);
                 }
             }
             checked = self.mark_if_new(agreement, ledger).await?;

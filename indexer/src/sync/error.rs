@@ -4,7 +4,7 @@ use counterfoil_client::ClientError;
 use counterfoil_core::{ApplyError, HeadMismatch};
 use counterfoil_store::StoreError;
 
-use crate::Agreement;
+use crate::Quorum;
 
 /// Why a ledger could not be brought up to date, by what must be done.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +111,7 @@ impl FollowError {
     }
 
     /// What a quorum holds against us, if it does.
-    pub(crate) fn refuted(agreement: &Agreement) -> Option<Self> {
+    pub(crate) fn refuted(agreement: &Quorum) -> Option<Self> {
         let (heads, servers) = agreement.refuted()?;
         Some(Self::Refuted { heads: Box::new(*heads), servers: servers.join(", ") })
     }
