@@ -33,7 +33,7 @@ pub struct Appended {
     pub sent: Option<Sent>,
 }
 
-/// What became of a transaction that an earlier run planned.
+/// The outcome of a transaction that an earlier run planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// Its entries are in.
@@ -45,7 +45,7 @@ pub enum Settled {
     Open,
 }
 
-/// What became of a transaction that was sent.
+/// The outcome of a transaction that was sent.
 pub(crate) enum Outcome {
     /// It is in; by which transaction only the account showed, where none is named.
     In(Option<Sent>),
@@ -71,7 +71,7 @@ pub struct Appender<'a> {
     pub(crate) wallet: Wallet,
     pub(crate) account: LedgerAccount,
     is_writer: bool,
-    /// What an earlier run may have sent, so that it may still come.
+    /// The plan of an earlier run whose transaction may still come.
     uncertain: Option<Planned>,
 }
 
@@ -210,7 +210,7 @@ impl<'a> Appender<'a> {
                 Ok(true) => Ok(Outcome::In(None)),
                 // Another took its place.
                 Ok(false) => Ok(Outcome::NotIn(error)),
-                Err(why) => Err(AppendError::OutcomeUnknown { why: Box::new(why), sent: error }),
+                Err(why) => Err(AppendError::OutcomeUnknown { why: Box::new(why), sent: Box::new(error) }),
             };
         }
         match error {
@@ -245,7 +245,7 @@ impl<'a> Appender<'a> {
             SendError::Refused { .. } => {
                 AppendError::ServerBehind { server: self.rpc.name().to_owned(), ledger: self.ledger, size: first }
             }
-            cause => AppendError::GaveUp { tries: patience.rounds, cause },
+            cause => AppendError::GaveUp { tries: patience.rounds, cause: Box::new(cause) },
         })
     }
 
@@ -282,6 +282,6 @@ impl<'a> Appender<'a> {
 async fn confirmed_account(rpc: &Rpc, ledger: LedgerId) -> Result<LedgerAccount, AppendError> {
     match rpc.fetch_confirmed_account(ledger).await {
         Ok(at) => Ok(at.account),
-        Err(cause) => Err(AppendError::Account { server: rpc.name().to_owned(), cause }),
+        Err(cause) => Err(AppendError::Account { server: rpc.name().to_owned(), cause: Box::new(cause) }),
     }
 }

@@ -111,7 +111,7 @@ pub enum AppendError {
         /// The server.
         server: String,
         /// Why not.
-        cause: ClientError,
+        cause: Box<ClientError>,
     },
     /// The transaction was not written, or its outcome is unknown.
     #[error(transparent)]
@@ -122,7 +122,7 @@ pub enum AppendError {
         /// Why the account does not tell it.
         why: Box<AppendError>,
         /// What the server said.
-        sent: SendError,
+        sent: Box<SendError>,
     },
     /// The ledger is sealed.
     #[error("ledger {ledger} is sealed: nothing can be appended to it")]
@@ -190,7 +190,7 @@ pub enum AppendError {
         /// How many transactions.
         tries: u32,
         /// Why the last one was not written.
-        cause: SendError,
+        cause: Box<SendError>,
     },
     /// The caller could not keep the plan; nothing was sent.
     #[error("what is about to be sent cannot be kept: {0:#}")]
