@@ -22,7 +22,7 @@ pub enum SendError {
     Refused {
         /// The error's code; see the IDL.
         code: u32,
-        /// What it means.
+        /// Its meaning.
         message: String,
     },
     /// The wallet cannot pay.
@@ -61,7 +61,7 @@ pub enum SendError {
     OutcomeUnknown {
         /// The transaction.
         signature: String,
-        /// What the server said last.
+        /// The server's last words.
         reason: String,
     },
     /// The transaction did not arrive before its blockhash expired, and never will.
@@ -121,7 +121,7 @@ pub enum AppendError {
     OutcomeUnknown {
         /// Why the account does not tell it.
         why: Box<AppendError>,
-        /// What the server said.
+        /// The server's error.
         sent: Box<SendError>,
     },
     /// The ledger is sealed.

@@ -1,4 +1,4 @@
-//! What an appender needs of its caller.
+//! The caller of an appender, as a trait.
 
 use std::future::Future;
 

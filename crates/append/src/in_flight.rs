@@ -37,7 +37,7 @@ impl InFlight {
         self.state().stage != Stage::Here
     }
 
-    /// What the server said last that is no answer, without keys.
+    /// The server's last error, without keys.
     #[must_use]
     pub fn last_error(&self) -> Option<String> {
         let state = self.state();

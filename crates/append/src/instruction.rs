@@ -8,8 +8,8 @@ use merkle_log::{Hash, LeafHash};
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 
-/// The hashes that fit a transaction of one `append_subtrees` whose appender pays, with a limit and a price for compute
-/// units beside it.
+/// The hashes that fit a transaction of one `append_subtrees` whose appender pays, together with a limit and a price for
+/// compute units.
 pub const SUBTREES_PER_TRANSACTION: NonZeroUsize = NonZeroUsize::new(27).expect("it is not zero");
 
 const SYSTEM_PROGRAM: [u8; 32] = [0; 32];

@@ -102,11 +102,11 @@ impl Signed {
     }
 }
 
-/// What sending needs of a cluster. Implemented by a server, and by scripts in tests.
+/// A cluster, as sending uses it. Implemented by a server, and by scripts in tests.
 trait Cluster {
     /// Hands the bytes over, and waits for no pause that the server wants.
     fn submit(&self, signed: &Signed, is_simulated: bool) -> impl Future<Output = Result<(), CallError>> + Send;
-    /// What became of the transaction; by the server's history, where it is long past.
+    /// The transaction's status; by the server's history, where it is long past.
     fn fetch_status(
         &self,
         signature: &Signature,
@@ -305,7 +305,7 @@ mod tests {
         }
     }
 
-    /// What it came to, how many seconds it took, and which submissions were to be simulated first.
+    /// The outcome, the seconds that it took, and for each submission whether it was to be simulated first.
     async fn send_to<S, T>(first_height: Option<u64>, submit: S, status: T) -> (Result<Sent, SendError>, u64, Vec<bool>)
     where
         S: Fn(usize) -> Answer<()> + Sync,
