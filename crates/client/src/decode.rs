@@ -1,4 +1,4 @@
-//! Which events a transaction really carries.
+//! The events that a transaction really carries.
 
 use std::sync::OnceLock;
 
@@ -40,7 +40,7 @@ pub struct InnerInstruction {
 /// Reads the program's events, in order of execution.
 ///
 /// An event is an inner instruction to the program itself that begins with the event tag and whose first account is
-/// the event authority: only the program can sign for that account, so nobody else can have sent it.
+/// the event authority: only the program can sign for that account, so only the program can have sent it.
 ///
 /// # Errors
 /// [`ClientError::Event`] when an event cannot be read. It must not be skipped.

@@ -1,4 +1,4 @@
-//! What can go wrong at the edge to Solana, by what the caller must do.
+//! Errors of reading Solana, by the caller's next step.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use counterfoil_core::{AccountError, EventError, LedgerId, ProgramId, Wallet};
 
 use crate::RecordingError;
 
-/// Why the chain gave no answer, or a bad one. Each text contains its cause, and the cause is not also a `source`: printing an
+/// An error of a server, a recording or an account. Each text contains its cause, and the cause is not also a `source`: printing an
 /// error with its sources would repeat it. Servers are named without path, query or user, which may carry keys.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -27,7 +27,7 @@ pub enum ClientError {
         server: String,
         /// The method called.
         method: &'static str,
-        /// What was wrong with the answer.
+        /// The fault of the answer.
         what: String,
     },
     /// A server lists more transactions than fit into one call; the next call goes on from there.
@@ -76,7 +76,7 @@ pub enum ClientError {
         server: String,
         /// The address.
         ledger: LedgerId,
-        /// Who made it, as the account says.
+        /// Its creator, as the account says.
         creator: Wallet,
     },
     /// The account is another program's.
@@ -84,9 +84,9 @@ pub enum ClientError {
     WrongOwner {
         /// The address.
         ledger: LedgerId,
-        /// Who owns it.
+        /// Its owner.
         owner: ProgramId,
-        /// Who should.
+        /// The program that should own it.
         program: ProgramId,
     },
     /// The account's bytes are not a ledger's.
@@ -115,7 +115,7 @@ pub enum ClientError {
         path: PathBuf,
         /// The line, from 1 on.
         line: u64,
-        /// What is wrong with it.
+        /// The fault of the line.
         cause: RecordingError,
     },
     /// A recording was asked for transactions by their signatures: they come by its feed alone.

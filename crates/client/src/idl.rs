@@ -27,7 +27,7 @@ pub fn declared_program() -> ProgramId {
     IDL.address.parse().expect("a test reads the committed file")
 }
 
-/// What an error code of the program means.
+/// The message of one of the program's error codes.
 #[must_use]
 pub fn error_message(code: u32) -> Option<&'static str> {
     IDL.errors.iter().find(|error| error.code == code).map(|error| error.msg.as_str())

@@ -1,4 +1,4 @@
-//! What is known of the program itself: who may replace it, what it is, when it was put there.
+//! The program itself: its upgrade authority, its hash, and the slot of its deployment.
 
 use counterfoil_core::bytes::Reader;
 use counterfoil_core::{ProgramId, Wallet};
@@ -11,7 +11,7 @@ use crate::{ClientError, Rpc, Source};
 
 /// The loader of programs that can be upgraded.
 const UPGRADEABLE_LOADER: Pubkey = Pubkey::from_str_const("BPFLoaderUpgradeab1e11111111111111111111111");
-/// The loaders whose programs nobody can replace.
+/// The loaders whose programs are immutable.
 const IMMUTABLE_LOADERS: [Pubkey; 2] = [
     Pubkey::from_str_const("BPFLoader1111111111111111111111111111111111"),
     Pubkey::from_str_const("BPFLoader2111111111111111111111111111111111"),
@@ -24,7 +24,7 @@ const PROGRAM_DATA_HEADER: usize = 45;
 pub struct ProgramInfo {
     /// The program.
     pub program: ProgramId,
-    /// Who can replace it; nobody when it is immutable.
+    /// The authority that can replace it; none when it is immutable.
     pub upgrade_authority: Option<Wallet>,
     /// The slot in which it was last deployed; none for a program that was never upgradeable.
     pub deployed_slot: Option<u64>,

@@ -61,7 +61,7 @@ type Read = Result<TransactionRecord, ClientError>;
 /// A walk through the pages of getSignaturesForAddress, newest first.
 struct Walk {
     since: u64,
-    /// What is newer than the oldest that fit falls off the front.
+    /// The oldest that fit: newer ones fall off the front.
     listed: VecDeque<ListedTransaction>,
     is_whole: bool,
     before: Option<ListedTransaction>,
@@ -86,7 +86,7 @@ impl Walk {
 /// An account's owner and data.
 type RawAccount = (Pubkey, Vec<u8>);
 
-/// What the cluster must have done with a transaction before it is looked at.
+/// The commitment that a transaction must have reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commitment {
     /// Most of the stake voted for its block; a fork can still take it back.
@@ -430,7 +430,7 @@ impl Rpc {
     }
 
     /// A listed transaction must be there, and in the slot that it was listed in. The inner error is this one's own: it
-    /// may be anybody's, so it says nothing of those beside it.
+    /// may be another program's, so it does not concern the others.
     fn as_listed(
         &self,
         listed: &ListedTransaction,

@@ -1,4 +1,4 @@
-//! What the indexer needs of a chain. Implemented by [`crate::Rpc`], and by recordings and scripts in tests.
+//! A chain as the indexer reads it. Implemented by [`crate::Rpc`], by recordings, and by scripts in tests.
 
 use std::future::Future;
 
@@ -37,7 +37,7 @@ pub struct Listing {
     pub is_whole: bool,
 }
 
-/// What a server delivered of the transactions that it lists.
+/// The transactions that a server delivered of those that it lists.
 #[derive(Debug, Default)]
 pub struct Fetched {
     /// Those that could be read, in the order asked for.
@@ -49,13 +49,13 @@ pub struct Fetched {
 
 /// Transactions of the program, of all ledgers, as they come.
 ///
-/// Not trusted: it may lack, repeat, reorder and invent. Nothing may depend on its completeness, for what is missing is
+/// Not trusted: it may omit, repeat, reorder and invent. Nothing may depend on its completeness, for what is missing is
 /// asked of servers by the ledger's address. An empty list says that something may have been missed, or that something
 /// happened which the feed could not fetch: look. An error is one of the feed's moments; unless its documentation says
 /// otherwise it goes on after it.
 pub type Feed = BoxStream<'static, Result<Vec<TransactionRecord>, ClientError>>;
 
-/// A chain, seen through one server that is not trusted: it may lack, repeat, reorder and invent.
+/// A chain, seen through one server that is not trusted: it may omit, repeat, reorder and invent.
 pub trait Source: Send + Sync {
     /// The server's name for logs; holds no key.
     fn name(&self) -> &str;

@@ -1,7 +1,7 @@
-//! The transport to one server: what all calls to it share, whatever they ask.
+//! The transport to one server, which all calls to it share.
 //!
-//! A server that asks for a pause gets it from every call, not only from the one that was told; so many calls are under
-//! way at once and no more; no answer is longer than a bound; and what goes wrong is counted by its cause.
+//! A server that asks for a pause gets it from every call, not only from the one that was told; the number of concurrent calls is
+//! bounded; no answer is longer than a bound; and what goes wrong is counted by its cause.
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,7 +42,7 @@ const MAX_DATA: usize = 1 << 20;
 /// The simulation of a transaction failed.
 pub const PREFLIGHT_FAILURE: i64 = -32_002;
 
-/// What is asked of a server at most.
+/// Limits on what one server is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How many requests are under way at once.
@@ -114,7 +114,7 @@ pub enum CallError {
     },
     /// The server takes no batches.
     NoBatches,
-    /// What arrived is not an answer.
+    /// The bytes that arrived are no answer.
     Malformed(String),
 }
 
@@ -170,7 +170,7 @@ impl Drop for Unanswered<'_> {
     }
 }
 
-/// What one request came to.
+/// Why one request has no answer.
 enum Failure {
     Pause { after: Option<Duration>, cause: Cause },
     Failed(Cause, CallError),

@@ -54,7 +54,7 @@ fn one_machine_twice<'a>(urls: impl IntoIterator<Item = &'a str>) -> Option<(Str
     None
 }
 
-/// What to warn of where two of the servers are the same port of this machine, and would count as two.
+/// The warning where two of the servers are the same port of this machine, and would count as two.
 #[must_use]
 pub fn one_machine_warning<'a>(urls: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let (one, other) = one_machine_twice(urls)?;
@@ -79,7 +79,7 @@ pub fn without_keys(url: &str) -> String {
 const MAX_SHOWN: usize = 300;
 
 /// The beginning of a server's text, for it may be as long as an answer: it goes to logs, to /readyz and to terminals, where
-/// whoever shows it escapes it.
+/// which escape it.
 pub fn beginning(text: String) -> String {
     match text.char_indices().nth(MAX_SHOWN) {
         None => text,

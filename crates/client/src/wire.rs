@@ -1,4 +1,4 @@
-//! Transactions as JSON-RPC servers write them, read without what nobody needs here.
+//! Transactions as JSON-RPC servers write them; only the parts that events need are read.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -56,7 +56,7 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MO
     }
 }
 
-/// What a server answers as of a slot. What is not of this form is refused at its first byte, and nothing is kept of it.
+/// A server's answer as of a slot. An answer of another form is refused at its first byte, and nothing is kept of it.
 #[derive(Deserialize)]
 pub struct WireAt<T> {
     pub context: WireContext,
@@ -173,7 +173,7 @@ impl WireBlock {
             if executed.meta.as_ref().is_some_and(|meta| meta.err.is_some()) {
                 continue;
             }
-            // One that cannot be read may be anybody's, and says nothing of those beside it.
+            // One that cannot be read may be another program's, and does not concern the others.
             let Ok(keys) = executed.keys() else { continue };
             if keys.accounts.contains(&program.0) {
                 transactions.push(executed.read(slot, keys)?);
@@ -183,7 +183,7 @@ impl WireBlock {
     }
 }
 
-/// What a transaction names.
+/// The part of a transaction that names accounts.
 struct Keys {
     signature: [u8; 64],
     accounts: Vec<[u8; 32]>,

@@ -22,11 +22,10 @@ const METHOD: &str = "logsSubscribe";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that lived this long was a good one.
 const GOOD_CONNECTION: Duration = Duration::from_secs(30);
-/// How many transactions are fetched at once, and how many hints wait for that; what is more is let go with an empty
-/// list.
+/// Concurrent fetches, and the queue before them. Hints beyond it are dropped, and an empty list tells so.
 const CONCURRENT_FETCHES: usize = 16;
 const MAX_HINTS: usize = 4_096;
-/// How many lists wait for the consumer.
+/// The most lists that wait for the consumer.
 const MAX_WAITING: usize = 64;
 /// When to ask for a transaction that the server announced and does not have yet.
 const ATTEMPTS_AFTER_MS: [u64; 6] = [0, 20, 50, 100, 250, 500];
@@ -97,7 +96,7 @@ async fn deliver(
 ) {
     let mut announced: VecDeque<[u8; 64]> = VecDeque::new();
     let mut fetches = FuturesUnordered::new();
-    // What happened while nobody listened.
+    // Transactions of the time without a subscription.
     let mut outbox: VecDeque<Item> = VecDeque::from([Ok(Vec::new())]);
     let mut is_listening = true;
     while is_listening || !announced.is_empty() || !fetches.is_empty() || !outbox.is_empty() {

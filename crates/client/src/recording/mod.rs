@@ -12,7 +12,7 @@
 //! skippable frame with that frame's offset, so that [`Recording::open`] need not read the rest. Other writers need not
 //! do so.
 //!
-//! Not trusted: whoever made the file can have written anything.
+//! Not trusted: the file's author can have written anything.
 
 mod error;
 mod format;
@@ -53,7 +53,7 @@ pub struct Recording {
 impl Recording {
     /// Opens a file and reads its header and accounts. Blocks.
     ///
-    /// A file that is damaged after its header can be opened; asking for an account that it then lacks is an error that
+    /// A file that is damaged after its header can be opened; asking for an account after the damage is an error that
     /// says so, and the feed delivers what is before the damage.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Recording {
         tokio::task::spawn_blocking(move || {
             let result = deliver(&path, |chunk| sender.blocking_send(Ok(chunk)).is_ok());
             if let Err((line, cause)) = result {
-                // Nobody listens any more, or gets it.
+                // The receiver is gone.
                 let _ = sender.blocking_send(Err(ClientError::Recording { path, line, cause }));
             }
         });

@@ -59,7 +59,7 @@ impl<W: Write> RecordingWriter<W> {
     /// Begins with the header.
     ///
     /// # Errors
-    /// What the writer fails with.
+    /// The writer's error.
     pub fn new(writer: W, genesis_hash: GenesisHash, program: ProgramId) -> io::Result<Self> {
         let encoder = zstd::Encoder::new(Counted { writer, bytes: 0 }, LEVEL)?;
         let mut writer = Self { encoder, transactions: 0, accounts: BTreeMap::new() };
@@ -71,7 +71,7 @@ impl<W: Write> RecordingWriter<W> {
     /// Adds a transaction. One that failed wrote nothing and is left out.
     ///
     /// # Errors
-    /// What the writer fails with.
+    /// The writer's error.
     pub fn write_transaction(&mut self, transaction: &TransactionRecord) -> io::Result<()> {
         if !transaction.is_ok {
             return Ok(());
@@ -102,7 +102,7 @@ impl<W: Write> RecordingWriter<W> {
     /// cut.
     ///
     /// # Errors
-    /// What the writer fails with.
+    /// The writer's error.
     pub fn finish(self) -> io::Result<W> {
         let counted = self.encoder.finish()?;
         let offset = counted.bytes;
