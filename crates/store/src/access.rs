@@ -11,12 +11,12 @@ use crate::convert::bytes;
 /// The public part of a key's text.
 pub type KeyId = [u8; 8];
 
-/// A key as stored. Whoever reads the table learns no secret.
+/// A key as stored. The table holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyRow {
     /// The public part of its text.
     pub id: KeyId,
-    /// What it is for.
+    /// Its purpose, in the operator's words.
     pub name: String,
     /// SHA-256 of the secret part.
     pub secret_hash: [u8; 32],
@@ -39,7 +39,7 @@ pub struct ApiKeyRow {
 pub struct Reader {
     /// The ledger, which is private.
     pub ledger: LedgerId,
-    /// Who reads it.
+    /// The reader.
     pub wallet: Wallet,
 }
 
@@ -102,7 +102,7 @@ pub async fn load_api_keys(connection: &mut PgConnection) -> Result<Vec<ApiKeyRo
         .collect()
 }
 
-/// Makes a key worth nothing, for good. Whether there was such a key that was worth something.
+/// Revokes a key. Whether there was such a key and it was not revoked.
 ///
 /// # Errors
 /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! What can go wrong, by what the caller must do.
+//! Errors, by the caller's next step.
 
 use counterfoil_core::LedgerId;
 
@@ -51,7 +51,7 @@ pub enum StoreError {
         table: &'static str,
         /// The key of the row.
         row: String,
-        /// What is wrong.
+        /// The fault.
         problem: String,
     },
     /// The index holds another cluster's or another program's ledgers.
@@ -66,7 +66,7 @@ pub enum StoreError {
     /// A number does not fit the database's 64-bit integers.
     #[error("{what} {value} does not fit the database")]
     TooLarge {
-        /// Which number.
+        /// The name of the number.
         what: &'static str,
         /// The number.
         value: u64,
@@ -80,14 +80,14 @@ pub enum StoreError {
     bound.genesis_hash, bound.program, found.genesis_hash, found.program
 )]
 pub struct WrongCluster {
-    /// Where the rows come from.
+    /// The cluster of the index.
     pub bound: Cluster,
-    /// What was to be written.
+    /// The cluster of the new rows.
     pub found: Cluster,
 }
 
 impl StoreError {
-    /// Whether the same call may succeed later without anybody doing anything.
+    /// Whether the same call may succeed later without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Table `evidence`: what servers said when their accounts were compared.
+//! Table `evidence`: the servers' accounts in comparisons.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use crate::convert::{bytes, from_bigint, to_bigint, tree_size};
 use crate::{LedgerRow, StoreError, load_ledger};
 
-/// What one server's account said in a comparison.
+/// One server's account in a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     /// The server's name for everybody: neither path nor credentials.
@@ -22,10 +22,10 @@ pub struct Said {
     pub agrees: bool,
 }
 
-/// One such answer, as kept.
+/// A kept account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// What was said.
+    /// The server's account.
     pub said: Said,
     /// Since when this server has agreed without interruption, RFC 3339 in UTC; none for an answer that did not.
     pub since: Option<String>,

@@ -7,7 +7,7 @@ use crate::notify::notify;
 use crate::{StoreError, load_ledger};
 
 /// Deletes all that the index holds of a ledger, what servers said of it included. Answers how many events were deleted.
-/// Who may read it stays, for that hangs on its address.
+/// Its readers stay: they belong to its address.
 ///
 /// The caller owns the SQL transaction: all of it is committed or none.
 ///

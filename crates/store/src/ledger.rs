@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use crate::StoreError;
 use crate::convert::{bytes, from_bigint, tree_size};
 
-/// Which ledgers a list may hold.
+/// A selection of ledgers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// These alone; all when absent.
@@ -40,7 +40,7 @@ pub struct LedgerRow {
     /// ledger was never compared. Proofs end here.
     pub checked: Option<(LedgerHead, u64)>,
     /// Of the leaves below the checked size, how many entries are not in the index: they were appended by the hashes of
-    /// subtrees, and nobody has filled them in.
+    /// subtrees, and were not filled in.
     pub missing: u64,
     /// Whether anything was ever appended by the hash of a subtree.
     pub(crate) has_subtrees: bool,
@@ -99,7 +99,7 @@ impl TryFrom<Row> for LedgerRow {
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn add_ledger(connection: &mut PgConnection, ledger: LedgerId) -> Result<(), StoreError> {
-    // One statement, so that a ledger never lacks its cursor.
+    // One statement, so that each ledger has its cursor.
     sqlx::query!(
         "with added as (
              insert into ledger (address) select $1 where not exists (select from ledger where address = $1)

@@ -1,5 +1,5 @@
-//! Who waits for a ledger hears that its watermark moved, that it was halted or filled in, when that is committed; and all,
-//! that the index was made anew.
+//! Notifications of a ledger: its watermark moved, or it was halted or filled in. They arrive when that is committed. A
+//! rebuild of the index notifies all listeners.
 //!
 //! A notification says that there may be more, and nothing else: what it is, is read. One that is lost is made up for by
 //! reading once more when the connection is back.
@@ -12,12 +12,12 @@ use crate::StoreError;
 
 const CHANNEL: &str = "counterfoil_ledger";
 
-/// What was heard.
+/// A notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// Something of this ledger changed.
     Ledger(LedgerId),
-    /// The connection was lost and is back, or the index was made anew: anything may have changed.
+    /// The connection was lost and is back, or the index was rebuilt: anything may have changed.
     Anything,
 }
 
@@ -39,11 +39,12 @@ impl Listener {
     /// Waits for the next change. Nothing is lost when it is dropped before it is ready.
     ///
     /// # Errors
-    /// [`StoreError::Database`] while the connection cannot be made anew; call it again then.
+    /// [`StoreError::Database`] while the connection is lost; call it again then.
     pub async fn heard(&mut self) -> Result<Heard, StoreError> {
-        // The listener makes a lost connection anew before it says that it was lost.
+        // The listener reconnects before it reports a lost connection.
         let Some(notification) = self.0.try_recv().await? else { return Ok(Heard::Anything) };
-        // What names no ledger is of all. Whoever may use the database may notify, which costs readers a look.
+        // A payload that names no ledger means that any ledger may have changed. Each user of the database can notify, which
+        // costs readers a query.
         Ok(notification.payload().parse().map_or(Heard::Anything, Heard::Ledger))
     }
 }

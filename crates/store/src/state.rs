@@ -29,7 +29,7 @@ pub async fn load_state(connection: &mut PgConnection, ledger: LedgerId) -> Resu
 /// the right edge of the event log as it was then.
 ///
 /// # Errors
-/// [`StoreError::Database`]; [`StoreError::Corrupt`], also when there are not so many events.
+/// [`StoreError::Database`]; [`StoreError::Corrupt`], also when there are fewer events.
 pub async fn load_head_at(
     connection: &mut PgConnection,
     row: &LedgerRow,

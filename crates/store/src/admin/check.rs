@@ -1,4 +1,4 @@
-//! Reading rows as they are, for deriving them anew.
+//! Rows as they are stored, for a check that derives them again.
 
 use std::collections::BTreeMap;
 

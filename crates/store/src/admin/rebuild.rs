@@ -1,8 +1,8 @@
-//! Making the index anew beside the one in use, and putting it in its place.
+//! Rebuilding the index in a second schema, and swapping it in atomically.
 //!
 //! The new tables stand in a schema of their own, [`REBUILD_SCHEMA`], until one SQL transaction moves them to where the
-//! old ones are. Whoever names a table finds the old one or the new one, never none, and no transaction sees both: the
-//! swap waits until nobody reads any of the old tables.
+//! old ones are. A statement finds the old table or the new one, never none, and no transaction sees both: the
+//! swap waits for all readers of the old tables.
 //!
 //! Statements here name two schemas or are put together from the catalogue, which `query!` cannot check.
 
@@ -21,7 +21,7 @@ pub const REBUILD_SCHEMA: &str = "counterfoil_rebuild";
 /// Where the old index is kept, when it is.
 pub const BEFORE_SCHEMA: &str = "counterfoil_before";
 
-/// What does not follow from the chain, and is taken over as it is.
+/// The tables that do not follow from the chain and are taken over as they are.
 const KEPT: [&str; 4] = ["api_key", "private_ledger", "reader", "lease"];
 
 /// How long the swap waits for readers before it lets them pass and tries again. Less than a second, after which
@@ -30,7 +30,7 @@ const LOCK_PATIENCE: &str = "set local statement_timeout = '400ms'";
 /// PostgreSQL's code for a statement that took too long.
 const QUERY_CANCELED: &str = "57014";
 
-/// What keeps an index from being swapped, if anything: an index that an earlier rebuild kept, and views and tables of
+/// The obstacles to a swap, if there are any: an index that an earlier rebuild kept, and views and tables of
 /// others that refer to its tables and would go on referring to the old ones.
 ///
 /// # Errors
@@ -44,12 +44,12 @@ pub async fn find_obstacles(connection: &mut PgConnection) -> Result<Vec<String>
          select 'schema ' || nspname || ' holds the index before an earlier rebuild: drop it' from pg_namespace
          where nspname = $1
          union
-         select 'view ' || ev_class::regclass || ' reads the index''s tables: drop it and make it anew afterwards'
+         select 'view ' || ev_class::regclass || ' reads the index''s tables: drop it and create it again afterwards'
          from pg_rewrite join pg_depend on classid = 'pg_rewrite'::regclass and objid = pg_rewrite.oid
          where refobjid in (select oid from ours) and ev_class <> refobjid
          union
          select 'constraint ' || conname || ' of table ' || conrelid::regclass
-             || ' refers to the index''s tables: drop it and make it anew afterwards'
+             || ' refers to the index''s tables: drop it and create it again afterwards'
          from pg_constraint
          where confrelid in (select oid from ours) and connamespace <> current_schema()::regnamespace
          order by 1",
@@ -99,7 +99,7 @@ pub struct Difference {
     pub table: &'static str,
     /// The row's key.
     pub row: String,
-    /// Whether the row differs, or which index lacks it.
+    /// Whether the row differs, or which index does not have it.
     pub how: String,
 }
 
@@ -252,7 +252,7 @@ impl<'a> Swap<'a> {
         let (home, tables) = (&self.home, &self.tables);
         statements
             .extend(KEPT.map(|table| format!("insert into {REBUILD_SCHEMA}.{table} select * from {home}.{table}")));
-        // What servers said follows from no event: it is taken over, and what they said meanwhile with it.
+        // Evidence follows from no event: it is taken over, together with the evidence of the meantime.
         statements.push(format!(
             "insert into {REBUILD_SCHEMA}.evidence
              select new.id, server, agrees, place, number, slot, event_seq, size, root, event_root, since, observed_at
@@ -279,7 +279,7 @@ impl<'a> Swap<'a> {
         Ok(self.transaction.commit().await?)
     }
 
-    /// What gives the new tables the old ones' owners and rights.
+    /// The statements that give the new tables the old ones' owners and rights.
     async fn rights(&mut self) -> Result<Vec<String>, StoreError> {
         let rights = sqlx::query_scalar(
             "with pair as (

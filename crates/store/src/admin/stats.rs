@@ -1,4 +1,4 @@
-//! What an index is made of, for whoever looks after it. Reads only, and also where there is no index yet.
+//! Statistics of an index, for its operator. Reads only, and also where there is no index yet.
 
 use counterfoil_core::LedgerId;
 use sqlx::PgConnection;
@@ -7,7 +7,7 @@ use crate::StoreError;
 use crate::admin::schema::{INDEXER_LOCK, MIGRATOR};
 use crate::convert::bytes;
 
-/// Which changes of the tables this program knows, and which of them were made.
+/// The migrations that this program knows, and the applied ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Migrations {
     /// The number of the last one that was made; none in a database without an index.
@@ -56,7 +56,7 @@ pub async fn load_migrations(connection: &mut PgConnection) -> Result<Migrations
     Ok(Migrations { applied, known })
 }
 
-/// Reads who is the only indexer; none when nobody is.
+/// Reads the holder of the indexer's lock, if there is one.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -76,7 +76,7 @@ pub async fn load_lock_holder(connection: &mut PgConnection) -> Result<Option<Lo
     Ok(row.map(|row| holder(row.since, row.address)))
 }
 
-/// Reads the ledgers that lack the row which says how far they are.
+/// Reads the ledgers without a cursor.
 ///
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Corrupt`].

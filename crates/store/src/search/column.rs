@@ -3,11 +3,11 @@
 
 use std::fmt::Debug;
 
-/// What conditions and orders of one list may name. Its `Debug` is its name.
+/// The columns of one list that conditions and orders may name. A column's `Debug` is its name.
 pub trait Field: Copy + Debug + PartialEq {
-    /// What the list is called.
+    /// The list's name.
     const LIST: &'static str;
-    /// What tells its elements apart, and in whose order they are when nothing is said.
+    /// The column that tells the list's elements apart; its order is the default one.
     const KEY: Self;
 
     /// Whether it is a number; else it is bytes.
@@ -104,7 +104,7 @@ pub enum EntryColumn {
     Slot,
     /// The event's time: seconds since 1970.
     Time,
-    /// Whose signature allowed it.
+    /// The wallet that signed.
     Signer,
     /// The transaction's signature, which nothing proves.
     Transaction,
@@ -151,7 +151,7 @@ pub enum EventColumn {
     Slot,
     /// The time: seconds since 1970.
     Time,
-    /// Whose signature allowed it.
+    /// The wallet that signed.
     Signer,
     /// The size of the log before.
     FirstIndex,
@@ -248,7 +248,7 @@ pub enum LedgerColumn {
     EventSeq,
     /// The slot at which the account was read; -1 before it ever was.
     CheckedSlot,
-    /// Entries that the index lacks.
+    /// Entries that the index does not have.
     Missing,
     /// 1 for a ledger that is halted, else 0.
     IsHalted,

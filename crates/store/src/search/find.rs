@@ -1,4 +1,4 @@
-//! Which rows satisfy a condition, and how many.
+//! Searches: the rows that satisfy a condition, and their count.
 //!
 //! The one place where SQL is put together at run time: names and operators are constants of this file, and values are
 //! bound. What is found is a key; who answers it reads the row and proves it. That nothing was left out is the
@@ -12,7 +12,7 @@ use crate::convert::{from_bigint, to_bigint};
 use crate::search::column::{Column, DAY, EntryColumn, HOUR, SIGNER};
 use crate::{LedgerRow, Selection, StoreError};
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// A number.
@@ -28,7 +28,7 @@ impl From<u64> for Value {
     }
 }
 
-/// Which rows are looked through.
+/// The rows that a search covers.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
     /// Those of one ledger whose key is below this.
@@ -64,7 +64,7 @@ impl Comparison {
     }
 }
 
-/// What a row must satisfy.
+/// A condition on a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition<C> {
     /// Each of these; of none, every row does.
@@ -92,7 +92,7 @@ pub enum JsonTest {
     OneOf(Vec<String>),
 }
 
-/// Which way.
+/// The direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// The smallest first.
@@ -117,10 +117,10 @@ impl Direction {
     }
 }
 
-/// What is looked for.
+/// A search.
 #[derive(Clone, Debug)]
 pub struct Find<C> {
-    /// What a row must satisfy.
+    /// A condition on a row.
     pub condition: Condition<C>,
     /// In which order; the key must be the last.
     pub order: Vec<(C, Direction)>,

@@ -7,7 +7,7 @@ use merkle_log::Tile;
 use crate::convert::to_bigint;
 use crate::{LedgerRow, StoreError};
 
-/// Which of a ledger's two logs.
+/// One of a ledger's two logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Log {
     /// The entries.
@@ -30,7 +30,7 @@ impl Log {
 pub struct TileSet<'a> {
     /// The ledger.
     pub ledger: &'a LedgerRow,
-    /// Which of its logs.
+    /// The log.
     pub log: Log,
     /// The tiles.
     pub tiles: Vec<Tile>,

@@ -28,7 +28,7 @@ pub async fn load_tiles(
 ///
 /// # Errors
 /// [`StoreError::Database`]; [`StoreError::Corrupt`] when a tile is missing or has another width. A tile of a ledger that
-/// has subtrees may lack hashes: which of them, the tiles themselves say.
+/// has subtrees may be sparse: its tiles tell which hashes are unknown.
 pub async fn load_tile_sets(connection: &mut PgConnection, sets: &[TileSet<'_>]) -> Result<Vec<Tiles>, StoreError> {
     let mut found = Found::default();
     load_rows(&mut *connection, sets, &mut found).await?;
@@ -40,7 +40,7 @@ pub async fn load_tile_sets(connection: &mut PgConnection, sets: &[TileSet<'_>])
 ///
 /// How many rows a range has is a guess to the planner, a share of the table: the limits, which leave out nothing, keep
 /// it at index scans. The arrays come out of sub-selects, so that it does not see how many are wanted: else it would find
-/// each request cheaper than its plan for all, and plan anew, which takes longer than to read.
+/// each request cheaper than its plan for all, and plan again, which takes longer than to read.
 async fn load_rows(connection: &mut PgConnection, sets: &[TileSet<'_>], found: &mut Found) -> Result<(), StoreError> {
     let (mut full, mut roots, mut leaves) = (Wanted::default(), Wanted::default(), Wanted::default());
     for set in sets.iter().filter(|set| !set.may_be_sparse()) {

@@ -162,7 +162,7 @@ async fn insert_subtrees(
     rows.write(connection, ledger).await
 }
 
-/// A hash that a tile lacks may have been filled in since the state was loaded that this batch was applied to: then
+/// An unknown hash of a tile may have been filled in since the state was loaded that this batch was applied to: then
 /// the tile is whole, though the batch gives its root alone. Entries are filled in below the checked size only, so of
 /// each level one tile at most is concerned.
 async fn complete_filled_tiles(

@@ -16,7 +16,7 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// No rows yet, of so many columns, with room for so many bytes of values.
+    /// No rows yet, of `columns` columns, with room for `bytes` bytes of values.
     pub(crate) fn new(columns: i16, capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(capacity.saturating_add(64));
         bytes.extend_from_slice(b"PGCOPY\n\xff\r\n\0");

@@ -58,9 +58,9 @@ pub enum FillError {
         first_index: u64,
         /// How many.
         leaves: u64,
-        /// What they lead to.
+        /// The root that they lead to.
         computed: Hash,
-        /// What the event says, which is checked.
+        /// The root in the event, which is checked.
         appended: Hash,
     },
     /// The database refused, or holds what cannot have been written.
@@ -76,7 +76,7 @@ impl From<sqlx::Error> for FillError {
 
 /// Filling in the entries of one subtree, in one SQL transaction that the caller owns.
 ///
-/// Nobody is trusted: [`Self::finish`] refuses unless the entries lead to the root that the ledger's checked events
+/// The source is not trusted: [`Self::finish`] refuses unless the entries lead to the root that the ledger's checked events
 /// appended. Commit after it, and only then.
 #[derive(Debug)]
 pub struct Fill<'a> {

@@ -10,7 +10,7 @@ use crate::convert::to_bigint;
 use crate::write::copy::Copy;
 use crate::{Log, StoreError};
 
-/// Up to so many bytes of rows are inserted. At 100 bytes an entry that is 1,500 rows.
+/// The most bytes of rows that INSERT writes; COPY writes larger batches. At 100 bytes an entry these are 1,500 rows.
 const INSERT_BYTES: usize = 256 * 1024;
 
 /// Rows of `event`, of one ledger.
@@ -191,7 +191,7 @@ pub(crate) async fn write_tiles(
     Ok(())
 }
 
-/// How many bytes COPY takes for rows whose one column has these values, and whose others have so many bytes each row.
+/// The bytes that COPY takes for rows whose one column has these values, and whose others have `others` bytes in each row.
 fn copied_bytes(values: &[&[u8]], others: usize) -> usize {
     values.iter().map(|value| value.len().saturating_add(others)).sum()
 }
