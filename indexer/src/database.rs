@@ -34,13 +34,13 @@ pub struct Database {
 }
 
 impl Database {
-    /// The index of a pool that nobody else writes to.
+    /// The index of a pool with no other writer.
     #[must_use]
     pub const fn new(pool: PgPool, patience: Duration, metrics: Metrics) -> Self {
         Self { pool, patience, metrics, epoch: None }
     }
 
-    /// A transaction that writes, as long as nobody else has taken this one's place.
+    /// A transaction that writes, unless another indexer has taken this one's place.
     async fn begin<'a>(&self, connection: &'a mut PgConnection) -> Result<Transaction<'a, Postgres>, StoreError> {
         let mut transaction = begin(connection).await?;
         if let Some(epoch) = self.epoch {

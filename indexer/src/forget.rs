@@ -12,14 +12,14 @@ use crate::{Config, open};
 /// More than are kept of a ledger that a hundred servers were asked about.
 const MAX_EVIDENCE: u32 = 10_000;
 
-/// What was taken out.
+/// The rows that were deleted.
 #[derive(Clone, Debug)]
 pub struct Forgotten {
     /// How many events the index held.
     pub events: u64,
     /// The heads that were checked, and in which slot.
     pub checked: Option<(LedgerHead, u64)>,
-    /// What servers had said of the ledger: evidence against them, which is deleted with it.
+    /// The servers' accounts of the ledger: evidence against them, which is deleted with it.
     pub evidence: Vec<Evidence>,
     /// The servers that say now that there is no such ledger.
     pub servers: Vec<String>,
@@ -55,7 +55,7 @@ pub async fn forget(config: &Config, ledger: LedgerId) -> anyhow::Result<Forgott
             Some(Ok(None)) => without.push(server.name().to_owned()),
             Some(Ok(Some(at))) => bail!(
                 "{} reports ledger {ledger} with {} events: it is not forgotten. If the index holds another history of it, \
-                 make the index anew: counterfoil-indexer rebuild",
+                 rebuild the index: counterfoil-indexer rebuild",
                 server.name(),
                 at.account.events.size().get()
             ),

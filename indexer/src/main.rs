@@ -50,9 +50,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Derives the index anew from its events and entries, and compares every row. Exit code 0 only when all are right.
+    /// Derives the index again from its events and entries, and compares every row. Exit code 0 only when all are right.
     Fsck(fsck::Arguments),
-    /// Makes the index anew beside the one in use, proves it, and swaps the two.
+    /// Rebuilds the index in a second schema, proves it, and swaps the two.
     Rebuild(Box<rebuild::Arguments>),
     /// Says in words how the index is and what to do about it. Exit code 0 only when all is well.
     Doctor(doctor::Arguments),

@@ -1,4 +1,4 @@
-//! What is counted and measured, in Prometheus' terms.
+//! Metrics for Prometheus.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

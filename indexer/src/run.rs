@@ -34,7 +34,7 @@ use crate::{Feeding, Indexer, Round, Selection, Server};
 
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
 const START_INTERVAL: Duration = Duration::from_secs(1);
-/// One in so many attempts to start is told in the log.
+/// The number of attempts to start for each one that the log tells.
 const START_ATTEMPTS_TOLD: u32 = 30;
 /// How often a command asks servers that do not answer.
 const COMMAND_ATTEMPTS: u32 = 10;
@@ -85,7 +85,7 @@ pub struct Config {
     pub quorum: usize,
     /// The program.
     pub program: ProgramId,
-    /// Which ledgers.
+    /// The ledgers.
     pub selection: Selection,
     /// Where /livez, /readyz and /metrics are served.
     pub listen: SocketAddr,
@@ -176,7 +176,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let health = Health::new(metrics.clone());
     health.expect(config.poll_interval, config.recording.is_none());
     let url = format!("http://{}", listener.local_addr()?);
-    // Whoever asks is answered from here on, and a stop is heard, whatever is waited for.
+    // From here on requests are answered, and a stop is heard during every wait.
     let service = axum::serve(listener, health.router());
     let opened = OnceLock::new();
     let work = async {
@@ -296,11 +296,11 @@ pub(crate) async fn bind_to_cluster(
     unreachable!("the attempts do not end")
 }
 
-/// Which clusters servers are of.
+/// The clusters of the servers.
 struct Clusters {
     /// By the hash of the first block, the servers that name it.
     named: BTreeMap<GenesisHash, Vec<String>>,
-    /// What the others said.
+    /// The errors of the others.
     errors: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What plays a server: a JSON-RPC server, or a recording of one.
+//! A server: by JSON-RPC, or a recording of one.
 
 use std::sync::Arc;
 

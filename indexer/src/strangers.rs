@@ -38,7 +38,7 @@ impl Strangers {
         }
         if self.known.len() >= MOST && !self.known.contains_key(&ledger) {
             self.known.retain(|_, stranger| now < stranger.not_before);
-            // Those that wait longest have been named longest, and are looked for anew at worst.
+            // Those that wait longest have been named longest, and are looked for again at worst.
             if self.known.len() >= MOST {
                 let longest =
                     self.known.iter().max_by_key(|(_, stranger)| stranger.not_before).map(|(ledger, _)| *ledger);

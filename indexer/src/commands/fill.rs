@@ -20,7 +20,7 @@ pub struct Arguments {
     /// has are skipped.
     #[arg(long, conflicts_with = "tiles_url", requires = "first_index", required_unless_present = "tiles_url")]
     file: Option<PathBuf>,
-    /// Which leaf the file's first entry is.
+    /// The index of the file's first entry.
     #[arg(long, requires = "file")]
     first_index: Option<u64>,
     /// The address of a log that has the same leaves and serves C2SP tlog-tiles: all that is missing is read from it.

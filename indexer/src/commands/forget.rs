@@ -22,7 +22,7 @@ pub async fn run(database_url: String, arguments: Arguments) -> anyhow::Result<(
     let ledger = arguments.forgotten;
     let config = arguments.sources.config(database_url)?;
     let done = forget(&config, ledger).await.with_context(|| format!("ledger {ledger} stays in the index"))?;
-    // What is deleted is evidence against whoever said it: here it is for the last time.
+    // The evidence that is deleted is shown here for the last time.
     for evidence in &done.evidence {
         let said = &evidence.said;
         out_json_line(&json!({

@@ -24,7 +24,7 @@ pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()
     let pool = open(database_url).await?;
     let start = Instant::now();
     let extent = extent(&pool, &arguments.ledgers).await?;
-    let progress = Progress::begin("derived anew", "events and entries", 0, extent);
+    let progress = Progress::begin("derived again", "events and entries", 0, extent);
     let report = fsck(&pool, &arguments.ledgers, |derived| progress.add(derived)).await?;
     drop(progress);
     pool.close().await;
@@ -42,7 +42,7 @@ pub async fn run(database_url: &str, arguments: &Arguments) -> anyhow::Result<()
     }
     if !report.findings.is_empty() {
         let wrong = counted(report.findings.len() as u64, "finding", "findings");
-        bail!("{wrong}: these rows were changed by another hand; `counterfoil-indexer rebuild` makes the index anew");
+        bail!("{wrong}: these rows were changed by another hand; `counterfoil-indexer rebuild` builds the index again");
     }
     Ok(())
 }
@@ -53,7 +53,7 @@ fn tell(report: &Report, took: Duration) {
     let [ledgers, events, entries] =
         [(ledgers, "ledger", "ledgers"), (events, "event", "events"), (entries, "entry", "entries")]
             .map(|(count, one, many)| counted(count, one, many));
-    out!("derived anew: {ledgers}, {events}, {entries}, in {seconds:.1} s");
+    out!("derived again: {ledgers}, {events}, {entries}, in {seconds:.1} s");
     for finding in &report.findings {
         match finding.ledger {
             Some(ledger) => out!("wrong: ledger {ledger}: {}", finding.problem),

@@ -1,4 +1,4 @@
-//! Making the index anew beside the one in use, and swapping the two.
+//! Rebuilding the index in a second schema, and swapping the two.
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -15,7 +15,7 @@ pub struct Arguments {
     #[arg(long)]
     keep_old: bool,
     /// Swap also when the new index has fewer ledgers or events than the old one: when a quorum of servers was false before,
-    /// and those named here are not. What the new one lacks is told.
+    /// and those named here are not. The command tells which parts are missing.
     #[arg(long)]
     allow_less: bool,
 }
@@ -25,15 +25,15 @@ pub async fn run(database_url: String, arguments: Arguments) -> anyhow::Result<(
     let config = arguments.sources.config(database_url)?;
     let rebuilt = tokio::select! {
         rebuilt = rebuild(&config, arguments.keep_old, arguments.allow_less) => rebuilt?,
-        () = stop.received() => bail!("interrupted: the old index is in place; the next rebuild begins anew"),
+        () = stop.received() => bail!("interrupted: the old index is in place; the next rebuild starts from the beginning"),
     };
     let (ledgers, events, entries) = (rebuilt.ledgers, rebuilt.events, rebuilt.entries);
     let [ledgers, events, entries] =
         [(ledgers, "ledger", "ledgers"), (events, "event", "events"), (entries, "entry", "entries")]
             .map(|(count, one, many)| counted(count, one, many));
-    out!("made anew and swapped in: {ledgers}, {events}, {entries}");
-    for lack in &rebuilt.lacks {
-        out!("no longer in the index: {lack}");
+    out!("rebuilt and swapped in: {ledgers}, {events}, {entries}");
+    for missing in &rebuilt.missing {
+        out!("no longer in the index: {missing}");
     }
     if rebuilt.taken_over > 0 {
         out!("taken over: {} filled in before", counted(rebuilt.taken_over, "entry", "entries"));

@@ -27,7 +27,7 @@ pub enum Feeding {
     Finite(String),
 }
 
-/// What a feed has delivered.
+/// A delivery of a feed.
 pub(crate) enum Fed {
     /// Events of any ledgers, in its order, and the room that they take while they wait.
     Events(Vec<Delivered>, OwnedSemaphorePermit),
@@ -35,7 +35,7 @@ pub(crate) enum Fed {
     Gap,
 }
 
-/// Reads the feed until it ends or nobody takes what it delivers.
+/// Reads the feed until it ends or the receiver is gone.
 pub(crate) fn pump(mut feed: Feed, name: String, program: ProgramId) -> mpsc::Receiver<Fed> {
     let (sender, receiver) = mpsc::channel(LISTS_WAITING);
     let room = Arc::new(Semaphore::new(KIB_WAITING as usize));
@@ -55,7 +55,7 @@ pub(crate) fn pump(mut feed: Feed, name: String, program: ProgramId) -> mpsc::Re
                     for result in decoded {
                         match result {
                             Ok(decoded) => events.extend(decoded),
-                            // The ledger will lack it, and say so when its servers deliver the same.
+                            // The ledger's next number is then missing, and its servers decide.
                             Err(error) => warn!(feed = name, "{error}"),
                         }
                     }

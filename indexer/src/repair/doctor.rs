@@ -28,7 +28,7 @@ pub struct Finding {
     pub subject: String,
     /// How it is.
     pub state: String,
-    /// What to do; empty when it is well.
+    /// Advice; empty when it is well.
     pub advice: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl Finding {
     }
 }
 
-/// What a server says of the ledgers.
+/// A server's answer about the ledgers.
 struct Told {
     server: String,
     accounts: BTreeMap<LedgerId, Result<AccountAt, ClientError>>,
@@ -103,7 +103,7 @@ pub async fn examine(pool: &PgPool, rpc_urls: &[String]) -> Result<Vec<Finding>,
         Some(cluster) => ask(rpc_urls, cluster, &rows, &mut findings).await,
         None => Vec::new(),
     };
-    // What is behind and moves needs nobody.
+    // A ledger that is behind and moves needs no operator.
     let rows_later = if rows.iter().any(|row| is_behind(row, &told)) && holder.is_some() {
         sleep(MOVING_TIME).await;
         all_ledgers(&mut connection).await?
@@ -190,7 +190,7 @@ async fn load_past(
     Ok(past)
 }
 
-/// What to do when rows are not what they were.
+/// Advice for rows that were changed.
 const REBUILD: [&str; 2] = [
     "rows were changed by another hand, which no server can mend: keep a copy, then",
     "  counterfoil-indexer rebuild --rpc ...",
@@ -314,7 +314,7 @@ fn head_text(head: &LedgerHead) -> String {
     format!("{} with root {}, {} with root {}", sizes[0], entries.root, sizes[1], events.root)
 }
 
-/// What a server's account says against the checked heads.
+/// A server's account against the checked heads.
 fn contradiction(row: &LedgerRow, told: &Told, past: &BTreeMap<TreeSize, LedgerHead>) -> Option<String> {
     let server = &told.server;
     row.checked?;

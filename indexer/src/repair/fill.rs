@@ -1,7 +1,7 @@
 //! Filling in entries whose leaves were appended by the hashes of their subtrees: from a file, or from a log that serves
 //! C2SP tlog-tiles.
 //!
-//! Trusted: nobody. Whoever offers entries can leave them out, not alter them: each subtree's entries must lead to the
+//! The source is not trusted. It can leave entries out, not alter them: each subtree's entries must lead to the
 //! root that the ledger's checked events appended. That is seen before anything is written, and again as it is written.
 
 use std::fs::File;
@@ -20,7 +20,7 @@ use crate::repair::tlog::{TlogTiles, read_entry};
 
 /// How many subtrees are looked up at a time.
 const SUBTREES_PER_PAGE: u32 = 1_000;
-/// What is written at a time, whichever is reached first.
+/// The bounds of one write, whichever is reached first.
 const ENTRIES_PER_CHUNK: usize = 8_192;
 const BYTES_PER_CHUNK: usize = 4 << 20;
 /// How many leaves are fetched into one temporary file, but for what one subtree has more.
@@ -28,19 +28,19 @@ const LEAVES_PER_FETCH: u64 = 1 << MAX_SUBTREE_LEVEL;
 /// Subtrees that are closer to each other are fetched together.
 const LEAVES_BETWEEN: u64 = 256;
 
-/// What was done.
+/// The result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filled {
     /// Subtrees filled in.
     pub subtrees: u64,
     /// Their entries.
     pub entries: u64,
-    /// Entries that were offered and not looked at, for the index does not lack them.
+    /// Entries that were offered and skipped, for the index has them.
     pub skipped: u64,
 }
 
 /// Fills in from a file of neighbouring entries of which the first is leaf `first_index`: each a length of two bytes,
-/// big-endian, and as many bytes, as in C2SP tlog-tiles' entry bundles. What the index does not lack is skipped, so that
+/// big-endian, and as many bytes, as in C2SP tlog-tiles' entry bundles. Entries that the index has are skipped, so that
 /// a file may hold the whole ledger. `progress` is told how many entries were written since it was told last.
 ///
 /// The file is read twice; nothing is written unless all that it offers is true. Each subtree is one SQL transaction, so
@@ -76,12 +76,12 @@ pub async fn fill_from_file(
     Ok(offered.done)
 }
 
-/// Fills in all that the index lacks of a ledger from a log that serves C2SP tlog-tiles at `url` and has the same
+/// Fills in all missing entries of a ledger from a log that serves C2SP tlog-tiles at `url` and has the same
 /// leaves: <https://c2sp.org/tlog-tiles>. What is fetched goes to a temporary file, at most 2^24 entries at a time, and
 /// is then used as [`fill_from_file`] does.
 ///
 /// # Errors
-/// When the log does not answer, lacks entries or offers false ones; when the database fails.
+/// When the log does not answer, omits entries or offers false ones; when the database fails.
 pub async fn fill_from_tiles(
     pool: &PgPool,
     ledger: LedgerId,

@@ -1,4 +1,4 @@
-//! Deriving the index anew from its entries and events, and comparing every row with what follows from them.
+//! The check of an index: every row is derived again from entries and events, and compared.
 
 use std::collections::BTreeMap;
 
@@ -22,24 +22,24 @@ const CONCURRENT_LEDGERS: usize = 2;
 pub struct Finding {
     /// The ledger; none for what concerns the whole database.
     pub ledger: Option<LedgerId>,
-    /// What is wrong, by table and key.
+    /// The difference, by table and key.
     pub problem: String,
 }
 
-/// What was looked at, and what is wrong.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Ledgers derived anew.
+    /// Ledgers that were derived again.
     pub ledgers: u64,
     /// Their events.
     pub events: u64,
     /// Their entries.
     pub entries: u64,
-    /// What is wrong; a ledger's first only, for what comes after it follows from it.
+    /// The differences; a ledger's first only, for later ones follow from it.
     pub findings: Vec<Finding>,
 }
 
-/// Derives the ledgers anew, those of `only` or all, each in one moment of the database, and compares. `progress` is
+/// Derives the ledgers again, those of `only` or all, each in one moment of the database, and compares. `progress` is
 /// told how many events and entries were derived since it was told last.
 ///
 /// # Errors
@@ -65,7 +65,7 @@ pub async fn fsck(pool: &PgPool, only: &[LedgerId], progress: impl Fn(u64)) -> R
     Ok(report)
 }
 
-/// Derives one ledger anew. What is wrong, if anything.
+/// Derives one ledger again. Returns the first difference, if any.
 async fn check(
     pool: &PgPool,
     ledger: LedgerId,
@@ -135,7 +135,7 @@ struct Counts {
     subtrees: u64,
 }
 
-/// Events that were derived anew, and what must be stored with them.
+/// Events that were derived again, and the rows that must be stored with them.
 #[derive(Default)]
 struct Derived {
     tiles: Vec<(Log, FullTile)>,

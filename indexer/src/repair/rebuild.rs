@@ -1,4 +1,4 @@
-//! Making the index anew beside the one in use, and swapping the two.
+//! Rebuilding the index in a second schema, and swapping the two.
 //!
 //! The new index is made as an empty one is: from the chain or a recording, every event recomputed and compared with a
 //! quorum's accounts. Entries that somebody filled in are not on the chain: they come from the old index, and must lead
@@ -34,7 +34,7 @@ const SWAP_INTERVAL: Duration = Duration::from_millis(200);
 const FRUITLESS_READINGS: u64 = 3;
 const CLOSING_TIME: Duration = Duration::from_secs(2);
 
-/// What was done.
+/// The result.
 #[derive(Clone, Debug, Default)]
 pub struct Rebuilt {
     /// Ledgers of the new index.
@@ -45,10 +45,10 @@ pub struct Rebuilt {
     pub entries: u64,
     /// Of these, entries that came from the old index.
     pub taken_over: u64,
-    /// Subtrees whose entries the old index has and the new one lacks, for they are false.
+    /// Subtrees whose entries only the old index has, for they are false.
     pub left_behind: Vec<LeftBehind>,
-    /// What the old index served and the new one does not have.
-    pub lacks: Vec<String>,
+    /// The parts of the old index that the new one does not have.
+    pub missing: Vec<String>,
     /// The first rows of each table in which the old index was not what the chain says.
     pub differences: Vec<Difference>,
 }
@@ -63,12 +63,12 @@ pub struct LeftBehind {
     pub first_index: u64,
     /// How many leaves it has.
     pub leaves: u64,
-    /// What is wrong.
+    /// The fault.
     pub problem: String,
 }
 
-/// Makes the index anew and swaps it in. `config` says from which servers; what it says of listening is not used. With
-/// `allow_less` also when the new one lacks what the old one serves, for a quorum may have invented that.
+/// Rebuilds the index and swaps it in. `config` names the servers; its listening addresses are not used. With `allow_less`
+/// also when the new index serves less than the old one, for a quorum may have invented that.
 ///
 /// # Errors
 /// When an indexer is at work; when the servers do not lead as far as the old index is checked, or halt a ledger; when
@@ -98,13 +98,13 @@ pub async fn rebuild(config: &Config, keep_old: bool, allow_less: bool) -> anyho
     loop {
         let old_rows = all_ledgers(&mut lock).await?;
         let new_rows = all_ledgers(&mut *new.acquire().await?).await?;
-        rebuilt.lacks = find_lacks(&old_rows, &new_rows);
+        rebuilt.missing = find_missing(&old_rows, &new_rows);
         ensure!(
-            allow_less || rebuilt.lacks.is_empty(),
+            allow_less || rebuilt.missing.is_empty(),
             "the new index would have less than the old one, so there is no swap: {}. Give servers that have it all, or a \
              newer recording, and no --ledger or --authority that leaves some out; or --allow-less, when a quorum of servers \
              was false before",
-            rebuilt.lacks.join("; ")
+            rebuilt.missing.join("; ")
         );
         take_over(&pool, &new, &old_rows, &mut rebuilt).await?;
         check(&new, &mut rebuilt).await?;
@@ -127,7 +127,7 @@ async fn build(config: &Config, indexer: Indexer<crate::Server>) -> anyhow::Resu
     let progress = Progress::begin("verified", "events", 0, 0);
     let (mut known, mut applied, mut readings) = (None, 0, 0);
     loop {
-        let look = work.round().await?;
+        let round = work.round().await?;
         let health = &work.indexer.health;
         let extent = health.extent();
         progress.set(extent.applied, extent.account);
@@ -142,8 +142,8 @@ async fn build(config: &Config, indexer: Indexer<crate::Server>) -> anyhow::Resu
         if let Some((ledger, reason)) = halted {
             bail!("ledger {ledger} halts in the new index, so there is no swap: {reason}");
         }
-        if look == Round::All {
-            // A pass makes only so many ledgers known: all are, when one finds none that is new.
+        if round == Round::All {
+            // A pass makes a bounded number of ledgers known: all are known once a pass finds no new one.
             if is_ready && known == Some(extent.ledgers) {
                 return Ok(());
             }
@@ -153,27 +153,28 @@ async fn build(config: &Config, indexer: Indexer<crate::Server>) -> anyhow::Resu
         if is_fruitless && config.rpc_urls.is_empty() && !is_ready {
             let problems: Vec<String> =
                 problems.iter().map(|(ledger, problem)| format!("{ledger}: {problem}")).collect();
-            bail!("the recording leads no further; give --rpc servers beside it. {}", problems.join("; "));
+            bail!("the recording leads no further; give --rpc servers as well. {}", problems.join("; "));
         }
     }
 }
 
-/// What the old index serves and the new one does not have.
-fn find_lacks(old: &[LedgerRow], new: &[LedgerRow]) -> Vec<String> {
+/// The parts of the old index that the new one does not have.
+fn find_missing(old: &[LedgerRow], new: &[LedgerRow]) -> Vec<String> {
     let checked = |row: &LedgerRow| row.checked.map_or(0, |(head, _)| head.events.size.get());
     let new: BTreeMap<LedgerId, u64> = new.iter().map(|row| (row.ledger, checked(row))).collect();
-    let mut lacks = Vec::new();
+    let mut missing = Vec::new();
     for row in old.iter().filter(|row| row.checked.is_some()) {
         let (ledger, before) = (row.ledger, checked(row));
         match new.get(&ledger) {
-            None => lacks.push(format!("ledger {ledger} is in none of the servers' lists")),
+            None => missing.push(format!("ledger {ledger} is in none of the servers' lists")),
             Some(after) if *after < before => {
-                lacks.push(format!("ledger {ledger} is checked to event {after}, in the old index to event {before}"));
+                missing
+                    .push(format!("ledger {ledger} is checked to event {after}, in the old index to event {before}"));
             }
             Some(_) => {}
         }
     }
-    lacks
+    missing
 }
 
 /// Takes filled-in entries over from the old index.
@@ -251,9 +252,9 @@ async fn take_over_subtree(
     Ok(Taken::All)
 }
 
-/// Derives the new index anew from its own rows.
+/// Derives every row of the new index again and compares.
 async fn check(new: &PgPool, rebuilt: &mut Rebuilt) -> anyhow::Result<()> {
-    let progress = Progress::begin("derived anew", "events and entries", 0, extent(new, &[]).await?);
+    let progress = Progress::begin("derived again", "events and entries", 0, extent(new, &[]).await?);
     let report = fsck(new, &[], |derived| progress.add(derived)).await?;
     (rebuilt.ledgers, rebuilt.events, rebuilt.entries) = (report.ledgers, report.events, report.entries);
     if let Some(finding) = report.findings.first() {

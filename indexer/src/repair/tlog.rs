@@ -1,7 +1,6 @@
 //! Reading entries from a log that serves C2SP tlog-tiles, <https://c2sp.org/tlog-tiles>.
 //!
-//! Trusted: nobody; what is read is compared with roots by whoever asked for it. What the server says can cost time and
-//! disk, both bounded here.
+//! The log is not trusted: the caller compares the entries with roots. Its answers can cost time and disk, both bounded here.
 
 use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read, Write};

@@ -14,7 +14,7 @@ const BYTES_PER_BATCH: usize = 4 << 20;
 
 type Batch = Vec<(CommittedIn, VerifiedAppend)>;
 
-/// What a batch led to. The states are those at which an account is to be compared, in order; the last one is where
+/// The result of a batch. The states are those at which an account is to be compared, in order; the last one is where
 /// the batch ends.
 struct Applied {
     batch: Batch,
@@ -35,30 +35,30 @@ impl Writer<'_> {
         &self,
         state: LedgerState,
         run: Vec<Delivered>,
-        agreement: &mut Quorum,
+        quorum: &mut Quorum,
         server: &str,
     ) -> Result<LedgerState, FollowError> {
         let mut rest = run.into_iter().peekable();
         let mut state = state;
         let mut unwritten = Batch::new();
         while rest.peek().is_some() {
-            let (next, stops) = (next_batch(&mut rest), agreement.moments());
+            let (next, stops) = (next_batch(&mut rest), quorum.moments());
             let applied = tokio::task::spawn_blocking(move || apply_all(state, next, &stops));
-            let said = agreement.said(self.ledger);
-            let (written, applied) = tokio::join!(self.write(&unwritten, agreement.checked(), &said), applied);
+            let said = quorum.said(self.ledger);
+            let (written, applied) = tokio::join!(self.write(&unwritten, quorum.checked(), &said), applied);
             written?;
             let Applied { batch, mut states } = match applied {
                 Ok(result) => result.map_err(|error| error.of(server))?,
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             };
-            states.iter().for_each(|state| agreement.compare(state));
-            if let Some(refuted) = FollowError::refuted(agreement) {
+            states.iter().for_each(|state| quorum.compare(state));
+            if let Some(refuted) = FollowError::refuted(quorum) {
                 return Err(refuted);
             }
             state = states.pop().expect("a batch ends in a state");
             unwritten = batch;
         }
-        self.write(&unwritten, agreement.checked(), &agreement.said(self.ledger)).await?;
+        self.write(&unwritten, quorum.checked(), &quorum.said(self.ledger)).await?;
         Ok(state)
     }
 

@@ -24,7 +24,7 @@ pub enum FollowError {
         asked: usize,
         /// How many are needed.
         quorum: usize,
-        /// What the others said.
+        /// The errors of the others.
         errors: String,
     },
     /// An event is missing from all that the server lists; nothing after it is served. Try again, elsewhere.
@@ -62,7 +62,7 @@ pub enum FollowError {
     Refuted {
         /// Both heads.
         heads: Box<HeadMismatch>,
-        /// Who says so.
+        /// The servers that say so.
         servers: String,
     },
 }
@@ -110,9 +110,9 @@ impl FollowError {
         matches!(self, Self::Refuted { .. } | Self::FalseEvent { .. } | Self::WrongSlot { .. })
     }
 
-    /// What a quorum holds against us, if it does.
-    pub(crate) fn refuted(agreement: &Quorum) -> Option<Self> {
-        let (heads, servers) = agreement.refuted()?;
+    /// The refutation by a quorum, if there is one.
+    pub(crate) fn refuted(quorum: &Quorum) -> Option<Self> {
+        let (heads, servers) = quorum.refuted()?;
         Some(Self::Refuted { heads: Box::new(*heads), servers: servers.join(", ") })
     }
 

@@ -1,4 +1,4 @@
-//! What finality has decided of each ledger, for the lane that shows what is not final yet.
+//! The finality of each ledger, for the pending events.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -28,7 +28,7 @@ pub enum Awaited {
     InOrder,
 }
 
-/// What a feed has delivered for a ledger, and whether more of it can be expected.
+/// The deliveries of a feed for one ledger, and whether more can be expected.
 #[derive(Debug, Default)]
 pub struct Delivery {
     /// The events that wait for their turn.
@@ -63,14 +63,14 @@ impl<S: Source> Follower<'_, S> {
             let at = reading.and_then(|mut accounts| accounts.pop().unwrap_or_else(|| Err(nothing())));
             (server, at)
         });
-        self.agreement(named.collect())
+        self.quorum(named.collect())
     }
 
-    /// What the servers' answers amount to.
+    /// The quorum of the servers' answers.
     ///
     /// # Errors
     /// [`FollowError::TooFewServers`].
-    pub fn agreement(&self, readings: Vec<(String, Result<AccountAt, ClientError>)>) -> Result<Quorum, FollowError> {
+    pub fn quorum(&self, readings: Vec<(String, Result<AccountAt, ClientError>)>) -> Result<Quorum, FollowError> {
         let asked = readings.len();
         let (mut answers, mut errors) = (Vec::new(), Vec::new());
         for (server, reading) in readings {
@@ -92,11 +92,11 @@ impl<S: Source> Follower<'_, S> {
         Ok(Quorum::new(self.quorum, answers))
     }
 
-    /// Brings one ledger up to where `agreement` stands, or as far as fits into one pass. `kept` is what the last pass
+    /// Brings one ledger up to where `quorum` stands, or as far as fits into one pass. `kept` is what the last pass
     /// left; none loads it. It is given back only after a pass without error, so that an error always leads to loading
-    /// it anew.
+    /// it again.
     ///
-    /// The agreement was read before: whatever was appended since is the next pass's.
+    /// The quorum was read before: whatever was appended since is the next pass's.
     ///
     /// # Errors
     /// [`FollowError`].
@@ -104,41 +104,41 @@ impl<S: Source> Follower<'_, S> {
         &self,
         ledger: LedgerId,
         kept: Option<Kept>,
-        agreement: &mut Quorum,
+        quorum: &mut Quorum,
         delivery: &mut Delivery,
     ) -> Result<(Kept, Progress), FollowError> {
         let mut kept = match kept {
             Some(kept) => kept,
             None => self.load(ledger).await?,
         };
-        self.compare(ledger, &kept.state, agreement).await?;
-        if agreement.refuted().is_some() {
-            // Nobody was asked for anything yet, so nobody is to blame for what earlier looks led to.
-            self.drop_unchecked(ledger, agreement).await?;
+        self.compare(ledger, &kept.state, quorum).await?;
+        if quorum.refuted().is_some() {
+            // No server was asked yet, so none is to blame for the result of earlier rounds.
+            self.drop_unchecked(ledger, quorum).await?;
             kept = self.load(ledger).await?;
-            self.compare(ledger, &kept.state, agreement).await?;
-            if let Some(error) = FollowError::refuted(agreement) {
+            self.compare(ledger, &kept.state, quorum).await?;
+            if let Some(error) = FollowError::refuted(quorum) {
                 return Err(error);
             }
         }
-        self.mark_if_new(agreement, ledger).await?;
-        let target = agreement.event_seq_of_quorum();
+        self.mark_if_new(quorum, ledger).await?;
+        let target = quorum.event_seq_of_quorum();
         if kept.state.event_seq().get() < target {
-            kept = self.catch_up(ledger, kept, agreement, delivery).await?;
+            kept = self.catch_up(ledger, kept, quorum, delivery).await?;
         }
         if kept.state.event_seq().get() == target {
-            self.look_ahead(ledger, &kept.state, agreement).await?;
+            self.look_ahead(ledger, &kept.state, quorum).await?;
         }
-        let checked = self.mark_if_new(agreement, ledger).await?;
-        if agreement.disagreeing().next().is_some() {
-            self.database.write(ledger, &[], None, &agreement.said(ledger)).await?;
+        let checked = self.mark_if_new(quorum, ledger).await?;
+        if quorum.disagreeing().next().is_some() {
+            self.database.write(ledger, &[], None, &quorum.said(ledger)).await?;
         }
-        for (name, heads) in agreement.disagreeing() {
+        for (name, heads) in quorum.disagreeing() {
             let Some(server) = self.sources.iter().position(|source| source.name() == name) else { continue };
             if self.reputation.should_be_told(server, Instant::now()) {
                 warn!(ledger.id = %ledger, server = name, "a server disagrees (told once a minute, of one ledger): {heads}");
             }
-            // What it says against a history that nobody has confirmed yet may be true.
+            // Its account may be true while no quorum has confirmed the history.
             if heads.account.events.size.get() <= checked {
                 self.reputation.lied(server);
                 self.database.metrics.lied(name);
@@ -149,10 +149,10 @@ impl<S: Source> Follower<'_, S> {
     }
 
     /// Compares the accounts with the state, and those that stand before it with what is stored of their moments.
-    async fn compare(&self, ledger: LedgerId, state: &LedgerState, agreement: &mut Quorum) -> Result<(), FollowError> {
-        agreement.compare(state);
-        for moment in agreement.past_moments(state) {
-            agreement.compare_past(&self.database.load_head_at(ledger, moment).await?);
+    async fn compare(&self, ledger: LedgerId, state: &LedgerState, quorum: &mut Quorum) -> Result<(), FollowError> {
+        quorum.compare(state);
+        for moment in quorum.past_moments(state) {
+            quorum.compare_past(&self.database.load_head_at(ledger, moment).await?);
         }
         Ok(())
     }
@@ -164,17 +164,17 @@ impl<S: Source> Follower<'_, S> {
     /// Takes what the feed has delivered, then asks one server after the other for the missing events, until one has
     /// led to where a quorum stands.
     ///
-    /// What a quorum refutes is dropped at once. An event that does not follow accuses either its server or the rows
+    /// Rows that a quorum refutes are dropped at once. An event that does not follow accuses either its server or the rows
     /// that another one has led to: these are dropped when no server goes on from them, and the accusers asked again.
     async fn catch_up(
         &self,
         ledger: LedgerId,
         kept: Kept,
-        agreement: &mut Quorum,
+        quorum: &mut Quorum,
         delivery: &mut Delivery,
     ) -> Result<Kept, FollowError> {
-        let target = agreement.event_seq_of_quorum();
-        let mut kept = self.take_delivery(ledger, kept, agreement, delivery).await?;
+        let target = quorum.event_seq_of_quorum();
+        let mut kept = self.take_delivery(ledger, kept, quorum, delivery).await?;
         let is_enough = |kept: &mut Kept| {
             let next = kept.state.event_seq().get();
             let is_awaited = match delivery.awaited {
@@ -185,7 +185,7 @@ impl<S: Source> Follower<'_, S> {
             next >= target || is_awaited || delivery.inbox.holds(next)
         };
         // What a quorum refutes is not enough, however far it reaches.
-        if agreement.refuted().is_none()
+        if quorum.refuted().is_none()
             && let Some(kept) = kept.take_if(is_enough)
         {
             return Ok(kept);
@@ -202,7 +202,7 @@ impl<S: Source> Follower<'_, S> {
                     Some(kept) => kept,
                     None => self.load(ledger).await?,
                 };
-                let error = match self.catch_up_from(server, ledger, from, agreement).await {
+                let error = match self.catch_up_from(server, ledger, from, quorum).await {
                     Ok(kept) => {
                         self.reputation.succeeded(server);
                         return Ok(kept);
@@ -212,7 +212,7 @@ impl<S: Source> Follower<'_, S> {
                 };
                 if matches!(error, FollowError::Store(_)) {
                     // The states that were compared are not written.
-                    agreement.forget(ledger);
+                    quorum.forget(ledger);
                 }
                 let name = self.sources[server].name();
                 warn!(ledger.id = %ledger, server = name, "no way on: {error}");
@@ -220,7 +220,7 @@ impl<S: Source> Follower<'_, S> {
                 if matches!(error, FollowError::Refuted { .. }) || (is_asked_again && error.is_falsehood()) {
                     self.reputation.lied(server);
                     self.database.metrics.lied(name);
-                    self.drop_unchecked(ledger, agreement).await?;
+                    self.drop_unchecked(ledger, quorum).await?;
                 } else if error.is_falsehood() {
                     accusers.push(server);
                     continue;
@@ -228,7 +228,7 @@ impl<S: Source> Follower<'_, S> {
                 errors.push(error);
             }
             if !accusers.is_empty() {
-                self.drop_unchecked(ledger, agreement).await?;
+                self.drop_unchecked(ledger, quorum).await?;
             }
             asked = accusers;
         }
@@ -241,25 +241,25 @@ impl<S: Source> Follower<'_, S> {
         &self,
         ledger: LedgerId,
         Kept { mut state, backlogs }: Kept,
-        agreement: &mut Quorum,
+        quorum: &mut Quorum,
         delivery: &mut Delivery,
     ) -> Result<Option<Kept>, FollowError> {
-        let target = agreement.event_seq_of_quorum();
-        if agreement.refuted().is_some() {
+        let target = quorum.event_seq_of_quorum();
+        if quorum.refuted().is_some() {
             return Ok(Some(Kept { state, backlogs }));
         }
         let run = delivery.inbox.take_run(state.event_seq().get(), target, EVENTS_PER_PASS);
         if run.is_empty() {
             return Ok(Some(Kept { state, backlogs }));
         }
-        match self.writer(ledger).apply(state, run, agreement, &delivery.feed).await {
+        match self.writer(ledger).apply(state, run, quorum, &delivery.feed).await {
             Ok(applied) => state = applied,
             Err(error) if error.is_falsehood() => {
                 warn!(ledger.id = %ledger, feed = delivery.feed, "the feed is not believed: {error}");
                 self.database.metrics.lied(&delivery.feed);
                 *delivery = Delivery::default();
                 if matches!(error, FollowError::Refuted { .. }) {
-                    self.drop_unchecked(ledger, agreement).await?;
+                    self.drop_unchecked(ledger, quorum).await?;
                 }
                 return Ok(None);
             }
@@ -268,14 +268,14 @@ impl<S: Source> Follower<'_, S> {
         Ok(Some(Kept { state, backlogs: Vec::new() }))
     }
 
-    async fn drop_unchecked(&self, ledger: LedgerId, agreement: &mut Quorum) -> Result<(), FollowError> {
+    async fn drop_unchecked(&self, ledger: LedgerId, quorum: &mut Quorum) -> Result<(), FollowError> {
         let dropped = self.database.drop_unchecked(ledger).await?;
         if dropped > 0 {
             warn!(ledger.id = %ledger, "dropped {dropped} events that were applied and never checked");
             self.database.metrics.dropped(dropped);
         }
         // What was compared with them says nothing any more.
-        agreement.forget(ledger);
+        quorum.forget(ledger);
         Ok(())
     }
 }

@@ -53,13 +53,13 @@ pub(super) struct Backlog {
 }
 
 impl<S> Follower<'_, S> {
-    /// Moves the checked watermark when the agreement is above it; returns where it then is.
-    pub(super) async fn mark_if_new(&self, agreement: &Quorum, ledger: LedgerId) -> Result<u64, FollowError> {
+    /// Moves the checked watermark when the quorum is above it; returns where it then is.
+    pub(super) async fn mark_if_new(&self, quorum: &Quorum, ledger: LedgerId) -> Result<u64, FollowError> {
         let row = self.database.load_ledger(ledger).await?;
         let known = row.checked.map_or(0, |(head, _)| head.events.size.get());
-        let agreed = agreement.checked().map_or(0, |(head, _)| head.head().events.size.get());
+        let agreed = quorum.checked().map_or(0, |(head, _)| head.head().events.size.get());
         if agreed > known {
-            self.database.write(ledger, &[], agreement.checked(), &agreement.said(ledger)).await?;
+            self.database.write(ledger, &[], quorum.checked(), &quorum.said(ledger)).await?;
         }
         Ok(agreed.max(known))
     }

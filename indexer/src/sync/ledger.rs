@@ -1,4 +1,4 @@
-//! One look at one ledger: what the servers' accounts say, what follows from it, and what is kept for the next look.
+//! One sync of one ledger: the servers' accounts, the events up to there, and the state that is kept for the next sync.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// How long a feed is waited for before servers are asked for what it has not delivered.
 const FEED_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is needed to look at a ledger.
+/// The means to sync one ledger.
 pub(crate) struct LedgerSync<S> {
     pub(crate) program: ProgramId,
     pub(crate) sources: Arc<Vec<S>>,
@@ -33,7 +33,7 @@ pub(crate) struct LedgerSync<S> {
     pub(crate) feeding: Feeding,
 }
 
-/// What a pass leaves of a ledger for the next one.
+/// The state of a ledger that one pass leaves for the next.
 #[derive(Default)]
 pub(crate) struct Memory {
     /// Whether the ledger is one of those followed, and not halted.
@@ -42,8 +42,8 @@ pub(crate) struct Memory {
     pub(crate) delivery: Delivery,
     /// The heads at which everything was applied and checked, when nothing was left to do.
     pub(crate) rest: Option<LedgerHead>,
-    /// What the servers said last, as long as the state has not reached it.
-    pub(crate) agreement: Option<Quorum>,
+    /// The servers' last accounts, as long as the state has not reached them.
+    pub(crate) quorum: Option<Quorum>,
     /// Since when nothing was applied although a quorum's accounts were ahead.
     pub(crate) behind_since: Option<Instant>,
     /// Of the errors in a row; none after a success.
@@ -53,7 +53,7 @@ pub(crate) struct Memory {
     pub(crate) not_before: Option<Instant>,
 }
 
-/// What each server said of a ledger's account.
+/// Each server's answer about a ledger's account.
 pub(crate) type Readings = Vec<(String, Result<AccountAt, ClientError>)>;
 
 impl<S: Source> LedgerSync<S> {
@@ -72,16 +72,16 @@ impl<S: Source> LedgerSync<S> {
             quorum: self.quorum,
             database: &self.database,
         };
-        let agreement = match (readings, memory.agreement.take()) {
+        let quorum = match (readings, memory.quorum.take()) {
             (None, Some(known)) => Ok(known),
-            (readings, _) => follower.agreement(readings.unwrap_or_default()),
+            (readings, _) => follower.quorum(readings.unwrap_or_default()),
         };
-        let mut agreement = match agreement {
-            Ok(agreement) => agreement,
+        let mut quorum = match quorum {
+            Ok(quorum) => quorum,
             Err(error) => return self.handle(ledger, memory, &error, &[], now).await,
         };
-        self.finality.reached(ledger, agreement.event_seq_of_quorum(), agreement.slot_of_events());
-        if let Some(rest) = memory.rest.filter(|rest| agreement.is_at(rest)) {
+        self.finality.reached(ledger, quorum.event_seq_of_quorum(), quorum.slot_of_events());
+        if let Some(rest) = memory.rest.filter(|rest| quorum.is_at(rest)) {
             memory.delivery.inbox.take_run(rest.events.size.get(), u64::MAX, 0);
             return memory;
         }
@@ -90,7 +90,7 @@ impl<S: Source> LedgerSync<S> {
             memory.delivery.feed.clone_from(name);
         }
         let before = memory.kept.as_ref().map(|kept| kept.state.event_seq().get());
-        match follower.follow(ledger, memory.kept.take(), &mut agreement, &mut memory.delivery).await {
+        match follower.follow(ledger, memory.kept.take(), &mut quorum, &mut memory.delivery).await {
             Ok((kept, progress)) => {
                 let health = LedgerHealth { condition: Condition::Following, progress: Some(progress) };
                 self.health.set(ledger, health, now);
@@ -102,13 +102,13 @@ impl<S: Source> LedgerSync<S> {
                     rest: is_done.then(|| kept.state.head()),
                     kept: Some(kept),
                     delivery: memory.delivery,
-                    agreement: is_behind.then_some(agreement),
+                    quorum: is_behind.then_some(quorum),
                     behind_since: if has_moved { None } else { memory.behind_since }.or(is_behind.then_some(now)),
                     ..Memory::default()
                 }
             }
             Err(error) => {
-                let said = agreement.said_last(ledger);
+                let said = quorum.said_last(ledger);
                 self.handle(ledger, memory, &error, &said, now).await
             }
         }

@@ -31,14 +31,14 @@ const CONCURRENT_LEDGERS: usize = 4;
 const LEDGERS_PER_READING: usize = 100;
 /// How many ledgers' states are kept in memory between passes; at most 100 KB each.
 const STATES_KEPT: usize = 512;
-/// How many ledgers' work may go on beside theirs because it takes longer than a pass waits.
+/// The most ledgers whose work may outlast the pass that began it.
 const SLOW_LEDGERS: usize = 16;
 const PASS_PATIENCE: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(1);
 /// How many ledgers become known in one pass: servers can list addresses that are none.
 const NEW_LEDGERS_PER_PASS: usize = 64;
 
-/// Which ledgers are followed.
+/// The selection of ledgers to follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// These; none, and no authorities, for all of the program's.
@@ -54,7 +54,7 @@ impl Selection {
     }
 }
 
-/// Which ledgers a pass looks at.
+/// The ledgers that a pass covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {
     /// All that are followed; new ones are looked for.
@@ -69,23 +69,23 @@ pub struct Indexer<S> {
     pub program: ProgramId,
     /// The servers.
     pub sources: Arc<Vec<S>>,
-    /// What they have done so far.
+    /// Their reputation.
     pub reputation: Arc<Reputation>,
     /// How many servers must report the same account.
     pub quorum: usize,
-    /// Which ledgers.
+    /// The ledgers.
     pub selection: Selection,
     /// The index.
     pub database: Database,
-    /// What is told to the operator.
+    /// The health that the operator sees.
     pub health: Health,
-    /// What finality has decided, for what is shown before.
+    /// The finality of each ledger, for the pending events.
     pub finality: Finality,
     /// Whether there is a feed.
     pub feeding: Feeding,
     /// How long the other servers are waited for when a quorum has answered.
     pub grace: Duration,
-    /// How long a pass waits for its slowest ledgers; their work goes on beside the next passes.
+    /// How long a pass waits for its slowest ledgers; their work goes on during the next passes.
     pub patience: Duration,
     memory: BTreeMap<LedgerId, Memory>,
     strangers: Strangers,
@@ -93,12 +93,12 @@ pub struct Indexer<S> {
     working: JoinSet<(LedgerId, Memory)>,
     /// Their ledgers.
     at_work: BTreeSet<LedgerId>,
-    /// Whose turn it is. A look that takes longer than a pass waits gives its turn up for a slow one.
+    /// The turns of ledgers. A sync that outlasts a pass gives its turn up for a slow one.
     turns: Arc<Semaphore>,
     slow_turns: Arc<Semaphore>,
 }
 
-/// What one server answers of several ledgers' accounts.
+/// One server's answer about several ledgers' accounts.
 type Answer = Result<Vec<Result<AccountAt, ClientError>>, ClientError>;
 
 impl<S: Source + 'static> Indexer<S> {
@@ -125,7 +125,7 @@ impl<S: Source + 'static> Indexer<S> {
         }
     }
 
-    /// The same, with so many ledgers followed at once.
+    /// The same, with `concurrency` ledgers followed at once.
     #[must_use]
     pub fn with_turns(mut self, ledgers: usize) -> Self {
         self.turns = Arc::new(Semaphore::new(ledgers));
@@ -206,7 +206,7 @@ impl<S: Source + 'static> Indexer<S> {
         Ok(())
     }
 
-    /// Begins the looks.
+    /// Begins the syncs.
     fn begin(&mut self, work: Vec<(LedgerId, Memory, Option<Readings>)>, now: Instant) {
         let sync = Arc::new(LedgerSync {
             program: self.program,
@@ -286,10 +286,9 @@ impl<S: Source + 'static> Indexer<S> {
         let mut work: Vec<(LedgerId, Memory, Option<Readings>)> = Vec::new();
         for ledger in ledgers {
             let memory = self.memory.remove(ledger).unwrap_or_default();
-            let is_reached = |agreement: &Quorum| {
-                memory.delivery.inbox.last().is_some_and(|last| last >= agreement.event_seq_of_quorum())
-            };
-            let is_enough = round == Round::New && memory.agreement.as_ref().is_some_and(|known| !is_reached(known));
+            let is_reached =
+                |quorum: &Quorum| memory.delivery.inbox.last().is_some_and(|last| last >= quorum.event_seq_of_quorum());
+            let is_enough = round == Round::New && memory.quorum.as_ref().is_some_and(|known| !is_reached(known));
             work.push((*ledger, memory, if is_enough { None } else { Some(Vec::new()) }));
         }
         let wanted: Vec<LedgerId> = work.iter().filter(|work| work.2.is_some()).map(|work| work.0).collect();

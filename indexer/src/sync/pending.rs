@@ -1,4 +1,4 @@
-//! The provisional pending: what the cluster has confirmed is shown as pending until finality decides.
+//! Pending events: confirmed by the cluster, and shown until finality decides.
 //!
 //! Nothing here is believed. Each event must follow from the final state and the pending events before it, as any
 //! event must, and is shown apart from the log; finality replaces it, or drops it with its fork.
@@ -20,7 +20,7 @@ const MAX_LEDGERS: usize = 256;
 /// How many events of a ledger may be pending, and how many may wait for one before them.
 const MAX_PENDING: usize = 1_024;
 
-/// What is pending of all ledgers.
+/// The pending events of all ledgers.
 pub struct PendingLedgers {
     program: ProgramId,
     database: Database,
@@ -28,7 +28,7 @@ pub struct PendingLedgers {
     tips: BTreeMap<LedgerId, Tip>,
 }
 
-/// What is pending of one ledger.
+/// The pending events of one ledger.
 struct Tip {
     /// The final state.
     base: LedgerState,
@@ -36,7 +36,7 @@ struct Tip {
     shown: Vec<Pending>,
     /// The state after them.
     state: LedgerState,
-    /// Events for which one before them lacks.
+    /// Events whose predecessor has not arrived.
     waiting: BTreeMap<u64, Pending>,
 }
 

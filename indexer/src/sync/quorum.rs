@@ -1,4 +1,4 @@
-//! What the servers' accounts say of the state, at the events at which they stand.
+//! The quorum of servers: their accounts are compared with the state as it passes the events at which they stand.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub struct Quorum {
     /// How many servers must say the same.
     quorum: usize,
     readings: Vec<Reading>,
-    /// What was said of a state that was given up.
+    /// The accounts that were compared with a state that was given up.
     said_before: Vec<Said>,
 }
 
@@ -102,7 +102,7 @@ impl Quorum {
     }
 
     /// A slot as of which a quorum's accounts have no more events than [`Self::event_seq_of_quorum`]: one at which an account
-    /// has just so many, and which a quorum has reached.
+    /// has exactly this number, and which a quorum has reached.
     #[must_use]
     pub fn slot_of_events(&self) -> u64 {
         let events = self.event_seq_of_quorum();
@@ -148,7 +148,7 @@ impl Quorum {
         self.disagreeing().map(|(_, heads)| (heads, against(heads))).find(|(_, servers)| servers.len() >= self.quorum)
     }
 
-    /// What each server said whose account was compared.
+    /// The evidence of each server whose account was compared.
     #[must_use]
     pub fn said(&self, ledger: LedgerId) -> Vec<Said> {
         let compared = self.readings.iter().filter_map(|reading| Some((reading, reading.verdict.as_ref()?.is_ok())));

@@ -1,4 +1,4 @@
-//! Which server is asked first: the one that has not been caught with falsehoods and that answers.
+//! The reputation of servers, which orders them: those without falsehoods first, then those that answer.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// How long nothing more is told of a server that says what is false, however often and of however many ledgers.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What each server has done so far, in the order in which they were given.
+/// The record of each server, in the order in which they were given.
 #[derive(Debug, Default)]
 pub struct Reputation {
     servers: Vec<Record>,
@@ -19,7 +19,7 @@ struct Record {
     /// while this process lives.
     falsehoods: AtomicU32,
     told_at: Mutex<Option<Instant>>,
-    /// Attempts in a row that led nowhere.
+    /// Attempts in a row that failed.
     failures: AtomicU32,
 }
 
@@ -41,7 +41,7 @@ impl Reputation {
         order
     }
 
-    /// The server was caught.
+    /// Records that the server served provably false data.
     pub fn lied(&self, server: usize) {
         self.servers[server].falsehoods.fetch_add(1, Ordering::Relaxed);
     }
@@ -58,12 +58,12 @@ impl Reputation {
         should
     }
 
-    /// The server led nowhere.
+    /// Records a failure.
     pub fn failed(&self, server: usize) {
         self.servers[server].failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The server led on.
+    /// Records a success.
     pub fn succeeded(&self, server: usize) {
         self.servers[server].failures.store(0, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What servers list and deliver of one ledger: fetched, looked for where it is missing, and written.
+//! One ledger's transactions at the servers: fetched, searched for where they are missing, and written.
 
 use counterfoil_client::{ClientError, Fetched, ListedTransaction, Listing, Source, TransactionRecord};
 use counterfoil_core::{LedgerId, LedgerState};
@@ -28,14 +28,14 @@ impl<S: Source> Follower<'_, S> {
         server: usize,
         ledger: LedgerId,
         kept: Kept,
-        agreement: &mut Quorum,
+        quorum: &mut Quorum,
     ) -> Result<Kept, FollowError> {
-        agreement.compare(&kept.state);
-        let result = match agreement.refuted() {
+        quorum.compare(&kept.state);
+        let result = match quorum.refuted() {
             Some(_) => Ok(kept),
-            None => self.fetch_from(server, ledger, kept, agreement).await,
+            None => self.fetch_from(server, ledger, kept, quorum).await,
         };
-        FollowError::refuted(agreement).map_or(result, Err)
+        FollowError::refuted(quorum).map_or(result, Err)
     }
 
     async fn fetch_from(
@@ -43,10 +43,10 @@ impl<S: Source> Follower<'_, S> {
         server: usize,
         ledger: LedgerId,
         Kept { mut state, mut backlogs }: Kept,
-        agreement: &mut Quorum,
+        quorum: &mut Quorum,
     ) -> Result<Kept, FollowError> {
         let source = &self.sources[server];
-        let target = agreement.event_seq_of_quorum();
+        let target = quorum.event_seq_of_quorum();
         let gap = |expected| FollowError::Gap { expected, server: source.name().to_owned(), account: target };
         let mut backlog = backlogs.extract_if(.., |backlog| backlog.server == server).next();
         let (fruitless, begins_at) = (backlog.as_ref().map_or(0, |backlog| backlog.fruitless), state.event_seq());
@@ -58,11 +58,11 @@ impl<S: Source> Follower<'_, S> {
                 Some(rest) if rest.listed.len() > 0 || rest.waiting.holds(event_seq) => rest,
                 // What is newer was left out of the listing; whatever has been listed so far may be anybody's.
                 Some(Backlog { next_slot: Some(slot), waiting, .. }) => {
-                    self.list(server, ledger, slot, agreement, waiting).await?
+                    self.list(server, ledger, slot, quorum, waiting).await?
                 }
                 // All that is listed was looked through: the event is not among it.
                 Some(mut rest) if is_listed_now => {
-                    self.search_blocks(source, ledger, event_seq, agreement, &mut rest.waiting).await?;
+                    self.search_blocks(source, ledger, event_seq, quorum, &mut rest.waiting).await?;
                     if !rest.waiting.holds(event_seq) {
                         return Err(gap(event_seq));
                     }
@@ -71,7 +71,7 @@ impl<S: Source> Follower<'_, S> {
                 _ => {
                     is_listed_now = true;
                     let since = self.database.slot_before(ledger, event_seq).await?;
-                    self.list(server, ledger, since, agreement, Inbox::default()).await?
+                    self.list(server, ledger, since, quorum, Inbox::default()).await?
                 }
             };
             if batches == BATCHES_PER_PASS {
@@ -89,10 +89,10 @@ impl<S: Source> Follower<'_, S> {
             let chunk: Vec<ListedTransaction> = rest.listed.by_ref().take(TRANSACTIONS_PER_BATCH).collect();
             self.fetch_chunk(source, ledger, &chunk, event_seq, &mut rest.waiting).await?;
             let run = rest.waiting.take_run(event_seq, target, usize::MAX);
-            state = self.writer(ledger).apply(state, run, agreement, source.name()).await?;
+            state = self.writer(ledger).apply(state, run, quorum, source.name()).await?;
             let event_seq = state.event_seq().get();
             if rest.waiting.len() > MAX_WAITING && event_seq < target {
-                self.search_blocks(source, ledger, event_seq, agreement, &mut rest.waiting).await?;
+                self.search_blocks(source, ledger, event_seq, quorum, &mut rest.waiting).await?;
                 if !rest.waiting.holds(event_seq) {
                     return Err(gap(event_seq));
                 }
@@ -109,11 +109,11 @@ impl<S: Source> Follower<'_, S> {
         source: &S,
         ledger: LedgerId,
         event_seq: u64,
-        agreement: &Quorum,
+        quorum: &Quorum,
         waiting: &mut Inbox,
     ) -> Result<(), FollowError> {
         let first = self.database.slot_before(ledger, event_seq).await?;
-        let last = waiting.first_slot().unwrap_or_else(|| agreement.slot_of_last_append());
+        let last = waiting.first_slot().unwrap_or_else(|| quorum.slot_of_last_append());
         if event_seq == 0 || last < first || last - first > MAX_SLOTS_SEARCHED {
             return Ok(());
         }
@@ -128,7 +128,7 @@ impl<S: Source> Follower<'_, S> {
         server: usize,
         ledger: LedgerId,
         since: u64,
-        agreement: &Quorum,
+        quorum: &Quorum,
         waiting: Inbox,
     ) -> Result<Backlog, FollowError> {
         let source = &self.sources[server];
@@ -136,9 +136,9 @@ impl<S: Source> Follower<'_, S> {
             source.list_transactions(ledger, since).await.map_err(FollowError::Client)?;
         debug!(ledger.id = %ledger, server = source.name(), since, "{} transactions are listed", transactions.len());
         let last = transactions.last().map(|listed| listed.slot);
-        let newest = agreement.slot_of_quorum().saturating_add(MAX_SLOTS_AHEAD);
+        let newest = quorum.slot_of_quorum().saturating_add(MAX_SLOTS_AHEAD);
         if let Some(slot) = last.filter(|last| *last > newest) {
-            let what = format!("slot {slot}, far beyond slot {} of a quorum", agreement.slot_of_quorum());
+            let what = format!("slot {slot}, far beyond slot {} of a quorum", quorum.slot_of_quorum());
             let (server, method) = (source.name().to_owned(), "getSignaturesForAddress");
             return Err(FollowError::Client(ClientError::Malformed { server, method, what }));
         }
@@ -154,18 +154,18 @@ impl<S: Source> Follower<'_, S> {
         &self,
         ledger: LedgerId,
         state: &LedgerState,
-        agreement: &mut Quorum,
+        quorum: &mut Quorum,
     ) -> Result<(), FollowError> {
         let event_seq = state.event_seq().get();
-        let mut checked = self.mark_if_new(agreement, ledger).await?;
+        let mut checked = self.mark_if_new(quorum, ledger).await?;
         for server in self.reputation.order() {
             let source = &self.sources[server];
-            if checked >= agreement.event_seq_of_quorum() || agreement.newest_event_seq() <= event_seq {
+            if checked >= quorum.event_seq_of_quorum() || quorum.newest_event_seq() <= event_seq {
                 break;
             }
             let ahead = async {
                 let since = self.database.slot_before(ledger, event_seq).await?;
-                let listed = self.list(server, ledger, since, agreement, Inbox::default()).await?.listed;
+                let listed = self.list(server, ledger, since, quorum, Inbox::default()).await?.listed;
                 let chunk: Vec<ListedTransaction> = listed.take(TRANSACTIONS_PER_BATCH).collect();
                 let mut waiting = Inbox::default();
                 self.fetch_chunk(source, ledger, &chunk, event_seq, &mut waiting).await?;
@@ -177,7 +177,7 @@ impl<S: Source> Follower<'_, S> {
                     for delivered in run {
                         let Ok((next, _)) = ahead.apply(delivered.event) else { break };
                         ahead = next;
-                        agreement.compare(&ahead);
+                        quorum.compare(&ahead);
                     }
                 }
                 Err(error) if error.is_of_database() => return Err(error),
@@ -186,7 +186,7 @@ impl<S: Source> Follower<'_, S> {
                     self.reputation.failed(server);
                 }
             }
-            checked = self.mark_if_new(agreement, ledger).await?;
+            checked = self.mark_if_new(quorum, ledger).await?;
         }
         Ok(())
     }

@@ -32,8 +32,8 @@ pub async fn follow(pool: &PgPool, servers: &[Server], quorum: usize) -> Result<
     let (reputation, database) = (Reputation::new(servers.len()), database_of(pool));
     let follower =
         Follower { program: PROGRAM, sources: servers, reputation: &reputation, quorum, database: &database };
-    let mut agreement = follower.read_account(LEDGER).await?;
-    let followed = follower.follow(LEDGER, None, &mut agreement, &mut Delivery::default()).await;
+    let mut read = follower.read_account(LEDGER).await?;
+    let followed = follower.follow(LEDGER, None, &mut read, &mut Delivery::default()).await;
     followed.map(|(kept, _)| kept.state)
 }
 
