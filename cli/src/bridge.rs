@@ -20,7 +20,7 @@ use crate::heads::{Behind, Reading, contradiction, prove_growth, stale, until_ca
 /// for the transaction.
 const API_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What shows that something of a receipt's is the chain's.
+/// The bridge from a receipt to the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bridge {
     /// The account holds the head, as its newest or in its ring.
@@ -46,7 +46,7 @@ impl fmt::Display for Bridge {
     }
 }
 
-/// What is claimed of a ledger, and is to be shown: that a log's head contains entries, and that an event appended them.
+/// A claim about a ledger that a bridge must show: a log's head contains entries, and an event appended them.
 pub struct Claim {
     /// The ledger.
     pub ledger: LedgerId,
@@ -65,7 +65,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// What a receipt claims.
+    /// The claim of a receipt.
     pub fn of(receipt: &Receipt, verified: &VerifiedReceipt) -> Self {
         Self {
             ledger: receipt.ledger,
@@ -89,7 +89,7 @@ impl Claim {
     }
 }
 
-/// What one server shows of a claim.
+/// One server's support of a claim.
 pub struct Shown {
     /// The ledger's account there.
     pub reading: Reading,
@@ -274,7 +274,7 @@ impl Reasons {
         self.texts.push(format!("{error:#}"));
     }
 
-    /// What an API has shown, where it has. That its rows contradict what it has checked says nothing of the claim.
+    /// The bridge of an API, where it gave one. That its rows contradict what it has checked says nothing of the claim.
     fn keep(&mut self, api: &Api, proven: Option<anyhow::Result<()>>) -> Option<Bridge> {
         match proven? {
             Ok(()) => return Some(Bridge::Proof { api: api.name() }),
@@ -288,7 +288,7 @@ impl Reasons {
         None
     }
 
-    /// What is behind may catch up; else all that was tried is told.
+    /// The advice to wait where a server is behind; else the list of all that was tried.
     fn conclude(mut self) -> anyhow::Result<Behind> {
         self.texts.dedup();
         let tried = self.texts.join("; ");

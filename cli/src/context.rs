@@ -1,4 +1,4 @@
-//! What all subcommands share: which servers, which program, which wallet.
+//! The options that all subcommands share: servers, program, wallet.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -18,7 +18,7 @@ use crate::api::Api;
 use crate::trust::Trust;
 use crate::verdict::Usage;
 
-/// What can be given to every subcommand.
+/// The options of every subcommand.
 #[derive(Args)]
 pub struct Options {
     /// A Solana JSON-RPC server; `verify`, `audit`, `entries --verify` and `doctor` ask several. Default: the Solana CLI's, or the local one.

@@ -11,7 +11,7 @@ use merkle_log::Hash;
 use sha2::{Digest, Sha256};
 use tempfile::{Builder, NamedTempFile};
 
-/// What stands for standard input or output.
+/// The path that stands for standard input or output.
 const STANDARD: &str = "-";
 
 /// A file has more bytes than are read.
@@ -99,7 +99,7 @@ enum Sink {
 const PIECE: usize = 1 << 16;
 
 impl<'a> Growing<'a> {
-    /// Begins it beside where it will be.
+    /// Begins the file in its target's folder.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -177,7 +177,7 @@ fn finish_at(file: BufWriter<NamedTempFile>, place: &Path, mode: Option<Permissi
     Ok(())
 }
 
-/// What a path leads to by its links, whether it is there or not.
+/// The target of a path's links, whether it is there or not.
 fn target_of(path: &Path) -> PathBuf {
     /// As many links as Linux follows.
     const MAX_LINKS: usize = 40;

@@ -1,4 +1,4 @@
-//! What the servers of the user's choice say of a ledger.
+//! A ledger's heads at the servers of the user's choice.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the servers of the user's choice say of the program itself.
+//! The program itself, at the servers of the user's choice.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::heads;
 /// The SHA-256 of the program that this version was released with, and the file's name.
 const RELEASED_PROGRAM: &str = include_str!("../../programs/counterfoil/release/counterfoil.so.sha256");
 
-/// What the servers say, which servers say it, and the errors of those that say nothing. All are asked: one alone could
+/// The servers' answers, each with its servers, and the errors of the others. All are asked: one alone could
 /// hide who can replace the program.
 pub async fn fetch(rpcs: &[Rpc]) -> (BTreeMap<ProgramInfo, Vec<&str>>, Vec<String>) {
     let (mut programs, mut errors) = (BTreeMap::new(), Vec::new());

@@ -9,14 +9,14 @@ use serde_json::json;
 /// The exit code of a command line that cannot be run as it stands; `EX_USAGE` of sysexits.
 pub const USAGE: u8 = 64;
 
-/// What was found of the thing under test.
+/// The verdict on the thing under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It holds, against a ledger or head that the verifier pinned, as servers of the verifier's choice have it.
     Verified,
     /// Something contradicts it.
     Refused,
-    /// What is needed to tell is not there: a server is away or behind, a proof is missing.
+    /// The evidence is incomplete: a server is away or behind, a proof is missing.
     CannotTell,
     /// It holds together and is the chain's, but the verifier pinned no ledger: anybody can make such a one.
     Consistent,
@@ -99,16 +99,16 @@ pub fn is_refutation(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Refutation>().is_some()
 }
 
-/// What was compared, with whom, and what was not.
+/// The findings behind a verdict.
 #[derive(Default)]
 pub struct Report {
-    /// What was compared, and with whom.
+    /// The comparisons that held, each with its other side.
     pub checked: Vec<String>,
-    /// What the verdict does not cover.
+    /// The checks that were not made.
     pub not_checked: Vec<String>,
-    /// What the reader should know besides.
+    /// Warnings.
     pub warnings: Vec<String>,
-    /// What the thing under test says, as members of the JSON; null where a command has none.
+    /// The statements of the thing under test, as members of the JSON; null where a command has none.
     pub facts: serde_json::Value,
     /// Whether standard output carries data, so that the verdict goes to standard error.
     pub is_beside_data: bool,
@@ -117,7 +117,7 @@ pub struct Report {
 impl Report {
     /// Tells the verdict and returns its exit code.
     ///
-    /// What was found to fit is told only with a verdict that it supports: a forger makes things fit.
+    /// The findings that fit are told only with a verdict that they support: a forger makes things fit.
     ///
     /// # Errors
     /// [`Usage`], which is no verdict.

@@ -414,7 +414,7 @@ fn what_was_done_is_the_same_in_words_and_as_json() {
         (&["writer", "grant", ledger, &heirs][..], "granted"),
         (&["writer", "revoke", ledger, &heirs], "revoked"),
         (&["ledger", "propose-authority", ledger, &heirs], "offered"),
-        (&["ledger", "seal", ledger, "--size", "0"], "sealed for good"),
+        (&["ledger", "seal", ledger, "--size", "0"], "sealed permanently"),
     ] {
         let document = json_of(arguments);
         assert_eq!(document["done"], done);
@@ -557,7 +557,7 @@ fn what_the_index_has_and_the_servers_have_not_is_told_by_audit_and_doctor() {
     });
     let output = stack().cli(&["--rpc", &old, "audit", &ledger]);
     expect_verdict(&output, "VERIFIED", "up to its entry 1");
-    let beyond = "not checked: 1 event that the API serves beyond that: no quorum of these servers has so many";
+    let beyond = "not checked: 1 event that the API serves beyond that: no quorum of these servers is that far";
     assert!(text(&output.stdout).contains(beyond), "{}", text(&output.stdout));
     let mut doctor = Command::new(program("counterfoil-indexer"));
     let output = doctor.args(["doctor", "--rpc", &old]).env("DATABASE_URL", &index().database_url).output().unwrap();

@@ -26,7 +26,7 @@ const PAGE: u64 = 1_000;
 const ATTEMPTS: u32 = 60;
 const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What to audit.
+/// Arguments of `counterfoil audit`.
 #[derive(Args)]
 pub struct Arguments {
     /// The ledger.
@@ -93,7 +93,7 @@ async fn audit(options: &Options, arguments: &Arguments, report: &mut Report) ->
     let beyond = served.saturating_sub(head.events.size.get());
     if beyond > 0 {
         report.not_checked.push(format!(
-            "{} that the API serves beyond that: no quorum of these servers has so many",
+            "{} that the API serves beyond that: no quorum of these servers is that far",
             counted(beyond, "event", "events")
         ));
     }

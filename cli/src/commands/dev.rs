@@ -1,6 +1,6 @@
 //! `counterfoil dev`: a local chain, PostgreSQL, the indexer and the API, as one process tree.
 //!
-//! The services are programs of their own, found beside this one; each stops when its standard input closes, so
+//! The services are programs of their own, found in the folder of this one; each stops when its standard input closes, so
 //! that nothing is left behind however this process ends.
 
 mod folder;
@@ -47,7 +47,7 @@ pub struct Arguments {
     /// Port of the local chain's JSON-RPC; 0 for any free one.
     #[arg(long, default_value_t = 8899)]
     rpc_port: u16,
-    /// What plays the chain.
+    /// The validator.
     #[arg(long, value_enum, default_value_t = Validator::Surfpool)]
     validator: Validator,
     /// Length of the local chain's slots in milliseconds.
@@ -58,7 +58,7 @@ pub struct Arguments {
     ready_file: Option<PathBuf>,
 }
 
-/// What an operator gives the role of an API; here it shares the superuser's.
+/// The password of an API's role; here it shares the superuser's.
 const API_LIMITS: &str = "?options=-c%20default_transaction_read_only%3Don%20-c%20temp_file_limit%3D1GB";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -189,7 +189,7 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
 
     note!("starting the API ...");
     let mut api = Command::new(sibling("counterfoil-api")?);
-    // Whoever changes a row here wants to see at once what comes of it, so the API keeps nothing in memory.
+    // The API caches nothing, so that a changed row shows at once.
     api.args(["--listen", &format!("127.0.0.1:{}", arguments.api_port), "--memory-mib", "0"]);
     api.env("DATABASE_URL", if is_ours { database_url.clone() + API_LIMITS } else { database_url.clone() });
     let api: Service = parts.start("api", api).await?;
@@ -209,7 +209,7 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
         file::write(path, format!("{addresses:#}\n").as_bytes())?;
     }
     print_addresses(&chain, &api, &indexer, &wallet, folder);
-    // For whoever wants to look into the tables; the password is this machine's alone.
+    // For a look into the tables; the password is this machine's alone.
     if is_ours {
         file::write_private(&folder.join("database.url"), database_url.as_bytes())?;
         out!("  database         psql \"$(cat {})\"", folder.join("database.url").display());
@@ -231,7 +231,7 @@ fn shown_database(url: &str) -> String {
     format!("the database {name} at {}://{host}{port}", url.scheme())
 }
 
-/// What is said where the folder has a chain that another validator plays.
+/// The error where the folder has a chain of another validator.
 fn other_chain(validator: Validator, folder: &Path) -> Option<String> {
     let has = |validator: Validator| folder.join(validator.chain_folder()).is_dir();
     let other = Validator::value_variants().iter().find(|other| **other != validator && has(**other))?;
@@ -266,11 +266,15 @@ fn print_addresses(chain: &Localnet, api: &Service, indexer: &Service, wallet: &
     out!("  counterfoil ledger create");
 }
 
-/// A program of ours that was built or installed beside this one.
+/// A program of the project in the folder of this one.
 fn sibling(name: &str) -> anyhow::Result<PathBuf> {
     let this = env::current_exe().context("cannot tell where this program is")?;
     let path = this.with_file_name(name);
-    ensure!(path.is_file(), "{name} is not beside {}: build or install all programs together", this.display());
+    ensure!(
+        path.is_file(),
+        "{name} is not in the folder of {}: build or install all programs together",
+        this.display()
+    );
     Ok(path)
 }
 

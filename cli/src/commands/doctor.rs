@@ -64,7 +64,7 @@ async fn examine(options: &Options, arguments: &Arguments, report: &mut Report) 
     ))
 }
 
-/// What a server says of the program.
+/// One server's account of the program.
 fn describe(info: &ProgramInfo) -> Vec<String> {
     let mut lines = vec![format!("its SHA-256 is {}", program::sha256(info))];
     lines.extend(info.deployed_slot.map(|slot| format!("it was deployed in slot {slot}")));
@@ -78,7 +78,7 @@ fn describe(info: &ProgramInfo) -> Vec<String> {
 /// A multisig's vault is an address of a program, for which no single key can sign.
 fn kind_of(authority: &Wallet) -> &'static str {
     if is_key(authority) {
-        "a single key: whoever holds it can end every promise of its ledgers"
+        "a single key: its holder can end every promise of its ledgers"
     } else {
         "an address that a program signs for, such as a multisig's: ask how many must agree there"
     }

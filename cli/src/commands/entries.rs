@@ -21,7 +21,7 @@ use crate::verdict::{Refute, Report, Verdict, refute_unless};
 
 const PAGE: u64 = 1_000;
 
-/// Which entries.
+/// Arguments of `counterfoil entries`.
 #[derive(Args)]
 pub struct Arguments {
     /// The ledger.
@@ -163,7 +163,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// What is not there cannot be certified: the servers' accounts must end here.
+    /// The servers' accounts must end here: entries after the last one cannot be certified as absent.
     async fn expect_no_more(&mut self, first: u64) -> anyhow::Result<()> {
         let readings = heads::read(&self.rpcs, self.ledger, self.quorum, &mut self.report.warnings).await?;
         let ended = readings.iter().filter(|reading| reading.at.account.entries.size().get() <= first);

@@ -22,7 +22,7 @@ use crate::verdict::{Refute, Usage};
 
 const PAGE: u64 = 1_000;
 
-/// Which entries, and where to.
+/// Arguments of `counterfoil evidence`.
 #[derive(Args)]
 pub struct Arguments {
     /// The ledger.
@@ -67,7 +67,7 @@ async fn fetch_receipt(api: &Api, ledger: LedgerId, index: u64) -> anyhow::Resul
     Ok(receipt)
 }
 
-/// What the first line says: the receipts of the first and the last entry have all of it but the proofs beside the ranges.
+/// The first line: the receipts of the first and the last entry have all of it but the proofs of the ranges.
 async fn header(
     api: &Api,
     arguments: &Arguments,

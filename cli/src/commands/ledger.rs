@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::context::{Options, confirmed_account, named, parse_id, tell_sent};
 use crate::output::time;
 
-/// What to do with ledgers.
+/// The subcommands of `counterfoil ledger`.
 #[derive(Subcommand)]
 pub enum Command {
     /// Creates a ledger; the wallet becomes its authority and pays about 0.03 SOL.
@@ -45,7 +45,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ends appending by subtrees, for good. The wallet in use must be the authority.
+    /// Ends appending by subtrees permanently. The wallet in use must be the authority.
     DisallowSubtrees {
         /// The ledger.
         ledger: LedgerId,
@@ -53,7 +53,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ends appending, for good. The wallet in use must be the authority.
+    /// Ends appending permanently. The wallet in use must be the authority.
     Seal(Seal),
 }
 
@@ -73,7 +73,7 @@ pub struct ProposeAuthority {
     json: bool,
 }
 
-/// What to seal.
+/// Arguments of `counterfoil ledger seal`.
 #[derive(Args)]
 pub struct Seal {
     /// The ledger.
@@ -87,7 +87,7 @@ pub struct Seal {
     json: bool,
 }
 
-/// How the ledger shall be.
+/// The new ledger's id and flags.
 #[derive(Args)]
 pub struct Create {
     /// The ledger's id, part of its address: 64 hex digits. Default: random.
@@ -135,7 +135,7 @@ pub async fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode
         }
         Command::DisallowSubtrees { ledger, json } => {
             let disallow = |program, authority| instruction::disallow_subtrees(program, ledger, authority);
-            tell_sent("disallowed for good", &options.send(ledger, disallow).await?, json);
+            tell_sent("disallowed permanently", &options.send(ledger, disallow).await?, json);
         }
         Command::Seal(arguments) => seal(options, &arguments).await?,
     }
@@ -155,7 +155,7 @@ async fn seal(options: &Options, &Seal { ledger, size, json }: &Seal) -> anyhow:
             "ledger {ledger} has {has}, not {size}: it was not sealed. Look at what was appended, then give that --size"
         );
     }
-    tell_sent("sealed for good", &sent?, json);
+    tell_sent("sealed permanently", &sent?, json);
     Ok(())
 }
 
@@ -222,7 +222,7 @@ fn show(ledger: LedgerId, account: &LedgerAccount) {
     }
 }
 
-/// What `show` says, and as of which slot.
+/// The output of `show`, with its slot.
 fn to_json(ledger: LedgerId, at: &AccountAt) -> serde_json::Value {
     let account = &at.account;
     let head = |head: TreeHead| json!({ "size": head.size.to_string(), "root": head.root.to_string() });

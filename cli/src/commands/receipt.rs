@@ -24,7 +24,7 @@ pub const MAX_RECEIPT_BYTES: u64 = 1 << 20;
 /// How often an API that is behind is asked.
 const WAIT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Which receipt.
+/// Arguments of `counterfoil receipt`.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {

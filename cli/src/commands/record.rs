@@ -23,7 +23,7 @@ const TRANSACTIONS_PER_CHUNK: usize = 1_024;
 /// How often a call is tried again while the server fails.
 const ATTEMPTS: u32 = 8;
 
-/// What to record.
+/// Arguments of `counterfoil record`.
 #[derive(Args)]
 pub struct Arguments {
     /// The file to write; it must not be there yet.
@@ -75,7 +75,7 @@ fn part_of(out: &Path) -> PathBuf {
     name.into()
 }
 
-/// What the file holds.
+/// The contents of the recording.
 #[derive(Default)]
 struct Recorded {
     ledgers: usize,
@@ -206,7 +206,7 @@ impl Recorder<'_> {
     }
 }
 
-/// Which events were seen, a bit each.
+/// The events that were seen, a bit each.
 #[derive(Default)]
 struct Seen {
     words: Vec<u64>,

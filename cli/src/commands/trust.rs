@@ -22,7 +22,7 @@ const CLUSTERS: [(&str, &str); 3] = [
     ("devnet", "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG"),
 ];
 
-/// What to do with a trust file.
+/// The subcommands of `counterfoil trust`.
 #[derive(Subcommand)]
 pub enum Command {
     /// Writes a new trust file. Take each value from elsewhere than the API and the receipts that you verify with it.
@@ -86,7 +86,7 @@ pub fn run(options: &Options, command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a new file pins where no value is given: where it comes from is no place of the user's.
+/// The pins of a new file where no value is given: where it comes from is no place of the user's.
 fn default_program(address: ProgramId) -> Program {
     let source = match address == idl::declared_program() {
         true => concat!("default of counterfoil ", env!("CARGO_PKG_VERSION")),

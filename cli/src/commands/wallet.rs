@@ -12,10 +12,10 @@ use serde_json::json;
 
 use crate::context::Options;
 
-/// What a transaction costs at least: one signature.
+/// The least that a transaction costs: one signature.
 const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
 
-/// What to do with the wallet.
+/// The subcommands of `counterfoil wallet`.
 #[derive(Subcommand)]
 pub enum Command {
     /// Shows the wallet's address: it may append to the ledgers that it creates, and is granted others.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::context::{Options, tell_sent};
 
-/// What to do with a writer.
+/// The subcommands of `counterfoil writer`.
 #[derive(Subcommand)]
 pub enum Command {
     /// Lets a wallet append, in place of what it was granted before. The wallet in use must be the authority.

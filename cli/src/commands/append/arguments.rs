@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use counterfoil_core::LedgerId;
 
-/// What to append, and where.
+/// Arguments of `counterfoil append`.
 #[derive(Args)]
 pub struct Arguments {
     /// The ledger.

@@ -143,7 +143,7 @@ impl Journal {
         self.entries
     }
 
-    /// What was about to be sent when the work was interrupted.
+    /// The plan whose outcome the interrupted run did not see.
     pub const fn planned(&self) -> Option<Planned> {
         self.planned
     }

@@ -64,7 +64,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     Ok(if work.told.is_stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// What was appended, and what is not known.
+/// The outcome so far: entries that are in, and entries whose outcome is unknown.
 #[derive(Default)]
 struct Told {
     /// Runs of neighbouring entries; several when others appended in between.

@@ -54,8 +54,8 @@ impl Parts {
         (Self { folder, parts: Vec::new(), postgres: None, ends }, ended)
     }
 
-    /// Starts a part and waits for the line of JSON that says that it answers; for ever when it ends before that, which
-    /// whoever receives the ends hears of.
+    /// Starts a part and waits for the line of JSON that says that it answers; for ever when it ends before that: the
+    /// receiver of the ends hears of it.
     pub(super) async fn start<T: for<'de> Deserialize<'de>>(
         &mut self,
         name: &'static str,
@@ -76,7 +76,7 @@ impl Parts {
         let (ends, log) = (self.ends.clone(), log_path.clone());
         let waiter = tokio::spawn(async move {
             let status = child.wait().await.ok();
-            // Nobody listens when all are being stopped.
+            // The receiver is gone when all are being stopped.
             let _ = ends.send(End { name, log, status });
         });
         self.parts.push(Part { name, pid, stdin, waiter });
@@ -147,7 +147,7 @@ impl End {
     }
 }
 
-/// What to do about a database that the indexer ended at; by what its log says, for only one cause is mended by dropping
+/// Advice about a database that the indexer ended at; by what its log says, for only one cause is mended by dropping
 /// anything.
 fn about_database(database: &str, log: &str) -> String {
     if log.contains("the index holds ledgers of cluster") {

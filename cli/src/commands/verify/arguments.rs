@@ -6,7 +6,7 @@ use clap::Args;
 use counterfoil_core::{LedgerId, Wallet};
 use merkle_log::{Root, TreeHead, TreeSize};
 
-/// What to verify, against what.
+/// Arguments of `counterfoil verify`.
 #[derive(Args)]
 pub struct Arguments {
     /// The receipt, evidence or export; - reads standard input.

@@ -30,7 +30,7 @@ pub fn is_export(line: &[u8]) -> bool {
     })
 }
 
-/// What was read so far.
+/// The part that was read so far.
 #[derive(Default)]
 struct Export {
     leaves: Vec<LeafHash>,
@@ -62,7 +62,7 @@ pub async fn verify(
         line = read_line(&mut input, &arguments.file)?;
         number += 1;
     }
-    ensure!(export.is_whole, "{} was cut off: it has no line `end`. Export it anew", arguments.file.display());
+    ensure!(export.is_whole, "{} was cut off: it has no line `end`. Export it again", arguments.file.display());
     let (log, ledger, genesis_hash) =
         export.of.context("it has nothing but missing leaves: there is nothing to verify")?;
     heads::expect_cluster(&mut verifier.rpcs, verifier.quorum, genesis_hash, &mut report.warnings)

@@ -48,7 +48,7 @@ pub async fn verify(
     Ok(what)
 }
 
-/// What the verifier gave to compare entry and event with.
+/// The verifier's expectations of entry and event.
 fn expect_given(
     arguments: &Arguments,
     receipt: &Receipt,
@@ -80,7 +80,7 @@ fn matches_content(payload: &[u8], path: &Path) -> anyhow::Result<Option<&'stati
     })
 }
 
-/// What the verdict shows of the receipt, for programs; of the event nothing where it is not shown.
+/// The facts that the verdict shows, for programs; nothing of the event where it is not shown.
 fn facts(receipt: &Receipt, verified: &VerifiedReceipt, shows_event: bool) -> serde_json::Value {
     let header = &verified.event().header;
     let mut facts = json!({
@@ -97,7 +97,7 @@ fn facts(receipt: &Receipt, verified: &VerifiedReceipt, shows_event: bool) -> se
     facts
 }
 
-/// What the entry is, as text where it is text.
+/// The entry for a person, as text where it is text.
 fn describe_content(payload: &[u8]) -> String {
     let bytes = counted(payload.len() as u64, "byte", "bytes");
     let Ok(text) = std::str::from_utf8(payload) else {
@@ -109,7 +109,7 @@ fn describe_content(payload: &[u8]) -> String {
     }
 }
 
-/// What the proofs show, once the heads are believed.
+/// The statements of the proofs, once the heads are believed.
 fn describe_entry(receipt: &Receipt, verified: &VerifiedReceipt) -> String {
     format!("entry {} of ledger {} has leaf hash {}", verified.index(), receipt.ledger, verified.leaf())
 }

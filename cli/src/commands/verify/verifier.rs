@@ -133,7 +133,7 @@ fn offline(
             report.not_checked.push("of which ledger it is, who appended it, and when: give --event-head".to_owned())
         }
     }
-    report.not_checked.push("the chain, its program, and which cluster it is: --offline asks nobody".to_owned());
+    report.not_checked.push("the chain, its program, and which cluster it is: --offline asks no server".to_owned());
     Ok(())
 }
 
