@@ -1,11 +1,11 @@
 //! Addresses of ledgers as clients write them.
 
 use counterfoil_core::LedgerId;
-
-use crate::problem::{Code, Problem};
+use counterfoil_http::Rejection;
+use counterfoil_wire::Code;
 
 /// Reads a ledger's address.
-pub(crate) fn parse_ledger(text: &str) -> Result<LedgerId, Problem> {
+pub(crate) fn parse_ledger(text: &str) -> Result<LedgerId, Rejection> {
     let mut key = [0; 32];
     if five8::decode_32(text, &mut key).is_ok() {
         return Ok(LedgerId(key));
@@ -15,6 +15,6 @@ pub(crate) fn parse_ledger(text: &str) -> Result<LedgerId, Problem> {
             "\"{}\" is not the address of a ledger: {error}. Copy it from /v1/ledgers or from a receipt.",
             text.escape_debug()
         );
-        Problem::new(Code::MalformedKey, detail)
+        Rejection::new(Code::MalformedKey, detail)
     })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use counterfoil_core::{LedgerId, Wallet};
+use counterfoil_http::{ApiKey, key_id_text, parse_key_id};
 use counterfoil_store::{
     ApiKeyRow, PgPoolConnection, Reader, StoreError, add_reader, connect, insert_api_key, load_api_keys, load_ledger,
     load_private_ledgers, load_readers, make_private, make_public, remove_reader, revoke_api_key,
@@ -12,8 +13,6 @@ use counterfoil_store::{
 use jiff::Timestamp;
 use serde_json::json;
 use tracing::warn;
-
-use crate::access::{ApiKey, key_id_text, parse_key_id};
 
 /// The table holds no longer one.
 const MAX_NAME: usize = 100;

@@ -1,54 +1,46 @@
-//! All routes, and what holds for each of them.
+//! The API as a service: all routes, and the state that they share.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
-use axum::response::{IntoResponse, Response};
-use counterfoil_read::{Cache, Live, Reader, SearchBudget, StreamLimits};
+use axum::http::Uri;
+use axum::response::Response;
+use counterfoil_http::{Access, AccessSettings, Frame, Mode, Rejection, RequestMetrics};
+use counterfoil_read::{Cache, KeyUses, Live, Policies, Reader, SearchBudget, StreamLimits};
 use counterfoil_store::PgPool;
-use tower::{Layer, Service, service_fn};
-use tower_http::cors::CorsLayer;
-use tracing::{Instrument, Span, debug, debug_span, field};
+use counterfoil_wire::Code;
+use tower::Service;
 
-use crate::access::{Access, AccessSettings, guard};
-use crate::cache::tag;
 use crate::graphql::AllowedQueries;
-use crate::limits::MAX_BODY_BYTES;
-use crate::metrics::{Now, Requests};
-use crate::problem::{Code, Problem};
+use crate::metrics::{Gauges, Now};
+use crate::paths::PATHS;
 use crate::tlog::{self, Logs, NoteKey};
 use crate::{graphql, rest};
 
-/// How long it may take to come.
-const BODY_TIME: Duration = Duration::from_secs(5);
-
-/// How the service answers.
+/// The settings of the service.
 #[derive(Debug)]
 pub struct Settings {
-    /// The longest time that an answer may take.
+    /// The longest time that a response may take to begin.
     pub request_timeout: Duration,
-    /// Whether GraphQL's schema is open to tools.
+    /// Whether GraphQL answers introspection.
     pub introspection: bool,
-    /// The only GraphQL queries that are answered; without it all are.
+    /// The only GraphQL queries that are answered; all when absent.
     pub allowed_queries: Option<AllowedQueries>,
-    /// How many streams may be open at a time.
+    /// The number of streams that may be open at a time.
     pub max_streams: usize,
-    /// How many of them of one caller: a key, a wallet, or else an address.
+    /// The number of them that one caller may have: a key, a wallet, or else an address.
     pub max_streams_per_caller: usize,
-    /// How many searches run at a time; of one caller half of them.
+    /// The number of searches that run at a time; one caller has half of them.
     pub search_connections: usize,
-    /// How many bytes of tiles and entries are kept in memory; with 0 all is read anew for each answer.
+    /// The size of the cache of tiles and entries, in bytes; with 0 nothing is cached.
     pub memory_bytes: u64,
-    /// Signs checkpoints of logs and receipts; without it there are none but our own.
+    /// The key that signs checkpoints of logs and receipts; without it other tools' formats are not served.
     pub note_key: Option<NoteKey>,
-    /// Who may read, and how often.
+    /// Authentication and rates.
     pub access: AccessSettings,
 }
 
@@ -68,24 +60,24 @@ impl Default for Settings {
     }
 }
 
-/// The whole service, from requests to answers.
+/// The whole service. Clones share it.
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
+pub struct App {
+    frame: Frame<Router>,
+    state: Arc<State>,
+}
 
-struct Inner {
-    access: Arc<Access>,
-    request_timeout: Duration,
-    routes: Router,
-    requests: Requests,
+/// The state that metrics read.
+struct State {
+    gauges: Gauges,
     pool: PgPool,
     feed: Live,
     searches: Arc<SearchBudget>,
-    cors: Option<CorsLayer>,
 }
 
 /// Makes the whole service.
 ///
-/// Clients are not trusted: what they ask for is bounded in length, time and depth.
+/// Clients are not trusted: their requests are bounded in length, time and depth.
 ///
 /// # Panics
 /// Outside of Tokio's runtime, in which it listens to the database.
@@ -96,8 +88,7 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
     if settings.memory_bytes > 0 {
         tokio::spawn(feed.clone().listen());
     }
-    let cors = cors(&settings.access.cors_origins);
-    let access = Access::new(pool.clone(), settings.access);
+    let access = access(&pool, settings.access);
     let searches = Arc::new(SearchBudget::new(settings.search_connections));
     let reader = Reader::with_cache(pool.clone(), cache, searches.clone());
     let logs = Logs::new(reader.clone(), settings.note_key);
@@ -114,145 +105,57 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
         .merge(rest::sign_in(access.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed);
-    let (requests, request_timeout) = (Requests::default(), settings.request_timeout);
-    App(Arc::new(Inner { access, request_timeout, routes, requests, pool, feed, searches, cors }))
+    let requests = RequestMetrics::new("counterfoil_api");
+    let gauges = Gauges::new(&requests);
+    let frame = Frame::new(routes, access, requests, settings.request_timeout);
+    App { frame, state: Arc::new(State { gauges, pool, feed, searches }) }
+}
+
+/// Authentication against the index's keys and lists of readers.
+fn access(pool: &PgPool, settings: AccessSettings) -> Arc<Access> {
+    let uses = match settings.mode {
+        Mode::Off => KeyUses::default(),
+        Mode::Public | Mode::Required => KeyUses::recorded(pool.clone(), settings.use_interval),
+    };
+    let policies = Policies::new(pool.clone(), settings.patience);
+    Access::new(settings, PATHS, policies, uses)
 }
 
 impl App {
-    /// What Prometheus reads, with how many connections of clients there are.
+    /// All metrics in Prometheus' text format, with the number of clients' connections.
     ///
     /// # Errors
-    /// When it cannot be written as text.
+    /// When they cannot be written as text.
     pub(crate) fn metrics(&self, connections: usize) -> prometheus::Result<Vec<u8>> {
-        let Self(inner) = self;
-        inner.requests.text(&Now {
-            streams: inner.feed.streams(),
-            searches: inner.searches.running(),
-            database_connections: inner.pool.size(),
-            database_connections_idle: inner.pool.num_idle(),
-            connections,
-        })
+        let State { gauges, pool, feed, searches } = &*self.state;
+        gauges.set(&Now {
+            streams: feed.streams(),
+            searches: searches.running(),
+            database_connections: pool.size(),
+            database_connections_idle: pool.num_idle(),
+        });
+        self.frame.requests().text(connections)
     }
 }
 
-/// Around all routes at once: what a router has as a layer is around each of them, and is cloned for each request.
 impl Service<Request> for App {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = <Frame<Router> as Service<Request>>::Future;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.frame.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Self(app) = self.clone();
-        // What an operator who exports traces sees of a request. Its path may name a private ledger, never a secret.
-        let span = debug_span!(
-            "request",
-            http.request.method = %request.method(),
-            url.path = request.uri().path(),
-            http.response.status_code = field::Empty
-        );
-        let answer = async move {
-            let started = Instant::now();
-            let response = match &app.cors {
-                Some(cors) => cors.layer(service_fn(|request| app.pass(request))).call(request).await?,
-                None => app.pass(request).await?,
-            };
-            app.requests.count(response.status(), started.elapsed());
-            Span::current().record("http.response.status_code", response.status().as_u16());
-            Ok(harden(response))
-        };
-        Box::pin(answer.instrument(span))
+        self.frame.call(request)
     }
 }
 
-impl Inner {
-    /// What each request passes before its route.
-    async fn pass(&self, request: Request) -> Result<Response, Infallible> {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let route = |request| tag(request, |request| receive_in_time(request, self.routes.clone()));
-        let started = Instant::now();
-        let response = answer_in_time(self.request_timeout, guard(&self.access, request, route)).await;
-        let (status, elapsed_ms) = (response.status().as_u16(), started.elapsed().as_millis());
-        debug!(http.status = status, elapsed_ms, "{method} {}", uri.path());
-        Ok(response)
-    }
+async fn not_found(uri: Uri) -> Rejection {
+    Rejection::new(Code::NotFound, format!("There is nothing at {}. See /docs for the routes.", uri.path()))
 }
 
-/// Pages of these origins may read the answers; no others. Credentials are headers, never cookies.
-fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
-    let layer = CorsLayer::new()
-        .allow_origin(origins.to_vec())
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
-        .expose_headers([
-            header::ETAG,
-            header::RETRY_AFTER,
-            header::WWW_AUTHENTICATE,
-            HeaderName::from_static("ratelimit"),
-            HeaderName::from_static("ratelimit-policy"),
-        ])
-        .max_age(Duration::from_secs(3600));
-    (!origins.is_empty()).then_some(layer)
-}
-
-/// Takes the whole body before anything is done about it. A slow one has a time of its own, so that what is known of the
-/// request is not forgotten with it; that a client sends a byte now and then does not prolong it.
-async fn receive_in_time(request: Request, routes: Router) -> Response {
-    let (parts, body) = request.into_parts();
-    if parts.headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
-        let detail = "Send the body as it is, without Content-Encoding.";
-        return Problem::new(Code::UnsupportedMediaType, detail).into_response();
-    }
-    if body.is_end_stream() {
-        return route(routes, Request::from_parts(parts, body)).await;
-    }
-    match tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_BODY_BYTES)).await {
-        Ok(Ok(bytes)) => route(routes, Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(_)) => {
-            let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes, or broke off.");
-            Problem::new(Code::BodyTooLarge, detail).into_response()
-        }
-        Err(_) => {
-            let detail = format!("The body did not come within {} s.", BODY_TIME.as_secs());
-            Problem::new(Code::RequestTimeout, detail).into_response()
-        }
-    }
-}
-
-async fn route(mut routes: Router, request: Request) -> Response {
-    routes.call(request).await.unwrap_or_else(|never| match never {})
-}
-
-async fn answer_in_time(limit: Duration, answer: impl Future<Output = Response>) -> Response {
-    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
-        let detail = format!("No answer within {} ms. Ask for less, or try again.", limit.as_millis());
-        Problem::new(Code::Timeout, detail).into_response()
-    })
-}
-
-/// Tells browsers to take answers for what they are, and to load nothing because of them; pages say what they need.
-fn harden(mut response: Response) -> Response {
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    ] {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    if response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"text/event-stream") {
-        // nginx, and proxies that follow it, hold back what they may; a message of a stream is for now.
-        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    }
-    response
-}
-
-async fn not_found(uri: Uri) -> Problem {
-    Problem::new(Code::NotFound, format!("There is nothing at {}. See /docs for the routes.", uri.path()))
-}
-
-async fn method_not_allowed(uri: Uri) -> Problem {
-    Problem::new(Code::MethodNotAllowed, format!("{} takes another method. See /docs.", uri.path()))
+async fn method_not_allowed(uri: Uri) -> Rejection {
+    Rejection::new(Code::MethodNotAllowed, format!("{} takes another method. See /docs.", uri.path()))
 }

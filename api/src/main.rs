@@ -121,7 +121,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         None => {}
     }
     let telemetry = arguments.otlp.as_deref();
-    let telemetry = telemetry.map(|url| Telemetry::start(url, "counterfoil-api", "counterfoil_api")).transpose()?;
+    let telemetry = telemetry.map(|url| Telemetry::start(url, "counterfoil-api", &["counterfoil_api", "counterfoil_http"])).transpose()?;
     let (telemetry, more) = telemetry.unzip();
     log_in_format("info,sqlx=warn", arguments.log_format, more);
     let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;

@@ -1,46 +1,45 @@
-//! The process: listen, answer, and stop when told.
+//! The process: listening, serving, and stopping.
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use counterfoil_http::{Certificate, Places, TlsFiles, serve};
 use counterfoil_service::announce;
 use counterfoil_store::connect;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
-use crate::server::{Places, serve};
-use crate::tls::{Certificate, TlsFiles, keep_fresh};
 use crate::{Settings, app};
 
 /// For all but searches, which have their own.
 const CONNECTIONS: u32 = 16;
-/// How long requests that are under way when the process shall stop may take. Streams end at once.
+/// Prometheus' own, a second one, and people who look.
+const MAX_METRICS_CONNECTIONS: u32 = 64;
+/// The time that requests under way have when the process stops. Streams end at once.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How the API is run.
+/// The configuration of the process.
 pub struct Config {
     /// The index. Holds a password: keep it out of logs. The API only reads.
     pub database_url: String,
-    /// Where the API is served.
+    /// The address of the API.
     pub listen: SocketAddr,
-    /// Where metrics are served, to whoever asks; nowhere when absent.
+    /// The address of the metrics, which need no authentication; not served when absent.
     pub metrics: Option<SocketAddr>,
-    /// Served with TLS when there is a certificate.
+    /// The certificate; without it the API is served without TLS.
     pub tls: Option<TlsFiles>,
-    /// How many connections at a time.
+    /// The number of connections at a time.
     pub max_connections: u32,
-    /// How many of them from one address.
+    /// The number of them that one address may have.
     pub max_connections_per_address: u32,
-    /// How it answers; the database's statements have as much time as an answer.
+    /// The service's settings; a statement of the database has as much time as a response.
     pub settings: Settings,
 }
 
@@ -73,7 +72,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     info!("serving on {url}");
 
     let (stop_serving, stopping) = oneshot::channel::<()>();
-    let tls = certificate.map(serve_fresh).transpose()?;
+    let tls = certificate.map(Certificate::serve).transpose()?;
     let trusted_proxies = config.settings.access.trusted_proxies.clone();
     let places = Places::new(config.max_connections, config.max_connections_per_address, trusted_proxies);
     let service = app(pool.clone(), config.settings);
@@ -84,7 +83,8 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),
         };
         let routes = Router::new().route("/metrics", get(text));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let places = Places::new(MAX_METRICS_CONNECTIONS, MAX_METRICS_CONNECTIONS, Vec::new());
+        tokio::spawn(serve(listener, None, routes, places, std::future::pending()));
     }
     let mut server = tokio::spawn(serve(listener, tls, service, places, async move {
         // Sent below, or dropped with this function: stop in both cases.
@@ -107,9 +107,4 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     // A request that was dropped may still hold a connection.
     let _ = tokio::time::timeout(GRACE, pool.close()).await;
     Ok(())
-}
-
-fn serve_fresh(certificate: Arc<Certificate>) -> anyhow::Result<TlsAcceptor> {
-    tokio::spawn(keep_fresh(Arc::downgrade(&certificate)));
-    certificate.acceptor()
 }

@@ -91,7 +91,7 @@ async fn start() -> anyhow::Result<ExitCode> {
 }
 
 fn start_telemetry(url: &str) -> anyhow::Result<(Telemetry, MoreLog)> {
-    Telemetry::start(url, "counterfoil-indexer", "counterfoil_indexer")
+    Telemetry::start(url, "counterfoil-indexer", &["counterfoil_indexer"])
 }
 
 async fn work(cli: Cli) -> anyhow::Result<ExitCode> {

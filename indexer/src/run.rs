@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use counterfoil_client::{Commitment, Feed, Recording, Rpc, Source, block_feed, log_feed, with_causes};
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use counterfoil_geyser::geyser_feed;
+use counterfoil_http::{Places, serve};
 use counterfoil_service::announce;
 use counterfoil_store::{
     Cluster, Epoch, PgConnection, PgPool, PgPoolConnection, StoreError, bind_cluster, connect, hold_lease,
@@ -32,6 +33,8 @@ use crate::metrics::Metrics;
 use crate::sync::pending::PendingLedgers;
 use crate::{Feeding, Indexer, Round, Selection, Server};
 
+/// Connections to the health server: probes and Prometheus.
+const MAX_CONNECTIONS: u32 = 64;
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
 const START_INTERVAL: Duration = Duration::from_secs(1);
 /// The number of attempts to start for each one that the log tells.
@@ -176,8 +179,9 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let health = Health::new(metrics.clone());
     health.expect(config.poll_interval, config.recording.is_none());
     let url = format!("http://{}", listener.local_addr()?);
-    // From here on requests are answered, and a stop is heard during every wait.
-    let service = axum::serve(listener, health.router());
+    // Health is answered and a stop heard from here on, whatever else is waited for.
+    let places = Places::new(MAX_CONNECTIONS, MAX_CONNECTIONS, Vec::new());
+    let service = serve(listener, None, health.router(), places, std::future::pending());
     let opened = OnceLock::new();
     let work = async {
         health.stands_still("starting: the database is opened".to_owned());
@@ -192,7 +196,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     };
     tokio::select! {
         result = work => result?,
-        result = service => result.context("the health server ended")?,
+        () = service => bail!("the health server ended"),
         () = stop => info!("stopping"),
     }
     // What is under way is rolled back: the cursor says where to go on.

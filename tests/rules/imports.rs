@@ -16,7 +16,7 @@ const MANIFESTS: [&str; 6] = [
 ];
 
 /// The packages that one must not reach, through any other: prefixes of packages' names.
-const NEVER: [(&str, &[&str]); 3] = [
+const NEVER: [(&str, &[&str]); 4] = [
     // It never talks to Solana.
     ("counterfoil-api", &["solana", "anchor", "counterfoil-client"]),
     // Its callers are HTTP servers, tools for agents and functions alike.
@@ -24,6 +24,8 @@ const NEVER: [(&str, &[&str]); 3] = [
         "counterfoil-read",
         &["axum", "hyper", "tower", "utoipa", "async-graphql", "solana", "anchor", "counterfoil-client"],
     ),
+    // Services with no database of their own use it too.
+    ("counterfoil-http", &["solana", "anchor", "counterfoil-client", "async-graphql", "utoipa"]),
     // The parts of bodies for OpenAPI and GraphQL are in servers' builds alone.
     ("counterfoil-cli", &["axum", "utoipa", "async-graphql", "sqlx", "counterfoil-store", "counterfoil-read"]),
 ];

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use async_graphql::{Request, Value};
+use counterfoil_http::Rejection;
+use counterfoil_wire::Code;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-
-use crate::problem::{Code, Problem};
 
 /// Why a list is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +76,7 @@ impl AllowedQueries {
     }
 
     /// Refuses what is not on the list; a query that is named by its hash alone gets its text.
-    pub(super) fn admit(&self, request: &mut Request) -> Result<(), Problem> {
+    pub(super) fn admit(&self, request: &mut Request) -> Result<(), Rejection> {
         let named = request.extensions.get("persistedQuery").and_then(|persisted| match persisted {
             Value::Object(fields) => match fields.get("sha256Hash") {
                 Some(Value::String(hash)) => Some(hash.clone()),
@@ -87,7 +87,7 @@ impl AllowedQueries {
         let hash = if request.query.is_empty() { named.unwrap_or_default() } else { hash(&request.query) };
         let Some(body) = self.0.get(&hash) else {
             let detail = "This server answers the queries on its operator's list, and this is none of them.";
-            return Err(Problem::new(Code::QueryNotAllowed, detail));
+            return Err(Rejection::new(Code::QueryNotAllowed, detail));
         };
         if request.query.is_empty() {
             request.query.clone_from(body);

@@ -1,17 +1,12 @@
-//! Problems as GraphQL's errors, with their codes.
+//! Rejections as GraphQL's errors, with their codes.
 
-use counterfoil_read::ReadError;
+use async_graphql::{Error, ErrorExtensions};
+use counterfoil_http::Rejection;
 
-use crate::problem::Problem;
-
-impl From<Problem> for async_graphql::Error {
-    fn from(problem: Problem) -> Self {
-        use async_graphql::ErrorExtensions;
-        Self::new(problem.detail).extend_with(|_, extensions| extensions.set("code", problem.code.text()))
-    }
-}
-
-/// For `map_err`.
-pub(super) fn refuse(error: ReadError) -> async_graphql::Error {
-    Problem::from(error).into()
+/// For `map_err`: the error of a rejection, or of a read's error.
+///
+/// async-graphql takes whatever has a `Display` for an error, without a code. A [`Rejection`] has none, so each goes through here.
+pub(super) fn refuse(error: impl Into<Rejection>) -> Error {
+    let Rejection { code, detail } = error.into();
+    Error::new(detail).extend_with(|_, extensions| extensions.set("code", code.text()))
 }

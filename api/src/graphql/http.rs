@@ -14,7 +14,9 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::post;
 use axum::{Json, Router};
+use counterfoil_http::{MAX_BODY_BYTES, ReaderOf, Rejection, RequestCaller, Stopping, code_of_body};
 use counterfoil_read::{Live, Reader};
+use counterfoil_wire::Code;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
@@ -24,11 +26,6 @@ use super::operation::{Followed, in_time};
 use super::schema::{ApiSchema, schema};
 use super::socket;
 use super::writer::Standings;
-use crate::access::{Asker, ReaderOf};
-use crate::limits::MAX_BODY_BYTES;
-use crate::problem::code_of_body;
-use crate::problem::{Code, Problem};
-use crate::stop::Stopping;
 
 /// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -108,7 +105,7 @@ async fn graphql(
     stopping: Stopping,
     headers: HeaderMap,
     request: Result<Json<Request>, JsonRejection>,
-) -> Result<axum::response::Response, Problem> {
+) -> Result<axum::response::Response, Rejection> {
     let Json(request) = request.map_err(refuse_body)?;
     let followed = Followed::default();
     let request = request.data(reader).data(feed).data(stopping).data(followed.clone()).data(Standings::default());
@@ -135,23 +132,23 @@ fn wants_events(headers: &HeaderMap) -> bool {
 /// Operations over a WebSocket.
 async fn subscribe(
     State(GraphQl { schema, reader, feed, request_timeout }): State<GraphQl>,
-    asker: Asker,
+    caller: RequestCaller,
     stopping: Stopping,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Rejection> {
     let upgrade = upgrade.map(|upgrade| upgrade.protocols([socket::PROTOCOL]).max_message_size(MAX_BODY_BYTES));
     let Some(upgrade) = upgrade.ok().filter(|upgrade| upgrade.selected_protocol().is_some()) else {
         let detail = "GET opens a WebSocket with the protocol graphql-transport-ws. Send queries by POST.";
-        return Err(Problem::new(Code::MethodNotAllowed, detail));
+        return Err(Rejection::new(Code::MethodNotAllowed, detail));
     };
-    let service = socket::Service { executor: schema, reader, asker, feed, stopping, request_timeout };
+    let service = socket::Service { executor: schema, reader, caller, feed, stopping, request_timeout };
     Ok(upgrade.on_upgrade(|socket| socket::serve(socket, service)))
 }
 
-fn refuse_body(rejection: JsonRejection) -> Problem {
+fn refuse_body(rejection: JsonRejection) -> Rejection {
     let detail = format!(
         "{}. Send {{\"query\": \"...\", \"variables\": {{}}}} as application/json, at most {MAX_BODY_BYTES} bytes.",
         rejection.body_text()
     );
-    Problem::new(code_of_body(rejection.status()), detail)
+    Rejection::new(code_of_body(rejection.status()), detail)
 }

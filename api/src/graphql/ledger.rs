@@ -2,11 +2,12 @@
 
 use async_graphql::{Context, ID, Object, Result};
 use counterfoil_core::LedgerId;
+use counterfoil_http::Rejection;
 use counterfoil_read::{self as read, CheckedLedger, Reader, When, Window, log_of};
 use counterfoil_store::{Bucket, Log, Value};
 use counterfoil_wire::{
-    Applied, Behind, Checked, Consistency, Halt, Heads, Inclusion, Key, LedgerStatus, LogName, Missing, PendingEvent,
-    Time, U64,
+    Applied, Behind, Checked, Code, Consistency, Halt, Heads, Inclusion, Key, LedgerStatus, LogName, Missing,
+    PendingEvent, Time, U64,
 };
 
 use super::aggregate::{AggregateBy, EntryAggregates};
@@ -21,7 +22,6 @@ use super::page::{Arguments, complexity, connection, count};
 use super::standing::Standing;
 use super::transaction::Transaction;
 use super::writer::{FoundWriters, Writer};
-use crate::problem::{Code, Problem};
 use crate::search::{EntryFilter, EventFilter, Filter, TransactionFilter, WriterFilter};
 use crate::search::{EntryOrder, EventOrder, TransactionOrder, WriterOrder};
 use crate::search::{ToValue, seconds};
@@ -76,7 +76,7 @@ impl Ledger {
     /// A page of the subtrees whose entries the index lacks, at most 1,000; 100 when nothing is said.
     #[graphql(complexity = "complexity(first, None, child_complexity)")]
     async fn missing(&self, context: &Context<'_>, first: Option<i32>, from: Option<U64>) -> Result<Missing> {
-        let (limit, from) = (first.map(count).transpose()?, from.map_or(0, |from| from.0));
+        let (limit, from) = (first.map(count).transpose().map_err(refuse)?, from.map_or(0, |from| from.0));
         let found = read::missing(context.data::<Reader>()?, self.address(), from, limit).await;
         Ok(found.map_err(refuse)?.into())
     }
@@ -91,7 +91,7 @@ impl Ledger {
     /// it back: nothing here is proven.
     #[graphql(complexity = "complexity(first, None, child_complexity)")]
     async fn pending(&self, context: &Context<'_>, first: Option<i32>) -> Result<Vec<PendingEvent>> {
-        let limit = first.map(count).transpose()?;
+        let limit = first.map(count).transpose().map_err(refuse)?;
         let found = read::pending(context.data::<Reader>()?, self.address(), limit).await;
         Ok(found.map_err(refuse)?.into_iter().map(PendingEvent::from).collect())
     }
@@ -107,7 +107,7 @@ impl Ledger {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<LeafConnection<Entry, EntryPageFields>> {
-        let window = Window::try_from(Arguments { first, after, last, before })?;
+        let window = Window::try_from(Arguments { first, after, last, before }).map_err(refuse)?;
         let page = read::entries(context.data::<Reader>()?, self.address(), window).await;
         connection(page, |entry| entry.index, Entry::of_page)
     }
@@ -128,7 +128,7 @@ impl Ledger {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<LeafConnection<Event, PageHeads>> {
-        let window = Window::try_from(Arguments { first, after, last, before })?;
+        let window = Window::try_from(Arguments { first, after, last, before }).map_err(refuse)?;
         let page = read::events(context.data::<Reader>()?, self.address(), window).await;
         connection(page, |event| event.seq, Event::of_page)
     }
@@ -154,8 +154,8 @@ impl Ledger {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<FoundConnection<Entry, FoundEntries>> {
-        let condition = filter.unwrap_or_default().condition()?;
-        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
+        let condition = filter.unwrap_or_default().condition().map_err(refuse)?;
+        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by).map_err(refuse)?;
         let found = read::find_entries(context.data::<Reader>()?, self.address(), search).await;
         let counted = Counted::new(self.address(), Log::Entries, condition);
         found_connection(found, |head| FoundEntries::new(head, counted), Entry::of_page)
@@ -174,8 +174,8 @@ impl Ledger {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<FoundConnection<Event, FoundEvents>> {
-        let condition = filter.unwrap_or_default().condition()?;
-        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
+        let condition = filter.unwrap_or_default().condition().map_err(refuse)?;
+        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by).map_err(refuse)?;
         let found = read::find_events(context.data::<Reader>()?, self.address(), search).await;
         let counted = Counted::new(self.address(), Log::Events, condition);
         found_connection(found, |head| FoundEvents::new(head, counted), Event::of_page)
@@ -194,8 +194,8 @@ impl Ledger {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<FoundConnection<Transaction, FoundTransactions>> {
-        let condition = filter.unwrap_or_default().condition()?;
-        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
+        let condition = filter.unwrap_or_default().condition().map_err(refuse)?;
+        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by).map_err(refuse)?;
         let found = read::find_transactions(context.data::<Reader>()?, self.address(), search).await;
         let counted = Counted::new(self.address(), Log::Events, condition);
         found_connection(found, |head| FoundTransactions::new(head, counted), Transaction::of_page)
@@ -214,8 +214,8 @@ impl Ledger {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<FoundConnection<Writer, FoundWriters>> {
-        let condition = filter.unwrap_or_default().condition()?;
-        let search = Arguments { first, after, last, before }.search(condition, order_by)?;
+        let condition = filter.unwrap_or_default().condition().map_err(refuse)?;
+        let search = Arguments { first, after, last, before }.search(condition, order_by).map_err(refuse)?;
         let found = read::find_writers(context.data::<Reader>()?, self.address(), search).await;
         found_connection(found, FoundWriters::from, |found, writers| Writer::of_page(found.head, writers))
     }
@@ -232,10 +232,10 @@ impl Ledger {
         after_signer: Option<Key>,
         after_time: Option<Time>,
     ) -> Result<EntryAggregates> {
-        let condition = filter.unwrap_or_default().condition()?;
+        let condition = filter.unwrap_or_default().condition().map_err(refuse)?;
         let bucket = AggregateBy::bucket(by);
-        let after = after_bucket(bucket, after_signer, after_time)?;
-        let first = first.map(count).transpose()?;
+        let after = after_bucket(bucket, after_signer, after_time).map_err(refuse)?;
+        let first = first.map(count).transpose().map_err(refuse)?;
         let reader = context.data::<Reader>()?;
         let found = read::aggregate(reader, self.address(), &condition, bucket, after.as_ref(), first).await;
         Ok(EntryAggregates::new(found.map_err(refuse)?, bucket))
@@ -252,7 +252,8 @@ impl Ledger {
         time: Option<Time>,
     ) -> Result<Standing> {
         let (size, slot) = (size.map(|size| size.0), slot.map(|slot| slot.0));
-        let when = When { size, slot, time: time.as_ref().map(seconds).transpose()?, ..When::default() };
+        let when =
+            When { size, slot, time: time.as_ref().map(seconds).transpose().map_err(refuse)?, ..When::default() };
         let standing = read::standing(context.data::<Reader>()?, self.address(), when).await;
         Ok(standing.map_err(refuse)?.into())
     }
@@ -280,14 +281,14 @@ impl Ledger {
     }
 }
 
-fn after_bucket(bucket: Bucket, signer: Option<Key>, time: Option<Time>) -> Result<Option<Value>, Problem> {
+fn after_bucket(bucket: Bucket, signer: Option<Key>, time: Option<Time>) -> Result<Option<Value>, Rejection> {
     match (bucket, signer, time) {
         (_, None, None) => Ok(None),
         (Bucket::Signer, Some(signer), None) => signer.to_value().map(Some),
         (Bucket::Hour | Bucket::Day, None, Some(time)) => time.to_value().map(Some),
         _ => {
             let detail = "afterSigner goes on by signers, afterTime by hours and days.";
-            Err(Problem::new(Code::MalformedParameter, detail))
+            Err(Rejection::new(Code::MalformedParameter, detail))
         }
     }
 }

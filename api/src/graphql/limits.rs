@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_graphql::extensions::apollo_persisted_queries::{CacheStorage, LruCacheStorage};
 use async_graphql::{Request, ServerError, ServerResult, Value, from_value};
 use counterfoil_graphql_limits::{Refusal, check, parse};
+use counterfoil_http::Rejection;
+use counterfoil_wire::Code;
 use serde::Deserialize;
 
 use super::allowed::{AllowedQueries, hash};
-use crate::problem::{Code, Problem};
+use super::error::refuse;
 
 /// How much of the parser's words on a query is repeated; it shows the line, which may be the whole query.
 const MAX_PARSER_WORDS: usize = 200;
@@ -79,7 +81,7 @@ fn read_persisted(value: Value) -> ServerResult<Persisted> {
 fn refused(refusal: Refusal) -> ServerError {
     match refusal {
         Refusal::Syntax(error) => shortened(error),
-        _ => server_error(Problem::new(Code::MalformedQuery, refusal.to_string())),
+        _ => server_error(Rejection::new(Code::MalformedQuery, refusal.to_string())),
     }
 }
 
@@ -97,6 +99,6 @@ fn shortened(error: async_graphql::parser::Error) -> ServerError {
     error
 }
 
-fn server_error(problem: Problem) -> ServerError {
-    async_graphql::Error::from(problem).into_server_error(async_graphql::Pos::default())
+fn server_error(problem: Rejection) -> ServerError {
+    refuse(problem).into_server_error(async_graphql::Pos::default())
 }

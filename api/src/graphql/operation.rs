@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_graphql::Response;
+use counterfoil_http::Rejection;
+use counterfoil_wire::Code;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Sleep, sleep};
 
-use crate::problem::{Code, Problem};
+use super::error::refuse;
 
 /// Whether an operation has become a stream: set by what it follows, when that has a place among the streams. A query
 /// follows nothing, whatever its text says of itself.
@@ -64,13 +66,13 @@ impl Timed {
 
     fn too_late(&self) -> Response {
         let detail = format!("No answer within {} ms. Ask for less, or try again.", self.limit.as_millis());
-        refused(Problem::new(Code::Timeout, detail))
+        refused(Rejection::new(Code::Timeout, detail))
     }
 }
 
 /// The answer to an operation that there is no other for.
-pub(super) fn refused(problem: Problem) -> Response {
-    Response::from_errors(vec![async_graphql::Error::from(problem).into_server_error(async_graphql::Pos::default())])
+pub(super) fn refused(problem: Rejection) -> Response {
+    Response::from_errors(vec![refuse(problem).into_server_error(async_graphql::Pos::default())])
 }
 
 #[cfg(test)]

@@ -2,14 +2,15 @@
 
 use async_graphql::{ObjectType, Result};
 use counterfoil_core::LedgerHead;
+use counterfoil_http::Rejection;
 use counterfoil_read::{DEFAULT_PAGE, Page, ReadError, Search, Window};
 use counterfoil_store::{Condition, Direction};
+use counterfoil_wire::Code;
 use merkle_log::LeafIndex;
 
 use super::error::refuse;
 use super::flat::{Flat, LeafConnection, Rows};
 use super::head::PageParts;
-use crate::problem::{Code, Problem};
 
 /// The arguments of a connection.
 pub(super) struct Arguments {
@@ -25,7 +26,7 @@ impl Arguments {
         self,
         condition: Condition<C>,
         order: Option<Vec<impl Into<(C, Direction)>>>,
-    ) -> Result<Search<C>, Problem> {
+    ) -> Result<Search<C>, Rejection> {
         Ok(Search {
             condition,
             order: order.into_iter().flatten().map(Into::into).collect(),
@@ -38,9 +39,9 @@ impl Arguments {
 }
 
 impl TryFrom<Arguments> for Window {
-    type Error = Problem;
+    type Error = Rejection;
 
-    fn try_from(arguments: Arguments) -> Result<Self, Problem> {
+    fn try_from(arguments: Arguments) -> Result<Self, Rejection> {
         Ok(Self::Between {
             after: arguments.after.as_deref().map(parse_cursor).transpose()?,
             before: arguments.before.as_deref().map(parse_cursor).transpose()?,
@@ -74,14 +75,14 @@ pub(super) fn complexity(first: Option<i32>, last: Option<i32>, child_complexity
 }
 
 /// Checks a count of elements; that it is not too large is checked with the page.
-pub(super) fn count(count: i32) -> Result<u64, Problem> {
-    u64::try_from(count).map_err(|_| Problem::new(Code::MalformedParameter, format!("{count} is not a count.")))
+pub(super) fn count(count: i32) -> Result<u64, Rejection> {
+    u64::try_from(count).map_err(|_| Rejection::new(Code::MalformedParameter, format!("{count} is not a count.")))
 }
 
-pub(super) fn parse_cursor(text: &str) -> Result<u64, Problem> {
+pub(super) fn parse_cursor(text: &str) -> Result<u64, Rejection> {
     let index = text.parse::<u64>().ok().filter(|index| index.to_string() == text);
     index.ok_or_else(|| {
         let detail = format!("\"{}\" is not a cursor: take it from an edge or from pageInfo.", text.escape_debug());
-        Problem::new(Code::MalformedParameter, detail)
+        Rejection::new(Code::MalformedParameter, detail)
     })
 }

@@ -1,10 +1,11 @@
 //! Where queries begin.
 
 use async_graphql::connection::{Connection, Edge};
-use async_graphql::{Context, ID, Interface, Object, Result, SimpleObject};
+use async_graphql::{Context, Error, ID, Interface, Object, Result, SimpleObject};
+use counterfoil_http::Rejection;
 use counterfoil_read::{self as read, Reader};
 use counterfoil_store::Condition;
-use counterfoil_wire::Key;
+use counterfoil_wire::{Code, Key};
 
 use super::entry::{Entry, one_entry};
 use super::error::refuse;
@@ -15,7 +16,6 @@ use super::page::{Arguments, complexity, count};
 use super::transaction::{Transaction, one_transaction};
 use super::writer::{Standings, Writer, one_writer};
 use crate::address::parse_ledger;
-use crate::problem::{Code, Problem};
 use crate::search::LedgerOrder;
 use crate::search::{Filter, LedgerFilter};
 
@@ -65,8 +65,8 @@ impl Root {
         first: Option<i32>,
         after: Option<Key>,
     ) -> Result<Connection<String, Ledger, FoundLedgers>> {
-        let limit = first.map(count).transpose()?;
-        let after = after.map(|after| parse_ledger(&after.0)).transpose()?;
+        let limit = first.map(count).transpose().map_err(refuse)?;
+        let after = after.map(|after| parse_ledger(&after.0)).transpose().map_err(refuse)?;
         let page = read::ledgers(context.data::<Reader>()?, after, limit).await.map_err(refuse)?;
         let all = FoundLedgers(Condition::All(Vec::new()));
         let mut connection = Connection::with_additional_fields(after.is_some(), page.next.is_some(), all);
@@ -88,8 +88,8 @@ impl Root {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<FoundConnection<Ledger, FoundLedgers>> {
-        let condition = filter.unwrap_or_default().condition()?;
-        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by)?;
+        let condition = filter.unwrap_or_default().condition().map_err(refuse)?;
+        let search = Arguments { first, after, last, before }.search(condition.clone(), order_by).map_err(refuse)?;
         let found = read::find_ledgers(context.data::<Reader>()?, search).await;
         let nodes = |(), ledgers: Vec<_>| ledgers.into_iter().map(Ledger).collect();
         found_connection(found, |()| FoundLedgers(condition), nodes)
@@ -105,7 +105,7 @@ impl Root {
     async fn ledger_by_id(&self, context: &Context<'_>, id: ID) -> Result<Ledger> {
         match load_node(context, &id).await? {
             Node::Ledger(ledger) => Ok(ledger),
-            _ => Err(malformed_id(&id).into()),
+            _ => Err(malformed_id(&id)),
         }
     }
 
@@ -114,7 +114,7 @@ impl Root {
     async fn entry_by_id(&self, context: &Context<'_>, id: ID) -> Result<Entry> {
         match load_node(context, &id).await? {
             Node::Entry(entry) => Ok(entry),
-            _ => Err(malformed_id(&id).into()),
+            _ => Err(malformed_id(&id)),
         }
     }
 
@@ -123,7 +123,7 @@ impl Root {
     async fn event_by_id(&self, context: &Context<'_>, id: ID) -> Result<Event> {
         match load_node(context, &id).await? {
             Node::Event(event) => Ok(event),
-            _ => Err(malformed_id(&id).into()),
+            _ => Err(malformed_id(&id)),
         }
     }
 
@@ -132,7 +132,7 @@ impl Root {
     async fn transaction_by_id(&self, context: &Context<'_>, id: ID) -> Result<Transaction> {
         match load_node(context, &id).await? {
             Node::Transaction(transaction) => Ok(transaction),
-            _ => Err(malformed_id(&id).into()),
+            _ => Err(malformed_id(&id)),
         }
     }
 
@@ -141,7 +141,7 @@ impl Root {
     async fn writer_by_id(&self, context: &Context<'_>, id: ID) -> Result<Writer> {
         match load_node(context, &id).await? {
             Node::Writer(writer) => Ok(writer),
-            _ => Err(malformed_id(&id).into()),
+            _ => Err(malformed_id(&id)),
         }
     }
 
@@ -164,33 +164,36 @@ async fn load_node(context: &Context<'_>, id: &str) -> Result<Node> {
     match parts[..] {
         ["ledger", ledger] => Ok(Node::Ledger(load_ledger(context, ledger).await?)),
         ["entry", ledger, index] => {
-            let found = read::entry(reader, parse_ledger(ledger)?, number(index)?).await;
+            let found = read::entry(reader, parse_ledger(ledger).map_err(refuse)?, number(index)?).await;
             one_entry(found).map(Node::Entry)
         }
         ["event", ledger, seq] => {
-            let found = read::event(reader, parse_ledger(ledger)?, number(seq)?).await;
+            let found = read::event(reader, parse_ledger(ledger).map_err(refuse)?, number(seq)?).await;
             one_event(found).map(Node::Event)
         }
         ["transaction", ledger, first] => {
-            let found = read::transaction(reader, parse_ledger(ledger)?, number(first)?).await;
+            let found = read::transaction(reader, parse_ledger(ledger).map_err(refuse)?, number(first)?).await;
             one_transaction(found).map(Node::Transaction)
         }
         ["writer", ledger, wallet, ref then @ ..] if then.len() <= 1 => {
             let wallet = wallet.parse().map_err(|_| malformed_id(id))?;
             let events = then.first().map(|events| number(events)).transpose()?;
-            let found = context.data::<Standings>()?.writer(reader, parse_ledger(ledger)?, wallet, events).await;
+            let found = context
+                .data::<Standings>()?
+                .writer(reader, parse_ledger(ledger).map_err(refuse)?, wallet, events)
+                .await;
             one_writer(found).map(Node::Writer)
         }
-        _ => Err(malformed_id(id).into()),
+        _ => Err(malformed_id(id)),
     }
 }
 
-fn malformed_id(id: &str) -> Problem {
+fn malformed_id(id: &str) -> Error {
     let detail = format!("\"{}\" is not an id: take it from a field id.", id.escape_debug());
-    Problem::new(Code::MalformedParameter, detail)
+    refuse(Rejection::new(Code::MalformedParameter, detail))
 }
 
 async fn load_ledger(context: &Context<'_>, address: &str) -> Result<Ledger> {
-    let ledger = read::ledger(context.data::<Reader>()?, parse_ledger(address)?).await;
+    let ledger = read::ledger(context.data::<Reader>()?, parse_ledger(address).map_err(refuse)?).await;
     ledger.map(Ledger).map_err(refuse)
 }

@@ -13,7 +13,9 @@ use std::time::Duration;
 use async_graphql::{Data, Executor, Request, Response};
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, close_code};
+use counterfoil_http::{Rejection, RequestCaller, Stopping};
 use counterfoil_read::{Live, Reader};
+use counterfoil_wire::Code;
 use futures_util::stream::{AbortHandle, Abortable, BoxStream, SelectAll};
 use futures_util::{Sink, SinkExt, Stream, StreamExt, stream};
 use serde::Deserialize;
@@ -23,9 +25,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 
 use super::operation::{Followed, in_time, refused};
 use super::writer::Standings;
-use crate::access::Asker;
-use crate::problem::{Code, Problem};
-use crate::stop::Stopping;
 
 pub(super) const PROTOCOL: &str = "graphql-transport-ws";
 /// How many operations run at a time on one socket.
@@ -53,7 +52,7 @@ pub(super) struct Service<E> {
     pub(super) executor: E,
     pub(super) reader: Reader,
     /// The caller as the upgrade's headers say.
-    pub(super) asker: Asker,
+    pub(super) caller: RequestCaller,
     pub(super) feed: Live,
     pub(super) stopping: Stopping,
     /// How long an operation may take that is no stream.
@@ -123,7 +122,7 @@ where
 struct Conversation<E> {
     service: Service<E>,
     /// Who calls; known when the client has begun.
-    caller: Option<Asker>,
+    caller: Option<RequestCaller>,
     running: HashMap<String, AbortHandle>,
     answers: SelectAll<BoxStream<'static, Answer>>,
 }
@@ -197,7 +196,7 @@ impl<E: Executor> Conversation<E> {
         if self.caller.is_some() {
             return Err(Close::new(BEGUN_TWICE, "Too many initialisation requests"));
         }
-        let signing_on = self.service.asker.sign_on(payload["authorization"].as_str());
+        let signing_on = self.service.caller.sign_on(payload["authorization"].as_str());
         let signed_on = timeout(self.service.request_timeout, signing_on).await;
         let again = |reason: String| Close::new(close_code::AGAIN, reason);
         let caller = signed_on.map_err(|_| again("Try again later.".to_owned()))?;
@@ -224,7 +223,7 @@ impl<E: Executor> Conversation<E> {
         Ok(Vec::new())
     }
 
-    fn execute(&self, request: Request, caller: &Asker) -> BoxStream<'static, Response> {
+    fn execute(&self, request: Request, caller: &RequestCaller) -> BoxStream<'static, Response> {
         let followed = Followed::default();
         let mut data = Data::default();
         data.insert(self.service.reader.clone().with_caller(caller.caller().clone()));
@@ -247,10 +246,10 @@ impl<E: Executor> Conversation<E> {
 }
 
 /// Counts an operation, and refuses one too many.
-async fn admit(running: usize, caller: &Asker) -> Result<(), Problem> {
+async fn admit(running: usize, caller: &RequestCaller) -> Result<(), Rejection> {
     if running >= MAX_OPERATIONS {
         let detail = format!("{MAX_OPERATIONS} operations run on this WebSocket, the most of one. End one first.");
-        return Err(Problem::new(Code::TooManyOperations, detail));
+        return Err(Rejection::new(Code::TooManyOperations, detail));
     }
     caller.count().await
 }
@@ -296,13 +295,12 @@ mod tests {
 
     use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
     use axum::extract::ws::Message;
+    use counterfoil_http::{Access, AccessPaths, AccessSettings, RequestCaller, Stop};
+    use counterfoil_read::{Cache, KeyUses, Live, Policies, Reader, StreamLimits};
     use futures_util::{Sink, Stream};
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
     use super::{Service, serve};
-    use crate::access::{Access, AccessSettings, Asker};
-    use crate::stop::Stop;
-    use counterfoil_read::{Cache, Live, Reader, StreamLimits};
 
     struct Root;
 
@@ -349,11 +347,13 @@ mod tests {
     fn open() -> (UnboundedSender<Message>, UnboundedReceiver<Message>) {
         let ((to_server, from_client), (to_client, from_server)) = (unbounded_channel(), unbounded_channel());
         let pool = sqlx::postgres::PgPoolOptions::new().connect_lazy("postgres://localhost/none").unwrap();
+        let policies = Policies::new(pool.clone(), Duration::from_secs(5));
+        let access = Access::new(AccessSettings::default(), AccessPaths::default(), policies, KeyUses::default());
         let service = Service {
             executor: Schema::new(Root, EmptyMutation, EmptySubscription),
             reader: Reader::new(pool.clone()),
             feed: Live::new(pool.clone(), Arc::new(Cache::new(0)), StreamLimits { all: 1, per_caller: 1 }),
-            asker: Asker::operator(Access::new(pool, AccessSettings::default())),
+            caller: RequestCaller::operator(access),
             stopping: Stop::default().stopping(),
             request_timeout: Duration::from_secs(10),
         };

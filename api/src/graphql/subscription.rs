@@ -1,12 +1,14 @@
 //! What is followed.
 
 use async_graphql::{Context, Result, Subscription};
+use counterfoil_http::{Rejection, Stopping};
 use counterfoil_read::{Live, Reader};
 use counterfoil_wire::{Key, U64};
 use futures_util::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::entry::Entry;
+use super::error::refuse;
 use super::event::Event;
 use super::flat::LeafConnection;
 use super::head::PageHeads;
@@ -15,8 +17,6 @@ use super::missing::EntryPageFields;
 use super::operation::Followed;
 use super::page::{connection, parse_cursor};
 use crate::address::parse_ledger;
-use crate::problem::Problem;
-use crate::stop::Stopping;
 
 /// What a page of a stream counts: as that of a list of ten.
 const fn complexity(child_complexity: usize) -> usize {
@@ -41,12 +41,13 @@ impl SubscriptionRoot {
     ) -> Result<impl Stream<Item = Result<LeafConnection<Entry, EntryPageFields>>> + use<>> {
         let (feed, reader, stopping) = follower(context)?;
         let (_, batches) = feed
-            .entries(reader, parse_ledger(&ledger.0)?, first(after, from)?, stopping)
+            .entries(reader, parse_ledger(&ledger.0).map_err(refuse)?, first(after, from).map_err(refuse)?, stopping)
             .await
-            .map_err(Problem::from)?;
+            .map_err(Rejection::from)
+            .map_err(refuse)?;
         context.data::<Followed>()?.set();
         Ok(batches.map(|batch| {
-            let batch = batch.map_err(Problem::from)?;
+            let batch = batch.map_err(Rejection::from).map_err(refuse)?;
             let nodes = |head, entries| Entry::with_proofs(head, entries, &batch.proofs);
             connection(Ok(batch.page.clone()), |entry| entry.index, nodes)
         }))
@@ -63,12 +64,13 @@ impl SubscriptionRoot {
     ) -> Result<impl Stream<Item = Result<LeafConnection<Event, PageHeads>>> + use<>> {
         let (feed, reader, stopping) = follower(context)?;
         let (_, batches) = feed
-            .events(reader, parse_ledger(&ledger.0)?, first(after, from)?, stopping)
+            .events(reader, parse_ledger(&ledger.0).map_err(refuse)?, first(after, from).map_err(refuse)?, stopping)
             .await
-            .map_err(Problem::from)?;
+            .map_err(Rejection::from)
+            .map_err(refuse)?;
         context.data::<Followed>()?.set();
         Ok(batches.map(|batch| {
-            let batch = batch.map_err(Problem::from)?;
+            let batch = batch.map_err(Rejection::from).map_err(refuse)?;
             let nodes = |head, events| Event::with_proofs(head, events, &batch.proofs);
             connection(Ok(batch.page.clone()), |event| event.seq, nodes)
         }))
@@ -78,9 +80,13 @@ impl SubscriptionRoot {
     #[graphql(complexity = "complexity(child_complexity)")]
     async fn ledger(&self, context: &Context<'_>, address: Key) -> Result<impl Stream<Item = Result<Ledger>> + use<>> {
         let (feed, reader, stopping) = follower(context)?;
-        let states = feed.ledger(reader, parse_ledger(&address.0)?, stopping).await.map_err(Problem::from)?;
+        let states = feed
+            .ledger(reader, parse_ledger(&address.0).map_err(refuse)?, stopping)
+            .await
+            .map_err(Rejection::from)
+            .map_err(refuse)?;
         context.data::<Followed>()?.set();
-        Ok(states.map(|state| Ok(Ledger(state.map_err(Problem::from)?))))
+        Ok(states.map(|state| Ok(Ledger(state.map_err(Rejection::from).map_err(refuse)?))))
     }
 }
 
@@ -88,7 +94,7 @@ fn follower<'a>(context: &Context<'a>) -> Result<(&'a Live, Reader, Cancellation
     Ok((context.data::<Live>()?, context.data::<Reader>()?.clone(), context.data::<Stopping>()?.token()))
 }
 
-fn first(after: Option<String>, from: Option<U64>) -> Result<Option<u64>, Problem> {
+fn first(after: Option<String>, from: Option<U64>) -> Result<Option<u64>, Rejection> {
     let next = after.map(|after| parse_cursor(&after)).transpose()?.map(|after| after.saturating_add(1));
     Ok(next.max(from.map(|from| from.0)))
 }

@@ -1,15 +1,14 @@
 //! GET /v1/ledgers/{ledger}/aggregate.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, MAX_PAGE};
 use counterfoil_store::{Bucket, Comparison, Condition, EntryColumn, Value};
-use counterfoil_wire::{Aggregates, Key, Time};
+use counterfoil_wire::{Aggregates, Key, Problem, Time};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 use crate::search::ToValue;
 
 /// How entries are put together.
@@ -50,8 +49,8 @@ pub(crate) struct Which {
     responses(
         (status = 200, body = Aggregates),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, not_checked_yet, \
-            too_expensive", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = ProblemBody,
+            too_expensive", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -59,7 +58,7 @@ pub(crate) async fn aggregate(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
-) -> Result<Json<Aggregates>, Problem> {
+) -> Result<Json<Aggregates>, Rejection> {
     let bucket = match which.by {
         None => Bucket::Whole,
         Some(By::Signer) => Bucket::Signer,
@@ -72,7 +71,7 @@ pub(crate) async fn aggregate(
 }
 
 impl Which {
-    fn condition(self) -> Result<Condition<EntryColumn>, Problem> {
+    fn condition(self) -> Result<Condition<EntryColumn>, Rejection> {
         let mut parts = Vec::new();
         let mut push = |column, comparison, value: Option<Value>| {
             parts.extend(value.map(|value| Condition::Compare(column, comparison, value)));

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use counterfoil_http::Rejection;
+use counterfoil_wire::Code;
 use serde_json::json;
 use utoipa::Modify;
 use utoipa::openapi::example::ExampleBuilder;
@@ -15,8 +17,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 
-use crate::access::OPEN;
-use crate::problem::{Code, Problem};
+use crate::paths::OPEN;
 
 /// Parameters by name, each with where in an answer it stands.
 type Known = &'static [(&'static str, &'static str)];
@@ -118,7 +119,7 @@ fn leave_bytes_alone(operation: &mut Operation) {
 fn problem(codes: &[Code]) -> Response {
     let names: Vec<&str> = codes.iter().map(|code| code.text()).collect();
     let examples = codes.iter().map(|code| {
-        let body = Problem::new(*code, format!("{}.", code.title())).into_body();
+        let body = Rejection::new(*code, format!("{}.", code.title())).into_body();
         let example = ExampleBuilder::new().summary(code.title()).value(Some(json!(body))).build();
         (code.text().to_owned(), example)
     });

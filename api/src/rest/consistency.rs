@@ -1,16 +1,14 @@
 //! GET /v1/ledgers/{ledger}/consistency.
 
 use axum::response::IntoResponse;
+use counterfoil_http::{ReaderOf, Rejection, pinned};
 use counterfoil_read::{self as read, log_of};
-use counterfoil_wire::{Consistency, Key, LogName, U64};
+use counterfoil_wire::{Consistency, Key, LogName, Problem, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
-use crate::access::ReaderOf;
-use crate::cache::pinned;
-use crate::problem::{Problem, ProblemBody};
 
 /// Which two trees.
 #[derive(Deserialize, IntoParams)]
@@ -32,8 +30,8 @@ pub(crate) struct Which {
     responses(
         (status = 200, body = Consistency),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, size_out_of_range, \
-            proof_unavailable, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            proof_unavailable, not_checked_yet", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -41,7 +39,7 @@ pub(crate) async fn consistency(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Rejection> {
     let second = which.second.map(|second| second.0);
     let consistency = read::consistency(&reader, ledger, log_of(which.log), which.first.0, second).await?;
     Ok((pinned(second.is_some()), Json(Consistency::from(consistency))))

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
+use counterfoil_wire::Code;
 use serde_json::Value;
 
 use super::openapi::openapi_json;
-use crate::problem::Code;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }

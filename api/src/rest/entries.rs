@@ -1,14 +1,13 @@
 //! GET /v1/ledgers/{ledger}/entries.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, Window};
-use counterfoil_wire::{EntryPage, Key, U64};
+use counterfoil_wire::{EntryPage, Key, Problem, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 
 /// Which leaves of a log.
 #[derive(Deserialize, IntoParams)]
@@ -35,8 +34,8 @@ impl From<Which> for Window {
     responses(
         (status = 200, body = EntryPage),
         (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            index_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            index_out_of_range, not_checked_yet", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -44,6 +43,6 @@ pub(crate) async fn entries(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
-) -> Result<Json<EntryPage>, Problem> {
+) -> Result<Json<EntryPage>, Rejection> {
     Ok(Json(read::entries(&reader, ledger, which.into()).await?.into()))
 }

@@ -1,13 +1,12 @@
 //! GET /v1/ledgers/{ledger}/events.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{EventPage, Key};
+use counterfoil_wire::{EventPage, Key, Problem};
 
 use super::entries::Which;
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 
 /// Events in order, up to the checked size of the event log: every append and every administrative act.
 #[utoipa::path(
@@ -16,8 +15,8 @@ use crate::problem::{Problem, ProblemBody};
     responses(
         (status = 200, body = EventPage),
         (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            index_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            index_out_of_range, not_checked_yet", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -25,6 +24,6 @@ pub(crate) async fn events(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
-) -> Result<Json<EventPage>, Problem> {
+) -> Result<Json<EventPage>, Rejection> {
     Ok(Json(read::events(&reader, ledger, which.into()).await?.into()))
 }

@@ -8,19 +8,16 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use counterfoil_core::LedgerId;
+use counterfoil_http::{REVALIDATE, ReaderOf, Rejection, Stopping};
 use counterfoil_read::{self as read, Live, Reader, StreamPermit, Window, log_of};
 use counterfoil_store::Log;
-use counterfoil_wire::{EntryPage, EventPage, Key, LogName, U64};
+use counterfoil_wire::{Code, EntryPage, EventPage, Key, LogName, Problem, U64};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::IntoParams;
 
 use super::parameters::{LedgerPath, Parameters};
-use crate::access::ReaderOf;
-use crate::cache::REVALIDATE;
-use crate::problem::{Code, Problem, ProblemBody};
-use crate::stop::Stopping;
 
 /// How many leaves are in memory at a time; of the largest entries 16 MB.
 const PAGE: u64 = 256;
@@ -49,9 +46,9 @@ pub(crate) struct Which {
     responses(
         (status = 200, body = String, content_type = "application/x-ndjson"),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            size_out_of_range, not_checked_yet, too_many_streams_of_caller", body = ProblemBody, content_type = "application/problem+json"),
+            size_out_of_range, not_checked_yet, too_many_streams_of_caller", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, timeout",
-            body = ProblemBody, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn export(
@@ -60,10 +57,10 @@ pub(crate) async fn export(
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
     stopping: Stopping,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Rejection> {
     let first = which.first.map_or(0, |first| first.0);
     if which.end.is_some_and(|end| end.0 <= first) {
-        return Err(Problem::new(Code::SizeOutOfRange, format!("end must be above first, which is {first}.")));
+        return Err(Rejection::new(Code::SizeOutOfRange, format!("end must be above first, which is {first}.")));
     }
     let end = which.end.map(|end| end.0);
     let permit = feed.permit(&reader, stopping.token())?;
@@ -102,7 +99,7 @@ struct Export {
 
 impl Export {
     /// The next page's lines, unless the server stops before.
-    async fn next_lines_or_end(&mut self) -> Result<String, Problem> {
+    async fn next_lines_or_end(&mut self) -> Result<String, Rejection> {
         let ended = self.permit.ended();
         tokio::select! {
             biased;
@@ -112,7 +109,7 @@ impl Export {
     }
 
     /// The lines of the next page; nothing after the last one.
-    async fn next_lines(&mut self) -> Result<String, Problem> {
+    async fn next_lines(&mut self) -> Result<String, Rejection> {
         let Some(first) = self.next else { return Ok(String::new()) };
         let limit = self.end.map_or(PAGE, |end| end.saturating_sub(first).min(PAGE));
         let window = Window::From { first, limit: Some(limit) };
@@ -149,7 +146,7 @@ impl Export {
     }
 
     /// The last line of an export that is not whole.
-    fn give_up(&mut self, problem: &Problem) -> String {
+    fn give_up(&mut self, problem: &Rejection) -> String {
         self.next = None;
         let mut line = String::new();
         push(&mut line, "problem", &json!({ "code": problem.code, "detail": problem.detail }));

@@ -1,12 +1,11 @@
 //! GET /v1/ledgers/{ledger}/heads.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Heads, Key};
+use counterfoil_wire::{Heads, Key, Problem};
 
 use super::json::Json;
 use super::parameters::LedgerPath;
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 
 /// Which servers said what of the ledger's account when the indexer compared it, and since when they agree with the index.
 /// Evidence that was kept, not a proof.
@@ -15,12 +14,15 @@ use crate::problem::{Problem, ProblemBody};
     params(("ledger" = Key, Path, description = "The ledger's address.")),
     responses(
         (status = 200, body = Heads),
-        (status = "4XX", description = "malformed_key, unknown_ledger", body = ProblemBody,
+        (status = "4XX", description = "malformed_key, unknown_ledger", body = Problem,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn heads(ReaderOf(reader): ReaderOf, LedgerPath(ledger): LedgerPath) -> Result<Json<Heads>, Problem> {
+pub(crate) async fn heads(
+    ReaderOf(reader): ReaderOf,
+    LedgerPath(ledger): LedgerPath,
+) -> Result<Json<Heads>, Rejection> {
     Ok(Json(read::heads(&reader, ledger).await?.into()))
 }

@@ -1,12 +1,12 @@
 //! GET /livez and /readyz.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
+use counterfoil_wire::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::json::Json;
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 
 /// How the process is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,11 +28,11 @@ pub(crate) async fn livez() -> Json<Health> {
     get, path = "/readyz", tag = "Health",
     responses(
         (status = 200, body = Health),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn readyz(ReaderOf(reader): ReaderOf) -> Result<Json<Health>, Problem> {
+pub(crate) async fn readyz(ReaderOf(reader): ReaderOf) -> Result<Json<Health>, Rejection> {
     read::status(&reader).await?;
     Ok(Json(OK))
 }

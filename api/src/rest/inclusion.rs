@@ -2,16 +2,14 @@
 
 use axum::Extension;
 use axum::response::IntoResponse;
+use counterfoil_http::{Origin, ReaderOf, Rejection, pinned};
 use counterfoil_read::{self as read, log_of};
-use counterfoil_wire::{Inclusion, Key, LogName, U64};
+use counterfoil_wire::{Inclusion, Key, LogName, Problem, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
-use crate::access::ReaderOf;
-use crate::cache::{Origin, pinned};
-use crate::problem::{Problem, ProblemBody};
 
 /// Which leaf in which tree.
 #[derive(Deserialize, IntoParams)]
@@ -33,9 +31,9 @@ pub(crate) struct Which {
     responses(
         (status = 200, body = Inclusion),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            entry_missing, proof_unavailable, size_out_of_range, not_checked_yet", body = ProblemBody,
+            entry_missing, proof_unavailable, size_out_of_range, not_checked_yet", body = Problem,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -43,7 +41,7 @@ pub(crate) async fn inclusion(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Rejection> {
     let size = which.size.map(|size| size.0);
     let inclusion = read::inclusion(&reader, ledger, log_of(which.log), which.index.0, size).await?;
     let (index, head) = (inclusion.index.get(), &inclusion.head);

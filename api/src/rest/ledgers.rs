@@ -1,15 +1,14 @@
 //! GET /v1/ledgers.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Key, LedgerPage, U64};
+use counterfoil_wire::{Key, LedgerPage, Problem, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{Limit, Parameters};
-use crate::access::ReaderOf;
 use crate::address::parse_ledger;
-use crate::problem::{Problem, ProblemBody};
 
 /// Which ledgers.
 #[derive(Deserialize, IntoParams)]
@@ -28,16 +27,16 @@ pub(crate) struct Which {
     get, path = "/v1/ledgers", tag = "Ledgers", params(Which),
     responses(
         (status = 200, body = LedgerPage),
-        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large", body = ProblemBody,
+        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large", body = Problem,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn ledgers(
     ReaderOf(reader): ReaderOf,
     Parameters(which): Parameters<Which>,
-) -> Result<Json<LedgerPage>, Problem> {
+) -> Result<Json<LedgerPage>, Rejection> {
     let after = which.after.map(|after| parse_ledger(&after.0)).transpose()?;
     Ok(Json(read::ledgers(&reader, after, which.limit.map(|limit| limit.0)).await?.into()))
 }

@@ -7,17 +7,15 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use counterfoil_http::{ReaderOf, Rejection, Stopping};
 use counterfoil_read::{Batch, Leaf, Live, Page};
-use counterfoil_wire::{EntryPage, EventPage, Key, Ledger, U64};
+use counterfoil_wire::{Code, EntryPage, EventPage, Key, Ledger, Problem, U64};
 use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::IntoParams;
 
 use super::parameters::{LedgerPath, Parameters};
-use crate::access::ReaderOf;
-use crate::problem::{Code, Problem, ProblemBody};
-use crate::stop::Stopping;
 
 /// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -37,7 +35,7 @@ pub(crate) struct Beginning {
 }
 
 impl Beginning {
-    fn first(&self, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    fn first(&self, headers: &HeaderMap) -> Result<Option<u64>, Rejection> {
         let Some(id) = headers.get("last-event-id") else {
             let next = self.after.as_ref().map(|after| after.0.saturating_add(1));
             return Ok(next.max(self.from.as_ref().map(|from| from.0)));
@@ -47,7 +45,7 @@ impl Beginning {
             Ok(id) if id.parse::<u64>().is_ok() => Ok(id.parse::<u64>().ok().map(|id| id.saturating_add(1))),
             _ => {
                 let detail = "Last-Event-ID is not the id of a message of this stream.";
-                Err(Problem::new(Code::MalformedParameter, detail))
+                Err(Rejection::new(Code::MalformedParameter, detail))
             }
         }
     }
@@ -61,10 +59,10 @@ impl Beginning {
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            not_checked_yet, rate_limited, too_many_streams_of_caller", body = ProblemBody,
+            not_checked_yet, rate_limited, too_many_streams_of_caller", body = Problem,
             content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
-            body = ProblemBody, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn entries(
@@ -74,7 +72,7 @@ pub(crate) async fn entries(
     Parameters(beginning): Parameters<Beginning>,
     headers: HeaderMap,
     stopping: Stopping,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Rejection> {
     let (first, batches) = feed.entries(reader, ledger, beginning.first(&headers)?, stopping.token()).await?;
     let batches = batches.map(|batch| Ok(batch_message("entries", &*batch?, EntryPage::from)));
     Ok(sent(stream::iter([Ok(before(first))]).chain(batches)))
@@ -87,10 +85,10 @@ pub(crate) async fn entries(
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            not_checked_yet, rate_limited, too_many_streams_of_caller", body = ProblemBody,
+            not_checked_yet, rate_limited, too_many_streams_of_caller", body = Problem,
             content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
-            body = ProblemBody, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn events(
@@ -100,7 +98,7 @@ pub(crate) async fn events(
     Parameters(beginning): Parameters<Beginning>,
     headers: HeaderMap,
     stopping: Stopping,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Rejection> {
     let (first, batches) = feed.events(reader, ledger, beginning.first(&headers)?, stopping.token()).await?;
     let batches = batches.map(|batch| Ok(batch_message("events", &*batch?, EventPage::from)));
     Ok(sent(stream::iter([Ok(before(first))]).chain(batches)))
@@ -114,9 +112,9 @@ pub(crate) async fn events(
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
         (status = "4XX", description = "malformed_key, unknown_ledger, rate_limited, too_many_streams_of_caller",
-            body = ProblemBody, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
-            body = ProblemBody, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn ledger(
@@ -124,7 +122,7 @@ pub(crate) async fn ledger(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     stopping: Stopping,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Rejection> {
     let states = feed.ledger(reader, ledger, stopping.token()).await?;
     Ok(sent(states.map(|state| Ok(Event::default().event("ledger").data(to_json(&Ledger::from(state?)))))))
 }
@@ -147,9 +145,9 @@ fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("bodies have text for keys")
 }
 
-fn sent(messages: impl Stream<Item = Result<Event, Problem>> + Send + 'static) -> impl IntoResponse {
+fn sent(messages: impl Stream<Item = Result<Event, Rejection>> + Send + 'static) -> impl IntoResponse {
     let messages = messages.map(|message| {
-        let problem = |problem: Problem| {
+        let problem = |problem: Rejection| {
             let body = json!({ "code": problem.code, "detail": problem.detail });
             Event::default().event("problem").data(body.to_string())
         };

@@ -1,14 +1,13 @@
 //! GET /v1/ledgers/{ledger}/missing.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Key, Missing, U64};
+use counterfoil_wire::{Key, Missing, Problem, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 
 /// Which subtrees.
 #[derive(Deserialize, IntoParams)]
@@ -29,8 +28,8 @@ pub(crate) struct Which {
     responses(
         (status = 200, body = Missing),
         (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            index_out_of_range, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            index_out_of_range, not_checked_yet", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -38,7 +37,7 @@ pub(crate) async fn missing(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<Which>,
-) -> Result<Json<Missing>, Problem> {
+) -> Result<Json<Missing>, Rejection> {
     let (first, limit) = (which.first.map_or(0, |first| first.0), which.limit.map(|limit| limit.0));
     Ok(Json(read::missing(&reader, ledger, first, limit).await?.into()))
 }

@@ -30,9 +30,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
+use counterfoil_http::Access;
 use counterfoil_read::{Live, Reader};
 
-use crate::access::Access;
 use crate::tlog::Logs;
 
 pub use openapi::openapi_json;

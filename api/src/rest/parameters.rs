@@ -3,11 +3,12 @@
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 use counterfoil_core::LedgerId;
+use counterfoil_http::Rejection;
+use counterfoil_wire::Code;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::address::parse_ledger;
-use crate::problem::{Code, Problem};
 
 /// The ledger named in the path.
 pub(crate) struct LedgerPath(pub(crate) LedgerId);
@@ -25,47 +26,47 @@ pub(crate) struct Limit(String);
 pub(crate) struct Parameters<T>(pub(crate) T);
 
 impl<S: Send + Sync> FromRequestParts<S> for LedgerPath {
-    type Rejection = Problem;
+    type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         parse_ledger(&path_text(parts, state, "ledger").await?).map(Self)
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for EntryPath {
-    type Rejection = Problem;
+    type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let ledger = parse_ledger(&path_text(parts, state, "ledger").await?)?;
         Ok(Self(ledger, parse_index(&path_text(parts, state, "index").await?)?))
     }
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
-    type Rejection = Problem;
+    type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(parameters)) => Ok(Self(parameters)),
             Err(rejection) => {
                 let detail = format!("{}. See /docs for the parameters of this route.", rejection.body_text());
-                Err(Problem::new(Code::MalformedParameter, detail))
+                Err(Rejection::new(Code::MalformedParameter, detail))
             }
         }
     }
 }
 
-fn parse_index(text: &str) -> Result<u64, Problem> {
+fn parse_index(text: &str) -> Result<u64, Rejection> {
     // Another text of the same number, as 007 or +7, would be another path to the same answer.
     let index = text.parse::<u64>().ok().filter(|index| index.to_string() == text);
     index.ok_or_else(|| {
         let detail = format!("\"{}\" is not an index: it is a whole number, 0 for the first.", text.escape_debug());
-        Problem::new(Code::MalformedParameter, detail)
+        Rejection::new(Code::MalformedParameter, detail)
     })
 }
 
-async fn path_text<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Problem> {
-    let malformed = |detail: String| Problem::new(Code::MalformedParameter, detail);
+async fn path_text<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Rejection> {
+    let malformed = |detail: String| Rejection::new(Code::MalformedParameter, detail);
     let found = RawPathParams::from_request_parts(parts, state).await;
     let parameters = found.map_err(|rejection| malformed(rejection.body_text()))?;
     let value = parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());

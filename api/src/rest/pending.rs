@@ -1,14 +1,13 @@
 //! GET /v1/ledgers/{ledger}/pending.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Key, Pending, PendingEvent, U64};
+use counterfoil_wire::{Key, Pending, PendingEvent, Problem, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 
 /// How many.
 #[derive(Deserialize, IntoParams)]
@@ -27,8 +26,8 @@ pub(crate) struct HowMany {
     responses(
         (status = 200, body = Pending),
         (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+            body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -36,7 +35,7 @@ pub(crate) async fn pending(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(how_many): Parameters<HowMany>,
-) -> Result<Json<Pending>, Problem> {
+) -> Result<Json<Pending>, Rejection> {
     let events = read::pending(&reader, ledger, how_many.limit.map(|limit| limit.0)).await?;
     Ok(Json(Pending { events: events.into_iter().map(PendingEvent::from).collect() }))
 }

@@ -3,16 +3,15 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, SignedFormat};
 use counterfoil_store::Log;
-use counterfoil_wire::{Key, ReceiptForm, U64};
+use counterfoil_wire::{Key, Problem, ReceiptForm, U64};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::json::Json;
 use super::parameters::{EntryPath, Parameters};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 use crate::tlog::{LogId, Logs};
 
 /// In which format.
@@ -54,9 +53,9 @@ pub(crate) enum Format {
             (Vec<u8> = "application/cose"),
         )),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            entry_missing, not_checked_yet", body = ProblemBody, content_type = "application/problem+json"),
+            entry_missing, not_checked_yet", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "not_configured, stored_data_corrupt, database_unavailable, timeout",
-            body = ProblemBody, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn receipt(
@@ -64,7 +63,7 @@ pub(crate) async fn receipt(
     ReaderOf(reader): ReaderOf,
     EntryPath(ledger, index): EntryPath,
     Parameters(which): Parameters<Which>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let (format, content_type) = match which.format.unwrap_or(Format::Json) {
         Format::Json => return Ok(Json(read::receipt(&reader, ledger, index).await?).into_response()),
         Format::TlogProof => (SignedFormat::TlogProof, "text/plain; charset=utf-8"),

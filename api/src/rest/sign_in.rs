@@ -8,15 +8,12 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderName, HeaderValue, header};
 use counterfoil_core::Wallet;
-use counterfoil_wire::{Key, Signature, Time};
+use counterfoil_http::{Access, Message, Rejection, RequestCaller, SignIn, code_of_body};
+use counterfoil_wire::{Code, Key, Problem, Signature, Time};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
-
-use crate::access::{Access, Asker, Message, SignIn};
-use crate::problem::code_of_body;
-use crate::problem::{Code, Problem, ProblemBody};
 
 /// Neither texts nor sessions are for caches.
 const NO_STORE: [(HeaderName, HeaderValue); 1] = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
@@ -102,21 +99,21 @@ pub(crate) struct NewSession {
     post, path = "/v1/sign-in/message", tag = "Access", request_body = Who,
     responses(
         (status = 200, body = SignInMessage),
-        (status = "4XX", description = "malformed_body, request_timeout, body_too_large, unsupported_media_type", body = ProblemBody,
+        (status = "4XX", description = "malformed_body, request_timeout, body_too_large, unsupported_media_type", body = Problem,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "not_configured, timeout", body = ProblemBody,
+        (status = "5XX", description = "not_configured, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn message(
     State(access): State<Arc<Access>>,
     body: Result<Json<Who>, JsonRejection>,
-) -> Result<([(HeaderName, HeaderValue); 1], Json<SignInMessage>), Problem> {
+) -> Result<([(HeaderName, HeaderValue); 1], Json<SignInMessage>), Rejection> {
     let sign_in = configured(&access)?;
     let Json(who) = body.map_err(refuse_body)?;
     let message = sign_in.issue(parse_wallet(&who.address)?, Timestamp::now()).map_err(|cause| {
         error!("no random bytes: {cause}");
-        Problem::new(Code::NotConfigured, "The server has no randomness to make a nonce of.")
+        Rejection::new(Code::NotConfigured, "The server has no randomness to make a nonce of.")
     })?;
     Ok((NO_STORE, Json(message.into())))
 }
@@ -127,48 +124,49 @@ pub(crate) async fn message(
     responses(
         (status = 200, body = NewSession),
         (status = "4XX", description = "malformed_body, unauthorized, request_timeout, body_too_large, unsupported_media_type",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "not_configured, timeout", body = ProblemBody,
+            body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "not_configured, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn sign_in(
     State(access): State<Arc<Access>>,
-    asker: Asker,
+    caller: RequestCaller,
     body: Result<Json<SignedMessage>, JsonRejection>,
-) -> Result<([(HeaderName, HeaderValue); 1], Json<NewSession>), Problem> {
+) -> Result<([(HeaderName, HeaderValue); 1], Json<NewSession>), Rejection> {
     let sign_in = configured(&access)?;
     let Json(signed) = body.map_err(refuse_body)?;
     let wallet = parse_wallet(&signed.address)?;
     let signature = parse_signature(&signed.signature.0)?;
     let accepted = sign_in.accept(wallet, &signed.message, &signature, Timestamp::now());
-    asker.tell_sign_in(wallet, accepted.as_ref().err().map(|error| error as &dyn Display));
-    let (token, session) = accepted.map_err(|error| Problem::new(Code::Unauthorized, format!("Refused: {error}.")))?;
+    caller.tell_sign_in(wallet, accepted.as_ref().err().map(|error| error as &dyn Display));
+    let (token, session) =
+        accepted.map_err(|error| Rejection::new(Code::Unauthorized, format!("Refused: {error}.")))?;
     Ok((NO_STORE, Json(NewSession { token, wallet: session.wallet.into(), expires: session.expires.into() })))
 }
 
-fn configured(access: &Access) -> Result<&SignIn, Problem> {
+fn configured(access: &Access) -> Result<&SignIn, Rejection> {
     access.sign_in().ok_or_else(|| {
         let detail = "Nobody can sign in here: the operator can start the server with --sign-in-uri.";
-        Problem::new(Code::NotConfigured, detail)
+        Rejection::new(Code::NotConfigured, detail)
     })
 }
 
-fn parse_wallet(address: &Key) -> Result<Wallet, Problem> {
+fn parse_wallet(address: &Key) -> Result<Wallet, Rejection> {
     address.0.parse().map_err(|error| {
         let detail = format!("\"{}\" is not the address of a wallet: {error}.", address.0.escape_debug());
-        Problem::new(Code::MalformedBody, detail)
+        Rejection::new(Code::MalformedBody, detail)
     })
 }
 
-fn parse_signature(text: &str) -> Result<[u8; 64], Problem> {
-    let malformed = || Problem::new(Code::MalformedBody, "The signature is not base58 of 64 bytes.");
+fn parse_signature(text: &str) -> Result<[u8; 64], Rejection> {
+    let malformed = || Rejection::new(Code::MalformedBody, "The signature is not base58 of 64 bytes.");
     // Decoding base58 takes time that grows with the square of its length.
     let text = Some(text).filter(|text| text.len() <= 88).ok_or_else(malformed)?;
     bs58::decode(text).into_vec().ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)
 }
 
-fn refuse_body(rejection: JsonRejection) -> Problem {
+fn refuse_body(rejection: JsonRejection) -> Rejection {
     let detail = format!("{}. See /docs for the body of this route.", rejection.body_text());
-    Problem::new(code_of_body(rejection.status()), detail)
+    Rejection::new(code_of_body(rejection.status()), detail)
 }

@@ -1,14 +1,13 @@
 //! GET /v1/ledgers/{ledger}/standing.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, When};
-use counterfoil_wire::{Key, Standing, Time, U64};
+use counterfoil_wire::{Key, Problem, Standing, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 use crate::search::seconds;
 
 /// When. Where several are given, no further than each of them; as it is when none is.
@@ -33,8 +32,8 @@ pub(crate) struct At {
     responses(
         (status = 200, body = Standing),
         (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, size_out_of_range, \
-            not_checked_yet, proof_unavailable, too_expensive", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = ProblemBody,
+            not_checked_yet, proof_unavailable, too_expensive", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -42,7 +41,7 @@ pub(crate) async fn standing(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(at): Parameters<At>,
-) -> Result<Json<Standing>, Problem> {
+) -> Result<Json<Standing>, Rejection> {
     let (size, slot) = (at.size.map(|size| size.0), at.slot.map(|slot| slot.0));
     let when = When { size, slot, time: at.time.as_ref().map(seconds).transpose()?, ..When::default() };
     Ok(Json(read::standing(&reader, ledger, when).await?.into()))

@@ -1,11 +1,10 @@
 //! GET /v1/status.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::Status;
+use counterfoil_wire::{Problem, Status};
 
 use super::json::Json;
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -14,10 +13,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
     get, path = "/v1/status", tag = "Index",
     responses(
         (status = 200, body = Status),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn status(ReaderOf(reader): ReaderOf) -> Result<Json<Status>, Problem> {
+pub(crate) async fn status(ReaderOf(reader): ReaderOf) -> Result<Json<Status>, Rejection> {
     Ok(Json(read::status_body(VERSION, read::status(&reader).await?)))
 }

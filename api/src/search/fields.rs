@@ -4,6 +4,7 @@
 //! filter and the order of its list, in GraphQL (`eventSeq`) and in REST's JSON (`event_seq`).
 
 use async_graphql::{Enum, InputObject};
+use counterfoil_http::Rejection;
 use counterfoil_read::WriterField;
 use counterfoil_store::{Condition, Direction, EntryColumn, EventColumn, LedgerColumn, TransactionColumn};
 use serde::Deserialize;
@@ -14,7 +15,6 @@ use super::operators::{
     BytesFilter, EventKindFilter, HashFilter, KeyFilter, SignatureFilter, TimeFilter, U64Filter, combine, push,
 };
 use super::text::{Filter, Order};
-use crate::problem::Problem;
 
 /// Which way.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -59,7 +59,7 @@ macro_rules! fields {
             type Column = $column;
 
             /// Its depth was bounded before it was parsed.
-            fn condition(self) -> Result<Condition<$column>, Problem> {
+            fn condition(self) -> Result<Condition<$column>, Rejection> {
                 let mut parts = Vec::new();
                 $(push(&mut parts, $column::$variant, self.$name)?;)*
                 combine(parts, self.and, self.or, self.not, Self::condition)

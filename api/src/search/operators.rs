@@ -1,14 +1,14 @@
 //! What fields can be compared with, and the conditions that this makes.
 
 use async_graphql::InputObject;
+use counterfoil_http::Rejection;
 use counterfoil_store::{Comparison, Condition, JsonTest};
-use counterfoil_wire::{Bytes, Hash, Key, Signature, Time, U64};
+use counterfoil_wire::{Bytes, Code, Hash, Key, Signature, Time, U64};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::given::Given;
 use super::value::{EventKind, ToValue, push_comparison};
-use crate::problem::{Code, Problem};
 
 /// A number. All that is given must hold.
 #[derive(Default, Deserialize, InputObject, ToSchema)]
@@ -153,11 +153,11 @@ const MAX_PATH: usize = 16;
 const MAX_NAME_BYTES: usize = 256;
 
 impl JsonFilter {
-    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Rejection> {
         let Self { path, eq, one_of, exists } = self;
         if path.is_empty() || path.len() > MAX_PATH || path.iter().any(|name| name.len() > MAX_NAME_BYTES) {
             let detail = format!("A path of JSON has 1 to {MAX_PATH} names of at most {MAX_NAME_BYTES} bytes.");
-            return Err(Problem::new(Code::MalformedParameter, detail));
+            return Err(Rejection::new(Code::MalformedParameter, detail));
         }
         let values = eq.0.map(|value| vec![value]).into_iter().chain(one_of.0);
         let tests: Vec<JsonTest> = values.map(JsonTest::OneOf).collect();
@@ -167,7 +167,7 @@ impl JsonFilter {
         });
         if path.iter().chain(texts).any(|text| text.contains('\0')) {
             let detail = "PostgreSQL's JSON has no character U+0000: leave it out of paths and values.";
-            return Err(Problem::new(Code::MalformedParameter, detail));
+            return Err(Rejection::new(Code::MalformedParameter, detail));
         }
         parts.extend(tests.into_iter().map(|test| Condition::Json(column, path.clone(), test)));
         if let Some(exists) = exists.0 {
@@ -198,8 +198,8 @@ pub(super) fn combine<F, C>(
     and: Given<Vec<F>>,
     or: Given<Vec<F>>,
     not: Given<Box<F>>,
-    condition: impl Fn(F) -> Result<Condition<C>, Problem>,
-) -> Result<Condition<C>, Problem> {
+    condition: impl Fn(F) -> Result<Condition<C>, Rejection>,
+) -> Result<Condition<C>, Rejection> {
     for filter in and.0.into_iter().flatten() {
         parts.push(condition(filter)?);
     }
@@ -217,13 +217,13 @@ pub(super) fn push<C: Copy>(
     parts: &mut Vec<Condition<C>>,
     column: C,
     filter: Given<impl ColumnFilter>,
-) -> Result<(), Problem> {
+) -> Result<(), Rejection> {
     filter.0.map_or(Ok(()), |filter| filter.push(parts, column))
 }
 
 /// Conditions on one column.
 pub(super) trait ColumnFilter {
-    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem>;
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Rejection>;
 }
 
 /// Of values in the order equal, less, at most, greater, at least.
@@ -231,7 +231,7 @@ fn push_ordered<C: Copy>(
     parts: &mut Vec<Condition<C>>,
     column: C,
     values: [Option<impl ToValue>; 5],
-) -> Result<(), Problem> {
+) -> Result<(), Rejection> {
     use Comparison::{AtLeast, AtMost, Equal, Greater, Less};
     let comparisons = [Equal, Less, AtMost, Greater, AtLeast];
     comparisons.into_iter().zip(values).try_for_each(|(how, value)| push_comparison(parts, column, how, value))
@@ -241,7 +241,7 @@ fn push_one_of<C: Copy, T: ToValue>(
     parts: &mut Vec<Condition<C>>,
     column: C,
     one_of: Option<Vec<T>>,
-) -> Result<(), Problem> {
+) -> Result<(), Rejection> {
     if let Some(values) = one_of {
         let values = values.into_iter().map(T::to_value).collect::<Result<_, _>>()?;
         parts.push(Condition::In(column, values));
@@ -250,14 +250,14 @@ fn push_one_of<C: Copy, T: ToValue>(
 }
 
 impl ColumnFilter for U64Filter {
-    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Rejection> {
         push_ordered(parts, column, [self.eq.0, self.lt.0, self.lte.0, self.gt.0, self.gte.0])?;
         push_one_of(parts, column, self.one_of.0)
     }
 }
 
 impl ColumnFilter for TimeFilter {
-    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Rejection> {
         push_ordered(parts, column, [self.eq.0, self.lt.0, self.lte.0, self.gt.0, self.gte.0])
     }
 }
@@ -265,7 +265,7 @@ impl ColumnFilter for TimeFilter {
 macro_rules! equality {
     ($($filter:ty),*) => {
         $(impl ColumnFilter for $filter {
-            fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+            fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Rejection> {
                 push_comparison(parts, column, Comparison::Equal, self.eq.0)?;
                 push_one_of(parts, column, self.one_of.0)
             }
@@ -275,13 +275,13 @@ macro_rules! equality {
 equality!(KeyFilter, HashFilter, SignatureFilter, EventKindFilter);
 
 impl ColumnFilter for bool {
-    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Rejection> {
         push_comparison(parts, column, Comparison::Equal, Some(self))
     }
 }
 
 impl ColumnFilter for BytesFilter {
-    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Problem> {
+    fn push<C: Copy>(self, parts: &mut Vec<Condition<C>>, column: C) -> Result<(), Rejection> {
         push_comparison(parts, column, Comparison::Equal, self.eq.0)?;
         push_one_of(parts, column, self.one_of.0)?;
         let prefixes =

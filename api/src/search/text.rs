@@ -1,10 +1,10 @@
 //! Filters and orders as a query string carries them.
 
+use counterfoil_http::Rejection;
 use counterfoil_read::{MAX_FILTER_DEPTH, ReadError};
 use counterfoil_store::{Condition, Direction};
+use counterfoil_wire::Code;
 use serde::de::DeserializeOwned;
-
-use crate::problem::{Code, Problem};
 
 /// What the elements of a list must satisfy.
 pub(crate) trait Filter: Default + DeserializeOwned {
@@ -12,7 +12,7 @@ pub(crate) trait Filter: Default + DeserializeOwned {
     type Column;
 
     /// The condition that it is.
-    fn condition(self) -> Result<Condition<Self::Column>, Problem>;
+    fn condition(self) -> Result<Condition<Self::Column>, Rejection>;
 }
 
 /// What a list can be put in order by.
@@ -26,14 +26,14 @@ const MAX_JSON_DEPTH: usize = 2 * MAX_FILTER_DEPTH + 2;
 
 /// Reads a filter that is JSON: `{"or":[{"slot":{"gte":"7"}},{"signer":{"eq":"..."}}]}`. Its depth is bounded before it is
 /// parsed, for the parser recurses.
-pub(crate) fn parse_filter<F: Filter>(text: Option<&str>) -> Result<Condition<F::Column>, Problem> {
+pub(crate) fn parse_filter<F: Filter>(text: Option<&str>) -> Result<Condition<F::Column>, Rejection> {
     let Some(text) = text else { return F::default().condition() };
     if json_depth(text) > MAX_JSON_DEPTH {
         return Err(ReadError::FilterTooLarge.into());
     }
     let filter: Result<F, _> = serde_json::from_str(text);
     let filter = filter.map_err(|error| {
-        Problem::new(Code::MalformedParameter, format!("where is not a filter of this list: {error}. See /docs."))
+        Rejection::new(Code::MalformedParameter, format!("where is not a filter of this list: {error}. See /docs."))
     })?;
     filter.condition()
 }
@@ -59,7 +59,7 @@ fn json_depth(text: &str) -> usize {
 }
 
 /// Reads an order: names of fields with commas between them, each with - before it for the largest first.
-pub(crate) fn parse_order<C: Order>(text: Option<&str>) -> Result<Vec<(C, Direction)>, Problem> {
+pub(crate) fn parse_order<C: Order>(text: Option<&str>) -> Result<Vec<(C, Direction)>, Rejection> {
     let Some(text) = text else { return Ok(Vec::new()) };
     let parts = text.split(',').map(|part| match part.strip_prefix('-') {
         Some(name) => Some((C::named(name)?, Direction::Descending)),
@@ -67,7 +67,7 @@ pub(crate) fn parse_order<C: Order>(text: Option<&str>) -> Result<Vec<(C, Direct
     });
     parts.collect::<Option<Vec<_>>>().ok_or_else(|| {
         let detail = format!("\"{}\" is not an order of columns of this list. See /docs.", text.escape_debug());
-        Problem::new(Code::MalformedParameter, detail)
+        Rejection::new(Code::MalformedParameter, detail)
     })
 }
 

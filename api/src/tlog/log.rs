@@ -1,10 +1,11 @@
 //! A ledger's log by its path.
 
 use counterfoil_core::LedgerId;
+use counterfoil_http::Rejection;
 use counterfoil_store::Log;
+use counterfoil_wire::Code;
 
 use crate::address::parse_ledger;
-use crate::problem::{Code, Problem};
 
 /// One of a ledger's logs.
 #[derive(Clone, Copy)]
@@ -14,13 +15,13 @@ pub(crate) struct LogId {
 }
 
 impl LogId {
-    pub(super) fn parse(ledger: &str, log: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(ledger: &str, log: &str) -> Result<Self, Rejection> {
         let log = match log {
             "entries" => Log::Entries,
             "events" => Log::Events,
             other => {
                 let detail = format!("\"{}\" is neither entries nor events.", other.escape_debug());
-                return Err(Problem::new(Code::MalformedParameter, detail));
+                return Err(Rejection::new(Code::MalformedParameter, detail));
             }
         };
         Ok(Self { ledger: parse_ledger(ledger)?, log })

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use counterfoil_http::Rejection;
 use counterfoil_read::Reader;
+use counterfoil_wire::Code;
 
 use super::note::NoteKey;
-use crate::problem::{Code, Problem};
 
 /// What the routes share.
 #[derive(Clone)]
@@ -26,11 +27,11 @@ impl Logs {
         Self { reader, key: key.map(Arc::new) }
     }
 
-    pub(crate) fn key(&self) -> Result<&NoteKey, Problem> {
+    pub(crate) fn key(&self) -> Result<&NoteKey, Rejection> {
         self.key.as_deref().ok_or_else(|| {
             let detail = "This server signs nothing: its operator can start it with --note-key. Tiles and Counterfoil's own \
                           receipts are served without, and the ledger's own route tells its head.";
-            Problem::new(Code::NotConfigured, detail)
+            Rejection::new(Code::NotConfigured, detail)
         })
     }
 }

@@ -4,20 +4,19 @@ use axum::Extension;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::IntoResponse;
+use counterfoil_http::{Origin, ReaderOf, Rejection, pinned};
 use counterfoil_read as read;
+use counterfoil_wire::Code;
 
 use super::log::LogId;
 use super::path::{Wanted, parse_tile_path};
-use crate::access::ReaderOf;
-use crate::cache::{Origin, pinned};
-use crate::problem::{Code, Problem};
 
 /// A tile: hashes of 32 bytes one after the other. A bundle: entries one after the other, each after its length in two
 /// bytes, big-endian. Both verified to be in the checked tree.
 pub(super) async fn tile(
     ReaderOf(reader): ReaderOf,
     Path((ledger, log, path)): Path<(String, String, String)>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Rejection> {
     let LogId { ledger, log } = LogId::parse(&ledger, &log)?;
     let tile = parse_tile_path(&path).ok_or_else(|| {
         let detail = format!(
@@ -25,7 +24,7 @@ pub(super) async fn tile(
              wanted. See https://c2sp.org/tlog-tiles.",
             path.escape_debug()
         );
-        Problem::new(Code::MalformedParameter, detail)
+        Rejection::new(Code::MalformedParameter, detail)
     })?;
     let (bytes, root) = match tile.wanted {
         Wanted::Hashes { level } => {

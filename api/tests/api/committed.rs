@@ -137,7 +137,7 @@ async fn docs_page_names_every_route_and_code_and_loads_nothing() {
         }
     }
     let catalogue = include_str!("../../../docs/api.md");
-    for code in counterfoil_api::problem::Code::ALL {
+    for code in counterfoil_wire::Code::ALL {
         assert!(catalogue.contains(&format!("| `{}` | {} |", code.text(), code.status())), "{code:?}");
         assert!(page.contains(&format!("id={}>", code.text())), "{code:?}");
         assert_eq!(serde_json::to_value(code).unwrap(), code.text());

@@ -31,7 +31,7 @@ mod tile_nodes;
 mod tiles;
 mod tree;
 
-pub use access::{Caller, CallerName, Policies, Session, Who};
+pub use access::{Caller, CallerName, KeyUses, Policies, Session, Who};
 pub use body::{aggregates_body, log_of, missing_subtree_body, status_body};
 pub use budget::SearchBudget;
 pub use cache::Cache;
@@ -59,3 +59,6 @@ pub use search::{
 pub use standing::{Standing, When, Writer, standing};
 pub use status::status;
 pub use tiles::{bundle, head, tile};
+
+/// The public part of an API key.
+pub use counterfoil_store::KeyId;

@@ -19,14 +19,14 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Sends the spans of the crate `target`, as those of `service`, to an OTLP/HTTP receiver such as
+    /// Sends the spans of the crates `targets`, as those of `service`, to an OTLP/HTTP receiver such as
     /// `http://127.0.0.1:4318`; also gives back the layer by which they come here.
     ///
     /// Trusted: the receiver learns what stands in spans, such as ledgers' addresses and servers' names, and no secrets.
     ///
     /// # Errors
     /// When the URL cannot be used.
-    pub fn start(url: &str, service: &'static str, target: &'static str) -> anyhow::Result<(Self, MoreLog)> {
+    pub fn start(url: &str, service: &'static str, targets: &[&'static str]) -> anyhow::Result<(Self, MoreLog)> {
         let endpoint = format!("{}/v1/traces", url.trim_end_matches('/'));
         // The client that sends has a runtime of its own, which must not be made within another.
         let exporter = std::thread::spawn(move || SpanExporter::builder().with_http().with_endpoint(endpoint).build());
@@ -36,7 +36,7 @@ impl Telemetry {
         };
         let resource = Resource::builder().with_service_name(service).build();
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
-        let ours = Targets::new().with_target(target, LevelFilter::DEBUG);
+        let ours = Targets::new().with_targets(targets.iter().map(|target| (*target, LevelFilter::DEBUG)));
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(service));
         Ok((Self { provider }, layer.with_filter(ours).boxed()))
     }

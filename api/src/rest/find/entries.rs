@@ -1,14 +1,13 @@
 //! GET /v1/ledgers/{ledger}/entries/find.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
 use counterfoil_store::{Comparison, Condition, EntryColumn};
-use counterfoil_wire::{FoundEntries, Hash, Key, Signature, Time, U64};
+use counterfoil_wire::{Code, FoundEntries, Hash, Key, Problem, Signature, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
-use crate::access::ReaderOf;
-use crate::problem::{Code, Problem, ProblemBody};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::search::{EntryFilter, parse_filter, push_comparison};
@@ -67,9 +66,9 @@ pub(crate) struct WhichEntries {
     responses(
         (status = 200, body = FoundEntries),
         (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            unknown_cursor, not_checked_yet, too_expensive", body = ProblemBody,
+            unknown_cursor, not_checked_yet, too_expensive", body = Problem,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -77,7 +76,7 @@ pub(crate) async fn entries(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(mut which): Parameters<WhichEntries>,
-) -> Result<Json<FoundEntries>, Problem> {
+) -> Result<Json<FoundEntries>, Rejection> {
     let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(which.condition()?)?;
     let found = read::find_entries(&reader, ledger, search).await?;
@@ -92,7 +91,7 @@ pub(crate) async fn entries(
 }
 
 impl WhichEntries {
-    fn condition(self) -> Result<Condition<EntryColumn>, Problem> {
+    fn condition(self) -> Result<Condition<EntryColumn>, Rejection> {
         use EntryColumn::{Index, LeafHash, Payload, Signer, Slot, Time, Transaction};
         let mut parts = vec![parse_filter::<EntryFilter>(self.filter.as_deref())?];
         push_comparison(&mut parts, Signer, Comparison::Equal, self.signer)?;
@@ -111,13 +110,13 @@ impl WhichEntries {
     }
 }
 
-fn parse_hex(text: &str) -> Result<Vec<u8>, Problem> {
+fn parse_hex(text: &str) -> Result<Vec<u8>, Rejection> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let bytes = pairs.iter().map(|[high, low]| u8::try_from(digit(high)? * 16 + digit(low)?).ok());
     let bytes: Option<Vec<u8>> = bytes.collect();
     bytes.filter(|bytes| rest.is_empty() && (1..=64).contains(&bytes.len())).ok_or_else(|| {
         let detail = format!("\"{}\" is not 1 to 64 bytes as lowercase hex digits.", text.escape_debug());
-        Problem::new(Code::MalformedParameter, detail)
+        Rejection::new(Code::MalformedParameter, detail)
     })
 }

@@ -1,14 +1,13 @@
 //! GET /v1/ledgers/{ledger}/events/find.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, CheckedEvent};
 use counterfoil_store::{Comparison, Condition, EventColumn};
-use counterfoil_wire::{Event, FoundEvents, Key, Signature, Time, U64};
+use counterfoil_wire::{Event, FoundEvents, Key, Problem, Signature, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::search::{EventFilter, EventKind, parse_filter, push_comparison};
@@ -61,9 +60,9 @@ pub(crate) struct WhichEvents {
     responses(
         (status = 200, body = FoundEvents),
         (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            unknown_cursor, not_checked_yet, too_expensive", body = ProblemBody,
+            unknown_cursor, not_checked_yet, too_expensive", body = Problem,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -71,7 +70,7 @@ pub(crate) async fn events(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(mut which): Parameters<WhichEvents>,
-) -> Result<Json<FoundEvents>, Problem> {
+) -> Result<Json<FoundEvents>, Rejection> {
     let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(which.condition()?)?;
     let found = read::find_events(&reader, ledger, search).await?;
@@ -86,7 +85,7 @@ pub(crate) async fn events(
 }
 
 impl WhichEvents {
-    fn condition(self) -> Result<Condition<EventColumn>, Problem> {
+    fn condition(self) -> Result<Condition<EventColumn>, Rejection> {
         use EventColumn::{Kind, Signer, Slot, Time, Transaction};
         let mut parts = vec![parse_filter::<EventFilter>(self.filter.as_deref())?];
         push_comparison(&mut parts, Kind, Comparison::Equal, self.kind)?;

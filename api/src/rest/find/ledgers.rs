@@ -1,13 +1,12 @@
 //! GET /v1/ledgers/find.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{FoundLedgers, U64};
+use counterfoil_wire::{FoundLedgers, Problem, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 use crate::rest::json::Json;
 use crate::rest::parameters::{Limit, Parameters};
 use crate::search::{LedgerFilter, parse_filter};
@@ -41,15 +40,15 @@ pub(crate) struct WhichLedgers {
     responses(
         (status = 200, body = FoundLedgers),
         (status = "4XX", description = "malformed_parameter, page_too_large, unknown_cursor, too_expensive",
-            body = ProblemBody, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout",
-            body = ProblemBody, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn ledgers(
     ReaderOf(reader): ReaderOf,
     Parameters(mut which): Parameters<WhichLedgers>,
-) -> Result<Json<FoundLedgers>, Problem> {
+) -> Result<Json<FoundLedgers>, Rejection> {
     let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(parse_filter::<LedgerFilter>(which.filter.as_deref())?)?;
     let found = read::find_ledgers(&reader, search).await?;

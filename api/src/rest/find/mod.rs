@@ -6,11 +6,11 @@ pub(super) mod ledgers;
 pub(super) mod transactions;
 pub(super) mod writers;
 
+use counterfoil_http::Rejection;
 use counterfoil_read::{Found, Search};
 use counterfoil_store::Condition;
 use counterfoil_wire::U64;
 
-use crate::problem::Problem;
 use crate::search::{Order, parse_order};
 
 /// What the cursor of the page before begins with. No cursor has it.
@@ -29,7 +29,7 @@ impl Bounds {
         Self { order: order.take(), beyond: beyond.take(), limit: limit.map(|limit| limit.0) }
     }
 
-    fn search<C: Order>(self, condition: Condition<C>) -> Result<Search<C>, Problem> {
+    fn search<C: Order>(self, condition: Condition<C>) -> Result<Search<C>, Rejection> {
         let Self { order, beyond, limit } = self;
         let order = parse_order(order.as_deref())?;
         let forwards = Search { condition, order, first: limit, after: None, last: None, before: None };

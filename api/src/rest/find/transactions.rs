@@ -1,14 +1,13 @@
 //! GET /v1/ledgers/{ledger}/transactions/find.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
 use counterfoil_store::{Comparison, Condition, TransactionColumn};
-use counterfoil_wire::{FoundTransactions, Key, Signature, Time, U64};
+use counterfoil_wire::{FoundTransactions, Key, Problem, Signature, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::search::{TransactionFilter, parse_filter, push_comparison};
@@ -60,9 +59,9 @@ pub(crate) struct WhichTransactions {
     responses(
         (status = 200, body = FoundTransactions),
         (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            unknown_cursor, not_checked_yet, too_expensive", body = ProblemBody,
+            unknown_cursor, not_checked_yet, too_expensive", body = Problem,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -70,7 +69,7 @@ pub(crate) async fn transactions(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(mut which): Parameters<WhichTransactions>,
-) -> Result<Json<FoundTransactions>, Problem> {
+) -> Result<Json<FoundTransactions>, Rejection> {
     let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(which.condition()?)?;
     let found = read::find_transactions(&reader, ledger, search).await?;
@@ -85,7 +84,7 @@ pub(crate) async fn transactions(
 }
 
 impl WhichTransactions {
-    fn condition(self) -> Result<Condition<TransactionColumn>, Problem> {
+    fn condition(self) -> Result<Condition<TransactionColumn>, Rejection> {
         use TransactionColumn::{EntryCount, EventCount, Signature, Slot, Time};
         let mut parts = vec![parse_filter::<TransactionFilter>(self.filter.as_deref())?];
         push_comparison(&mut parts, Signature, Comparison::Equal, self.signature)?;

@@ -1,14 +1,13 @@
 //! GET /v1/ledgers/{ledger}/writers/find.
 
+use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, WriterField};
 use counterfoil_store::{Comparison, Condition};
-use counterfoil_wire::{FoundWriters, Key, Time, U64};
+use counterfoil_wire::{FoundWriters, Key, Problem, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
-use crate::access::ReaderOf;
-use crate::problem::{Problem, ProblemBody};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
 use crate::search::{WriterFilter, parse_filter, push_comparison};
@@ -58,9 +57,9 @@ pub(crate) struct WhichWriters {
     responses(
         (status = 200, body = FoundWriters),
         (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            unknown_cursor, not_checked_yet, too_expensive", body = ProblemBody,
+            unknown_cursor, not_checked_yet, too_expensive", body = Problem,
             content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = ProblemBody,
+        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -68,7 +67,7 @@ pub(crate) async fn writers(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
     Parameters(mut which): Parameters<WhichWriters>,
-) -> Result<Json<FoundWriters>, Problem> {
+) -> Result<Json<FoundWriters>, Rejection> {
     let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
     let search = bounds.search(which.condition()?)?;
     let found = read::find_writers(&reader, ledger, search).await?;
@@ -83,7 +82,7 @@ pub(crate) async fn writers(
 }
 
 impl WhichWriters {
-    fn condition(self) -> Result<Condition<WriterField>, Problem> {
+    fn condition(self) -> Result<Condition<WriterField>, Rejection> {
         use WriterField::{ExpiresAt, IsRevoked, MayAppend, MayAppendSubtrees, Wallet};
         let mut parts = vec![parse_filter::<WriterFilter>(self.filter.as_deref())?];
         push_comparison(&mut parts, Wallet, Comparison::Equal, self.wallet)?;

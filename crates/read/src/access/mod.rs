@@ -6,8 +6,10 @@
 mod audit;
 mod caller;
 mod policy;
+mod uses;
 mod who;
 
 pub use caller::Caller;
 pub use policy::Policies;
+pub use uses::KeyUses;
 pub use who::{CallerName, Session, Who};

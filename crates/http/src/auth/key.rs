@@ -3,14 +3,14 @@
 
 use std::fmt;
 
-use counterfoil_store::KeyId;
+use counterfoil_read::KeyId;
 use sha2::{Digest, Sha256};
 
 pub(super) const PREFIX: &str = "cfk_";
 
-/// A key, with its secret.
+/// An API key, with its secret.
 pub struct ApiKey {
-    /// Its public part, by which it is revoked.
+    /// The public part, by which the key is revoked.
     pub id: KeyId,
     secret: [u8; 32],
 }
@@ -20,7 +20,7 @@ pub struct ApiKey {
 #[error("the operating system gives no random bytes")]
 pub struct ApiKeyError(#[from] getrandom::Error);
 
-/// So that no log holds a secret.
+/// Without the secret: no log may hold it.
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiKey").field("id", &key_id_text(self.id)).finish_non_exhaustive()
@@ -28,7 +28,7 @@ impl fmt::Debug for ApiKey {
 }
 
 impl ApiKey {
-    /// A new one.
+    /// A new random key.
     ///
     /// # Errors
     /// [`ApiKeyError`].
@@ -39,13 +39,13 @@ impl ApiKey {
         Ok(key)
     }
 
-    /// The key's text: secret.
+    /// The key as clients send it, with its secret.
     #[must_use]
     pub fn to_secret_text(&self) -> String {
         format!("{PREFIX}{}_{}", key_id_text(self.id), hex(&self.secret))
     }
 
-    /// What is stored of the secret.
+    /// SHA-256 of the secret, as the database stores it.
     #[must_use]
     pub fn secret_hash(&self) -> [u8; 32] {
         Sha256::digest(self.secret).into()
@@ -58,12 +58,14 @@ impl ApiKey {
 }
 
 /// A key's public part as it is written.
-pub(crate) fn key_id_text(id: KeyId) -> String {
+#[must_use]
+pub fn key_id_text(id: KeyId) -> String {
     hex(&id)
 }
 
 /// Reads what [`key_id_text`] writes.
-pub(crate) fn parse_key_id(text: &str) -> Option<KeyId> {
+#[must_use]
+pub fn parse_key_id(text: &str) -> Option<KeyId> {
     parse_hex(text)
 }
 

@@ -1,9 +1,9 @@
 //! Sign-In With Solana: a wallet signs a text that says where it signs in and for how long, and gets a session.
 //!
-//! Nothing is kept between the two requests but the secret. The nonce carries when it was issued, and a seal over that and
-//! the address; all else of the text follows from these and from the settings, so what comes back must be the one text
-//! that was issued, byte for byte. Which nonces were used is kept until they expire. Both seals are over the page's host as
-//! well, so that what a server of another page handed out with the same secret is worth nothing here.
+//! Between the two requests the server stores nothing but the secret. The nonce carries its time of issue, and a seal over that
+//! and the address; the rest of the text follows from these and from the settings, so the signed text must be the one that was
+//! issued, byte for byte. Used nonces are remembered until they expire. Both seals cover the page's host as well, so that a
+//! token of another page's server with the same secret is refused here.
 //!
 //! Format: <https://github.com/phantom/sign-in-with-solana>, after EIP-4361.
 
@@ -73,42 +73,50 @@ impl fmt::Debug for Used {
     }
 }
 
-/// What is no URI of a page.
+/// The text is no address of a page.
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is not the address of a page: give it as https://app.example.com or http://localhost:3000/path")]
 pub struct SignInUriError(String);
 
-/// Why there is no session.
+/// The reason that a wallet gets no session.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SignInError {
-    /// No line, or not one of this server's for this address.
+pub enum SignInError {
+    /// The nonce is missing, or not one of this server for this address.
     #[error("the nonce was not issued by this server for this address")]
     Nonce,
-    /// Another text.
+    /// The text is not the issued one.
     #[error("line {0} of the message is not as it was issued: sign it unchanged")]
     Message(usize),
-    /// Too late.
+    /// The time for the text is over.
     #[error("the message has expired: ask for another")]
     Expired,
-    /// Forged, or of another wallet.
+    /// The signature is forged, or of another wallet.
     #[error("the signature is not this address's over this message")]
     Signature,
-    /// A second time; or, seldom, as another one.
+    /// The text was used before; seldom, another text shares its place.
     #[error("the message was used already: ask for another")]
     Used,
 }
 
 /// The text to sign, by its parts, as wallets take them for `solana:signIn`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    pub(crate) domain: String,
-    pub(crate) address: Wallet,
-    pub(crate) statement: &'static str,
-    pub(crate) uri: String,
-    pub(crate) chain_id: &'static str,
-    pub(crate) nonce: String,
-    pub(crate) issued_at: Timestamp,
-    pub(crate) expiration_time: Timestamp,
+pub struct Message {
+    /// The host of the page, and its port if it names one.
+    pub domain: String,
+    /// The wallet that signs.
+    pub address: Wallet,
+    /// What the signature is for, in words.
+    pub statement: &'static str,
+    /// The page.
+    pub uri: String,
+    /// The chain.
+    pub chain_id: &'static str,
+    /// Random bytes, time of issue and seal, in base58.
+    pub nonce: String,
+    /// The time of issue.
+    pub issued_at: Timestamp,
+    /// The time from which the text is refused.
+    pub expiration_time: Timestamp,
 }
 
 /// The one text of these parts.
@@ -147,7 +155,13 @@ impl SignIn {
     }
 
     /// A text for a wallet to sign.
-    pub(crate) fn issue(&self, wallet: Wallet, now: Timestamp) -> Result<Message, getrandom::Error> {
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    ///
+    /// # Panics
+    /// When `now` is within five minutes of the last time that a [`Timestamp`] can be.
+    pub fn issue(&self, wallet: Wallet, now: Timestamp) -> Result<Message, getrandom::Error> {
         let mut nonce = [0; NONCE_LENGTH];
         getrandom::fill(&mut nonce[..16])?;
         nonce[16..24].copy_from_slice(&now.as_second().to_be_bytes());
@@ -157,7 +171,10 @@ impl SignIn {
     }
 
     /// Gives a wallet its session, for a text of [`Self::issue`] with its signature.
-    pub(crate) fn accept(
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    pub fn accept(
         &self,
         wallet: Wallet,
         text: &str,
@@ -178,8 +195,8 @@ impl SignIn {
         Ok(self.open_session(wallet, now))
     }
 
-    /// Reads a session's text; none for what this server has not handed out, and when it is over.
-    pub(super) fn open(&self, token: &str) -> Option<Session> {
+    /// Reads a session's token; none for a token of another server, and for a session that is over at `now`.
+    pub(super) fn open(&self, token: &str, now: Timestamp) -> Option<Session> {
         let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(SESSION_PREFIX)?).ok()?;
         let (content, seal) = bytes.split_at_checked(40)?;
         if seal.len() != 32 || !self.secret.is_seal(SESSION_PURPOSE, &self.of_page(&[content]), seal) {
@@ -188,7 +205,7 @@ impl SignIn {
         let (wallet, expires) = content.split_at_checked(32)?;
         let wallet = Wallet(wallet.try_into().ok()?);
         let expires = Timestamp::from_second(i64::from_be_bytes(expires.try_into().ok()?)).ok()?;
-        Some(Session { wallet, expires }).filter(|session| !session.is_over(Timestamp::now()))
+        Some(Session { wallet, expires }).filter(|session| !session.is_over(now))
     }
 
     /// Parts of known lengths, and then the page's host.
@@ -358,10 +375,10 @@ mod tests {
         let secret = Secret::generate().unwrap();
         let of = |uri: &str| SignIn::new(uri, Chain::Mainnet, secret.clone(), Duration::from_secs(900)).unwrap();
         let (one, other) = (of("https://app.example.com"), of("https://other.example.com"));
-        let (token, session) = one.open_session(wallet, Timestamp::now());
-        assert_eq!((one.open(&token), other.open(&token)), (Some(session), None));
+        let (token, session) = one.open_session(wallet, at(NOW));
+        assert_eq!((one.open(&token, at(NOW)), other.open(&token, at(NOW))), (Some(session), None));
         // Another process of the same page knows it.
-        assert_eq!(of("https://app.example.com").open(&token), Some(session));
+        assert_eq!(of("https://app.example.com").open(&token, at(NOW)), Some(session));
         let text = one.issue(wallet, at(NOW)).unwrap().to_string();
         for text in [text.clone(), text.replace("app.example", "other.example")] {
             let signature = key.sign(text.as_bytes()).as_ref().try_into().unwrap();
@@ -373,16 +390,17 @@ mod tests {
     fn nothing_that_was_changed_opens_a_session() {
         let (_, wallet) = signer();
         let sign_in = sign_in("https://app.example.com");
-        let (token, session) = sign_in.open_session(wallet, Timestamp::now());
-        assert_eq!(sign_in.open(&token), Some(session));
+        let (token, session) = sign_in.open_session(wallet, at(NOW));
+        assert_eq!(sign_in.open(&token, at(NOW + 899)), Some(session));
+        assert_eq!(sign_in.open(&token, at(NOW + 900)), None, "it is over");
         let good = token.as_bytes();
-        for at in 0..good.len() {
+        for position in 0..good.len() {
             let mut changed = good.to_vec();
-            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-            assert_eq!(sign_in.open(std::str::from_utf8(&changed).unwrap()), None, "{at}");
+            changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
+            assert_eq!(sign_in.open(std::str::from_utf8(&changed).unwrap(), at(NOW)), None, "{position}");
         }
         for bad in ["", "cfs_", &token[..token.len() - 4], &format!("{token}AAAA"), &format!("{token}=")] {
-            assert_eq!(sign_in.open(bad), None, "{bad}");
+            assert_eq!(sign_in.open(bad, at(NOW)), None, "{bad}");
         }
         assert!(!format!("{sign_in:?}").contains("Hmac"));
     }

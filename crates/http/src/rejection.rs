@@ -1,43 +1,40 @@
-//! What a client is told when there is no answer: RFC 9457 problem documents with stable codes.
+//! Problem responses: RFC 9457 documents with stable codes.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use counterfoil_read::{LiveError, Place, ReadError};
+use counterfoil_wire::{Code, Problem};
 
-pub use counterfoil_wire::Code;
-
-/// The document, as OpenAPI names it.
-pub(crate) use counterfoil_wire::Problem as ProblemBody;
-
-/// Why there is no answer, and what to do.
+/// A refused or failed request, as the client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Which kind.
+pub struct Rejection {
+    /// The kind of problem.
     pub code: Code,
     /// What failed, on which input, and what to do.
     pub detail: String,
 }
 
-impl Problem {
-    /// A problem.
+impl Rejection {
+    /// A rejection with a code and its detail.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into() }
     }
 
-    /// The document.
-    pub(crate) fn into_body(self) -> ProblemBody {
-        ProblemBody::new(self.code, self.detail)
+    /// The problem document.
+    #[must_use]
+    pub fn into_body(self) -> Problem {
+        Problem::new(self.code, self.detail)
     }
 }
 
-/// The status of a code.
 fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).expect("each code has a status of HTTP's")
 }
 
-/// Why a body could not be read as JSON, by the status that says so.
-pub(crate) const fn code_of_body(status: StatusCode) -> Code {
+/// The code of a body that is not JSON of the route's form, by the status that axum gives it.
+#[must_use]
+pub const fn code_of_body(status: StatusCode) -> Code {
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
@@ -45,7 +42,7 @@ pub(crate) const fn code_of_body(status: StatusCode) -> Code {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
         let code = self.code;
@@ -62,8 +59,8 @@ impl IntoResponse for Problem {
     }
 }
 
-/// For errors that are handled here: what an operator must know is logged.
-impl From<ReadError> for Problem {
+/// For errors that are handled by the response: those that concern the operator are logged.
+impl From<ReadError> for Rejection {
     fn from(error: ReadError) -> Self {
         error.log();
         Self::from(&error)
@@ -71,7 +68,7 @@ impl From<ReadError> for Problem {
 }
 
 /// For errors that were logged where they were handled.
-impl From<&ReadError> for Problem {
+impl From<&ReadError> for Rejection {
     fn from(error: &ReadError) -> Self {
         let (code, advice) = match error {
             ReadError::UnknownLedger(_) => (
@@ -135,7 +132,7 @@ impl From<&ReadError> for Problem {
     }
 }
 
-impl From<LiveError> for Problem {
+impl From<LiveError> for Rejection {
     fn from(error: LiveError) -> Self {
         match error {
             LiveError::Read(error) => Self::from(&*error),

@@ -1,4 +1,4 @@
-//! Before every route: who calls, and whether it is too often.
+//! The step before every route: authentication and rates.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -9,22 +9,19 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use counterfoil_read::{Caller, CallerName, Session, Who};
+use counterfoil_wire::Code;
+use jiff::Timestamp;
 
 use super::address::{client_address, network};
-use super::asker::Asker;
 use super::audit;
+use super::caller::RequestCaller;
 use super::key::{self, ApiKey};
 use super::limit::RateState;
 use super::sign_in::SESSION_PREFIX;
 use super::{Access, Mode, Peer};
-use crate::problem::{Code, Problem};
+use crate::rejection::Rejection;
 
-/// What says the same to everybody, or lets them in.
-pub const OPEN: [&str; 6] = [LIVEZ, "/readyz", "/docs", "/v1/openapi.json", "/v1/sign-in", "/v1/sign-in/message"];
-/// Not counted: whether the process lives must be heard however many others call.
-const LIVEZ: &str = "/livez";
-
-/// What came with a request to say who calls.
+/// The credential that came with a request.
 enum Credential {
     Nothing,
     Key(ApiKey),
@@ -32,18 +29,18 @@ enum Credential {
     Bad,
 }
 
-/// Lets a request pass with its [`Caller`], or answers why not.
+/// Passes a request on with its [`RequestCaller`], or refuses it.
 pub(crate) async fn guard<F>(access: &Arc<Access>, request: Request, answer: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
 {
     let (mut parts, body) = request.into_parts();
-    let mut standing = None;
-    let admitted = access.admit(&parts, &mut standing).await;
-    let is_known = admitted.as_ref().is_ok_and(|asker| asker.caller().is_known());
+    let mut rate = None;
+    let admitted = access.admit(&parts, &mut rate).await;
+    let is_known = admitted.as_ref().is_ok_and(|caller| caller.caller().is_known());
     let mut response = match admitted {
-        Ok(asker) => {
-            parts.extensions.insert(asker);
+        Ok(caller) => {
+            parts.extensions.insert(caller);
             answer(Request::from_parts(parts, body)).await
         }
         Err(problem) => {
@@ -52,8 +49,8 @@ where
         }
     };
     let headers = response.headers_mut();
-    if let Some(standing) = standing {
-        standing.write(headers);
+    if let Some(rate) = rate {
+        rate.write(headers);
     }
     if access.mode != Mode::Off {
         keep_private(headers, is_known);
@@ -62,58 +59,58 @@ where
 }
 
 impl Access {
-    async fn admit(self: &Arc<Self>, parts: &Parts, standing: &mut Option<RateState>) -> Result<Asker, Problem> {
+    async fn admit(self: &Arc<Self>, parts: &Parts, rate: &mut Option<RateState>) -> Result<RequestCaller, Rejection> {
         let (path, network) = (parts.uri.path(), self.network(parts));
         if !self.is_known_host(parts) {
             let detail = "This server does not go by that name. Call it by localhost or its address; its operator allows \
                           other names by --host.";
-            self.count(network, standing)?;
-            return Err(Problem::new(Code::UnknownHost, detail));
+            self.count(network, rate)?;
+            return Err(Rejection::new(Code::UnknownHost, detail));
         }
-        if path == LIVEZ {
-            return Ok(self.asker(Who::Anonymous, network));
+        if self.paths.liveness == Some(path) {
+            return Ok(self.caller(Who::Anonymous, network));
         }
-        if is_socket(parts) && !self.is_from_known_page(&parts.headers) {
+        if self.is_socket(parts) && !self.is_from_known_page(&parts.headers) {
             let detail =
                 "Pages of this origin may not open sockets here: the operator allows origins by --cors-origin.";
-            return Err(Problem::new(Code::Forbidden, detail));
+            return Err(Rejection::new(Code::Forbidden, detail));
         }
         if self.mode == Mode::Off {
-            self.count(network, standing)?;
-            return Ok(self.asker(Who::Anonymous, network));
+            self.count(network, rate)?;
+            return Ok(self.caller(Who::Anonymous, network));
         }
-        let is_open = OPEN.contains(&path);
+        let is_open = self.paths.open.contains(&path);
         let who = match self.credential(&parts.headers) {
             _ if is_open => Who::Anonymous,
-            Credential::Nothing if self.mode == Mode::Public || is_socket(parts) => Who::Anonymous,
-            Credential::Nothing => return Err(self.refuse(network, standing, WHO_ARE_YOU)),
-            Credential::Bad => return Err(self.refuse(network, standing, BAD_TOKEN)),
+            Credential::Nothing if self.mode == Mode::Public || self.is_socket(parts) => Who::Anonymous,
+            Credential::Nothing => return Err(self.refuse(network, rate, WHO_ARE_YOU)),
+            Credential::Bad => return Err(self.refuse(network, rate, BAD_TOKEN)),
             Credential::Session(session) => Who::Wallet(session),
             Credential::Key(key) => {
                 let policy = self.policies.current().await?;
-                let Some(rate) = policy.requests_per_minute(key.id, &key.secret_hash()) else {
-                    return Err(self.refuse(network, standing, BAD_TOKEN));
+                let Some(limit) = policy.requests_per_minute(key.id, &key.secret_hash()) else {
+                    return Err(self.refuse(network, rate, BAD_TOKEN));
                 };
-                settle(self.keys.count(key.id, rate), standing)?;
+                settle(self.keys.count(key.id, limit), rate)?;
                 self.uses.note(key.id);
-                return Ok(self.asker(Who::Key(key.id), network));
+                return Ok(self.caller(Who::Key(key.id), network));
             }
         };
-        self.count(network, standing)?;
-        Ok(self.asker(who, network))
+        self.count(network, rate)?;
+        Ok(self.caller(who, network))
     }
 
-    fn asker(self: &Arc<Self>, who: Who, network: IpAddr) -> Asker {
+    fn caller(self: &Arc<Self>, who: Who, network: IpAddr) -> RequestCaller {
         let policies = (self.mode != Mode::Off).then(|| self.policies.clone());
-        Asker::new(self.clone(), Caller::new(policies, who, network))
+        RequestCaller::new(self.clone(), Caller::new(policies, who, network))
     }
 
     /// Logs a refusal, but for those by rate: metrics count these, and a line for each would fill the log.
-    fn tell_refusal(&self, parts: &Parts, problem: &Problem) {
+    fn tell_refusal(&self, parts: &Parts, problem: &Rejection) {
         if problem.code == Code::RateLimited {
             return;
         }
-        // Whose key it was that is not good any more; that it is theirs is not shown.
+        // The id of a key that is no longer good may be logged; the client is not told whether it was one.
         let who = match self.credential(&parts.headers) {
             Credential::Key(key) => CallerName::Key(key.id),
             _ => CallerName::Network(self.network(parts)),
@@ -121,14 +118,18 @@ impl Access {
         audit::refused(who, parts.method.as_str(), parts.uri.path(), problem);
     }
 
-    /// A page whose own name is made to lead to this machine may read what this machine answers to that name, wherever it
-    /// listens. An address is nobody's name, so it is good.
+    /// Whether the request calls the server by one of its names. Otherwise a page whose own name is made to lead to this machine
+    /// could read what it answers, wherever it listens (DNS rebinding). An address is no page's name, so it is accepted.
     fn is_known_host(&self, parts: &Parts) -> bool {
         let Some(hosts) = &self.hosts else { return true };
         let mut given = parts.headers.get_all(header::HOST).iter();
-        let host = given.next();
-        let is_plain = given.next().is_none() && parts.uri.authority().is_none();
-        if is_plain && host.is_some() && host == self.good_host.get() {
+        // HTTP/2 names the host in the request's authority, HTTP/1 in the header.
+        let one_name = match (given.next(), given.next(), parts.uri.authority()) {
+            (Some(host), None, None) => Some(host.as_bytes()),
+            (None, _, Some(authority)) => Some(authority.as_str().as_bytes()),
+            _ => None,
+        };
+        if one_name.is_some() && one_name == self.good_host.get().map(HeaderValue::as_bytes) {
             return true;
         }
         let headers = parts.headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());
@@ -141,14 +142,14 @@ impl Access {
                 address.parse::<IpAddr>().is_ok() || is_named("localhost") || hosts.iter().any(|name| is_named(name))
             })
         });
-        if let (true, true, Some(host)) = (is_known, is_plain, host) {
-            let _ = self.good_host.set(host.clone());
+        if let (true, Some(Ok(host))) = (is_known, one_name.map(HeaderValue::from_bytes)) {
+            let _ = self.good_host.set(host);
         }
         is_known
     }
 
-    /// Browsers let any page open a socket to any server, this machine's included, and name the page's origin. Others name
-    /// none.
+    /// Whether a socket is of a page that may open it. Browsers let any page open a socket to any server, this machine included,
+    /// and send the page's origin. Other clients send none.
     fn is_from_known_page(&self, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(header::ORIGIN) else { return true };
         let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
@@ -165,12 +166,12 @@ impl Access {
         }
     }
 
-    /// Lets the caller of a socket in, who cannot send headers when it is a browser's.
-    pub(super) async fn sign_on(&self, authorization: Option<&str>) -> Result<Who, Problem> {
-        let bad = || Problem::new(Code::Unauthorized, BAD_TOKEN);
+    /// Authenticates the caller of a socket by its first message: browsers cannot set headers on a WebSocket.
+    pub(super) async fn sign_on(&self, authorization: Option<&str>) -> Result<Who, Rejection> {
+        let bad = || Rejection::new(Code::Unauthorized, BAD_TOKEN);
         let who = match authorization.map(|text| self.parse(text)) {
             None | Some(Credential::Nothing) if self.mode == Mode::Required => {
-                return Err(Problem::new(Code::Unauthorized, WHO_ARE_YOU));
+                return Err(Rejection::new(Code::Unauthorized, WHO_ARE_YOU));
             }
             None | Some(Credential::Nothing) => Who::Anonymous,
             Some(Credential::Bad) => return Err(bad()),
@@ -186,12 +187,12 @@ impl Access {
         Ok(who)
     }
 
-    /// Counts a request that came with none of its own, by what its caller was let in with.
-    pub(super) async fn count_of(&self, who: Who, network: IpAddr) -> Result<(), Problem> {
+    /// Counts a request without a credential of its own, by the credential of its caller.
+    pub(super) async fn count_of(&self, who: Who, network: IpAddr) -> Result<(), Rejection> {
         let Who::Key(id) = who else { return self.count(network, &mut None) };
         let policy = self.policies.current().await?;
         let rate = policy.requests_per_minute_of_admitted(id);
-        let rate = rate.ok_or_else(|| Problem::new(Code::Unauthorized, BAD_TOKEN))?;
+        let rate = rate.ok_or_else(|| Rejection::new(Code::Unauthorized, BAD_TOKEN))?;
         settle(self.keys.count(id, rate), &mut None)
     }
 
@@ -201,7 +202,7 @@ impl Access {
                 if token.starts_with(key::PREFIX) {
                     ApiKey::parse(token).map_or(Credential::Bad, Credential::Key)
                 } else if token.starts_with(SESSION_PREFIX) {
-                    let session = self.sign_in.as_ref().and_then(|sign_in| sign_in.open(token));
+                    let session = self.sign_in.as_ref().and_then(|sign_in| sign_in.open(token, Timestamp::now()));
                     session.map_or(Credential::Bad, Credential::Session)
                 } else {
                     Credential::Bad
@@ -212,31 +213,31 @@ impl Access {
     }
 
     /// Counts a request that has no good key.
-    fn count(&self, network: IpAddr, standing: &mut Option<RateState>) -> Result<(), Problem> {
-        self.addresses.as_ref().map_or(Ok(()), |limiter| settle(limiter.count(network), standing))
+    fn count(&self, network: IpAddr, rate: &mut Option<RateState>) -> Result<(), Rejection> {
+        self.addresses.as_ref().map_or(Ok(()), |limiter| settle(limiter.count(network), rate))
     }
 
-    /// Where a request comes from.
+    /// The network that a request comes from.
     fn network(&self, parts: &Parts) -> IpAddr {
         let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
         network(client_address(peer, &parts.headers, &self.trusted_proxies))
     }
 
-    /// Guesses are counted too.
-    fn refuse(&self, network: IpAddr, standing: &mut Option<RateState>, detail: &str) -> Problem {
-        match self.count(network, standing) {
-            Ok(()) => Problem::new(Code::Unauthorized, detail),
+    /// Whether a request opens a WebSocket that may authenticate by its first message. The route does nothing else without.
+    fn is_socket(&self, parts: &Parts) -> bool {
+        let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
+        self.paths.socket == Some(parts.uri.path())
+            && parts.method == Method::GET
+            && upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
+    }
+
+    /// Refuses a request. Guesses are counted too.
+    fn refuse(&self, network: IpAddr, rate: &mut Option<RateState>, detail: &str) -> Rejection {
+        match self.count(network, rate) {
+            Ok(()) => Rejection::new(Code::Unauthorized, detail),
             Err(too_many) => too_many,
         }
     }
-}
-
-/// Whose socket's first message may say who calls. All that the route does without is to open a socket.
-fn is_socket(parts: &Parts) -> bool {
-    let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
-    parts.uri.path() == "/graphql"
-        && parts.method == Method::GET
-        && upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
 }
 
 const WHO_ARE_YOU: &str = "This server requires authentication: send a key or a session as Authorization: Bearer. \
@@ -244,11 +245,11 @@ const WHO_ARE_YOU: &str = "This server requires authentication: send a key or a 
 const BAD_TOKEN: &str = "The key or session is not good, or not any more. Sessions last 15 minutes: sign in again. A key \
                          that was revoked or has expired is replaced by the operator.";
 
-fn settle(counted: RateState, standing: &mut Option<RateState>) -> Result<(), Problem> {
-    *standing = Some(counted);
+fn settle(counted: RateState, rate: &mut Option<RateState>) -> Result<(), Rejection> {
+    *rate = Some(counted);
     counted.wait_seconds().map_or(Ok(()), |seconds| {
         let detail = format!("Too many requests: wait {seconds} s. The header RateLimit tells how many are left.");
-        Err(Problem::new(Code::RateLimited, detail))
+        Err(Rejection::new(Code::RateLimited, detail))
     })
 }
 

@@ -1,4 +1,4 @@
-//! Files with secrets: keys, and what seals sessions.
+//! Files with secrets: private keys, and the secret of sessions.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,21 +7,21 @@ use std::path::Path;
 
 use tracing::warn;
 
-/// No secret is longer; a private key with much beside it is a tenth of this.
+/// Longer than any secret: ten times a private key with its comments.
 const MAX_BYTES: u64 = 64 * 1024;
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_READ: u32 = 0o004;
 
-/// Why a file with a secret is not used. None repeats a part of it.
+/// The reason that a secret's file is refused. None repeats a part of the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("it cannot be read")]
     Unreadable(#[from] io::Error),
-    /// Whoever writes to it chooses the secret.
+    /// Other users may write to the file, and so choose the secret.
     #[error("others than its owner may write to it (mode {0:04o}), and so choose the secret: chmod 600 it")]
     Writable(u32),
-    /// It is something else.
+    /// The file is too long for a secret.
     #[error("it is longer than {MAX_BYTES} bytes, and so no secret")]
     TooLong,
 }

@@ -7,14 +7,14 @@ use std::fmt;
 use counterfoil_read::CallerName;
 use tracing::info;
 
-use crate::problem::Problem;
+use crate::rejection::Rejection;
 
 const TARGET: &str = "audit";
 /// Characters of a path; a ledger's longest has some 120.
 const MAX_PATH: usize = 200;
 
 /// Logs a request that was refused before its route.
-pub(super) fn refused(who: CallerName, method: &str, path: &str, problem: &Problem) {
+pub(super) fn refused(who: CallerName, method: &str, path: &str, problem: &Rejection) {
     let path: String = path.chars().take(MAX_PATH).flat_map(char::escape_debug).collect();
     let code = problem.code.text();
     info!(target: TARGET, %who, method, path, code, verdict = "refused", "{method} {path}: {code} for {who}");

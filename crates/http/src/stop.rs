@@ -10,25 +10,27 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Broadcasts the shutdown, then waits until every [`Stopping`] is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Stop {
+pub struct Stop {
     token: CancellationToken,
     holders: TaskTracker,
 }
 
-/// Goes with each connection and each request. The process waits for its holders.
+/// The shutdown signal of one connection or request. The server's stop waits for its holders.
 #[derive(Clone, Debug)]
-pub(crate) struct Stopping {
+pub struct Stopping {
     token: CancellationToken,
     _holder: TaskTrackerToken,
 }
 
 impl Stop {
-    pub(crate) fn stopping(&self) -> Stopping {
+    /// A signal for one more holder.
+    #[must_use]
+    pub fn stopping(&self) -> Stopping {
         Stopping { token: self.token.clone(), _holder: self.holders.token() }
     }
 
     /// Signals the shutdown, and waits for the last holder.
-    pub(crate) async fn stop(self) {
+    pub async fn stop(self) {
         self.token.cancel();
         self.holders.close();
         self.holders.wait().await;
@@ -36,18 +38,19 @@ impl Stop {
 }
 
 impl Stopping {
-    /// Ready when the process stops.
-    pub(crate) async fn stopped(self) {
+    /// Ready when the server stops.
+    pub async fn stopped(self) {
         self.token.cancelled().await;
     }
 
-    /// The signal alone.
-    pub(crate) fn token(&self) -> CancellationToken {
+    /// The signal alone: the stop does not wait for its holder.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
         self.token.clone()
     }
 }
 
-/// Without a server, as in tests of the routes, nothing stops.
+/// A request without a server, as in tests of the routes, is never stopped.
 impl<S: Sync> FromRequestParts<S> for Stopping {
     type Rejection = Infallible;
 

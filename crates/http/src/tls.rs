@@ -1,37 +1,62 @@
-//! The certificate, read anew when its files have changed: whoever renews it need not know of this process.
+//! The TLS certificate, reloaded when its files change; no signal is needed.
 
+use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use anyhow::Context;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tracing::{info, warn};
 
-use crate::secret_file::read_secret_file;
+use crate::secret_file::{SecretFileError, read_secret_file};
 
-/// How often the files are looked at. They are small, and nothing is parsed that is as it was.
+/// The interval between reads of the files. They are small, and unchanged ones are not parsed.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// A certificate and its key, both in PEM.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
-    /// The certificate, and those that lead from it to a root.
+    /// The certificate, then the chain to a root.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The certificate's private key.
     pub key: PathBuf,
 }
 
-/// What is served: the last pair that was good.
+/// The reason that a certificate is not served. None repeats a part of the key's file.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The certificate cannot be read.
+    #[error("the certificate {}", .0.certificate.display())]
+    Unreadable(TlsFiles, #[source] io::Error),
+    /// The key cannot be read, or is not safe.
+    #[error("the key {}", .0.key.display())]
+    Key(TlsFiles, #[source] SecretFileError),
+    /// The certificate's file is not PEM.
+    #[error("the certificate {}", .0.certificate.display())]
+    Certificate(TlsFiles, #[source] pem::Error),
+    /// The key's file is not PEM of a private key.
+    #[error("{} is not a private key in PEM", .0.key.display())]
+    NotAKey(TlsFiles),
+    /// Certificate and key do not belong together, or are of no use for TLS.
+    #[error("the certificate {} with the key {}", .0.certificate.display(), .0.key.display())]
+    Pair(TlsFiles, #[source] rustls::Error),
+    /// The provider has no version of TLS.
+    #[error("no version of TLS")]
+    Version(#[from] rustls::Error),
+}
+
+/// The certificate in use: the last good pair of its files.
 #[derive(Debug)]
-pub(crate) struct Certificate {
+pub struct Certificate {
     files: TlsFiles,
     served: RwLock<Served>,
 }
@@ -48,27 +73,32 @@ impl Certificate {
     ///
     /// # Errors
     /// When a file cannot be read, or the two do not belong together.
-    pub(crate) fn read(files: TlsFiles) -> anyhow::Result<Arc<Self>> {
+    pub fn read(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
         let read = Files::read(&files)?;
         let served = Served { digest: read.digest(), pair: Arc::new(read.parse(&files)?) };
         Ok(Arc::new(Self { files, served: RwLock::new(served) }))
     }
 
-    /// Shakes hands with the pair that is served at the time.
+    /// Serves the certificate and reloads it, as long as the acceptor lives. Needs Tokio's runtime.
     ///
     /// # Errors
     /// Never, as long as the provider has a version of TLS.
-    pub(crate) fn acceptor(self: Arc<Self>) -> anyhow::Result<TlsAcceptor> {
+    pub fn serve(self: Arc<Self>) -> Result<TlsAcceptor, TlsError> {
+        tokio::spawn(keep_fresh(Arc::downgrade(&self)));
+        self.acceptor()
+    }
+
+    /// An acceptor that takes for each handshake the pair in use. The client chooses the HTTP version.
+    fn acceptor(self: Arc<Self>) -> Result<TlsAcceptor, TlsError> {
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().context("no version of TLS")?;
+        let builder = builder.with_safe_default_protocol_versions()?;
         let mut config = builder.with_no_client_auth().with_cert_resolver(self);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config).into())
     }
 
-    /// Serves what the files hold, if that has changed; what was served before goes on when it is not good. Says
-    /// whether it has changed.
-    fn refresh(&self) -> anyhow::Result<bool> {
+    /// Reloads the files, and returns whether they have changed. A pair that is not good leaves the one before in use.
+    fn refresh(&self) -> Result<bool, TlsError> {
         let read = Files::read(&self.files)?;
         let digest = read.digest();
         if self.served().digest == digest {
@@ -84,8 +114,8 @@ impl Certificate {
     }
 }
 
-/// Looks at the files as long as anybody serves the certificate.
-pub(crate) async fn keep_fresh(certificate: Weak<Certificate>) {
+/// Reloads the certificate from time to time, as long as it is served.
+async fn keep_fresh(certificate: Weak<Certificate>) {
     loop {
         tokio::time::sleep(LOOK).await;
         let Some(certificate) = certificate.upgrade() else { return };
@@ -93,7 +123,7 @@ pub(crate) async fn keep_fresh(certificate: Weak<Certificate>) {
         match certificate.refresh() {
             Ok(true) => info!("serving the renewed certificate {}", certificate.files.certificate.display()),
             Ok(false) => {}
-            Err(error) => warn!("the certificate that was read before is served on: {error:#}"),
+            Err(error) => warn!("the certificate that was read before stays in use: {}", Causes(&error)),
         }
     }
 }
@@ -111,11 +141,11 @@ struct Files {
 }
 
 impl Files {
-    fn read(files: &TlsFiles) -> anyhow::Result<Self> {
-        let (certificate, key) = (&files.certificate, &files.key);
+    fn read(files: &TlsFiles) -> Result<Self, TlsError> {
+        let certificate = std::fs::read(&files.certificate);
         Ok(Self {
-            certificate: std::fs::read(certificate).with_context(|| certificate.display().to_string())?,
-            key: read_secret_file(key).with_context(|| key.display().to_string())?,
+            certificate: certificate.map_err(|cause| TlsError::Unreadable(files.clone(), cause))?,
+            key: read_secret_file(&files.key).map_err(|cause| TlsError::Key(files.clone(), cause))?,
         })
     }
 
@@ -124,20 +154,33 @@ impl Files {
         Sha256::digest(parts.concat()).into()
     }
 
-    fn parse(&self, files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
-        let what = || format!("the certificate {}", files.certificate.display());
+    fn parse(&self, files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
         let chain = CertificateDer::pem_slice_iter(&self.certificate).collect::<Result<Vec<_>, _>>();
-        let chain = chain.with_context(what)?;
+        let chain = chain.map_err(|cause| TlsError::Certificate(files.clone(), cause))?;
         // The error may hold bytes of the file, which is secret.
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| ());
-        let key = key.ok().with_context(|| format!("{} is not a private key in PEM", files.key.display()))?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsError::NotAKey(files.clone()))?;
         CertifiedKey::from_der(chain, key, &ring::default_provider())
-            .with_context(|| format!("{} with the key {}", what(), files.key.display()))
+            .map_err(|cause| TlsError::Pair(files.clone(), cause))
+    }
+}
+
+/// An error with all its causes, in one line.
+struct Causes<'a>(&'a TlsError);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = std::error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::path::Path;
     use std::process::Command;
     use std::sync::Arc;
@@ -148,9 +191,10 @@ mod tests {
     use tokio_rustls::rustls::{ClientConfig, RootCertStore};
     use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-    use super::{Certificate, LOOK, TlsFiles, keep_fresh};
+    use super::{Causes, Certificate, LOOK, TlsFiles, keep_fresh};
 
-    fn make(folder: &Path, name: &str) -> TlsFiles {
+    /// A certificate for localhost that signs itself.
+    pub(crate) fn make(folder: &Path, name: &str) -> TlsFiles {
         let path = |kind: &str| folder.join(format!("{name}.{kind}"));
         let files = TlsFiles { certificate: path("certificate"), key: path("key") };
         let made = Command::new("openssl")
@@ -202,7 +246,7 @@ mod tests {
             let before = (std::fs::read(&old.certificate).unwrap(), std::fs::read(&old.key).unwrap());
             std::fs::write(&old.certificate, of_certificate.as_ref().unwrap_or(&before.0)).unwrap();
             std::fs::write(&old.key, of_key.as_ref().unwrap_or(&before.1)).unwrap();
-            let refused = format!("{:#}", certificate.refresh().unwrap_err());
+            let refused = Causes(&certificate.refresh().unwrap_err()).to_string();
             assert!(refused.contains(expected), "{refused}");
             assert!(secret.lines().filter(|line| !line.starts_with('-')).all(|line| !refused.contains(line)));
             assert_eq!(certificate.served().digest, good, "{refused}");

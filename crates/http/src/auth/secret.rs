@@ -1,18 +1,18 @@
-//! The server's own secret, which seals what it hands out, so that it need not keep it.
+//! The server's own secret, which authenticates tokens, so that the server stores none.
 
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Seals by HMAC-SHA256.
+/// A key of HMAC-SHA256.
 #[derive(Clone)]
 pub struct Secret(Hmac<Sha256>);
 
-/// Why there is no secret.
+/// The reason that a secret is refused or cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// It could be guessed.
+    /// The secret is short enough to be guessed.
     #[error(
         "{0} characters are too few for a secret: give at least 32 random ones, as `openssl rand -hex 32` makes them"
     )]
@@ -22,7 +22,7 @@ pub enum SecretError {
     Random(#[from] getrandom::Error),
 }
 
-/// So that no log holds it.
+/// Without the secret: no log may hold it.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secret").finish_non_exhaustive()
@@ -30,7 +30,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// A random one, for as long as the process lives.
+    /// A random secret, for as long as the process lives.
     ///
     /// # Errors
     /// [`SecretError::Random`].
@@ -40,7 +40,7 @@ impl Secret {
         Ok(Self::of(&bytes))
     }
 
-    /// Reads one from the text of a file; space around it does not count.
+    /// Reads a secret from the text of a file; surrounding space does not count.
     ///
     /// # Errors
     /// [`SecretError::TooShort`].

@@ -1,4 +1,4 @@
-//! How many requests a minute.
+//! Rate limits, in requests a minute.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -8,32 +8,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use counterfoil_store::KeyId;
+use counterfoil_read::KeyId;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
 use super::address::network;
 
-/// Addresses are counted in this many places, so that memory has a bound whoever calls. Two that fall into one place
+/// Addresses are counted in this many places, which bounds memory for any number of callers. Two addresses in one place
 /// share a rate: of 1,000 at a time one in 260 does.
 const PLACES: u64 = 1 << 18;
 const WINDOW: Duration = Duration::from_secs(60);
 
 type Instant = <DefaultClock as Clock>::Instant;
 
-/// What is left of a rate after a request.
+/// The state of a rate limit after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RateState {
-    /// Whose rate it is.
+    /// The kind of caller that the rate is of.
     name: &'static str,
     rate: NonZeroU32,
     remaining: u32,
-    /// Until when to wait before the next request; none when there is one left.
+    /// How long to wait before the next request; none while requests are left.
     wait: Option<Duration>,
 }
 
-/// For each address of callers without a good key.
+/// The limit of each address, for callers without a good key.
 #[derive(Debug)]
 pub(super) struct AddressLimiter {
     rate: NonZeroU32,
@@ -41,7 +41,7 @@ pub(super) struct AddressLimiter {
     limiter: DefaultKeyedRateLimiter<u64, StateInformationMiddleware>,
 }
 
-/// For each good key. Keys are the operator's, so that their number is bounded.
+/// The limit of each good key. The operator makes keys, so that their number is bounded.
 #[derive(Debug, Default)]
 pub(super) struct KeyLimiters(Mutex<HashMap<KeyId, Arc<KeyLimiter>>>);
 
@@ -92,12 +92,12 @@ impl RateState {
         Self { name, rate, remaining, wait }
     }
 
-    /// How many seconds to wait, when the request is one too many.
+    /// Seconds to wait, for a request beyond the rate.
     pub(super) fn wait_seconds(&self) -> Option<u64> {
         self.wait.map(|wait| wait.as_secs().saturating_add(1))
     }
 
-    /// Tells the caller. Source: draft-ietf-httpapi-ratelimit-headers-10.
+    /// Writes the headers RateLimit and Retry-After. Source: draft-ietf-httpapi-ratelimit-headers-10.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
         let Self { name, rate, remaining, .. } = self;
         let used = u64::from(rate.get().saturating_sub(*remaining));
@@ -116,7 +116,7 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     headers.insert(name, HeaderValue::from_str(value).expect("letters, digits and signs"));
 }
 
-/// As many at once as in a minute, and then one after the other as the minute passes.
+/// A burst of a minute's requests, refilled evenly over the minute.
 fn quota(rate: NonZeroU32) -> Quota {
     Quota::per_minute(rate)
 }
@@ -133,12 +133,12 @@ mod tests {
     fn each_address_has_its_rate_and_is_told() {
         let limiter = AddressLimiter::new(NonZeroU32::new(2).unwrap());
         let count = |address: &str| {
-            let standing = limiter.count(address.parse().unwrap());
+            let state = limiter.count(address.parse().unwrap());
             let mut headers = HeaderMap::new();
-            standing.write(&mut headers);
+            state.write(&mut headers);
             assert_eq!(headers["ratelimit-policy"], "\"address\";q=2;w=60");
-            assert_eq!(headers.contains_key("retry-after"), standing.wait_seconds().is_some());
-            (standing.remaining, standing.wait_seconds().is_some(), headers["ratelimit"].to_str().unwrap().to_owned())
+            assert_eq!(headers.contains_key("retry-after"), state.wait_seconds().is_some());
+            (state.remaining, state.wait_seconds().is_some(), headers["ratelimit"].to_str().unwrap().to_owned())
         };
         assert_eq!(count("2001:db8::1"), (1, false, "\"address\";r=1;t=30".to_owned()));
         assert_eq!(count("2001:db8::2"), (0, false, "\"address\";r=0;t=60".to_owned()));

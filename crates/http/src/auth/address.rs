@@ -1,4 +1,4 @@
-//! Which address a request comes from.
+//! The address that a request comes from.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -7,8 +7,8 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The nearest address that is no trusted proxy's. Each proxy writes the address of its peer behind what came, so what
-/// stands left of an address that is not trusted may be anybody's invention.
+/// The nearest address that is not a trusted proxy's. Each proxy appends the address of its peer, so the client may have forged
+/// all that stands left of an address that is not trusted.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
     let mut address = peer.to_canonical();
@@ -23,7 +23,7 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet
     address
 }
 
-/// Who has one IPv6 address has the 2^64 beside it.
+/// The network that one client has to itself: of IPv6 the /64, all of whose addresses it can use.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -45,7 +45,7 @@ mod tests {
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         for (peer, forwarded, expected) in [
             ("192.0.2.1", &[][..], "192.0.2.1"),
-            // Whoever is not trusted can write what they want.
+            // A peer that is not trusted can forge the header.
             ("192.0.2.1", &["198.51.100.9"], "192.0.2.1"),
             ("10.0.0.1", &["198.51.100.9"], "198.51.100.9"),
             ("::ffff:10.0.0.1", &["198.51.100.9"], "198.51.100.9"),

@@ -1,7 +1,7 @@
-//! What caches are told: an entity tag for every answer, and what may be kept for ever.
+//! Entity tags and `Cache-Control`.
 //!
-//! What is pinned to a size below the checked head never changes. All else follows the head, so it is asked for again, by
-//! its tag, and not sent twice.
+//! A response that is pinned to a size below the checked head never changes. Any other follows the head: caches revalidate it by
+//! its tag, and it is not sent twice.
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
@@ -10,32 +10,33 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// What decides each byte of the answer at an address, in a few of them: its tag is made of these, and the answer is not gone
-/// through again.
-#[derive(Clone)]
-pub(crate) struct Origin(blake3::Hash);
+/// The few bytes that determine a response: its tag is their hash, so that the body is not hashed. A route puts it into the
+/// response's extensions.
+#[derive(Clone, Debug)]
+pub struct Origin(blake3::Hash);
 
 impl Origin {
-    /// Of this version of the server.
-    pub(crate) fn new(parts: &[&[u8]]) -> Self {
+    /// The origin of a response of this version of the server.
+    #[must_use]
+    pub fn new(parts: &[&[u8]]) -> Self {
         Self(blake3::hash(&[&[VERSION.as_bytes()], parts].concat().concat()))
     }
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// For what never changes.
-pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// For what follows the head.
-pub(crate) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
+/// `Cache-Control` of a response that never changes.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// `Cache-Control` of a response that follows the head.
+pub const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// The headers of an answer that is pinned to a size, or is not.
-pub(crate) fn pinned(is_pinned: bool) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
+/// The headers of a response that may be pinned to a size.
+pub fn pinned(is_pinned: bool) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
     AppendHeaders(is_pinned.then_some((header::CACHE_CONTROL, IMMUTABLE)))
 }
 
-/// Gives good answers to GET their tag, and answers 304 to who has them already. Only those whose length is known, which are
-/// whole in memory: the others are streams.
+/// Tags good responses to GET, and answers 304 where the client has the response already. A response of unknown length is a
+/// stream and has no tag.
 pub(crate) async fn tag<F>(request: Request, answer: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
@@ -53,7 +54,7 @@ where
             let Ok(bytes) = to_bytes(body, usize::MAX).await else {
                 return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             };
-            // A hash that nobody can make two answers collide under, and the fastest of these: pages are long.
+            // Collision-resistant, and the fastest such hash: pages are long.
             let digest = blake3::hash(&bytes);
             response = Response::from_parts(head, Body::from(bytes));
             digest
@@ -64,8 +65,8 @@ where
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(REVALIDATE);
     if known.is_some_and(|known| names(&known, &text)) {
-        let kept = headers.remove(header::CACHE_CONTROL).map(|value| (header::CACHE_CONTROL, value));
-        let headers: HeaderMap = kept.into_iter().chain([(header::ETAG, tag)]).collect();
+        let caching = headers.remove(header::CACHE_CONTROL).map(|value| (header::CACHE_CONTROL, value));
+        let headers: HeaderMap = caching.into_iter().chain([(header::ETAG, tag)]).collect();
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     headers.insert(header::ETAG, tag);

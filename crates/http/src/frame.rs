@@ -1,0 +1,189 @@
+//! What every request passes around its route: authentication, time limits, body limit, hardening headers, CORS, metrics.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use counterfoil_wire::Code;
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_http::cors::CorsLayer;
+use tracing::{Instrument, Span, debug, debug_span, field};
+
+use crate::auth::{Access, guard};
+use crate::etag::tag;
+use crate::metrics::RequestMetrics;
+use crate::rejection::Rejection;
+
+/// The longest body of a request, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(5);
+
+/// A service around all routes at once. Clones share it.
+///
+/// A layer of a router is around each of its routes, and is cloned for each request.
+#[derive(Debug)]
+pub struct Frame<S>(Arc<Inner<S>>);
+
+#[derive(Debug)]
+struct Inner<S> {
+    access: Arc<Access>,
+    request_timeout: Duration,
+    routes: S,
+    requests: RequestMetrics,
+    cors: Option<CorsLayer>,
+}
+
+impl<S> Clone for Frame<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S> Frame<S> {
+    /// A frame around `routes`. Clients are not trusted: their requests are bounded in length and time. A response that has not
+    /// begun within `request_timeout` is given up.
+    pub fn new(routes: S, access: Arc<Access>, requests: RequestMetrics, request_timeout: Duration) -> Self {
+        let cors = cors(access.origins());
+        Self(Arc::new(Inner { access, request_timeout, routes, requests, cors }))
+    }
+
+    /// The metrics of the requests.
+    #[must_use]
+    pub fn requests(&self) -> &RequestMetrics {
+        &self.0.requests
+    }
+}
+
+impl<S> Service<Request> for Frame<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Self(frame) = self.clone();
+        // An operator exports it as a trace. A path may name a private ledger, never a secret.
+        let span = debug_span!(
+            "request",
+            http.request.method = %request.method(),
+            url.path = request.uri().path(),
+            http.response.status_code = field::Empty
+        );
+        let answer = async move {
+            let started = Instant::now();
+            let response = match &frame.cors {
+                Some(cors) => cors.layer(service_fn(|request| frame.pass(request))).call(request).await?,
+                None => frame.pass(request).await?,
+            };
+            frame.requests.count(response.status(), started.elapsed());
+            Span::current().record("http.response.status_code", response.status().as_u16());
+            Ok(harden(response))
+        };
+        Box::pin(answer.instrument(span))
+    }
+}
+
+impl<S> Inner<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    /// All steps before the route.
+    async fn pass(&self, request: Request) -> Result<Response, Infallible> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let route = |request| tag(request, |request| receive_in_time(request, self.routes.clone()));
+        let started = Instant::now();
+        let response = answer_in_time(self.request_timeout, guard(&self.access, request, route)).await;
+        let (status, elapsed_ms) = (response.status().as_u16(), started.elapsed().as_millis());
+        debug!(http.status = status, elapsed_ms, "{method} {}", uri.path());
+        Ok(response)
+    }
+}
+
+/// Pages of these origins may read the responses; no others. Credentials are headers, never cookies.
+fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
+    let layer = CorsLayer::new()
+        .allow_origin(origins.to_vec())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
+        .expose_headers([
+            header::ETAG,
+            header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
+        ])
+        .max_age(Duration::from_secs(3600));
+    (!origins.is_empty()).then_some(layer)
+}
+
+/// Reads the whole body before the route runs. The body's time is its own and total: a late body gets its own problem, and
+/// a byte now and then does not extend it.
+async fn receive_in_time<S>(request: Request, routes: S) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let (parts, body) = request.into_parts();
+    if parts.headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
+        let detail = "Send the body as it is, without Content-Encoding.";
+        return Rejection::new(Code::UnsupportedMediaType, detail).into_response();
+    }
+    if body.is_end_stream() {
+        return route(routes, Request::from_parts(parts, body)).await;
+    }
+    match tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_BODY_BYTES)).await {
+        Ok(Ok(bytes)) => route(routes, Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(_)) => {
+            let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes, or broke off.");
+            Rejection::new(Code::BodyTooLarge, detail).into_response()
+        }
+        Err(_) => {
+            let detail = format!("The body did not arrive within {} s.", BODY_TIME.as_secs());
+            Rejection::new(Code::RequestTimeout, detail).into_response()
+        }
+    }
+}
+
+async fn route<S>(routes: S, request: Request) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    routes.oneshot(request).await.unwrap_or_else(|never| match never {})
+}
+
+async fn answer_in_time(limit: Duration, answer: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+        let detail = format!("No answer within {} ms. Ask for less, or try again.", limit.as_millis());
+        Rejection::new(Code::Timeout, detail).into_response()
+    })
+}
+
+/// Tells browsers to guess no media type and to load nothing because of a response; a page sets its own policy.
+fn harden(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"text/event-stream") {
+        // nginx buffers responses unless told not to; a stream's message must arrive at once.
+        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    }
+    response
+}
