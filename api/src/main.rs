@@ -12,10 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, read_secret_file, run};
-use counterfoil_service::{LogFormat, StopSignals, Telemetry, end, log_in_format, log_to_stderr, out, out_json_line};
+use counterfoil_service::{
+    LogFormat, SettingsRules, StopSignals, Telemetry, end, log_in_format, log_to_stderr, out, out_json_line,
+    parse_settings,
+};
 use mimalloc::MiMalloc;
 
 use arguments::{AccessArguments, KeyCommand, LedgerCommand, ReaderCommand, Write};
@@ -24,15 +27,32 @@ use arguments::{AccessArguments, KeyCommand, LedgerCommand, ReaderCommand, Write
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
+const NO_DATABASE: &str = "give the index by --database-url or DATABASE_URL";
+const SETTINGS: SettingsRules = SettingsRules {
+    file_env: "COUNTERFOIL_API_CONFIG",
+    commands: &["key", "ledger", "reader"],
+    urls: &["otlp"],
+    database_urls: &["database-url"],
+};
+
 /// Serves the entries and events of Counterfoil ledgers with their proofs, over REST, GraphQL and as tlog-tiles.
+///
+/// Each setting comes from its flag, else from its environment variable, else from the file that --config names, else it
+/// is the one built in.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, required = true)]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// A TOML file of settings: the keys are the flags' names.
+    #[arg(long, env = "COUNTERFOIL_API_CONFIG", global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the settings in effect as such a file, with the source of each and without secrets, and end.
+    #[arg(long)]
+    print_config: bool,
     /// Where the API is served; port 0 takes a free one.
     #[arg(long, env = "COUNTERFOIL_API_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -82,7 +102,7 @@ struct Arguments {
     #[arg(long, env = "COUNTERFOIL_LOG_FORMAT", default_value_t)]
     log_format: LogFormat,
     /// Where traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. Default: nowhere.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true, value_name = "URL")]
     otlp: Option<String>,
     /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
     #[arg(long)]
@@ -106,10 +126,11 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    end(start(Arguments::parse()).await.map(|()| ExitCode::SUCCESS))
+    end(run_command().await.map(|()| ExitCode::SUCCESS))
 }
 
-async fn start(arguments: Arguments) -> anyhow::Result<()> {
+async fn run_command() -> anyhow::Result<()> {
+    let Some(arguments) = parse_settings::<Arguments>(&SETTINGS)? else { return Ok(()) };
     match arguments.command {
         Some(Command::NoteKey { name }) => {
             out!("{}", NoteKey::generate(&name)?.to_secret_text());
@@ -125,8 +146,13 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
     let (telemetry, more) = telemetry.unzip();
     log_in_format("info,sqlx=warn", arguments.log_format, more);
     let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;
+    // A file can give one of them, which clap takes for none.
+    ensure!(
+        arguments.tls_certificate.is_some() == arguments.tls_key.is_some(),
+        "--tls-certificate and --tls-key are given together"
+    );
     let config = Config {
-        database_url: arguments.database_url.context("--database-url is required")?,
+        database_url: arguments.database_url.context(NO_DATABASE)?,
         listen: arguments.listen,
         metrics: arguments.metrics_listen,
         tls: arguments.tls_certificate.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
@@ -161,7 +187,7 @@ fn read_allowed_queries(path: &Path) -> anyhow::Result<AllowedQueries> {
 
 async fn write(database_url: Option<String>, admin: Admin) -> anyhow::Result<()> {
     log_to_stderr("warn");
-    let database_url = database_url.context("--database-url is required")?;
+    let database_url = database_url.context(NO_DATABASE)?;
     for line in administer(&database_url, admin).await? {
         out_json_line(&line);
     }

@@ -6,19 +6,22 @@
 )]
 
 mod commands;
-mod config;
 
-use std::collections::BTreeSet;
-use std::env;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use counterfoil_service::{LogFormat, MoreLog, Telemetry, end, log_in_format, out_bytes};
+use clap::{Parser, Subcommand};
+use counterfoil_service::{LogFormat, MoreLog, SettingsRules, Telemetry, end, log_in_format, parse_settings};
 
 use crate::commands::{clear_halt, doctor, fill, forget, fsck, rebuild, run};
+
+const SETTINGS: SettingsRules = SettingsRules {
+    file_env: "COUNTERFOIL_CONFIG",
+    commands: &["rebuild", "forget", "doctor"],
+    urls: &["rpc", "ws", "geyser", "otlp"],
+    database_urls: &["database-url"],
+};
 
 /// Copies the events of Counterfoil ledgers into PostgreSQL and proves the copy against the chain.
 ///
@@ -42,7 +45,7 @@ struct Cli {
     #[arg(long, env = "COUNTERFOIL_LOG_FORMAT", global = true, default_value_t)]
     log_format: LogFormat,
     /// Where traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. Default: nowhere.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true, value_name = "URL")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true, global = true, value_name = "URL")]
     otlp: Option<String>,
     #[command(flatten)]
     run: run::Arguments,
@@ -70,17 +73,7 @@ async fn main() -> ExitCode {
 }
 
 async fn start() -> anyhow::Result<ExitCode> {
-    let arguments: Vec<OsString> = env::args_os().collect();
-    let (mut command, mut in_file) = (Cli::command(), BTreeSet::new());
-    if let Some(path) = config::find_file(&arguments, env::var_os("COUNTERFOIL_CONFIG")) {
-        (command, in_file) = config::with_file(command, &path)?;
-    }
-    let matches = command.clone().get_matches_from(arguments);
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    if cli.print_config {
-        out_bytes(config::print(&command, &matches, &in_file).as_bytes());
-        return Ok(ExitCode::SUCCESS);
-    }
+    let Some(cli) = parse_settings::<Cli>(&SETTINGS)? else { return Ok(ExitCode::SUCCESS) };
     let (telemetry, more) = cli.otlp.as_deref().map(start_telemetry).transpose()?.unzip();
     log_in_format("info,sqlx=warn", cli.log_format, more);
     let outcome = work(cli).await;

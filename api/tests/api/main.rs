@@ -31,6 +31,7 @@ mod receipts;
 mod replica;
 mod robust;
 mod schemathesis;
+mod settings;
 mod sockets;
 mod standing;
 mod statements;

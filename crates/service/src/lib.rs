@@ -1,4 +1,4 @@
-//! How Counterfoil's processes log, announce themselves, show progress and stop.
+//! Logs, settings, announcements, progress and stop signals of Counterfoil's processes.
 //!
 //! Each writes its log to standard error and, once it answers, one line of JSON with its addresses to standard
 //! output. Each stops on Ctrl-C and SIGTERM and, when asked, at the end of standard input, so that a parent that
@@ -8,6 +8,8 @@
 mod log;
 mod output;
 mod progress;
+#[cfg(feature = "settings")]
+mod settings;
 #[cfg(feature = "otlp")]
 mod telemetry;
 
@@ -23,6 +25,8 @@ pub use output::{
     out_line, output_failure, printable, printable_json,
 };
 pub use progress::{Progress, progress};
+#[cfg(feature = "settings")]
+pub use settings::{SettingsRules, parse_settings};
 #[cfg(feature = "otlp")]
 pub use telemetry::Telemetry;
 
@@ -37,7 +41,7 @@ pub fn announce<T: Serialize>(addresses: &T) -> io::Result<()> {
     stdout.flush()
 }
 
-/// The signals that tell the process to stop.
+/// The signals on which the process stops.
 #[derive(Debug)]
 pub struct StopSignals {
     interrupt: Signal,
@@ -58,7 +62,7 @@ impl StopSignals {
         })
     }
 
-    /// Waits until the process must stop.
+    /// Waits for the first signal to stop.
     pub async fn received(&mut self) {
         let stdin_closed = async {
             match &mut self.stdin_closed {

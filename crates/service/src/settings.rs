@@ -1,30 +1,69 @@
-//! Settings from a file.
+//! The layers of a service's settings: built-in values, a TOML file, the environment, flags; each overrides those before it.
 //!
-//! A flag comes before the environment, that before the file, and that before what is built in: the file's values become
-//! the defaults of the flags of the same name, so that each setting is defined once.
+//! A setting is a flag of the service's clap command. The file's values become the defaults of the flags of the same name, so
+//! that each setting is defined once, and the flag's own parser checks it wherever it comes from.
 //!
-//! Trusted: whoever can write the file says which servers are asked, and how many must agree.
+//! The file is trusted as the command line is.
 
 use std::any::TypeId;
 use std::collections::BTreeSet;
+use std::env;
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use clap::builder::Resettable;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 use toml::{Table, Value};
+
+use crate::output::out_bytes;
 
 /// Flags that are about the file and not in it.
 const NOT_IN_FILE: [&str; 4] = ["config", "print-config", "help", "version"];
-/// The commands that take the settings of a running indexer.
-const COMMANDS: [&str; 3] = ["rebuild", "forget", "doctor"];
 const HIDDEN: &str = "(hidden)";
 
-/// The file that `--config` or the environment names. Read before anything else is, for it decides on the rest.
-pub fn find_file(arguments: &[OsString], environment: Option<OsString>) -> Option<PathBuf> {
+/// The parts of a service's settings that its flags do not tell.
+///
+/// A flag whose environment value clap hides is a secret: its value is not printed. Of those named here a part is.
+#[derive(Clone, Copy, Debug)]
+pub struct SettingsRules {
+    /// The environment variable that names the file when `--config` does not.
+    pub file_env: &'static str,
+    /// The subcommands that take settings of the same names.
+    pub commands: &'static [&'static str],
+    /// Secret flags that are URLs: scheme and host are printed.
+    pub urls: &'static [&'static str],
+    /// Secret flags that are URLs of databases: user and database are printed too.
+    pub database_urls: &'static [&'static str],
+}
+
+/// Parses the process's arguments over its environment and file; none when `--print-config` asked for the settings alone, which
+/// are then printed. The command needs the flags `--config` and `--print-config`.
+///
+/// Exits with a message when the arguments are not those of the command, as clap does.
+///
+/// # Errors
+/// When the file cannot be read, has an unknown key, or a value that the flag does not take.
+pub fn parse_settings<T: CommandFactory + FromArgMatches>(rules: &SettingsRules) -> anyhow::Result<Option<T>> {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let (mut command, mut in_file) = (T::command(), BTreeSet::new());
+    if let Some(path) = find_file(&arguments, env::var_os(rules.file_env)) {
+        (command, in_file) = with_file(command, &path, rules)?;
+    }
+    let matches = command.clone().get_matches_from(arguments);
+    if matches.get_flag("print_config") {
+        out_bytes(print(&command, &matches, &in_file, rules).as_bytes());
+        return Ok(None);
+    }
+    Ok(Some(T::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())))
+}
+
+/// The file that `--config` or the environment names. It is found before clap parses, for it sets clap's defaults.
+fn find_file(arguments: &[OsString], environment: Option<OsString>) -> Option<PathBuf> {
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
@@ -37,11 +76,8 @@ pub fn find_file(arguments: &[OsString], environment: Option<OsString>) -> Optio
     environment.filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// Makes a file's values the defaults of the flags; also gives back the keys.
-///
-/// # Errors
-/// When the file cannot be read, has a key that is no flag's name, or a value that the flag would not take.
-pub fn with_file(mut command: Command, path: &Path) -> anyhow::Result<(Command, BTreeSet<String>)> {
+/// Makes a file's values the defaults of the flags; also returns the file's keys.
+fn with_file(mut command: Command, path: &Path, rules: &SettingsRules) -> anyhow::Result<(Command, BTreeSet<String>)> {
     let file = path.display();
     let text = fs::read_to_string(path).with_context(|| format!("{file} cannot be read"))?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
@@ -57,15 +93,14 @@ pub fn with_file(mut command: Command, path: &Path) -> anyhow::Result<(Command, 
         let wrong = |error: anyhow::Error| anyhow!("{file}: key `{key}`: {error}");
         let values = texts(&arg, value).map_err(wrong)?;
         expect_valid(&arg, &values).map_err(wrong)?;
-        // Defaults live as long as the process; there are as many as the file has values.
-        let values: Vec<&'static str> = values.into_iter().map(|value| &*value.leak()).collect();
         let id = arg.get_id().clone();
-        for name in COMMANDS {
-            let has =
-                command.find_subcommand(name).is_some_and(|found| found.get_arguments().any(|arg| *arg.get_id() == id));
+        for name in rules.commands {
+            let has = command
+                .find_subcommand(*name)
+                .is_some_and(|found| found.get_arguments().any(|arg| *arg.get_id() == id));
             if has {
                 command =
-                    command.mut_subcommand(name, |found| found.mut_arg(&id, |arg| arg.default_values(values.clone())));
+                    command.mut_subcommand(*name, |found| found.mut_arg(&id, |arg| arg.default_values(values.clone())));
             }
         }
         command = command.mut_arg(&id, |arg| arg.default_values(values));
@@ -73,9 +108,9 @@ pub fn with_file(mut command: Command, path: &Path) -> anyhow::Result<(Command, 
     Ok((command, table.keys().cloned().collect()))
 }
 
-/// The settings in effect, in the file's form, each with where it came from. What hides a secret is commented out, so that
-/// it cannot be taken for a value.
-pub fn print(command: &Command, matches: &ArgMatches, in_file: &BTreeSet<String>) -> String {
+/// The settings in effect, as a file, each with its source. A value with a hidden part is commented out, so that it cannot be
+/// taken for the setting.
+fn print(command: &Command, matches: &ArgMatches, in_file: &BTreeSet<String>, rules: &SettingsRules) -> String {
     let mut text = String::new();
     for arg in arguments(command) {
         let (Some(key), id) = (arg.get_long(), arg.get_id().as_str()) else { continue };
@@ -92,7 +127,7 @@ pub fn print(command: &Command, matches: &ArgMatches, in_file: &BTreeSet<String>
             Some(_) => "built in".to_owned(),
             None => "not set".to_owned(),
         };
-        let shown: Vec<String> = values.iter().map(|value| shown(key, value)).collect();
+        let shown: Vec<String> = values.iter().map(|value| shown(arg, key, value, rules)).collect();
         let is_commented = values.is_empty() || shown != values;
         let rendered: Vec<String> = shown
             .iter()
@@ -123,7 +158,7 @@ enum Kind {
 }
 
 fn kind(arg: &Arg) -> Kind {
-    let numbers = [TypeId::of::<u64>(), TypeId::of::<usize>()];
+    let numbers = [TypeId::of::<u64>(), TypeId::of::<usize>(), TypeId::of::<u32>(), TypeId::of::<NonZeroU32>()];
     match arg.get_action() {
         ArgAction::SetTrue => Kind::Switch,
         _ if numbers.iter().any(|number| arg.get_value_parser().type_id() == *number) => Kind::Number,
@@ -135,7 +170,7 @@ fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// A value as it would stand on the command line.
+/// A value as it stands on the command line.
 fn texts(arg: &Arg, value: &Value) -> anyhow::Result<Vec<String>> {
     let wanted = match (kind(arg), is_list(arg)) {
         (Kind::Text, false) => "a string",
@@ -156,14 +191,16 @@ fn texts(arg: &Arg, value: &Value) -> anyhow::Result<Vec<String>> {
     values.with_context(|| format!("it must be {wanted}, not {}", value.type_str()))
 }
 
-/// Lets the flag itself judge.
+/// Checks a value with the flag's own parser.
 fn expect_valid(arg: &Arg, values: &[String]) -> anyhow::Result<()> {
     let (Some(long), false) = (arg.get_long(), kind(arg) == Kind::Switch) else { return Ok(()) };
     let given = values.iter().map(|value| format!("--{long}={value}"));
-    let Err(error) = Command::new("file").no_binary_name(true).arg(arg.clone()).try_get_matches_from(given) else {
+    // Other flags are not in this command.
+    let alone = arg.clone().requires(Resettable::Reset).conflicts_with(Resettable::Reset);
+    let Err(error) = Command::new("file").no_binary_name(true).arg(alone).try_get_matches_from(given) else {
         return Ok(());
     };
-    // What lies under it says what is allowed; its own text repeats the value, which may be a secret.
+    // The source names the allowed values; the error's own text repeats the value, which may be a secret.
     match error.source() {
         Some(source) => bail!("the value is not allowed: {source}"),
         None => {
@@ -175,16 +212,17 @@ fn expect_valid(arg: &Arg, values: &[String]) -> anyhow::Result<()> {
     }
 }
 
-/// A value as it may be shown.
-fn shown(key: &str, value: &str) -> String {
-    match key {
-        "geyser-token" => HIDDEN.to_owned(),
-        "database-url" | "rpc" | "ws" | "geyser" | "otlp" => without_secrets(value, key == "database-url"),
-        _ => value.to_owned(),
+/// A value as it may be printed.
+fn shown(arg: &Arg, key: &str, value: &str, rules: &SettingsRules) -> String {
+    let is_database = rules.database_urls.contains(&key);
+    match arg.is_hide_env_values_set() {
+        false => value.to_owned(),
+        true if is_database || rules.urls.contains(&key) => without_secrets(value, is_database),
+        true => HIDDEN.to_owned(),
     }
 }
 
-/// A URL without what can hold a secret: the user, and path and query, but for the path of a database, which is its name.
+/// A URL without the parts that can hold a secret: the user, the path and the query. The path of a database is its name.
 fn without_secrets(url: &str, is_path_open: bool) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return HIDDEN.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
