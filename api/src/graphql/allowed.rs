@@ -98,5 +98,5 @@ impl AllowedQueries {
 
 /// As Apollo names a query.
 pub(super) fn hash(query: &str) -> String {
-    Sha256::digest(query.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(query.as_bytes()))
 }

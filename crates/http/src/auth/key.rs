@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use base16ct::lower;
 use counterfoil_read::KeyId;
 use sha2::{Digest, Sha256};
 
@@ -42,7 +43,7 @@ impl ApiKey {
     /// The key as clients send it, with its secret.
     #[must_use]
     pub fn to_secret_text(&self) -> String {
-        format!("{PREFIX}{}_{}", key_id_text(self.id), hex(&self.secret))
+        format!("{PREFIX}{}_{}", key_id_text(self.id), lower::encode_string(&self.secret))
     }
 
     /// SHA-256 of the secret, as the database stores it.
@@ -60,7 +61,7 @@ impl ApiKey {
 /// A key's public part as it is written.
 #[must_use]
 pub fn key_id_text(id: KeyId) -> String {
-    hex(&id)
+    lower::encode_string(&id)
 }
 
 /// Reads what [`key_id_text`] writes.
@@ -69,20 +70,11 @@ pub fn parse_key_id(text: &str) -> Option<KeyId> {
     parse_hex(text)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
+/// Lowercase digits of exactly `N` bytes: a key has one text.
 fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N || !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
     let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
+    let is_whole = lower::decode(text, &mut bytes).is_ok_and(|decoded| decoded.len() == N);
+    is_whole.then_some(bytes)
 }
 
 #[cfg(test)]
