@@ -3,12 +3,13 @@
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, MAX_PAGE};
 use counterfoil_store::{Bucket, Comparison, Condition, EntryColumn, Value};
-use counterfoil_wire::{Aggregates, Key, Problem, Time};
+use counterfoil_wire::{Aggregates, Key, Time};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
+use super::problems::{CostProblems, LogProblems};
 use crate::search::ToValue;
 
 /// How entries are put together.
@@ -48,10 +49,7 @@ pub(crate) struct Which {
     params(("ledger" = Key, Path, description = "The ledger's address."), Which),
     responses(
         (status = 200, body = Aggregates),
-        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, not_checked_yet, \
-            too_expensive", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, CostProblems,
     ),
 )]
 pub(crate) async fn aggregate(

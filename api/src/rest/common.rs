@@ -1,7 +1,7 @@
 //! What the operations of the OpenAPI document have in common, written once: problems by status, caching, links.
 //!
-//! A route lists its problems' codes in the descriptions of its 4XX and 5XX responses. Here these ranges become one
-//! response for each status, with the document of each code as an example.
+//! A route names sets of problems ([`super::problems`]). Here their codes become one response for each status, with the document
+//! of each code as an example.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ impl Modify for Common {
         components.add_security_scheme(BEARER, bearer());
         for (path, item) in &mut document.paths.paths {
             for (method, operation) in operations(item) {
-                split_ranges(operation);
+                join_by_status(operation);
                 add_refusals(path, operation);
                 leave_bytes_alone(operation);
                 if method == HttpMethod::Get && is_tagged(operation) {
@@ -67,16 +67,13 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-/// Replaces 4XX and 5XX by the statuses of the codes that their descriptions name.
-fn split_ranges(operation: &mut Operation) {
+/// Replaces the responses of codes by one response for each status.
+fn join_by_status(operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for range in ["4XX", "5XX"] {
-        let Some(RefOr::T(response)) = responses.remove(range) else { continue };
-        for name in response.description.split(", ") {
-            let code = Code::ALL.iter().copied().find(|code| code.text() == name);
-            let code = code.expect("a description of a range lists codes, and a test reads them all");
-            by_status.entry(code.status()).or_default().push(code);
+    for code in Code::ALL {
+        if responses.remove(code.text()).is_some() {
+            by_status.entry(code.status()).or_default().push(*code);
         }
     }
     responses.extend(by_status.into_iter().map(|(status, codes)| (status.to_string(), problem(&codes).into())));

@@ -3,12 +3,13 @@
 use axum::response::IntoResponse;
 use counterfoil_http::{ReaderOf, Rejection, pinned};
 use counterfoil_read::{self as read, log_of};
-use counterfoil_wire::{Consistency, Key, LogName, Problem, U64};
+use counterfoil_wire::{Consistency, Key, LogName, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
+use super::problems::{LogProblems, ProofProblems};
 
 /// Which two trees.
 #[derive(Deserialize, IntoParams)]
@@ -29,10 +30,7 @@ pub(crate) struct Which {
     params(("ledger" = Key, Path, description = "The ledger's address."), Which),
     responses(
         (status = 200, body = Consistency),
-        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, size_out_of_range, \
-            proof_unavailable, not_checked_yet", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, ProofProblems,
     ),
 )]
 pub(crate) async fn consistency(

@@ -2,10 +2,11 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Key, Problem, ProvenEntry, U64};
+use counterfoil_wire::{Key, ProvenEntry, U64};
 
 use super::json::Json;
 use super::parameters::EntryPath;
+use super::problems::{EntryProblems, LogProblems};
 
 /// One entry with its inclusion proof, and the event that appended it with its own.
 #[utoipa::path(
@@ -16,10 +17,7 @@ use super::parameters::EntryPath;
     ),
     responses(
         (status = 200, body = ProvenEntry),
-        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            entry_missing, not_checked_yet", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, EntryProblems,
     ),
 )]
 pub(crate) async fn entry(

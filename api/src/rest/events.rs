@@ -2,11 +2,12 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{EventPage, Key, Problem};
+use counterfoil_wire::{EventPage, Key};
 
 use super::entries::Which;
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
+use super::problems::{LeafProblems, LogProblems, PageProblems};
 
 /// Events in order, up to the checked size of the event log: every append and every administrative act.
 #[utoipa::path(
@@ -14,10 +15,7 @@ use super::parameters::{LedgerPath, Parameters};
     params(("ledger" = Key, Path, description = "The ledger's address."), Which),
     responses(
         (status = 200, body = EventPage),
-        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            index_out_of_range, not_checked_yet", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, LeafProblems, PageProblems,
     ),
 )]
 pub(crate) async fn events(

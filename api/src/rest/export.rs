@@ -11,13 +11,14 @@ use counterfoil_core::LedgerId;
 use counterfoil_http::{REVALIDATE, ReaderOf, Rejection, Stopping};
 use counterfoil_read::{self as read, Live, Reader, StreamPermit, Window, log_of};
 use counterfoil_store::Log;
-use counterfoil_wire::{Code, EntryPage, EventPage, Key, LogName, Problem, U64};
+use counterfoil_wire::{Code, EntryPage, EventPage, Key, LogName, U64};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::IntoParams;
 
 use super::parameters::{LedgerPath, Parameters};
+use super::problems::{LeafProblems, LogProblems, SizeProblems, StreamProblems};
 
 /// How many leaves are in memory at a time; of the largest entries 16 MB.
 const PAGE: u64 = 256;
@@ -45,10 +46,7 @@ pub(crate) struct Which {
     params(("ledger" = Key, Path, description = "The ledger's address."), Which),
     responses(
         (status = 200, body = String, content_type = "application/x-ndjson"),
-        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            size_out_of_range, not_checked_yet, too_many_streams_of_caller", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, timeout",
-            body = Problem, content_type = "application/problem+json"),
+        LogProblems, LeafProblems, SizeProblems, StreamProblems,
     ),
 )]
 pub(crate) async fn export(

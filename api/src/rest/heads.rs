@@ -2,10 +2,11 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Heads, Key, Problem};
+use counterfoil_wire::{Heads, Key};
 
 use super::json::Json;
 use super::parameters::LedgerPath;
+use super::problems::LedgerProblems;
 
 /// Which servers said what of the ledger's account when the indexer compared it, and since when they agree with the index.
 /// Evidence that was kept, not a proof.
@@ -14,10 +15,7 @@ use super::parameters::LedgerPath;
     params(("ledger" = Key, Path, description = "The ledger's address.")),
     responses(
         (status = 200, body = Heads),
-        (status = "4XX", description = "malformed_key, unknown_ledger", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LedgerProblems,
     ),
 )]
 pub(crate) async fn heads(

@@ -2,11 +2,11 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::json::Json;
+use super::problems::IndexProblems;
 
 /// How the process is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,8 +28,7 @@ pub(crate) async fn livez() -> Json<Health> {
     get, path = "/readyz", tag = "Health",
     responses(
         (status = 200, body = Health),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        IndexProblems,
     ),
 )]
 pub(crate) async fn readyz(ReaderOf(reader): ReaderOf) -> Result<Json<Health>, Rejection> {

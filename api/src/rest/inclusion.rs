@@ -4,12 +4,13 @@ use axum::Extension;
 use axum::response::IntoResponse;
 use counterfoil_http::{Origin, ReaderOf, Rejection, pinned};
 use counterfoil_read::{self as read, log_of};
-use counterfoil_wire::{Inclusion, Key, LogName, Problem, U64};
+use counterfoil_wire::{Inclusion, Key, LogName, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
+use super::problems::{EntryProblems, LogProblems, ProofProblems};
 
 /// Which leaf in which tree.
 #[derive(Deserialize, IntoParams)]
@@ -30,11 +31,7 @@ pub(crate) struct Which {
     params(("ledger" = Key, Path, description = "The ledger's address."), Which),
     responses(
         (status = 200, body = Inclusion),
-        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            entry_missing, proof_unavailable, size_out_of_range, not_checked_yet", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, EntryProblems, ProofProblems,
     ),
 )]
 pub(crate) async fn inclusion(

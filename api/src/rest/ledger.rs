@@ -2,10 +2,11 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Key, Ledger, Problem};
+use counterfoil_wire::{Key, Ledger};
 
 use super::json::Json;
 use super::parameters::LedgerPath;
+use super::problems::LedgerProblems;
 
 /// A ledger: its checked head, and how far behind that is.
 #[utoipa::path(
@@ -13,10 +14,7 @@ use super::parameters::LedgerPath;
     params(("ledger" = Key, Path, description = "The ledger's address.")),
     responses(
         (status = 200, body = Ledger),
-        (status = "4XX", description = "malformed_key, unknown_ledger", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LedgerProblems,
     ),
 )]
 pub(crate) async fn ledger(

@@ -2,12 +2,13 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Key, LedgerPage, Problem, U64};
+use counterfoil_wire::{Key, LedgerPage, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{Limit, Parameters};
+use super::problems::{AddressProblems, IndexProblems, PageProblems};
 use crate::address::parse_ledger;
 
 /// Which ledgers.
@@ -27,10 +28,7 @@ pub(crate) struct Which {
     get, path = "/v1/ledgers", tag = "Ledgers", params(Which),
     responses(
         (status = 200, body = LedgerPage),
-        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        IndexProblems, PageProblems, AddressProblems,
     ),
 )]
 pub(crate) async fn ledgers(

@@ -9,13 +9,14 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use counterfoil_http::{ReaderOf, Rejection, Stopping};
 use counterfoil_read::{Batch, Leaf, Live, Page};
-use counterfoil_wire::{Code, EntryPage, EventPage, Key, Ledger, Problem, U64};
+use counterfoil_wire::{Code, EntryPage, EventPage, Key, Ledger, U64};
 use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::IntoParams;
 
 use super::parameters::{LedgerPath, Parameters};
+use super::problems::{FollowProblems, LeafProblems, LedgerProblems, LogProblems};
 
 /// How often a stream says that it lives, when nothing is new.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -58,11 +59,7 @@ impl Beginning {
     params(("ledger" = Key, Path, description = "The ledger's address."), Beginning),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
-        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            not_checked_yet, rate_limited, too_many_streams_of_caller", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
-            body = Problem, content_type = "application/problem+json"),
+        LogProblems, LeafProblems, FollowProblems,
     ),
 )]
 pub(crate) async fn entries(
@@ -84,11 +81,7 @@ pub(crate) async fn entries(
     params(("ledger" = Key, Path, description = "The ledger's address."), Beginning),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
-        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            not_checked_yet, rate_limited, too_many_streams_of_caller", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
-            body = Problem, content_type = "application/problem+json"),
+        LogProblems, LeafProblems, FollowProblems,
     ),
 )]
 pub(crate) async fn events(
@@ -111,10 +104,7 @@ pub(crate) async fn events(
     params(("ledger" = Key, Path, description = "The ledger's address.")),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
-        (status = "4XX", description = "malformed_key, unknown_ledger, rate_limited, too_many_streams_of_caller",
-            body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_streams, not_configured, timeout",
-            body = Problem, content_type = "application/problem+json"),
+        LedgerProblems, FollowProblems,
     ),
 )]
 pub(crate) async fn ledger(

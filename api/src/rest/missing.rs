@@ -2,12 +2,13 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Key, Missing, Problem, U64};
+use counterfoil_wire::{Key, Missing, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
+use super::problems::{LeafProblems, LogProblems, PageProblems};
 
 /// Which subtrees.
 #[derive(Deserialize, IntoParams)]
@@ -27,10 +28,7 @@ pub(crate) struct Which {
     params(("ledger" = Key, Path, description = "The ledger's address."), Which),
     responses(
         (status = 200, body = Missing),
-        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            index_out_of_range, not_checked_yet", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, LeafProblems, PageProblems,
     ),
 )]
 pub(crate) async fn missing(

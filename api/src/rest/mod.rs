@@ -20,6 +20,7 @@ mod missing;
 mod openapi;
 mod parameters;
 mod pending;
+mod problems;
 mod receipt;
 mod sign_in;
 mod standing;

@@ -2,6 +2,7 @@
 
 use axum::http::header;
 use axum::response::IntoResponse;
+use counterfoil_wire::Problem;
 use utoipa::OpenApi;
 
 use super::common::Common;
@@ -22,7 +23,7 @@ use crate::search::{EntryFilter, EventFilter, LedgerFilter, TransactionFilter, W
 #[openapi(
     info(title = "Counterfoil"),
     modifiers(&Common),
-    components(schemas(EntryFilter, EventFilter, LedgerFilter, TransactionFilter, WriterFilter)),
+    components(schemas(Problem, EntryFilter, EventFilter, LedgerFilter, TransactionFilter, WriterFilter)),
     paths(
         status::status,
         ledgers::ledgers,

@@ -2,12 +2,13 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Key, Pending, PendingEvent, Problem, U64};
+use counterfoil_wire::{Key, Pending, PendingEvent, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Limit, Parameters};
+use super::problems::{LedgerProblems, PageProblems};
 
 /// How many.
 #[derive(Deserialize, IntoParams)]
@@ -25,10 +26,7 @@ pub(crate) struct HowMany {
     params(("ledger" = Key, Path, description = "The ledger's address."), HowMany),
     responses(
         (status = 200, body = Pending),
-        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger",
-            body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LedgerProblems, PageProblems,
     ),
 )]
 pub(crate) async fn pending(

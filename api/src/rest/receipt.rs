@@ -6,12 +6,13 @@ use axum::response::{IntoResponse, Response};
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, SignedFormat};
 use counterfoil_store::Log;
-use counterfoil_wire::{Key, Problem, ReceiptForm, U64};
+use counterfoil_wire::{Key, ReceiptForm, U64};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::json::Json;
 use super::parameters::{EntryPath, Parameters};
+use super::problems::{EntryProblems, LogProblems, OptionalProblems};
 use crate::tlog::{LogId, Logs};
 
 /// In which format.
@@ -52,10 +53,7 @@ pub(crate) enum Format {
             (String = "text/plain"),
             (Vec<u8> = "application/cose"),
         )),
-        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, index_out_of_range, \
-            entry_missing, not_checked_yet", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "not_configured, stored_data_corrupt, database_unavailable, timeout",
-            body = Problem, content_type = "application/problem+json"),
+        LogProblems, EntryProblems, OptionalProblems,
     ),
 )]
 pub(crate) async fn receipt(

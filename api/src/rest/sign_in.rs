@@ -9,11 +9,13 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderName, HeaderValue, header};
 use counterfoil_core::Wallet;
 use counterfoil_http::{Access, Message, Rejection, RequestCaller, SignIn, code_of_body};
-use counterfoil_wire::{Code, Key, Problem, Signature, Time};
+use counterfoil_wire::{Code, Key, Signature, Time};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
+
+use super::problems::{BodyProblems, CredentialProblems, OptionalProblems};
 
 /// Neither texts nor sessions are for caches.
 const NO_STORE: [(HeaderName, HeaderValue); 1] = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
@@ -99,10 +101,7 @@ pub(crate) struct NewSession {
     post, path = "/v1/sign-in/message", tag = "Access", request_body = Who,
     responses(
         (status = 200, body = SignInMessage),
-        (status = "4XX", description = "malformed_body, request_timeout, body_too_large, unsupported_media_type", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "not_configured, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        OptionalProblems, BodyProblems,
     ),
 )]
 pub(crate) async fn message(
@@ -123,10 +122,7 @@ pub(crate) async fn message(
     post, path = "/v1/sign-in", tag = "Access", request_body = SignedMessage,
     responses(
         (status = 200, body = NewSession),
-        (status = "4XX", description = "malformed_body, unauthorized, request_timeout, body_too_large, unsupported_media_type",
-            body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "not_configured, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        OptionalProblems, BodyProblems, CredentialProblems,
     ),
 )]
 pub(crate) async fn sign_in(

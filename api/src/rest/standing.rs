@@ -2,12 +2,13 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, When};
-use counterfoil_wire::{Key, Problem, Standing, Time, U64};
+use counterfoil_wire::{Key, Standing, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
+use super::problems::{CostProblems, LogProblems, ProofProblems};
 use crate::search::seconds;
 
 /// When. Where several are given, no further than each of them; as it is when none is.
@@ -31,10 +32,7 @@ pub(crate) struct At {
     params(("ledger" = Key, Path, description = "The ledger's address."), At),
     responses(
         (status = 200, body = Standing),
-        (status = "4XX", description = "malformed_key, malformed_parameter, unknown_ledger, size_out_of_range, \
-            not_checked_yet, proof_unavailable, too_expensive", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, ProofProblems, CostProblems,
     ),
 )]
 pub(crate) async fn standing(

@@ -2,9 +2,10 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{Problem, Status};
+use counterfoil_wire::Status;
 
 use super::json::Json;
+use super::problems::IndexProblems;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -13,8 +14,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
     get, path = "/v1/status", tag = "Index",
     responses(
         (status = 200, body = Status),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        IndexProblems,
     ),
 )]
 pub(crate) async fn status(ReaderOf(reader): ReaderOf) -> Result<Json<Status>, Rejection> {

@@ -3,13 +3,14 @@
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
 use counterfoil_store::{Comparison, Condition, EntryColumn};
-use counterfoil_wire::{Code, FoundEntries, Hash, Key, Problem, Signature, Time, U64};
+use counterfoil_wire::{Code, FoundEntries, Hash, Key, Signature, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
+use crate::rest::problems::{LogProblems, SearchProblems};
 use crate::search::{EntryFilter, parse_filter, push_comparison};
 
 /// Which entries: those that are all that is given.
@@ -65,11 +66,7 @@ pub(crate) struct WhichEntries {
     params(("ledger" = Key, Path, description = "The ledger's address."), WhichEntries),
     responses(
         (status = 200, body = FoundEntries),
-        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            unknown_cursor, not_checked_yet, too_expensive", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, SearchProblems,
     ),
 )]
 pub(crate) async fn entries(
@@ -111,11 +108,8 @@ impl WhichEntries {
 }
 
 fn parse_hex(text: &str) -> Result<Vec<u8>, Rejection> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let bytes = pairs.iter().map(|[high, low]| u8::try_from(digit(high)? * 16 + digit(low)?).ok());
-    let bytes: Option<Vec<u8>> = bytes.collect();
-    bytes.filter(|bytes| rest.is_empty() && (1..=64).contains(&bytes.len())).ok_or_else(|| {
+    let bytes = base16ct::lower::decode_vec(text).ok();
+    bytes.filter(|bytes| (1..=64).contains(&bytes.len())).ok_or_else(|| {
         let detail = format!("\"{}\" is not 1 to 64 bytes as lowercase hex digits.", text.escape_debug());
         Rejection::new(Code::MalformedParameter, detail)
     })

@@ -2,13 +2,14 @@
 
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
-use counterfoil_wire::{FoundLedgers, Problem, U64};
+use counterfoil_wire::{FoundLedgers, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
 use crate::rest::json::Json;
 use crate::rest::parameters::{Limit, Parameters};
+use crate::rest::problems::{IndexProblems, SearchProblems};
 use crate::search::{LedgerFilter, parse_filter};
 
 /// Which ledgers.
@@ -39,10 +40,7 @@ pub(crate) struct WhichLedgers {
     get, path = "/v1/ledgers/find", tag = "Ledgers", operation_id = "find_ledgers", params(WhichLedgers),
     responses(
         (status = 200, body = FoundLedgers),
-        (status = "4XX", description = "malformed_parameter, page_too_large, unknown_cursor, too_expensive",
-            body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout",
-            body = Problem, content_type = "application/problem+json"),
+        IndexProblems, SearchProblems,
     ),
 )]
 pub(crate) async fn ledgers(

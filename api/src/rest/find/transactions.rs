@@ -3,13 +3,14 @@
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
 use counterfoil_store::{Comparison, Condition, TransactionColumn};
-use counterfoil_wire::{FoundTransactions, Key, Problem, Signature, Time, U64};
+use counterfoil_wire::{FoundTransactions, Key, Signature, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
+use crate::rest::problems::{LogProblems, SearchProblems};
 use crate::search::{TransactionFilter, parse_filter, push_comparison};
 
 /// Which transactions: those that are all that is given.
@@ -58,11 +59,7 @@ pub(crate) struct WhichTransactions {
     params(("ledger" = Key, Path, description = "The ledger's address."), WhichTransactions),
     responses(
         (status = 200, body = FoundTransactions),
-        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            unknown_cursor, not_checked_yet, too_expensive", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, SearchProblems,
     ),
 )]
 pub(crate) async fn transactions(

@@ -3,13 +3,14 @@
 use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read::{self as read, WriterField};
 use counterfoil_store::{Comparison, Condition};
-use counterfoil_wire::{FoundWriters, Key, Problem, Time, U64};
+use counterfoil_wire::{FoundWriters, Key, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Bounds, cursors};
 use crate::rest::json::Json;
 use crate::rest::parameters::{LedgerPath, Limit, Parameters};
+use crate::rest::problems::{LogProblems, SearchProblems};
 use crate::search::{WriterFilter, parse_filter, push_comparison};
 
 /// Which writers: those that are all that is given.
@@ -56,11 +57,7 @@ pub(crate) struct WhichWriters {
     params(("ledger" = Key, Path, description = "The ledger's address."), WhichWriters),
     responses(
         (status = 200, body = FoundWriters),
-        (status = "4XX", description = "malformed_key, malformed_parameter, page_too_large, unknown_ledger, \
-            unknown_cursor, not_checked_yet, too_expensive", body = Problem,
-            content_type = "application/problem+json"),
-        (status = "5XX", description = "stored_data_corrupt, database_unavailable, too_many_searches, timeout", body = Problem,
-            content_type = "application/problem+json"),
+        LogProblems, SearchProblems,
     ),
 )]
 pub(crate) async fn writers(
