@@ -1,15 +1,18 @@
-//! GET /v1/ledgers.
+//! Ledgers: GET /v1/ledgers, /v1/ledgers/{ledger} and …/standing.
 
 use counterfoil_http::{ReaderOf, Rejection};
-use counterfoil_read as read;
-use counterfoil_wire::{Key, LedgerPage, U64};
+use counterfoil_read::{self as read, When};
+use counterfoil_wire::{Key, Ledger, LedgerPage, Standing, Time, U64};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::json::Json;
-use super::parameters::{Limit, Parameters};
-use super::problems::{AddressProblems, IndexProblems, PageProblems};
+use super::parameters::{LedgerPath, Limit, Parameters};
+use super::problems::{
+    AddressProblems, CostProblems, IndexProblems, LedgerProblems, LogProblems, PageProblems, ProofProblems,
+};
 use crate::address::parse_ledger;
+use crate::search::seconds;
 
 /// Which ledgers.
 #[derive(Deserialize, IntoParams)]
@@ -37,4 +40,54 @@ pub(crate) async fn ledgers(
 ) -> Result<Json<LedgerPage>, Rejection> {
     let after = which.after.map(|after| parse_ledger(&after.0)).transpose()?;
     Ok(Json(read::ledgers(&reader, after, which.limit.map(|limit| limit.0)).await?.into()))
+}
+
+/// A ledger: its checked head, and how far behind that is.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}", tag = "Ledgers",
+    params(("ledger" = Key, Path, description = "The ledger's address.")),
+    responses(
+        (status = 200, body = Ledger),
+        LedgerProblems,
+    ),
+)]
+pub(crate) async fn ledger(
+    ReaderOf(reader): ReaderOf,
+    LedgerPath(ledger): LedgerPath,
+) -> Result<Json<Ledger>, Rejection> {
+    Ok(Json(read::ledger(&reader, ledger).await?.into()))
+}
+
+/// When. Where several are given, no further than each of them; as it is when none is.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct At {
+    /// With so many entries, at most the checked size.
+    size: Option<U64>,
+    /// At the end of a slot.
+    slot: Option<U64>,
+    /// At the end of a second of the chain's clock.
+    #[param(inline)]
+    time: Option<Time>,
+}
+
+/// The ledger as it is, or as it was with so many entries, or at the end of a slot or second: who could do what, and the
+/// events that say so.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/standing", tag = "Ledgers",
+    params(("ledger" = Key, Path, description = "The ledger's address."), At),
+    responses(
+        (status = 200, body = Standing),
+        LogProblems, ProofProblems, CostProblems,
+    ),
+)]
+pub(crate) async fn standing(
+    ReaderOf(reader): ReaderOf,
+    LedgerPath(ledger): LedgerPath,
+    Parameters(at): Parameters<At>,
+) -> Result<Json<Standing>, Rejection> {
+    let (size, slot) = (at.size.map(|size| size.0), at.slot.map(|slot| slot.0));
+    let when = When { size, slot, time: at.time.as_ref().map(seconds).transpose()?, ..When::default() };
+    Ok(Json(read::standing(&reader, ledger, when).await?.into()))
 }

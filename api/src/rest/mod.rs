@@ -1,29 +1,19 @@
-//! REST: one file for each route, a skin over [`counterfoil_read`].
+//! REST: one file for each resource, a skin over [`counterfoil_read`].
 
-mod aggregate;
 mod common;
-mod consistency;
 mod docs;
 mod entries;
-mod entry;
 mod events;
 mod export;
-mod find;
-mod heads;
-mod health;
-mod inclusion;
 mod json;
-mod ledger;
 mod ledgers;
 mod live;
-mod missing;
 mod openapi;
 mod parameters;
-mod pending;
 mod problems;
-mod receipt;
+mod proofs;
+mod search;
 mod sign_in;
-mod standing;
 mod status;
 
 use std::sync::Arc;
@@ -80,26 +70,26 @@ pub(crate) fn router(reader: Reader, logs: Logs) -> Router {
     Router::new()
         .route("/v1/status", get(status::status))
         .route("/v1/ledgers", get(ledgers::ledgers))
-        .route("/v1/ledgers/find", get(find::ledgers::ledgers))
-        .route("/v1/ledgers/{ledger}", get(ledger::ledger))
-        .route("/v1/ledgers/{ledger}/heads", get(heads::heads))
+        .route("/v1/ledgers/find", get(search::find_ledgers))
+        .route("/v1/ledgers/{ledger}", get(ledgers::ledger))
+        .route("/v1/ledgers/{ledger}/heads", get(proofs::heads))
         .route("/v1/ledgers/{ledger}/entries", get(entries::entries))
-        .route("/v1/ledgers/{ledger}/entries/find", get(find::entries::entries))
-        .route("/v1/ledgers/{ledger}/events/find", get(find::events::events))
-        .route("/v1/ledgers/{ledger}/transactions/find", get(find::transactions::transactions))
-        .route("/v1/ledgers/{ledger}/writers/find", get(find::writers::writers))
-        .route("/v1/ledgers/{ledger}/aggregate", get(aggregate::aggregate))
-        .route("/v1/ledgers/{ledger}/standing", get(standing::standing))
-        .route("/v1/ledgers/{ledger}/entries/{index}", get(entry::entry))
-        .route("/v1/ledgers/{ledger}/entries/{index}/receipt", get(receipt::receipt).with_state(logs))
-        .route("/v1/ledgers/{ledger}/missing", get(missing::missing))
-        .route("/v1/ledgers/{ledger}/pending", get(pending::pending))
+        .route("/v1/ledgers/{ledger}/entries/find", get(search::find_entries))
+        .route("/v1/ledgers/{ledger}/events/find", get(search::find_events))
+        .route("/v1/ledgers/{ledger}/transactions/find", get(search::find_transactions))
+        .route("/v1/ledgers/{ledger}/writers/find", get(search::find_writers))
+        .route("/v1/ledgers/{ledger}/aggregate", get(entries::aggregate))
+        .route("/v1/ledgers/{ledger}/standing", get(ledgers::standing))
+        .route("/v1/ledgers/{ledger}/entries/{index}", get(entries::entry))
+        .route("/v1/ledgers/{ledger}/entries/{index}/receipt", get(entries::receipt).with_state(logs))
+        .route("/v1/ledgers/{ledger}/missing", get(entries::missing))
+        .route("/v1/ledgers/{ledger}/pending", get(events::pending))
         .route("/v1/ledgers/{ledger}/events", get(events::events))
-        .route("/v1/ledgers/{ledger}/inclusion", get(inclusion::inclusion))
-        .route("/v1/ledgers/{ledger}/consistency", get(consistency::consistency))
+        .route("/v1/ledgers/{ledger}/inclusion", get(proofs::inclusion))
+        .route("/v1/ledgers/{ledger}/consistency", get(proofs::consistency))
         .route("/v1/openapi.json", get(openapi::openapi))
         .route("/docs", get(docs::docs))
-        .route("/livez", get(health::livez))
-        .route("/readyz", get(health::readyz))
+        .route("/livez", get(status::livez))
+        .route("/readyz", get(status::readyz))
         .with_state(reader)
 }

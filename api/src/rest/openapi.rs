@@ -6,10 +6,7 @@ use counterfoil_wire::Problem;
 use utoipa::OpenApi;
 
 use super::common::Common;
-use super::{
-    aggregate, consistency, entries, entry, events, export, find, heads, health, inclusion, ledger, ledgers, live,
-    missing, pending, receipt, sign_in, standing, status,
-};
+use super::{entries, events, export, ledgers, live, proofs, search, sign_in, status};
 use crate::search::{EntryFilter, EventFilter, LedgerFilter, TransactionFilter, WriterFilter};
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
@@ -27,31 +24,31 @@ use crate::search::{EntryFilter, EventFilter, LedgerFilter, TransactionFilter, W
     paths(
         status::status,
         ledgers::ledgers,
-        ledger::ledger,
-        heads::heads,
+        ledgers::ledger,
+        proofs::heads,
         entries::entries,
-        find::ledgers::ledgers,
-        find::entries::entries,
-        entry::entry,
-        receipt::receipt,
-        missing::missing,
-        pending::pending,
+        search::find_ledgers,
+        search::find_entries,
+        entries::entry,
+        entries::receipt,
+        entries::missing,
+        events::pending,
         events::events,
-        find::events::events,
-        find::transactions::transactions,
-        find::writers::writers,
-        aggregate::aggregate,
-        standing::standing,
+        search::find_events,
+        search::find_transactions,
+        search::find_writers,
+        entries::aggregate,
+        ledgers::standing,
         export::export,
         live::ledger,
         live::entries,
         live::events,
-        inclusion::inclusion,
-        consistency::consistency,
+        proofs::inclusion,
+        proofs::consistency,
         sign_in::message,
         sign_in::sign_in,
-        health::livez,
-        health::readyz,
+        status::livez,
+        status::readyz,
     )
 )]
 struct Description;

@@ -38,24 +38,6 @@ pub struct Transaction {
     pub events: Vec<Event>,
 }
 
-/// A page of the transactions that were found. Each event is proven; which came in one transaction, and that none is left
-/// out, is not.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-pub struct FoundTransactions {
-    pub head: Head,
-    /// The checked head of the event log at which they were looked for.
-    pub event_head: Head,
-    /// In the order that was wanted. Fewer than `limit` where they have more than 1,000 events together.
-    pub transactions: Vec<Transaction>,
-    /// For `after`; null when there are no more.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub next: Option<String>,
-    /// For `after`: the page before; null when there is none.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub previous: Option<String>,
-}
-
 /// Entries put together.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
@@ -89,55 +71,75 @@ pub struct Aggregates {
     pub has_more: bool,
 }
 
-/// A page of the entries that were found. Each is proven; that none is left out is not.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-pub struct FoundEntries {
-    /// The checked head at which they were looked for.
-    pub head: Head,
-    pub event_head: Head,
-    /// In the order that was wanted.
-    pub entries: Vec<Entry>,
-    /// For `after`; null when there are no more.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub next: Option<String>,
-    /// For `after`: the page before; null when there is none.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub previous: Option<String>,
+/// A row a list: the page of its search, with the name and the type of the elements.
+macro_rules! found {
+    ($($(#[doc = $doc:literal])* $page:ident { $(#[doc = $head_doc:literal])* head, $(#[doc = $event_doc:literal])* event_head,
+        $(#[doc = $items_doc:literal])* $items:ident: $item:ty })*) => {
+        $(
+            $(#[doc = $doc])*
+            #[derive(Clone, Debug, Deserialize, Serialize)]
+            #[cfg_attr(feature = "openapi", derive(ToSchema))]
+            pub struct $page {
+                $(#[doc = $head_doc])*
+                pub head: Head,
+                $(#[doc = $event_doc])*
+                pub event_head: Head,
+                $(#[doc = $items_doc])*
+                pub $items: Vec<$item>,
+                /// For `after`; null when there are no more.
+                #[cfg_attr(feature = "openapi", schema(required))]
+                pub next: Option<String>,
+                /// For `after`: the page before; null when there is none.
+                #[cfg_attr(feature = "openapi", schema(required))]
+                pub previous: Option<String>,
+            }
+
+            impl $page {
+                /// A page of elements found at these heads, with the cursors that lead on.
+                #[must_use]
+                pub fn new(heads: [Head; 2], $items: Vec<$item>, [next, previous]: [Option<String>; 2]) -> Self {
+                    let [head, event_head] = heads;
+                    Self { head, event_head, $items, next, previous }
+                }
+            }
+        )*
+    };
 }
 
-/// A page of the events that were found. Each is proven; that none is left out is not.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-pub struct FoundEvents {
-    pub head: Head,
-    /// The checked head of the event log at which they were looked for.
-    pub event_head: Head,
-    /// In the order that was wanted.
-    pub events: Vec<Event>,
-    /// For `after`; null when there are no more.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub next: Option<String>,
-    /// For `after`: the page before; null when there is none.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub previous: Option<String>,
-}
-
-/// A page of the writers that were found, as they are now. They follow from the events that …/standing shows.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-pub struct FoundWriters {
-    pub head: Head,
-    /// The checked head of the event log at which they were looked for.
-    pub event_head: Head,
-    /// In the order that was wanted.
-    pub writers: Vec<Writer>,
-    /// For `after`; null when there are no more.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub next: Option<String>,
-    /// For `after`: the page before; null when there is none.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub previous: Option<String>,
+found! {
+    /// A page of the entries that were found. Each is proven; that none is left out is not.
+    FoundEntries {
+        /// The checked head at which they were looked for.
+        head,
+        event_head,
+        /// In the order that was wanted.
+        entries: Entry
+    }
+    /// A page of the events that were found. Each is proven; that none is left out is not.
+    FoundEvents {
+        head,
+        /// The checked head of the event log at which they were looked for.
+        event_head,
+        /// In the order that was wanted.
+        events: Event
+    }
+    /// A page of the transactions that were found. Each event is proven; which came in one transaction, and that none is left
+    /// out, is not.
+    FoundTransactions {
+        head,
+        /// The checked head of the event log at which they were looked for.
+        event_head,
+        /// In the order that was wanted. Fewer than `limit` where they have more than 1,000 events together.
+        transactions: Transaction
+    }
+    /// A page of the writers that were found, as they are now. They follow from the events that …/standing shows.
+    FoundWriters {
+        head,
+        /// The checked head of the event log at which they were looked for.
+        event_head,
+        /// In the order that was wanted.
+        writers: Writer
+    }
 }
 
 /// A page of the ledgers that were found.
