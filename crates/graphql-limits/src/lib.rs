@@ -3,7 +3,7 @@
 //! Looked at before all else that reads the query: a text may nest brackets until a parser's stack ends, and a document may
 //! name fragments in circles, or each twice in the next, so that writing them out never ends.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use async_graphql_parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
 use async_graphql_parser::{Positioned, parse_query};
@@ -61,7 +61,7 @@ pub fn parse(query: &str, variables: &Variables, tells_schema: bool) -> Result<E
 /// # Errors
 /// [`Refusal`].
 pub fn check(document: &ExecutableDocument, variables: &Variables, tells_schema: bool) -> Result<(), Refusal> {
-    let mut counter = Counter { document, variables, tells_schema, fragments: HashMap::new() };
+    let mut counter = Counter { document, variables, tells_schema, fragments: BTreeMap::new() };
     for (_, operation) in document.operations.iter() {
         let cost = counter.selections(&operation.node.selection_set)?;
         expect_at_most(cost.fields, MAX_FIELDS, "fields")?;
@@ -155,7 +155,7 @@ struct Counter<'a> {
     variables: &'a Variables,
     tells_schema: bool,
     /// Each is counted once; none while it is being counted.
-    fragments: HashMap<&'a Name, Option<Cost>>,
+    fragments: BTreeMap<&'a Name, Option<Cost>>,
 }
 
 impl<'a> Counter<'a> {
@@ -220,6 +220,7 @@ impl<'a> Counter<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests take seeds")]
 mod tests {
     use super::*;
 

@@ -7,6 +7,8 @@
 //! to the root up to date at each leaf; a frontier keeps the peaks only, an edge also fills tiles to be stored. Both
 //! hash the entries.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark measures and writes files")]
+
 use std::fs;
 use std::hint::black_box;
 use std::io::{self, Write};

@@ -1,5 +1,7 @@
 //! Tests of the events, the state that they build, the account, receipts and evidence.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests read vectors and run other verifiers")]
+
 mod account;
 mod certificate;
 mod event;

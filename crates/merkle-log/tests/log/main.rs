@@ -1,5 +1,7 @@
 //! Tests of the log against RFC 6962's text, its published vectors, and another implementation.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests draw seeds")]
+
 mod edge;
 mod exhaustive;
 mod holes;
