@@ -1,4 +1,4 @@
-//! The flags that say who may read, and the commands that write it down.
+//! The flags of authentication, and the commands that write keys and lists of readers.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -14,30 +14,30 @@ use counterfoil_core::{LedgerId, Wallet};
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a session lasts.
+/// The lifetime of a session.
 const SESSION_TIME: Duration = Duration::from_secs(15 * 60);
 /// Requests a minute from one address.
 const ADDRESS_RATE: NonZeroU32 = NonZeroU32::new(600).expect("not zero");
 
-/// Who may read, and how often.
+/// Authentication and rates.
 #[derive(Args)]
 pub(crate) struct AccessArguments {
-    /// Who is asked for a key or a session. When absent: nobody where the API is served on a loopback address and without
-    /// --trusted-proxy, everybody elsewhere.
+    /// The callers that must send a key or a session. When absent: `off` where the API is served on a loopback address and
+    /// without --trusted-proxy, `required` elsewhere.
     #[arg(long, env = "COUNTERFOIL_API_ACCESS", value_enum)]
     access: Option<Mode>,
-    /// Requests a minute from one address that come without a good key; 600 when absent, no limit where nobody is asked.
+    /// Requests a minute from one address that come without a good key; 600 when absent, no limit with --access off.
     #[arg(long, value_name = "REQUESTS")]
     address_rate: Option<NonZeroU32>,
-    /// A proxy, or a network of them, whose X-Forwarded-For says where requests come from.
+    /// A proxy, or a network of them, whose X-Forwarded-For is believed.
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<IpNet>,
-    /// An origin whose pages may read the answers, as https://app.example.com.
+    /// An origin whose pages may read the responses, as https://app.example.com.
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     cors_origin: Vec<HeaderValue>,
-    /// A name by which clients may call this server, beside localhost and addresses, as api.example.com. When absent: the
-    /// host of --sign-in-uri where nobody is asked who they are, and where the API is served on a loopback address and
-    /// without --trusted-proxy; any name elsewhere.
+    /// A name by which clients may call this server, besides localhost and addresses, as api.example.com. When absent: the
+    /// host of --sign-in-uri with --access off, and where the API is served on a loopback address and without
+    /// --trusted-proxy; any name elsewhere.
     #[arg(long, value_name = "NAME", value_parser = parse_host)]
     host: Vec<String>,
     /// The page on which wallets sign in, as https://app.example.com; without it they cannot.
@@ -108,11 +108,11 @@ fn parse_end(text: &str) -> Result<Timestamp, String> {
         Some(days) => now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok(),
         None => text.parse().ok(),
     };
-    let end = end.ok_or("an end is a time as 2027-01-31T00:00:00Z, or so many days from now as 90d")?;
+    let end = end.ok_or("an end is a time as 2027-01-31T00:00:00Z, or a number of days from now as 90d")?;
     if end > now { Ok(end) } else { Err("the end is past already".to_owned()) }
 }
 
-/// What is written to the database, by a role that may.
+/// A command that writes to the database, by a role that may.
 #[derive(Args)]
 pub(crate) struct Write<T: Subcommand> {
     /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.
@@ -133,23 +133,23 @@ pub(crate) enum KeyCommand {
         /// A ledger that it reads, also a private one; all that are not private when none is given.
         #[arg(long = "ledger", value_name = "LEDGER")]
         ledgers: Vec<LedgerId>,
-        /// How many requests it may make in a minute.
+        /// The number of requests that the key may make in a minute.
         #[arg(long, value_name = "REQUESTS", default_value = "6000")]
         rate: NonZeroU32,
-        /// From when on it is worth nothing: a time as 2027-01-31T00:00:00Z, or so many days from now as 90d. Never when absent.
+        /// The time at which the key expires, as 2027-01-31T00:00:00Z, or a number of days from now as 90d. Never when absent.
         #[arg(long, value_name = "WHEN", value_parser = parse_end)]
         expires: Option<Timestamp>,
     },
     /// Lists all keys, without their secrets.
     List,
-    /// Ends a key, for good, within seconds.
+    /// Revokes a key within seconds. It cannot be undone.
     Revoke {
         /// Its id.
         id: String,
     },
 }
 
-/// Which ledgers are private: for the readers on their lists, and keys to them, alone.
+/// Private ledgers: only readers on their lists, and keys to them, may read them.
 #[derive(Subcommand)]
 pub(crate) enum LedgerCommand {
     /// Makes a ledger private, whether or not it has readers.

@@ -53,55 +53,56 @@ struct Arguments {
     /// Print the settings in effect as such a file, with the source of each and without secrets, and end.
     #[arg(long)]
     print_config: bool,
-    /// Where the API is served; port 0 takes a free one.
+    /// The address on which the API is served; port 0 takes a free one.
     #[arg(long, env = "COUNTERFOIL_API_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// The longest time that an answer may take, in milliseconds.
+    /// The longest time that a response may take to begin, in milliseconds.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     request_timeout_ms: u64,
-    /// How many streams may be open at a time.
+    /// The number of streams that may be open at a time.
     #[arg(long, default_value_t = 20_000)]
     max_streams: usize,
-    /// How many of them by one key, by one wallet, or, of callers without either, from one address.
+    /// The number of streams that one caller may have open: one key, one wallet, or, without either, one address.
     #[arg(long, value_name = "STREAMS", default_value_t = 100)]
     max_streams_per_caller: usize,
-    /// How many searches run at a time, each with a connection to the database; of one caller half of them. Others wait.
+    /// The number of searches that run at a time, each with a connection to the database; one caller has half of them. Further
+    /// searches wait.
     #[arg(long, value_name = "SEARCHES", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     search_connections: u32,
-    /// How many MiB of tiles and entries are kept in memory; with 0 all is read anew for each answer.
+    /// The size of the cache of tiles and entries, in MiB; with 0 nothing is cached.
     #[arg(long, default_value_t = 256)]
     memory_mib: u32,
-    /// Close GraphQL's schema to tools.
+    /// Refuse GraphQL introspection.
     #[arg(long)]
     no_introspection: bool,
     /// A file of the only GraphQL queries that are answered: an Apollo persisted query manifest.
     #[arg(long, env = "COUNTERFOIL_ALLOWED_QUERIES")]
     allowed_queries: Option<PathBuf>,
-    /// The file of the key that signs checkpoints of logs and receipts for other people's tools; `counterfoil-api note-key` makes one.
+    /// The file of the key that signs checkpoints of logs and receipts in standard formats; `counterfoil-api note-key` makes one.
     #[arg(long, env = "COUNTERFOIL_NOTE_KEY")]
     note_key: Option<PathBuf>,
     #[command(flatten)]
     access: AccessArguments,
-    /// The certificate with its chain, in PEM: serve TLS. Both files are read anew when they change.
+    /// The certificate with its chain, in PEM: serve TLS. Both files are reloaded when they change.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
     /// The certificate's private key, in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
-    /// How many connections at a time; others wait. The process must be allowed as many open files and some more.
+    /// The number of connections at a time; further ones wait. The process must be allowed somewhat more open files than this.
     #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
-    /// How many of them from one address, an IPv6 address with the 2^64 beside it; more are closed at once. An eighth of
-    /// --max-connections when absent. Those of a --trusted-proxy are not counted.
+    /// The number of connections from one address, or from one IPv6 /64; further ones are closed at once. An eighth of
+    /// --max-connections when absent. Connections of a --trusted-proxy are not counted.
     #[arg(long, value_name = "CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections_per_address: Option<u32>,
-    /// Where metrics are served for Prometheus, as 127.0.0.1:9101, to whoever asks there; nowhere when absent.
+    /// The address on which metrics are served for Prometheus, without authentication, as 127.0.0.1:9101. Not served when absent.
     #[arg(long, value_name = "ADDRESS", env = "COUNTERFOIL_API_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
-    /// How the log looks: text or json.
+    /// The format of the log: text or json.
     #[arg(long, env = "COUNTERFOIL_LOG_FORMAT", default_value_t)]
     log_format: LogFormat,
-    /// Where traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. Default: nowhere.
+    /// The URL to which traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. None are sent when absent.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true, value_name = "URL")]
     otlp: Option<String>,
     /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
@@ -142,7 +143,9 @@ async fn run_command() -> anyhow::Result<()> {
         None => {}
     }
     let telemetry = arguments.otlp.as_deref();
-    let telemetry = telemetry.map(|url| Telemetry::start(url, "counterfoil-api", &["counterfoil_api", "counterfoil_http"])).transpose()?;
+    let telemetry = telemetry
+        .map(|url| Telemetry::start(url, "counterfoil-api", &["counterfoil_api", "counterfoil_http"]))
+        .transpose()?;
     let (telemetry, more) = telemetry.unzip();
     log_in_format("info,sqlx=warn", arguments.log_format, more);
     let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;

@@ -5,7 +5,7 @@ use counterfoil_read::{self as read, aggregates_body};
 use counterfoil_store::Bucket;
 use counterfoil_wire::{Aggregate, Aggregates, Head};
 
-/// How entries are put together.
+/// The grouping of entries.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub(super) enum AggregateBy {
     /// By the wallet whose signature allowed them.

@@ -22,7 +22,7 @@ pub enum AllowedQueriesError {
         /// Its version.
         version: u64,
     },
-    /// The text does not have the hash beside it.
+    /// The text does not have the hash that stands with it.
     #[error("operation \"{name}\": its id is {id}, the SHA-256 of its body is {hash}")]
     OtherHash {
         /// The operation's name.

@@ -103,7 +103,7 @@ impl Entry {
         self.head.events.into()
     }
 
-    /// All that `counterfoil verify` needs beside the chain. Read apart from the entry, so its heads may be newer.
+    /// All that `counterfoil verify` needs besides the chain. Read apart from the entry, so its heads may be newer.
     #[graphql(complexity = 100)]
     async fn receipt(&self, context: &Context<'_>) -> Result<Json<Receipt>> {
         let receipt = read::receipt(context.data::<Reader>()?, self.head.ledger, self.entry.index.get());

@@ -1,4 +1,4 @@
-//! What was found, as Relay's connections.
+//! Results of searches, as Relay's connections.
 
 use async_graphql::connection::{Connection, ConnectionNameType, Edge, EmptyFields};
 use async_graphql::{Context, Object, OutputType, Result};
@@ -42,13 +42,13 @@ impl<C: Column> Counted<C> {
 
 macro_rules! found_fields {
     ($name:ident, $column:ty) => {
-        /// What is said beside what was found.
+        /// The fields of a search's connection, besides its elements.
         pub(super) struct $name {
             head: LedgerHead,
             counted: Counted<$column>,
         }
 
-        /// What is said beside what was found.
+        /// The fields of a search's connection, besides its elements.
         #[Object]
         impl $name {
             /// The checked head at which it was looked for.
@@ -78,10 +78,10 @@ found_fields!(FoundEntries, counterfoil_store::EntryColumn);
 found_fields!(FoundEvents, counterfoil_store::EventColumn);
 found_fields!(FoundTransactions, counterfoil_store::TransactionColumn);
 
-/// What is said beside ledgers that were found.
+/// The fields of a connection of found ledgers, besides its elements.
 pub(super) struct FoundLedgers(pub(super) Condition<LedgerColumn>);
 
-/// What is said beside ledgers that were found.
+/// The fields of a connection of found ledgers, besides its elements.
 #[Object]
 impl FoundLedgers {
     /// How many there are in all, up to 10,000.
@@ -90,7 +90,7 @@ impl FoundLedgers {
     }
 }
 
-/// What was found as a connection. `fields` makes what is said beside it, `nodes` its elements.
+/// A search's result as a connection. `fields` makes its other fields, `nodes` its elements.
 pub(super) fn found_connection<S, H: Copy, T: OutputType, F: async_graphql::ObjectType>(
     found: Result<Found<S, H>, ReadError>,
     fields: impl FnOnce(H) -> F,

@@ -28,7 +28,7 @@ impl From<u64> for TotalCount {
     }
 }
 
-/// What a page says beside its leaves.
+/// The fields of a page, besides its leaves.
 pub(super) struct PageParts {
     pub(super) head: LedgerHead,
     pub(super) missing: Vec<MissingSubtree>,
@@ -46,7 +46,7 @@ pub(super) struct PageHeads {
     certificate: Option<Json<Certificate>>,
 }
 
-/// Of the log of events, which lacks nothing.
+/// Of the log of events, none of which is ever missing.
 impl From<PageParts> for PageHeads {
     fn from(PageParts { head, certificate, .. }: PageParts) -> Self {
         let total_count = TotalCount::exact(head.events.size.get());

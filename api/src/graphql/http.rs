@@ -25,9 +25,9 @@ use super::limits::Limits;
 use super::operation::{Followed, in_time};
 use super::schema::{ApiSchema, schema};
 use super::socket;
-use super::writer::Standings;
+use super::writer::LedgersAt;
 
-/// How often a stream says that it lives, when nothing is new.
+/// The interval of keep-alive messages on a stream without news.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The routes. `introspection` opens the schema to tools. What is no stream has `request_timeout`.
@@ -108,7 +108,7 @@ async fn graphql(
 ) -> Result<axum::response::Response, Rejection> {
     let Json(request) = request.map_err(refuse_body)?;
     let followed = Followed::default();
-    let request = request.data(reader).data(feed).data(stopping).data(followed.clone()).data(Standings::default());
+    let request = request.data(reader).data(feed).data(stopping).data(followed.clone()).data(LedgersAt::default());
     if !wants_events(&headers) {
         return Ok(Json(schema.execute(request).await).into_response());
     }

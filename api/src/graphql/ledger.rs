@@ -254,7 +254,7 @@ impl Ledger {
         let (size, slot) = (size.map(|size| size.0), slot.map(|slot| slot.0));
         let when =
             When { size, slot, time: time.as_ref().map(seconds).transpose().map_err(refuse)?, ..When::default() };
-        let standing = read::standing(context.data::<Reader>()?, self.address(), when).await;
+        let standing = read::ledger_at(context.data::<Reader>()?, self.address(), when).await;
         Ok(standing.map_err(refuse)?.into())
     }
 

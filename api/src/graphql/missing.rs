@@ -1,4 +1,4 @@
-//! What the index lacks.
+//! Entries that are missing from the index.
 
 use async_graphql::{Json, SimpleObject};
 use counterfoil_core::certificate::Certificate;

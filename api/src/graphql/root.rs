@@ -1,4 +1,4 @@
-//! Where queries begin.
+//! The root of queries.
 
 use async_graphql::connection::{Connection, Edge};
 use async_graphql::{Context, Error, ID, Interface, Object, Result, SimpleObject};
@@ -14,7 +14,7 @@ use super::found::{FoundConnection, FoundLedgers, found_connection};
 use super::ledger::Ledger;
 use super::page::{Arguments, complexity, count};
 use super::transaction::{Transaction, one_transaction};
-use super::writer::{Standings, Writer, one_writer};
+use super::writer::{LedgersAt, Writer, one_writer};
 use crate::address::parse_ledger;
 use crate::search::LedgerOrder;
 use crate::search::{Filter, LedgerFilter};
@@ -179,7 +179,7 @@ async fn load_node(context: &Context<'_>, id: &str) -> Result<Node> {
             let wallet = wallet.parse().map_err(|_| malformed_id(id))?;
             let events = then.first().map(|events| number(events)).transpose()?;
             let found = context
-                .data::<Standings>()?
+                .data::<LedgersAt>()?
                 .writer(reader, parse_ledger(ledger).map_err(refuse)?, wallet, events)
                 .await;
             one_writer(found).map(Node::Writer)

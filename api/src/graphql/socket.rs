@@ -24,18 +24,18 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::operation::{Followed, in_time, refused};
-use super::writer::Standings;
+use super::writer::LedgersAt;
 
 pub(super) const PROTOCOL: &str = "graphql-transport-ws";
-/// How many operations run at a time on one socket.
+/// The number of operations that run at a time on one socket.
 const MAX_OPERATIONS: usize = 32;
-/// How often the client is asked whether it lives.
+/// The interval of pings.
 const PING_TIME: Duration = Duration::from_secs(15);
-/// How often it may say nothing to that. More than once, as an answer may wait behind what the server sends.
+/// The number of pings that may stay unanswered. More than one, as a pong may wait behind what the server sends.
 const MAX_SILENCE: u32 = 2;
-/// How long a client may take to say that it begins.
+/// The time for `connection_init`.
 const INIT_TIME: Duration = Duration::from_secs(10);
-/// How long a client may take to hear that its WebSocket is closed.
+/// The time for the closing handshake.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 const BAD_MESSAGE: u16 = 4400;
@@ -47,7 +47,7 @@ const BEGUN_TWICE: u16 = 4429;
 /// Registered for all WebSockets: the other end says nothing.
 const SILENT: u16 = 3008;
 
-/// What a socket serves.
+/// The service behind a socket.
 pub(super) struct Service<E> {
     pub(super) executor: E,
     pub(super) reader: Reader,
@@ -229,7 +229,7 @@ impl<E: Executor> Conversation<E> {
         data.insert(self.service.reader.clone().with_caller(caller.caller().clone()));
         data.insert(self.service.feed.clone());
         data.insert(self.service.stopping.clone());
-        let request = request.data(followed.clone()).data(Standings::default());
+        let request = request.data(followed.clone()).data(LedgersAt::default());
         let answers = self.service.executor.execute_stream(request, Some(data.into()));
         in_time(answers, followed, self.service.request_timeout).boxed()
     }

@@ -35,9 +35,9 @@ pub(super) struct Standing {
     event_seq: U64,
 }
 
-impl From<read::Standing> for Standing {
-    fn from(standing: read::Standing) -> Self {
-        let read::Standing { head, administrative, .. } = standing;
+impl From<read::LedgerAt> for Standing {
+    fn from(standing: read::LedgerAt) -> Self {
+        let read::LedgerAt { head, administrative, .. } = standing;
         let edge = [&standing.last, &standing.next].into_iter().flatten().cloned();
         let events: Vec<_> = administrative.iter().cloned().chain(edge).collect();
         let proofs = PageProofs::of_events(head, &events);

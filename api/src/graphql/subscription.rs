@@ -1,4 +1,4 @@
-//! What is followed.
+//! Subscriptions.
 
 use async_graphql::{Context, Result, Subscription};
 use counterfoil_http::{Rejection, Stopping};
@@ -27,7 +27,7 @@ const fn complexity(child_complexity: usize) -> usize {
 pub(super) struct SubscriptionRoot;
 
 /// New leaves as they are checked, each once and in order, in pages of at most 100. To go on after a connection was lost,
-/// subscribe again after the last cursor that came. Who takes what is new too slowly is let go with `too_slow`.
+/// subscribe again after the last cursor that came. A slow consumer is disconnected with `too_slow`.
 #[Subscription(name = "Subscription")]
 impl SubscriptionRoot {
     /// Entries after a cursor, or from one on; those that are checked from now on when none is given.

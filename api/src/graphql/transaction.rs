@@ -12,7 +12,7 @@ use super::event::Event;
 
 /// A transaction has at most 64 instructions, those that others call included, and each event takes two.
 /// Source: Agave, `MAX_INSTRUCTION_TRACE_LENGTH`.
-const MOST_EVENTS: usize = 32;
+const MAX_EVENTS: usize = 32;
 
 /// The events of a ledger that came in one transaction, as far as they are checked. That they came in one is the database's
 /// word, for no proof covers a transaction's signature.
@@ -81,7 +81,7 @@ impl Transaction {
     }
 
     /// Its events, in order, each with its proof.
-    #[graphql(complexity = "MOST_EVENTS * child_complexity")]
+    #[graphql(complexity = "MAX_EVENTS * child_complexity")]
     async fn events(&self) -> Vec<Event> {
         Event::with_proofs(self.head, self.transaction.events.clone(), &self.proofs)
     }

@@ -1,4 +1,4 @@
-//! Who may append.
+//! Writers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,7 @@ pub(super) struct Writer {
     revoked: Option<Event>,
 }
 
-/// What is said beside writers that were found.
+/// The fields of a connection of found writers, besides its elements.
 #[derive(SimpleObject)]
 pub(super) struct FoundWriters {
     /// The checked head at which they were looked for.
@@ -52,13 +52,13 @@ impl From<CountedHead> for FoundWriters {
 /// The standings that one operation has asked for. A writer follows from all of a ledger's administrative events, up to
 /// 10,000: they are read once, however many of its writers are named.
 #[derive(Default)]
-pub(super) struct Standings(Mutex<HashMap<(LedgerId, Option<u64>), Asked>>);
+pub(super) struct LedgersAt(Mutex<HashMap<(LedgerId, Option<u64>), Asked>>);
 
 /// By whom it is asked for first, that reads it; the others wait.
-type Asked = Arc<OnceCell<read::Standing>>;
+type Asked = Arc<OnceCell<read::LedgerAt>>;
 
-impl Standings {
-    /// A writer, as it is now or as it was with so many events.
+impl LedgersAt {
+    /// A writer, as of now or at a number of events.
     pub(super) async fn writer(
         &self,
         reader: &Reader,
@@ -70,7 +70,7 @@ impl Standings {
             let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             standings.entry((ledger, events)).or_default().clone()
         };
-        let load = || read::standing(reader, ledger, When { events, ..When::default() });
+        let load = || read::ledger_at(reader, ledger, When { events, ..When::default() });
         cell.get_or_try_init(load).await?.writer(wallet)
     }
 }

@@ -1,4 +1,4 @@
-//! What the operations of the OpenAPI document have in common, written once: problems by status, caching, links.
+//! The common parts of the operations of the OpenAPI document: problems by status, caching, links.
 //!
 //! A route names sets of problems ([`super::problems`]). Here their codes become one response for each status, with the document
 //! of each code as an example.
@@ -36,7 +36,7 @@ const LINKS: &[(&str, &str, Known)] = &[
 /// The name of the one scheme by which callers say who they are.
 const BEARER: &str = "bearer";
 
-/// Writes what is common into each operation.
+/// Adds the common parts to each operation.
 pub(super) struct Common;
 
 impl Modify for Common {
@@ -81,20 +81,20 @@ fn join_by_status(operation: &mut Operation) {
 
 fn bearer() -> SecurityScheme {
     let description = "A key `cfk_...`, which the operator makes, or a session `cfs_...`, which signing in with a \
-        wallet answers. By the operator's choice a server asks nobody, or only those who want more than the ledgers \
-        that are private; then requests without it are answered too.";
+        wallet answers. By the operator's choice a server requires it of no caller, or only to read private ledgers; \
+        then requests without it are answered too.";
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description));
     SecurityScheme::Http(scheme.build())
 }
 
-/// What the guard refuses, where it asks who calls.
+/// The problems of authentication and rates.
 fn add_refusals(path: &str, operation: &mut Operation) {
     let mut codes = vec![Code::RateLimited];
     if !OPEN.contains(&path) {
         operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
         codes.push(Code::Unauthorized);
     }
-    // Whether a process lives is told to everybody.
+    // The liveness probe is never refused.
     codes.retain(|_| path != "/livez");
     for code in codes {
         let response = problem(&[code]);

@@ -16,14 +16,14 @@ use super::problems::{CostProblems, EntryProblems, LeafProblems, LogProblems, Op
 use crate::search::ToValue;
 use crate::tlog::{LogId, Logs};
 
-/// Which leaves of a log.
+/// A range of a log.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Range {
     /// The first index; 0 when absent. The checked size itself gives an empty page.
     first: Option<U64>,
-    /// At most how many, 1 to 1,000; 100 when absent.
+    /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
@@ -70,7 +70,7 @@ pub(crate) async fn entry(
     Ok(Json(read::proven_entry(&reader, ledger, index).await?.into()))
 }
 
-/// In which format.
+/// The wanted form of a receipt.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -93,8 +93,8 @@ pub(crate) enum Format {
     Cose,
 }
 
-/// An entry's receipt: all that `counterfoil verify` needs beside the chain; or, signed by the operator, what other
-/// people's tools verify.
+/// An entry's receipt: all that `counterfoil verify` needs besides the chain; or, signed by the operator, a receipt of a standard
+/// format, which other tools verify.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/entries/{index}/receipt", tag = "Entries",
     params(
@@ -127,19 +127,19 @@ pub(crate) async fn receipt(
     Ok(([(header::CONTENT_TYPE, content_type)], receipt).into_response())
 }
 
-/// Which subtrees.
+/// A range of the missing subtrees.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MissingQuery {
     /// Only subtrees that begin at this leaf or after it; 0 when absent.
     first: Option<U64>,
-    /// At most how many, 1 to 1,000; 100 when absent.
+    /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 
-/// The subtrees whose entries the index lacks: they were appended by their hashes, and nobody has filled them in.
+/// The subtrees whose entries are missing from the index: they were appended by their hashes, and have not been filled in.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/missing", tag = "Entries",
     params(("ledger" = Key, Path, description = "The ledger's address."), MissingQuery),
@@ -157,7 +157,7 @@ pub(crate) async fn missing(
     Ok(Json(read::missing(&reader, ledger, first, limit).await?.into()))
 }
 
-/// How entries are put together.
+/// The grouping of entries.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum By {
@@ -169,7 +169,7 @@ enum By {
     Day,
 }
 
-/// Which entries, and how they are put together.
+/// A selection of entries, and the grouping.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -187,8 +187,7 @@ pub(crate) struct AggregateQuery {
     to_time: Option<Time>,
 }
 
-/// How many entries there are and how many bytes they have, in all, or by signer, hour or day. The database counts: nothing
-/// proves it.
+/// The number of entries and of their bytes, in all, or by signer, hour or day. The database counts: no proof covers it.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/aggregate", tag = "Entries",
     params(("ledger" = Key, Path, description = "The ledger's address."), AggregateQuery),

@@ -28,17 +28,17 @@ pub(crate) async fn events(
     Ok(Json(read::events(&reader, ledger, which.into()).await?.into()))
 }
 
-/// How many.
+/// The length of the page.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HowMany {
-    /// At most how many, 1 to 1,000; 100 when absent.
+    /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 
-/// What the cluster has confirmed and not finalized. A fork can still take it back: nothing here is proven.
+/// Events that the cluster has confirmed and not finalized. A fork can still revert them: nothing here is proven.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/pending", tag = "Events",
     params(("ledger" = Key, Path, description = "The ledger's address."), HowMany),

@@ -20,15 +20,15 @@ use utoipa::IntoParams;
 use super::parameters::{LedgerPath, Parameters};
 use super::problems::{LeafProblems, LogProblems, SizeProblems, StreamProblems};
 
-/// How many leaves are in memory at a time; of the largest entries 16 MB.
+/// The number of leaves in memory at a time; of the largest entries 16 MB.
 const PAGE: u64 = 256;
 
-/// Which leaves of which log.
+/// A range of one of the logs.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
-    /// Which of the ledger's logs.
+    /// The log: the ledger's entries or its events.
     log: LogName,
     /// The first leaf; 0 when absent.
     first: Option<U64>,
@@ -37,10 +37,10 @@ pub(crate) struct Which {
 }
 
 /// A range of a log as JSON lines: `{"entry": …}` or `{"event": …}` for each leaf, `{"missing": …}` for each subtree that
-/// the index lacks, after each run of them the `{"certificate": …}` that they are whole, and `{"end": …}` last.
+/// is missing from the index, after each run of them the `{"certificate": …}` that they are whole, and `{"end": …}` last.
 ///
-/// Without the last line the range is not whole: what went wrong stands in a `{"problem": …}`, if it could be sent. As
-/// much is read as is taken; go on from the last index that came.
+/// Without the last line the range is not complete: a `{"problem": …}` has the reason, if it could be sent. The export is read at
+/// the client's pace; resume from the last index received.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/export", tag = "Entries",
     params(("ledger" = Key, Path, description = "The ledger's address."), Which),
@@ -81,7 +81,7 @@ pub(crate) async fn export(
     ))
 }
 
-/// What is left to be written.
+/// The rest of an export.
 struct Export {
     reader: Reader,
     /// Counted as a stream for as long as it lasts.

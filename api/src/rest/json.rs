@@ -6,7 +6,7 @@ use serde::Serialize;
 use tracing::error;
 
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// What most answers fit in: room is not made anew while they are written.
+/// The initial buffer; most responses fit without reallocating.
 const ROOM_BYTES: usize = 4096;
 
 /// An answer, written as JSON.

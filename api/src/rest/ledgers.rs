@@ -14,14 +14,14 @@ use super::problems::{
 use crate::address::parse_ledger;
 use crate::search::seconds;
 
-/// Which ledgers.
+/// A selection of the ledgers.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// Only ledgers after this one.
     after: Option<Key>,
-    /// At most how many, 1 to 1,000; 100 when absent.
+    /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
@@ -58,12 +58,12 @@ pub(crate) async fn ledger(
     Ok(Json(read::ledger(&reader, ledger).await?.into()))
 }
 
-/// When. Where several are given, no further than each of them; as it is when none is.
+/// A past moment of the ledger. Where several are given, the earliest; now when none is.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct At {
-    /// With so many entries, at most the checked size.
+    /// A number of entries, at most the checked size.
     size: Option<U64>,
     /// At the end of a slot.
     slot: Option<U64>,
@@ -72,8 +72,8 @@ pub(crate) struct At {
     time: Option<Time>,
 }
 
-/// The ledger as it is, or as it was with so many entries, or at the end of a slot or second: who could do what, and the
-/// events that say so.
+/// The ledger as of now, at a number of entries, or at the end of a slot or second: its authority and writers, and the events
+/// from which they follow.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/standing", tag = "Ledgers",
     params(("ledger" = Key, Path, description = "The ledger's address."), At),
@@ -89,5 +89,5 @@ pub(crate) async fn standing(
 ) -> Result<Json<Standing>, Rejection> {
     let (size, slot) = (at.size.map(|size| size.0), at.slot.map(|slot| slot.0));
     let when = When { size, slot, time: at.time.as_ref().map(seconds).transpose()?, ..When::default() };
-    Ok(Json(read::standing(&reader, ledger, when).await?.into()))
+    Ok(Json(read::ledger_at(&reader, ledger, when).await?.into()))
 }

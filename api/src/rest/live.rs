@@ -18,12 +18,12 @@ use utoipa::IntoParams;
 use super::parameters::{LedgerPath, Parameters};
 use super::problems::{FollowProblems, LeafProblems, LedgerProblems, LogProblems};
 
-/// How often a stream says that it lives, when nothing is new.
+/// The interval of keep-alive messages on a stream without news.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The id of the message before leaf 0.
 const NONE: &str = "-1";
 
-/// Where a stream begins.
+/// The beginning of a stream.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -97,8 +97,8 @@ pub(crate) async fn events(
     Ok(sent(stream::iter([Ok(before(first))]).chain(batches)))
 }
 
-/// A ledger as it is, and whenever its checked heads move or it is halted: messages `ledger` as of …/{ledger}. Who is slow
-/// misses what was between.
+/// A ledger as of now, and whenever its checked heads move or it is halted: messages `ledger` as of …/{ledger}. A slow client
+/// misses states in between.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/live", operation_id = "follow_ledger", tag = "Streams",
     params(("ledger" = Key, Path, description = "The ledger's address.")),

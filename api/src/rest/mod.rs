@@ -28,7 +28,7 @@ use crate::tlog::Logs;
 
 pub use openapi::openapi_json;
 
-/// What streams share.
+/// The state of streams.
 #[derive(Clone)]
 struct Streams {
     reader: Reader,

@@ -16,7 +16,7 @@ pub(crate) struct LedgerPath(pub(crate) LedgerId);
 /// The ledger and the entry named in the path.
 pub(crate) struct EntryPath(pub(crate) LedgerId, pub(crate) u64);
 
-/// How many a page holds at most: what the document says of it.
+/// The longest page, as the document describes it.
 #[derive(ToSchema)]
 #[schema(pattern = "^([1-9][0-9]{0,2}|1000)$", example = "10")]
 #[allow(dead_code, reason = "only describes")]

@@ -12,12 +12,12 @@ use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
 use super::problems::{EntryProblems, LedgerProblems, LogProblems, ProofProblems};
 
-/// Which leaf in which tree.
+/// A leaf, and a size of its log.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct InclusionQuery {
-    /// Which of the ledger's logs.
+    /// The log: the ledger's entries or its events.
     log: LogName,
     /// The leaf.
     index: U64,
@@ -46,12 +46,12 @@ pub(crate) async fn inclusion(
     Ok((pinned(size.is_some()), Extension(origin), Json(Inclusion::from(inclusion))))
 }
 
-/// Which two trees.
+/// Two sizes of a log.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ConsistencyQuery {
-    /// Which of the ledger's logs.
+    /// The log: the ledger's entries or its events.
     log: LogName,
     /// The earlier size.
     first: U64,
@@ -78,8 +78,8 @@ pub(crate) async fn consistency(
     Ok((pinned(second.is_some()), Json(Consistency::from(consistency))))
 }
 
-/// Which servers said what of the ledger's account when the indexer compared it, and since when they agree with the index.
-/// Evidence that was kept, not a proof.
+/// The answers of servers about the ledger's account when the indexer compared it, and since when they agree with the index.
+/// Evidence that was recorded, not a proof.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/heads", tag = "Ledgers",
     params(("ledger" = Key, Path, description = "The ledger's address.")),

@@ -20,7 +20,7 @@ use crate::search::{
     parse_order, push_comparison,
 };
 
-/// What the cursor of the page before begins with. No cursor has it.
+/// The prefix of a cursor that leads to the page before. No cursor begins with it.
 const BEFORE: char = '~';
 
 /// The order of a list, and which page of it.
@@ -50,7 +50,7 @@ impl Bounds {
     }
 }
 
-/// What leads to the next page and to the one before, where there are such.
+/// The cursors of the next page and of the one before, where there are such.
 fn cursors<T, H>(found: &Found<T, H>) -> [Option<String>; 2] {
     let next = found.items.last().filter(|_| found.has_next);
     let previous = found.items.first().filter(|_| found.has_previous);
@@ -68,7 +68,7 @@ fn answer<T, B: From<T>, P>(
     Json(page([heads.entries.into(), heads.events.into()], elements, cursors))
 }
 
-/// Which entries: those that are all that is given.
+/// The conditions of a search for entries; all must hold.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -96,25 +96,25 @@ pub(crate) struct WhichEntries {
     /// The second before which they end.
     #[param(inline)]
     to_time: Option<Time>,
-    /// By what they are put in order, each with - before it for the largest first; by index when absent.
+    /// The fields of the order, with commas between them, each with - before it for the largest first; by index when absent.
     #[param(
         pattern = "^-?(index|event_seq|slot|time|signer|transaction|leaf_hash|payload_bytes)\
             (,-?(index|event_seq|slot|time|signer|transaction|leaf_hash|payload_bytes)){0,3}$",
         example = "-time,index"
     )]
     order: Option<String>,
-    /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
+    /// A further condition, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
     #[param(value_type = EntryFilter, required = false)]
     filter: Option<String>,
     /// `next` or `previous` of another page.
     after: Option<String>,
-    /// At most how many, 1 to 1,000; 100 when absent.
+    /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 
-/// Entries that are all that is given, in any order. Each was verified to be in the checked tree; that none was left out is
+/// Entries that satisfy all conditions, in any order. Each was verified to be in the checked tree; that none was left out is
 /// the database's word.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/entries/find", tag = "Entries",
@@ -163,7 +163,7 @@ fn parse_hex(text: &str) -> Result<Vec<u8>, Rejection> {
     })
 }
 
-/// Which events: those that are all that is given.
+/// The conditions of a search for events; all must hold.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -185,25 +185,25 @@ pub(crate) struct WhichEvents {
     /// The second before which they end.
     #[param(inline)]
     to_time: Option<Time>,
-    /// By what they are put in order, each with - before it for the largest first; by number when absent.
+    /// The fields of the order, with commas between them, each with - before it for the largest first; by number when absent.
     #[param(
         pattern = "^-?(seq|kind|slot|time|signer|transaction|leaf_hash|first_index|count)\
             (,-?(seq|kind|slot|time|signer|transaction|leaf_hash|first_index|count)){0,3}$",
         example = "-count,seq"
     )]
     order: Option<String>,
-    /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
+    /// A further condition, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
     #[param(value_type = EventFilter, required = false)]
     filter: Option<String>,
     /// `next` or `previous` of another page.
     after: Option<String>,
-    /// At most how many, 1 to 1,000; 100 when absent.
+    /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 
-/// Events that are all that is given, in any order. Each was verified to be in the checked tree; that none was left out is
+/// Events that satisfy all conditions, in any order. Each was verified to be in the checked tree; that none was left out is
 /// the database's word.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/events/find", tag = "Events",
@@ -241,7 +241,7 @@ impl WhichEvents {
     }
 }
 
-/// Which transactions: those that are all that is given.
+/// The conditions of a search for transactions; all must hold.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -262,25 +262,25 @@ pub(crate) struct WhichTransactions {
     from_event_count: Option<U64>,
     /// At least how many entries each appended.
     from_entry_count: Option<U64>,
-    /// By what they are put in order, each with - before it for the largest first; by their first event when absent.
+    /// The fields of the order, with commas between them, each with - before it for the largest first; by their first event when absent.
     #[param(
         pattern = "^-?(first_seq|signature|slot|time|event_count|first_index|entry_count)\
             (,-?(first_seq|signature|slot|time|event_count|first_index|entry_count)){0,3}$",
         example = "-entry_count,slot"
     )]
     order: Option<String>,
-    /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
+    /// A further condition, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
     #[param(value_type = TransactionFilter, required = false)]
     filter: Option<String>,
     /// `next` or `previous` of another page.
     after: Option<String>,
-    /// At most how many, 1 to 1,000; 100 when absent.
+    /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 
-/// Transactions that are all that is given, in any order, each with its events of this ledger. Each event was verified to be in
+/// Transactions that satisfy all conditions, in any order, each with its events of this ledger. Each event was verified to be in
 /// the checked tree; which came in one transaction, and that none was left out, is the database's word.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/transactions/find", tag = "Events",
@@ -316,7 +316,7 @@ impl WhichTransactions {
     }
 }
 
-/// Which writers: those that are all that is given.
+/// The conditions of a search for writers; all must hold.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -335,26 +335,26 @@ pub(crate) struct WhichWriters {
     to_expires_at: Option<Time>,
     /// Whether it was taken back.
     is_revoked: Option<bool>,
-    /// By what they are put in order, each with - before it for the largest first; by the wallets' bytes when absent.
+    /// The fields of the order, with commas between them, each with - before it for the largest first; by the wallets' bytes when absent.
     #[param(
         pattern = "^-?(wallet|may_append|may_append_subtrees|expires_at|granted_seq|is_revoked)\
             (,-?(wallet|may_append|may_append_subtrees|expires_at|granted_seq|is_revoked)){0,3}$",
         example = "is_revoked,-granted_seq"
     )]
     order: Option<String>,
-    /// What else they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
+    /// A further condition, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
     #[param(value_type = WriterFilter, required = false)]
     filter: Option<String>,
     /// `next` or `previous` of another page.
     after: Option<String>,
-    /// At most how many, 1 to 1,000; 100 when absent.
+    /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }
 
-/// Who was granted to append, as it is now, and is all that is given, in any order. They follow from events that were verified to
-/// be in the checked tree.
+/// Writers, as of now, that satisfy all conditions, in any order. They follow from events that were verified to be in the checked
+/// tree.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/writers/find", tag = "Ledgers",
     params(("ledger" = Key, Path, description = "The ledger's address."), WhichWriters),
@@ -388,16 +388,16 @@ impl WhichWriters {
     }
 }
 
-/// Which ledgers.
+/// A selection of the ledgers.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WhichLedgers {
-    /// What they must satisfy, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
+    /// A condition, as JSON: `and`, `or`, `not`, and the fields of this list with their operators.
     #[serde(rename = "where")]
     #[param(value_type = LedgerFilter, required = false)]
     filter: Option<String>,
-    /// By what they are put in order, each with - before it for the largest first; by the addresses' bytes when absent.
+    /// The fields of the order, with commas between them, each with - before it for the largest first; by the addresses' bytes when absent.
     #[param(
         pattern = "^-?(ledger|size|event_seq|checked_slot|missing_leaves|is_halted)\
             (,-?(ledger|size|event_seq|checked_slot|missing_leaves|is_halted)){0,3}$",
@@ -406,7 +406,7 @@ pub(crate) struct WhichLedgers {
     order: Option<String>,
     /// `next` or `previous` of another page.
     after: Option<String>,
-    /// At most how many, 1 to 1,000; 100 when absent.
+    /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
     limit: Option<U64>,
 }

@@ -20,7 +20,7 @@ use super::problems::{BodyProblems, CredentialProblems, OptionalProblems};
 /// Neither texts nor sessions are for caches.
 const NO_STORE: [(HeaderName, HeaderValue); 1] = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
-/// Who wants to sign in.
+/// The wallet that signs in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Who {
@@ -36,7 +36,7 @@ pub(crate) struct SignInMessage {
     input: SignInInput,
 }
 
-/// What the text is made of.
+/// The parts of the text.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignInInput {
@@ -50,7 +50,7 @@ pub(crate) struct SignInInput {
     chain_id: &'static str,
     nonce: String,
     issued_at: Time,
-    /// Until when the text can be used.
+    /// The time until which the text can be used.
     expiration_time: Time,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct NewSession {
     #[schema(example = "cfs_...")]
     token: String,
     wallet: Key,
-    /// Until when it is good.
+    /// The time until which the session is good.
     expires: Time,
 }
 
@@ -117,7 +117,7 @@ pub(crate) async fn message(
     Ok((NO_STORE, Json(message.into())))
 }
 
-/// A session of 15 minutes for who signed the text.
+/// A session of 15 minutes for the wallet that signed the text.
 #[utoipa::path(
     post, path = "/v1/sign-in", tag = "Access", request_body = SignedMessage,
     responses(
@@ -143,7 +143,7 @@ pub(crate) async fn sign_in(
 
 fn configured(access: &Access) -> Result<&SignIn, Rejection> {
     access.sign_in().ok_or_else(|| {
-        let detail = "Nobody can sign in here: the operator can start the server with --sign-in-uri.";
+        let detail = "Sign-in is not set up: the operator can start the server with --sign-in-uri.";
         Rejection::new(Code::NotConfigured, detail)
     })
 }

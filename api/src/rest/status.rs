@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::json::Json;
 use super::problems::IndexProblems;
 
-/// How the process is.
+/// The health of the process.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
     #[schema(example = "ok")]

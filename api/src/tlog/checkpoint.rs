@@ -22,7 +22,7 @@ pub(super) async fn checkpoint(
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], checkpoint_of(&head, &key.signer(log))))
 }
 
-/// The key that verifies the log's checkpoints. Whoever takes it from here believes this server; take it from its operator.
+/// The key that verifies the log's checkpoints. It must come from the operator: a reader that takes it from here trusts this server.
 pub(super) async fn key(
     State(logs): State<Logs>,
     Path((ledger, log)): Path<(String, String)>,

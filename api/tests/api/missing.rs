@@ -129,7 +129,7 @@ async fn entries_that_are_there_are_proven_and_those_that_are_not_are_named() {
                 let (status, code, detail) = index.problem(&path).await;
                 assert_eq!((status, code.as_str()), (404, "entry_missing"), "{path}: {detail}");
                 let named = format!(
-                    "lacks entry {at}. Event {} appended the {count} entries from {first} on",
+                    "entry {at} is missing from the index. Event {} appended the {count} entries from {first} on",
                     if at < 1_000 { 2 } else { 4 }
                 );
                 assert!(detail.contains(&named), "{detail}");

@@ -88,12 +88,12 @@ impl From<&ReadError> for Rejection {
             }
             ReadError::MissingEntry { .. } => (
                 Code::EntryMissing,
-                "Whoever has the entries can fill them in; the ledger's missing route lists what is.",
+                "A holder of the entries can fill them in; the ledger's missing route lists the gaps.",
             ),
             ReadError::UnknownNode { .. } => (
                 Code::ProofUnavailable,
                 "Proofs for the checked size and between sizes that the ledger had do not need it, nor do other leaves'; \
-                 whoever has the entries can fill them in.",
+                 a holder of the entries can fill them in.",
             ),
             ReadError::PageTooLarge { .. } => (Code::PageTooLarge, ""),
             ReadError::TooExpensive { .. } => {

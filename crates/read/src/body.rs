@@ -13,12 +13,12 @@ use crate::entry::ProvenEntry;
 use crate::heads::Heads;
 use crate::inclusion::Inclusion;
 use crate::leaf::{CheckedEvent, Entry};
+use crate::ledger_at::{LedgerAt, Writer};
 use crate::ledgers::{CheckedLedger, LedgerPage};
 use crate::missing::Missing;
 use crate::page::Page;
 use crate::pending::PendingEvent;
 use crate::search::{Aggregates, Transaction};
-use crate::standing::{Standing, Writer};
 
 /// The log of this name.
 #[must_use]
@@ -305,8 +305,8 @@ impl From<Writer> for wire::Writer {
     }
 }
 
-impl From<Standing> for wire::Standing {
-    fn from(standing: Standing) -> Self {
+impl From<LedgerAt> for wire::Standing {
+    fn from(standing: LedgerAt) -> Self {
         let event = |event: Arc<CheckedEvent>| wire::Event::from(&*event);
         Self {
             head: standing.entries.into(),

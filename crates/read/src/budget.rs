@@ -44,7 +44,7 @@ impl SearchBudget {
         Self { most: places, places: Arc::new(Semaphore::new(places)), share, by_caller: Mutex::default() }
     }
 
-    /// How many searches run.
+    /// The number of searches that run.
     #[must_use]
     pub fn running(&self) -> usize {
         self.most.saturating_sub(self.places.available_permits())

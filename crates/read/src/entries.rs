@@ -151,7 +151,7 @@ async fn load_hashed_rows(
     Ok(hashed)
 }
 
-/// Hashes the bytes of an entry, which must lead to the leaf hash beside them.
+/// Hashes the bytes of an entry, which must lead to the leaf hash in the same row.
 pub(crate) fn hash_row(ledger: LedgerId, row: EntryRow) -> Result<(EntryRow, LeafHash), ReadError> {
     let computed = hash_leaf(&row.payload);
     if computed != row.leaf {

@@ -1,4 +1,4 @@
-//! Why there is no answer.
+//! Errors of reads.
 
 use std::error::Error;
 use std::fmt;
@@ -21,14 +21,14 @@ pub const MAX_ORDER: usize = 4;
 /// How deep these may be, the filter itself included.
 pub const MAX_FILTER_DEPTH: usize = 16;
 
-/// Why there is no answer.
+/// The reason that a read fails.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The ledger is not in the index, or private and not for this caller.
     #[error("ledger {0} is not in the index")]
     UnknownLedger(LedgerId),
-    /// What the caller was let in with is not good any more.
-    #[error("the key or session is not good any more")]
+    /// The caller's key or session is no longer good.
+    #[error("the key or session is no longer good")]
     Unauthorized,
     /// Nothing of the ledger was compared with the chain yet.
     #[error("nothing of ledger {0} was checked against the chain yet")]
@@ -113,9 +113,9 @@ pub enum ReadError {
     /// A page of nothing.
     #[error("a page holds 1 to {MAX_PAGE}")]
     EmptyPage,
-    /// The entry was appended by the hash of its subtree, and nobody has filled it in.
+    /// The entry was appended by the hash of its subtree, and has not been filled in.
     #[error(
-        "ledger {ledger}: the index lacks entry {index}. Event {} appended the {} entries from {} on by the hash of \
+        "ledger {ledger}: entry {index} is missing from the index. Event {} appended the {} entries from {} on by the hash of \
          their subtree", subtree.event_seq, subtree.leaves(), subtree.first_index()
     )]
     MissingEntry {
@@ -171,7 +171,7 @@ impl ReadError {
     }
 }
 
-/// What an answer is about.
+/// The part of the index that a read concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The index as a whole.
@@ -211,10 +211,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// What differs in stored data.
+/// A contradiction in stored data.
 #[derive(Debug, thiserror::Error)]
 pub enum Difference {
-    /// The bytes of an entry or event do not have the leaf hash beside them.
+    /// The bytes of an entry or event do not have the leaf hash of their row.
     #[error("its bytes hash to {computed}, its stored leaf hash is {stored}")]
     LeafHash {
         /// Recomputed from the bytes.
@@ -222,7 +222,7 @@ pub enum Difference {
         /// As stored.
         stored: LeafHash,
     },
-    /// The bytes were changed together with the leaf hash beside them.
+    /// The bytes were changed together with the leaf hash of their row.
     #[error("its leaf hash is {leaf}, in the tree stands {in_tree}")]
     NotInTree {
         /// Recomputed from the bytes.
@@ -244,7 +244,7 @@ pub enum Difference {
         /// The number that the event names.
         found: u64,
     },
-    /// The event beside an entry did not append it.
+    /// The event that an entry's row names did not append it.
     #[error("event {seq}, {name}, which is stored as its event, appended {count} entries from {first} on")]
     NotCovered {
         /// The event's number.
@@ -274,7 +274,7 @@ pub enum Difference {
         /// That event's slot.
         first_slot: u64,
     },
-    /// A subtree that is said to be missing was not appended by the event beside it.
+    /// A subtree that is said to be missing was not appended by the event that its row names.
     #[error("event {seq}, which is stored as its event, did not append the subtree that begins there")]
     NotAppended {
         /// The event's number.

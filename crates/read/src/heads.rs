@@ -1,4 +1,4 @@
-//! What servers said of a ledger, as the indexer kept it. It is evidence and no proof: nothing here was recomputed.
+//! The answers of servers about a ledger, as the indexer recorded them. Evidence, no proof: nothing here was recomputed.
 
 use counterfoil_core::LedgerId;
 use counterfoil_store::{Evidence, load_evidence, load_ledger};
@@ -6,7 +6,7 @@ use counterfoil_store::{Evidence, load_evidence, load_ledger};
 use crate::error::{MAX_PAGE, Place, ReadError};
 use crate::reader::Reader;
 
-/// What servers said.
+/// The answers of servers.
 #[derive(Clone, Debug)]
 pub struct Heads {
     /// Since when all of them have agreed with the index without interruption, RFC 3339 in UTC; none while one does not,

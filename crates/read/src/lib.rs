@@ -14,6 +14,7 @@ mod events;
 mod heads;
 mod inclusion;
 mod leaf;
+mod ledger_at;
 mod ledgers;
 mod live;
 mod missing;
@@ -25,7 +26,6 @@ mod reader;
 mod receipt;
 mod search;
 mod snapshot;
-mod standing;
 mod status;
 mod tile_nodes;
 mod tiles;
@@ -43,6 +43,7 @@ pub use events::{event, events};
 pub use heads::{Heads, heads};
 pub use inclusion::{Inclusion, inclusion};
 pub use leaf::{CheckedEvent, Entry};
+pub use ledger_at::{LedgerAt, When, Writer, ledger_at};
 pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
 pub use live::{Batch, Leaf, Live, LiveError, StreamLimits, StreamPermit};
 pub use missing::{Missing, missing};
@@ -56,7 +57,6 @@ pub use search::{
     Aggregates, CountedHead, Found, MAX_COUNT, Search, Transaction, WriterField, aggregate, count_found, count_ledgers,
     find_entries, find_events, find_ledgers, find_transactions, find_writers, transaction, writer,
 };
-pub use standing::{Standing, When, Writer, standing};
 pub use status::status;
 pub use tiles::{bundle, head, tile};
 

@@ -1,4 +1,4 @@
-//! What the index lacks: entries whose leaves were appended by the hashes of their subtrees, and that nobody has filled
+//! Missing entries: their leaves were appended by the hashes of their subtrees, and they have not been filled
 //! in.
 
 use std::ops::Range;
@@ -16,12 +16,12 @@ use crate::reader::Reader;
 use crate::snapshot::LedgerSnapshot;
 use crate::tree::verify_leaves;
 
-/// Subtrees whose entries the index lacks, in the order of the log.
+/// Subtrees whose entries are missing from the index, in the order of the log.
 #[derive(Clone, Debug)]
 pub struct Missing {
     /// The checked heads at which they were read.
     pub head: LedgerHead,
-    /// How many entries the index lacks in all.
+    /// The number of missing entries in all.
     pub leaves: u64,
     /// The subtrees. An event of the ledger appended each by its root, and was verified to be in the checked tree.
     pub subtrees: Vec<MissingSubtree>,
@@ -29,7 +29,7 @@ pub struct Missing {
     pub next: Option<u64>,
 }
 
-/// Answers a page of the subtrees whose entries the index lacks: those that begin at leaf `first` or after it.
+/// Answers a page of the subtrees whose entries are missing from the index: those that begin at leaf `first` or after it.
 ///
 /// # Errors
 /// [`ReadError`].

@@ -9,10 +9,10 @@ use merkle_log::TreeSize;
 
 use crate::error::{MAX_PAGE, ReadError};
 
-/// How many a page holds when nothing is said.
+/// The default length of a page.
 pub const DEFAULT_PAGE: u32 = 100;
 
-/// Which leaves of a log a page shall hold.
+/// The leaves that a page covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
     /// At most `limit` from `first` on.
@@ -28,9 +28,9 @@ pub enum Window {
         after: Option<u64>,
         /// Only leaves with a smaller index.
         before: Option<u64>,
-        /// At most so many, from the beginning.
+        /// The longest page, from the beginning.
         first: Option<u64>,
-        /// Of these at most so many, from the end.
+        /// The longest page of these, from the end.
         last: Option<u64>,
     },
 }
@@ -61,7 +61,7 @@ impl Window {
     }
 }
 
-/// How far a page may reach that passes over leaves that the index lacks.
+/// The widest range of a page that passes over missing leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forward {
     /// The index at which it ends at the latest.
@@ -96,7 +96,7 @@ pub fn page_limit(asked: Option<u64>) -> Result<u32, ReadError> {
     }
 }
 
-/// Neighbouring leaves of one log, without those that the index lacks.
+/// Neighbouring leaves of one log, without those that are missing from the index.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     /// The checked heads at which the page was read.
@@ -105,7 +105,7 @@ pub struct Page<T> {
     pub range: Range<u64>,
     /// The leaves, in order, without a gap but for those in `missing`.
     pub items: Vec<T>,
-    /// The subtrees that overlap the range and whose entries the index lacks, in order.
+    /// The subtrees that overlap the range and whose entries are missing from the index, in order.
     pub missing: Vec<MissingSubtree>,
     /// The index at which the next page begins; none when this one ends at the checked size.
     pub next: Option<u64>,

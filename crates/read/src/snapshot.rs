@@ -87,7 +87,7 @@ impl LedgerSnapshot {
     pub(crate) async fn parts(&mut self) -> Result<(&mut PgConnection, &LedgerRow), ReadError> {
         match self.source {
             Source::Unread => {
-                // The number that stands for a ledger may be another than it was, when the index was made anew.
+                // The number that stands for a ledger may be another than it was, when the index was rebuilt.
                 let (snapshot, row) = Box::pin(read(&self.reader, self.row.ledger)).await?;
                 self.row = row;
                 self.source = Source::Snapshot(snapshot);

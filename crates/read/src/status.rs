@@ -1,4 +1,4 @@
-//! What the index is of.
+//! The cluster and program of the index.
 
 use counterfoil_store::{Cluster, load_cluster};
 

@@ -44,7 +44,7 @@ pub async fn tile(
 /// themselves, or of the events as their leaf hashes cover them.
 ///
 /// # Errors
-/// As [`tile`]; [`ReadError::MissingEntry`] where the index lacks one.
+/// As [`tile`]; [`ReadError::MissingEntry`] where an entry is missing.
 pub async fn bundle(
     reader: &Reader,
     ledger: LedgerId,

@@ -27,8 +27,8 @@ const NONCE_PURPOSE: &[u8] = b"counterfoil sign-in v1\0";
 const SESSION_PURPOSE: &[u8] = b"counterfoil session v1\0";
 /// How long a text may wait for its signature.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
-/// The places in which used nonces are marked, by their random bytes: memory has a bound however many sign in, and nobody is
-/// kept out. Of 100,000 within that time one in 160 finds its place taken, and is told to ask for another text.
+/// The places in which used nonces are marked, by their random bytes: memory has a bound however many sign in, and no
+/// wallet is kept out. Of 100,000 within that time one in 160 finds its place taken, and is told to ask for another text.
 const PLACES: u64 = 1 << 24;
 /// Random bytes, time of issue, seal.
 const NONCE_LENGTH: usize = 16 + 8 + 16;

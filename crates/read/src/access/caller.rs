@@ -40,7 +40,7 @@ impl Caller {
         Self { who, ..self.clone() }
     }
 
-    /// What the caller was let in with.
+    /// The caller's credential.
     #[must_use]
     pub const fn who(&self) -> Who {
         self.who

@@ -1,7 +1,7 @@
-//! Who may read which ledger.
+//! Access to ledgers.
 //!
-//! What is on the chain is public. This module decides who reads it through this index, and so who reads what the chain does
-//! not hold: entries that were appended by the hash of their subtree and filled in.
+//! The chain is public. This module decides which callers read it through this index, and so which read what the chain does not
+//! hold: entries that were appended by the hash of their subtree and filled in.
 
 mod audit;
 mod caller;

@@ -28,16 +28,16 @@ pub struct Policies {
     loading: Mutex<()>,
 }
 
-/// Who may read what.
+/// Keys, private ledgers and their readers.
 #[derive(Debug, Default)]
 pub struct Policy {
-    keys: HashMap<KeyId, Key>,
+    keys: HashMap<KeyId, KeyPolicy>,
     /// The private ledgers, and who reads them.
     readers: BTreeMap<LedgerId, HashSet<Wallet>>,
 }
 
 #[derive(Debug)]
-struct Key {
+struct KeyPolicy {
     secret_hash: [u8; 32],
     /// The ledgers that it reads; none for all that are not private.
     ledgers: Option<BTreeSet<LedgerId>>,
@@ -90,7 +90,9 @@ impl Policies {
             let ledgers = row.ledgers.map(BTreeSet::from_iter);
             // An end that cannot be read counts as past: nothing here writes one.
             let expires = row.expires.map(|expires| expires.parse().unwrap_or(Timestamp::MIN));
-            policy.keys.insert(row.id, Key { secret_hash: row.secret_hash, ledgers, requests_per_minute, expires });
+            policy
+                .keys
+                .insert(row.id, KeyPolicy { secret_hash: row.secret_hash, ledgers, requests_per_minute, expires });
         }
         for ledger in load_private_ledgers(&mut snapshot).await? {
             policy.readers.entry(ledger).or_default();
@@ -108,7 +110,7 @@ impl Policy {
     }
 
     /// A key that is good.
-    fn key(&self, id: KeyId) -> Option<&Key> {
+    fn key(&self, id: KeyId) -> Option<&KeyPolicy> {
         self.keys.get(&id).filter(|key| key.expires.is_none_or(|expires| Timestamp::now() < expires))
     }
 
@@ -125,7 +127,7 @@ impl Policy {
         self.key(id).map(|key| key.requests_per_minute)
     }
 
-    /// Whether what the caller was let in with is still good.
+    /// Whether the caller's credential is still good.
     pub(super) fn is_good(&self, who: Who) -> bool {
         match who {
             Who::Anonymous => true,
@@ -139,8 +141,8 @@ impl Policy {
         if let Who::Key(id) = who {
             match self.key(id) {
                 None => return false,
-                Some(Key { ledgers: Some(ledgers), .. }) => return ledgers.contains(&ledger),
-                Some(Key { ledgers: None, .. }) => {}
+                Some(KeyPolicy { ledgers: Some(ledgers), .. }) => return ledgers.contains(&ledger),
+                Some(KeyPolicy { ledgers: None, .. }) => {}
             }
         }
         match (self.readers.get(&ledger), who) {

@@ -1,4 +1,4 @@
-//! What a caller was let in with, and the name under which a caller is counted.
+//! The credential of a caller, and the name under which a caller is counted.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use counterfoil_core::Wallet;
 use counterfoil_store::KeyId;
 use jiff::Timestamp;
 
-/// What a caller was let in with.
+/// The credential of a caller.
 #[derive(Clone, Copy, Debug)]
 pub enum Who {
     /// Nothing: an anonymous caller.

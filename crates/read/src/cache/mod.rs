@@ -20,9 +20,9 @@ use crate::leaf::Entry;
 use crate::tile_nodes::{Edge, TileNodes};
 use rows::Rows;
 
-/// What a kept thing takes beside its content, in bytes: its key, its place among the others, allocations.
+/// The overhead of a cached item, in bytes: its key, its slot in the table, allocations.
 const OVERHEAD: usize = 200;
-/// What the event of an entry takes beside its leaf.
+/// The size of an entry's event besides its leaf, in bytes.
 const EVENT_BYTES: usize = 500;
 /// Estimated bytes per cached item, used to size the table.
 const EACH: u64 = 1_000;
@@ -54,7 +54,7 @@ enum Kept {
 }
 
 impl Cache {
-    /// A cache of at most so many bytes. With 0 nothing is kept.
+    /// A cache of at most `bytes`. With 0 nothing is cached.
     #[must_use]
     pub fn new(bytes: u64) -> Self {
         let count = usize::try_from(bytes / EACH).unwrap_or(usize::MAX);

@@ -1,10 +1,10 @@
-//! Why a stream ended, or could not begin.
+//! Errors of streams.
 
 use std::sync::Arc;
 
 use crate::error::ReadError;
 
-/// Why a stream ended, or could not begin.
+/// The reason that a stream ended, or could not begin.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LiveError {
     /// What the stream reads could not be read. It was logged.

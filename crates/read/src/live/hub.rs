@@ -17,7 +17,7 @@ use crate::error::ReadError;
 /// How long the database is left alone after it could not be listened to.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Who waits for which ledger.
+/// The tails that wait, by ledger.
 pub(super) struct Hub {
     pool: PgPool,
     ears: Ears,
@@ -25,7 +25,7 @@ pub(super) struct Hub {
     listening: OnceCell<JoinSet<()>>,
 }
 
-/// Who is told.
+/// The tails to wake.
 #[derive(Clone)]
 struct Ears {
     cache: Arc<Cache>,

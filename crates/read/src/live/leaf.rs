@@ -1,4 +1,4 @@
-//! What can be followed: the leaves of both logs.
+//! The leaves that can be followed: those of both logs.
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};

@@ -77,7 +77,7 @@ impl Ledgers {
     }
 }
 
-/// Reads the ledger whenever it changed. Ends when nobody follows, or with a problem.
+/// Reads the ledger whenever it changed. Ends without followers, or with a problem.
 async fn keep(
     reader: Reader,
     ledger: LedgerId,

@@ -68,7 +68,7 @@ impl Live {
         self.0.hub.listen_when_possible().await;
     }
 
-    /// How many streams are open.
+    /// The number of open streams.
     #[must_use]
     pub fn streams(&self) -> usize {
         self.0.permits.taken()

@@ -1,4 +1,4 @@
-//! Permits to stream: at most so many at a time, and of one caller.
+//! Permits to stream, limited in total and per caller.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -64,7 +64,7 @@ struct Tail<T: Leaf> {
 }
 
 impl<T: Leaf> Tail<T> {
-    /// Ends when nobody follows, or with a problem.
+    /// Ends without followers, or with a problem.
     async fn run(mut self, mut changes: watch::Receiver<()>, followed: Arc<Mutex<HashMap<LedgerId, Sender<T>>>>) {
         loop {
             let ended = self.hand_over().await;
@@ -103,7 +103,7 @@ impl<T: Leaf> Tail<T> {
                 Ok(page) => {
                     self.next = page.range.end;
                     let is_last = page.next.is_none();
-                    // Fails when nobody follows, which the caller sees.
+                    // Fails without followers, which the caller sees.
                     let _ = self.sender.send(Ok(Batch::new(page)));
                     if is_last {
                         return Ok(());

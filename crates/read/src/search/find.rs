@@ -11,7 +11,7 @@ use counterfoil_store::{
     load_entries_at, load_selected_ledgers,
 };
 
-use super::plan::{Found, Keys, MAX_COUNT, MOST, Plan, Search, expect_small, expensive};
+use super::plan::{Found, Keys, MAX_COUNT, MAX_SEARCH_TIME, Plan, Search, expect_small, expensive};
 use crate::entries::{hash_row, join_events, verify_entries};
 use crate::error::{MAX_PAGE, Place, ReadError};
 use crate::events::{leaves_of, load_checked_events};
@@ -98,7 +98,7 @@ pub async fn count_ledgers(reader: &Reader, condition: &Condition<LedgerColumn>)
     let _place = reader.begin_search().await?;
     let (mut snapshot, selection) = reader.snapshot_of_lists().await?;
     let count = async {
-        limit_statements(&mut snapshot, MOST).await?;
+        limit_statements(&mut snapshot, MAX_SEARCH_TIME).await?;
         let scope = Scope::Ledgers(&selection);
         counterfoil_store::count(&mut snapshot, scope, condition, MAX_COUNT.saturating_add(1)).await
     };
@@ -121,7 +121,7 @@ pub async fn count_found<C: Column>(
     let end = snapshot.tree_head(log).size.get();
     let (connection, row) = snapshot.parts().await?;
     let count = async {
-        limit_statements(connection, MOST).await?;
+        limit_statements(connection, MAX_SEARCH_TIME).await?;
         counterfoil_store::count(connection, Scope::Ledger(row, end), condition, MAX_COUNT.saturating_add(1)).await
     };
     count.await.map_err(expensive(Place::Log(ledger, log)))

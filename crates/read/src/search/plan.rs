@@ -1,4 +1,4 @@
-//! What is looked for, and the page of keys that comes of it: whether the database looks or memory, the rest is the same.
+//! The plan of a search, and the page of keys that it finds, in the database or in memory.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,29 +15,29 @@ use crate::error::{Difference, MAX_CONDITIONS, MAX_FILTER_DEPTH, MAX_ORDER, MAX_
 use crate::page::page_limit;
 use crate::snapshot::LedgerSnapshot;
 
-/// How long the database may look.
-pub(crate) const MOST: Duration = Duration::from_secs(3);
-/// How far found rows are counted.
+/// The longest time of a search's statement.
+pub(crate) const MAX_SEARCH_TIME: Duration = Duration::from_secs(3);
+/// The largest count of found rows.
 pub const MAX_COUNT: u32 = 10_000;
 
-/// What is looked for.
+/// A search.
 #[derive(Clone, Debug)]
 pub struct Search<C> {
-    /// What a row must satisfy.
+    /// The condition that a row satisfies.
     pub condition: Condition<C>,
     /// In which order; what is equal there is in the log's.
     pub order: Vec<(C, Direction)>,
-    /// As Relay's connections ask: at most so many from the beginning; not with `last`.
+    /// The longest page from the beginning, as in Relay's connections; not with `last`.
     pub first: Option<u64>,
     /// Only rows after this cursor.
     pub after: Option<String>,
-    /// At most so many, from the end.
+    /// The longest page from the end.
     pub last: Option<u64>,
     /// Only rows before this cursor.
     pub before: Option<String>,
 }
 
-/// What was found.
+/// A page of a search's results.
 #[derive(Clone, Debug)]
 pub struct Found<T, H = LedgerHead> {
     /// The checked heads at which it was looked for, where that was one ledger.
@@ -111,7 +111,7 @@ impl<C: Column> Plan<C> {
         place: Place,
     ) -> Result<Vec<Vec<Value>>, ReadError> {
         let found = async {
-            limit_statements(&mut *connection, MOST).await?;
+            limit_statements(&mut *connection, MAX_SEARCH_TIME).await?;
             find(connection, scope, &self.wanted).await
         };
         found.await.map_err(expensive(place))
@@ -163,7 +163,7 @@ impl<K: Ord> Keys<K> {
 /// For `map_err`: a search that was given up is not the database's failure.
 pub(crate) fn expensive(place: Place) -> impl Fn(StoreError) -> ReadError {
     move |error| match error {
-        error if error.is_statement_timeout() => ReadError::TooExpensive { limit_ms: MOST.as_millis() },
+        error if error.is_statement_timeout() => ReadError::TooExpensive { limit_ms: MAX_SEARCH_TIME.as_millis() },
         error => place.store_error()(error),
     }
 }
@@ -171,7 +171,7 @@ pub(crate) fn expensive(place: Place) -> impl Fn(StoreError) -> ReadError {
 /// Gives the statements of a search their time.
 pub(crate) async fn limit(snapshot: &mut LedgerSnapshot) -> Result<(), ReadError> {
     let place = Place::Ledger(snapshot.ledger());
-    limit_statements(snapshot.parts().await?.0, MOST).await.map_err(place.store_error())
+    limit_statements(snapshot.parts().await?.0, MAX_SEARCH_TIME).await.map_err(place.store_error())
 }
 
 /// Refuses a filter with more conditions than [`MAX_CONDITIONS`], or deeper than [`MAX_FILTER_DEPTH`].

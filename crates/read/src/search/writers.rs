@@ -7,8 +7,8 @@ use counterfoil_store::{Comparison, Condition, Direction, Field, Find, Value};
 
 use super::plan::{Found, Plan, Search};
 use crate::error::{Place, ReadError};
+use crate::ledger_at::{LedgerAt, When, Writer, ledger_at};
 use crate::reader::Reader;
-use crate::standing::{Standing, When, Writer, standing};
 
 /// What conditions and orders of writers may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub async fn find_writers(
     ledger: LedgerId,
     search: Search<WriterField>,
 ) -> Result<Found<Writer, CountedHead>, ReadError> {
-    let standing = standing(reader, ledger, When::default()).await?;
+    let standing = ledger_at(reader, ledger, When::default()).await?;
     let plan = Plan::new(Some(ledger), search, Vec::new())?;
     let mut writers = standing.writers;
     writers.retain(|writer| holds(&plan.wanted.condition, &|field| value(writer, field)));
@@ -68,7 +68,7 @@ pub async fn find_writers(
     keys.with(head, writers.into_iter().map(|writer| (writer.wallet, writer)).collect(), |_| Place::Ledger(ledger))
 }
 
-/// Answers one writer, as it is now or as it was with so many events.
+/// Answers one writer, as of now or at a number of events.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -78,10 +78,10 @@ pub async fn writer(
     wallet: Wallet,
     events: Option<u64>,
 ) -> Result<(LedgerHead, Writer), ReadError> {
-    standing(reader, ledger, When { events, ..When::default() }).await?.writer(wallet)
+    ledger_at(reader, ledger, When { events, ..When::default() }).await?.writer(wallet)
 }
 
-impl Standing {
+impl LedgerAt {
     /// One of its writers, with the head that it is proven against.
     ///
     /// # Errors

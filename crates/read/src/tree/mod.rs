@@ -230,7 +230,7 @@ pub(crate) async fn verify_leaves(
 pub(crate) struct CheckedTree {
     log: CheckedLog,
     nodes: Nodes,
-    /// Whether the index lacks entries of the ledger; else each hash that tiles do not give should be there.
+    /// Whether entries of the ledger are missing from the index; else each hash that tiles do not give should be there.
     lacks_entries: bool,
 }
 

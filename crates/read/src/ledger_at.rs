@@ -20,9 +20,9 @@ const MAX_ADMINISTRATIVE: u32 = 10_000;
 /// When: as far as is checked, but no further than all that is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct When {
-    /// With at most so many entries; those that one event appended together may be cut.
+    /// A number of entries; a bound, which may cut those that one event appended together.
     pub size: Option<u64>,
-    /// With at most so many events.
+    /// A number of events.
     pub events: Option<u64>,
     /// At the end of a slot.
     pub slot: Option<u64>,
@@ -30,7 +30,7 @@ pub struct When {
     pub time: Option<i64>,
 }
 
-/// Who may append.
+/// A writer.
 #[derive(Clone, Debug)]
 pub struct Writer {
     /// Who.
@@ -69,7 +69,7 @@ impl Writer {
 
 /// A ledger as it was.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct LedgerAt {
     /// The checked heads, in whose event log the events below stand.
     pub head: LedgerHead,
     /// The head of the entries then, consistent with the checked one.
@@ -97,7 +97,7 @@ pub struct Standing {
 ///
 /// # Errors
 /// [`ReadError`].
-pub async fn standing(reader: &Reader, ledger: LedgerId, when: When) -> Result<Standing, ReadError> {
+pub async fn ledger_at(reader: &Reader, ledger: LedgerId, when: When) -> Result<LedgerAt, ReadError> {
     let _place = reader.begin_search().await?;
     let mut snapshot = LedgerSnapshot::open(reader, ledger).await?;
     let events = count_events(&mut snapshot, when).await?;
@@ -118,7 +118,7 @@ pub async fn standing(reader: &Reader, ledger: LedgerId, when: When) -> Result<S
     let last = events.get().checked_sub(1).and_then(event);
     let size = size_at(when, last.as_deref(), event(events.get()).as_deref(), snapshot.head.entries.size);
     let (entries, events_head) = heads(&mut snapshot, size, events).await?;
-    let mut standing = Standing {
+    let mut standing = LedgerAt {
         head: snapshot.head,
         entries,
         events: events_head,
@@ -188,7 +188,7 @@ async fn heads(
     Ok((entry_tree.head_at(entries)?, event_tree.head_at(events)?))
 }
 
-impl Standing {
+impl LedgerAt {
     fn take(&mut self, event: Arc<CheckedEvent>) {
         match &event.event.body {
             EventBody::LedgerCreated { .. } => self.authority = Some(event.event.header.signer),
