@@ -1,4 +1,4 @@
-//! What an operator writes: keys, which ledgers are private, and lists of readers. The service itself only reads them.
+//! The operator's commands: keys, which ledgers are private, and lists of readers. The service itself only reads them.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use tracing::warn;
 /// The table holds no longer one.
 const MAX_NAME: usize = 100;
 
-/// What to do. What comes of it is told as lines of JSON.
+/// A command. It tells its outcome as lines of JSON.
 #[derive(Clone, Debug)]
 pub enum Admin {
     /// Make a key.
     CreateKey {
-        /// What it is for.
+        /// Its purpose.
         name: String,
         /// The ledgers that it reads, private ones too; all that are not private when there are none.
         ledgers: Vec<LedgerId>,

@@ -127,7 +127,7 @@ pub(crate) struct Write<T: Subcommand> {
 pub(crate) enum KeyCommand {
     /// Makes a key and prints it, once: only its hash is kept.
     Create {
-        /// What it is for.
+        /// Its purpose.
         #[arg(long)]
         name: String,
         /// A ledger that it reads, also a private one; all that are not private when none is given.

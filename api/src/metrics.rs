@@ -1,4 +1,4 @@
-//! The API's own gauges, beside the counters of requests.
+//! The API's own gauges, next to the counters of requests.
 
 use counterfoil_http::RequestMetrics;
 use prometheus::IntGauge;

@@ -76,7 +76,7 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
 /// A file that is written in pieces.
 ///
 /// A regular file is there only once it is whole: it is replaced in one step and keeps its mode, and what a link points to
-/// is replaced, not the link. What is not a regular file, a device or a pipe, is written to; `-` is standard output.
+/// is replaced, not the link. A device or a pipe is written to; `-` is standard output.
 pub struct Growing<'a> {
     path: &'a Path,
     sink: Sink,
@@ -161,7 +161,7 @@ fn sink_at(path: &Path, mode: u32) -> io::Result<Sink> {
     };
     let place = target_of(path);
     let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // What the umask takes away is taken away when the file is made.
+    // The umask applies when the file is made.
     let made_with = old_mode.clone().unwrap_or_else(|| Permissions::from_mode(mode));
     let file = Builder::new().prefix(".counterfoil-").permissions(made_with).tempfile_in(folder)?;
     Ok(Sink::Unfinished { file: BufWriter::with_capacity(PIECE, file), place, mode: old_mode })
@@ -298,7 +298,7 @@ mod tests {
     fn a_pipe_is_written_to_and_stays_a_pipe() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
-        // By no other process: between its fork and its exec it would hold the locks of the tests beside this one.
+        // By no other process: between its fork and its exec it would hold the locks of the tests that run next to this one.
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
         let reader = std::thread::spawn({
             let pipe = pipe.clone();

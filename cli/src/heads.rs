@@ -90,8 +90,8 @@ where
     rpcs.iter().zip(answers).map(|(rpc, answer)| (rpc, answer.unwrap_or_else(|| late(rpc)))).collect()
 }
 
-/// Reads the ledger's account from each server; at least `quorum` must answer. What they say is for the caller to
-/// compare. Why the others did not answer becomes a warning.
+/// Reads the ledger's account from each server; at least `quorum` must answer. The caller compares
+/// their answers. Why the others did not answer becomes a warning.
 ///
 /// # Errors
 /// When too few answer, with what the others said.

@@ -1,4 +1,4 @@
-//! What the operator is told: /livez, /readyz, /metrics.
+//! The operator's endpoints: /livez, /readyz, /metrics.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,10 +12,10 @@ use axum::{Json, Router};
 use counterfoil_core::LedgerId;
 use serde_json::json;
 
-use crate::follow::Progress;
 use crate::metrics::Metrics;
+use crate::sync::follow::Progress;
 
-/// How long something may stand still, beside the time between two passes, before the indexer is not ready: a pass or a
+/// How long something may stand still, in addition to the time between two passes, before the indexer is not ready: a pass or a
 /// ledger's work that does not end, a slot that does not rise, accounts that are behind the index.
 const LONGEST_STILL: Duration = Duration::from_secs(60);
 
@@ -59,7 +59,7 @@ pub struct Extent {
     pub account: u64,
 }
 
-/// What the indexer tells. Clones share it.
+/// The indexer's health. Clones share it.
 #[derive(Clone)]
 pub struct Health {
     shared: Arc<Shared>,
@@ -71,16 +71,16 @@ struct Shared {
     metrics: Metrics,
 }
 
-/// What is known of a ledger.
+/// The health of a ledger.
 struct Known {
     health: LedgerHealth,
     /// Since when the accounts of a quorum have had fewer events than the index.
     ahead_since: Option<Instant>,
 }
 
-/// What is known of all ledgers together.
+/// The health of all ledgers together.
 struct Whole {
-    /// What keeps all ledgers from being looked at.
+    /// The problem that keeps all ledgers from being looked at.
     problem: Option<String>,
     /// Why no quorum of the servers can be of the index's cluster.
     foreign: Option<String>,
@@ -96,7 +96,7 @@ struct Whole {
     interval: Duration,
     /// The newest slot that a quorum of servers has reported, and when it rose to that.
     newest_slot: Option<(u64, Instant)>,
-    /// As of when servers were asked last: one that nobody asks reports nothing.
+    /// As of when servers were asked last: one that is not asked reports nothing.
     asked_at: Option<Instant>,
     /// Whether it should rise: a recording's does not.
     expects_slots: bool,
@@ -207,7 +207,7 @@ impl Health {
         self.known().iter().map(|(ledger, known)| (*ledger, known.health.clone())).collect()
     }
 
-    /// What kept all ledgers from being looked at last.
+    /// The problem that kept all ledgers from being looked at last.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.whole().problem.clone()
@@ -316,7 +316,7 @@ impl Health {
         let age = |since: Instant| now.saturating_duration_since(since);
         let whole = self.whole();
         let behind = whole.behind_since.map_or(Duration::ZERO, age);
-        // What does not end is behind, whatever the last pass found.
+        // Work that does not end is behind, whatever the last pass found.
         let late = |since: Instant| age(since).saturating_sub(whole.interval.saturating_add(USUAL_PASS));
         let slowest = whole.at_work.values().copied().map(late).max().unwrap_or_default();
         let metrics = &self.shared.metrics;

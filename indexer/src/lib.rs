@@ -2,7 +2,7 @@
 //!
 //! For each ledger, again and again: read the account from all servers, fetch the events up to there, let
 //! `counterfoil-core` recompute each, write them, and compare both frontiers with the accounts at exactly the
-//! events at which they stood. What is equal for enough servers becomes *checked*; nothing else is proven to users.
+//! events at which they stood. A head that is equal for enough servers becomes *checked*; nothing else is proven to users.
 //!
 //! Trusted: as many servers together as the operator's quorum says, and none alone unless it says 1.
 #![forbid(unsafe_code)]
@@ -26,7 +26,6 @@ pub use repair::{doctor, fill, fsck, rebuild};
 pub use run::{Config, Geyser, clear_halt, open, run};
 pub use server::Server;
 pub use sync::error::FollowError;
-pub(crate) use sync::follow;
 pub use sync::follow::{Awaited, Delivery, Progress};
 pub use sync::follower::{Follower, Kept};
 pub use sync::pass::{Indexer, Round, Selection};

@@ -199,7 +199,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
         () = service => bail!("the health server ended"),
         () = stop => info!("stopping"),
     }
-    // What is under way is rolled back: the cursor says where to go on.
+    // Work under way is rolled back: the cursor says where to go on.
     if let Some(pool) = opened.get()
         && timeout(CLOSING_TIME, pool.close()).await.is_err()
     {
@@ -499,7 +499,7 @@ impl<'a> Work<'a> {
             };
             let last = match database.metrics.last_slot(ledger) {
                 Some(slot) => slot,
-                // Nothing was written since the start. What cannot be read now is measured the next time.
+                // Nothing was written since the start. A size that cannot be read now is measured the next time.
                 None => database.slot_before(ledger, progress.applied).await.unwrap_or(newest),
             };
             most = newest.saturating_sub(last).max(most);

@@ -17,7 +17,7 @@ pub enum AllowedQueriesError {
     /// Another format or version.
     #[error("this is \"{format}\" of version {version}, not apollo-persisted-query-manifest of version 1")]
     OtherFormat {
-        /// What it says that it is.
+        /// The format that it names.
         format: String,
         /// Its version.
         version: u64,

@@ -14,7 +14,7 @@ use super::error::refuse;
 use super::flat::{Flat, Fragments, ProofTexts, text};
 use super::proof::load_proof;
 
-/// What happened to a ledger: who did what, in which slot and when.
+/// An event of a ledger: who did what, in which slot and when.
 pub(super) struct Event {
     pub(super) head: LedgerHead,
     pub(super) event: Arc<CheckedEvent>,
@@ -44,7 +44,7 @@ impl Event {
     }
 }
 
-/// What happened to a ledger: who did what, in which slot and when.
+/// An event of a ledger: who did what, in which slot and when.
 #[Object]
 impl Event {
     pub(super) async fn id(&self) -> ID {

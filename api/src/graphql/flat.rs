@@ -1,7 +1,7 @@
 //! Pages whose rows are answered at once, without a future for each field.
 //!
 //! A page has up to 1,000 rows, and a query asks each of them for the same fields. [`Rows`] reads the fields once, loads what they need
-//! once, and then makes the value of each row. What it does not know, such as a field with arguments, it leaves to the general
+//! once, and then makes the value of each row. It leaves fields that it does not know, such as those with arguments, to the general
 //! resolver, which gives the same answer.
 
 use std::borrow::Cow;

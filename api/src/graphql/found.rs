@@ -22,7 +22,7 @@ impl ConnectionNameType for FoundName {
     }
 }
 
-/// What is counted when it is asked for.
+/// The count of a search, made when it is asked for.
 pub(super) struct Counted<C> {
     ledger: LedgerId,
     log: Log,

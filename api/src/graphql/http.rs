@@ -30,7 +30,7 @@ use super::writer::LedgersAt;
 /// The interval of keep-alive messages on a stream without news.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The routes. `introspection` opens the schema to tools. What is no stream has `request_timeout`.
+/// The routes. `introspection` opens the schema to tools. An answer that is no stream has `request_timeout`.
 pub(crate) fn router(
     reader: Reader,
     feed: Live,

@@ -68,12 +68,12 @@ impl Ledger {
         self.0.behind().into()
     }
 
-    /// How many entries of the checked log the index lacks, for they were appended by the hashes of their subtrees.
+    /// How many entries of the checked log the index does not have, for they were appended by the hashes of their subtrees.
     async fn missing_leaves(&self) -> U64 {
         U64(self.0.row.missing)
     }
 
-    /// A page of the subtrees whose entries the index lacks, at most 1,000; 100 when nothing is said.
+    /// A page of the subtrees whose entries the index does not have, at most 1,000; 100 when nothing is said.
     #[graphql(complexity = "complexity(first, None, child_complexity)")]
     async fn missing(&self, context: &Context<'_>, first: Option<i32>, from: Option<U64>) -> Result<Missing> {
         let (limit, from) = (first.map(count).transpose().map_err(refuse)?, from.map_or(0, |from| from.0));
@@ -87,7 +87,7 @@ impl Ledger {
         Ok(read::heads(context.data::<Reader>()?, self.address()).await.map_err(refuse)?.into())
     }
 
-    /// What the cluster has confirmed and not finalized, at most 1,000; 100 when nothing is said. A fork can still take
+    /// Events that the cluster has confirmed and not finalized, at most 1,000; 100 when nothing is said. A fork can still take
     /// it back: nothing here is proven.
     #[graphql(complexity = "complexity(first, None, child_complexity)")]
     async fn pending(&self, context: &Context<'_>, first: Option<i32>) -> Result<Vec<PendingEvent>> {
@@ -96,7 +96,7 @@ impl Ledger {
         Ok(found.map_err(refuse)?.into_iter().map(PendingEvent::from).collect())
     }
 
-    /// Its entries up to the checked size, at most 1,000 a page; 100 when nothing is said. Those that the index lacks are
+    /// Its entries up to the checked size, at most 1,000 a page; 100 when nothing is said. Those that the index does not have are
     /// left out and named; a page with nothing else is followed by the one after its last missing leaf.
     #[graphql(complexity = "complexity(first, last, child_complexity)")]
     async fn entries(

@@ -85,7 +85,7 @@ fn refused(refusal: Refusal) -> ServerError {
     }
 }
 
-/// What the parser says of a query, without most of the query.
+/// The parser's message about a query, without most of the query.
 fn shortened(error: async_graphql::parser::Error) -> ServerError {
     let mut error = ServerError::from(error);
     if let Some((end, _)) = error.message.char_indices().nth(MAX_PARSER_WORDS) {

@@ -13,11 +13,11 @@ use super::head::TotalCount;
 pub(super) struct EntryPageFields {
     head: Head,
     event_head: Head,
-    /// How many there are in all, those that the index lacks among them: the size of the log.
+    /// How many there are in all, those that the index does not have among them: the size of the log.
     total_count: TotalCount,
-    /// Subtrees in or around the page whose entries the index lacks: they are left out.
+    /// Subtrees in or around the page whose entries the index does not have: they are left out.
     missing: Vec<MissingSubtree>,
-    /// That the page is whole, as `counterfoil certificate v1`; null where the index lacks some of its entries, and where
+    /// That the page is whole, as `counterfoil certificate v1`; null where the index does not have some of its entries, and where
     /// it is empty.
     certificate: Option<Json<Certificate>>,
 }

@@ -67,7 +67,7 @@ pub(super) fn connection<S, T: Flat, F: ObjectType + From<PageParts>>(
     })
 }
 
-/// What a connection counts: as many times its children's complexity as it may have elements.
+/// The complexity of a connection: as many times its children's complexity as it may have elements.
 pub(super) fn complexity(first: Option<i32>, last: Option<i32>, child_complexity: usize) -> usize {
     let default = i32::try_from(DEFAULT_PAGE).unwrap_or(i32::MAX);
     let count = first.or(last).unwrap_or(default).max(1);

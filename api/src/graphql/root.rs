@@ -30,7 +30,7 @@ struct Status {
     program: Option<Key>,
 }
 
-/// What has an id of its own.
+/// An object with an id of its own.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID"))]
 enum Node {
@@ -145,7 +145,7 @@ impl Root {
         }
     }
 
-    /// Whatever has this id.
+    /// The object with this id.
     #[graphql(complexity = "node_complexity(&id) + child_complexity")]
     async fn node(&self, context: &Context<'_>, id: ID) -> Result<Node> {
         load_node(context, &id).await

@@ -121,7 +121,7 @@ where
 
 struct Conversation<E> {
     service: Service<E>,
-    /// Who calls; known when the client has begun.
+    /// The caller; known when the client has begun.
     caller: Option<RequestCaller>,
     running: HashMap<String, AbortHandle>,
     answers: SelectAll<BoxStream<'static, Answer>>,

@@ -21,11 +21,11 @@ pub(super) struct Standing {
     /// The first event after: that `last` and this are neighbours shows that `last` was the last. Null when none is
     /// checked.
     next: Option<Event>,
-    /// Who could grant, revoke, pass on and seal.
+    /// The wallet that could grant, revoke, pass on and seal.
     authority: Option<Key>,
     /// To whom that was offered.
     pending_authority: Option<Key>,
-    /// Who was granted to append, and not granted anew since, in the order of the grants.
+    /// The wallets that were granted to append, and not granted again since, in the order of the grants.
     writers: Vec<Writer>,
     /// The event that sealed the ledger.
     sealed: Option<Event>,

@@ -18,7 +18,7 @@ use super::operation::Followed;
 use super::page::{connection, parse_cursor};
 use crate::address::parse_ledger;
 
-/// What a page of a stream counts: as that of a list of ten.
+/// The complexity of a page of a stream: as that of a list of ten.
 const fn complexity(child_complexity: usize) -> usize {
     child_complexity.saturating_mul(10).saturating_add(1)
 }
@@ -76,7 +76,7 @@ impl SubscriptionRoot {
         }))
     }
 
-    /// A ledger as it is, and whenever its checked heads move or it is halted. Who is slow misses what was between.
+    /// A ledger as it is, and whenever its checked heads move or it is halted. A slow client misses the states between.
     #[graphql(complexity = "complexity(child_complexity)")]
     async fn ledger(&self, context: &Context<'_>, address: Key) -> Result<impl Stream<Item = Result<Ledger>> + use<>> {
         let (feed, reader, stopping) = follower(context)?;

@@ -13,7 +13,7 @@ use super::error::refuse;
 use super::event::Event;
 use super::head::TotalCount;
 
-/// Who may append, by a grant.
+/// A wallet that may append, by a grant.
 #[derive(SimpleObject)]
 pub(super) struct Writer {
     /// Of the writer as it is now, or, in a standing of the past, as it was then.

@@ -63,7 +63,7 @@ pub(crate) async fn export(
     let end = which.end.map(|end| end.0);
     let permit = feed.permit(&reader, stopping.token())?;
     let mut export = Export { reader, permit, ledger, log: log_of(which.log), first, next: Some(first), end };
-    // What is wrong from the beginning has its status.
+    // A fault at the beginning has its status.
     let begin = export.next_lines().await?;
     let lines = stream::unfold((export, Some(begin)), |(mut export, ready)| async move {
         let lines = match ready {
@@ -133,7 +133,7 @@ impl Export {
                 (size, next)
             }
         };
-        // What is appended meanwhile is the next export's.
+        // Entries appended in the meantime are the next export's.
         let end = self.end.unwrap_or(size).min(size);
         self.end = Some(end);
         self.next = next.filter(|next| *next < end);

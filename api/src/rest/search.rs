@@ -168,7 +168,7 @@ fn parse_hex(text: &str) -> Result<Vec<u8>, Rejection> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WhichEvents {
-    /// What happened.
+    /// The kind of event.
     #[param(inline)]
     kind: Option<EventKind>,
     /// The wallet whose signature allowed it.

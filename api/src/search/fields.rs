@@ -162,7 +162,7 @@ fields! {
     event_seq: U64Filter => EventSeq, order EventSeq;
     /// The slot at which the account was read.
     checked_slot: U64Filter => CheckedSlot, order CheckedSlot;
-    /// Entries that the index lacks.
+    /// Entries that the index does not have.
     missing_leaves: U64Filter => Missing, order MissingLeaves;
     is_halted: bool => IsHalted, order IsHalted;
 }

@@ -1,4 +1,4 @@
-//! What fields can be compared with, and the conditions that this makes.
+//! The operators of fields, and the conditions that they make.
 
 use async_graphql::InputObject;
 use counterfoil_http::Rejection;
@@ -178,7 +178,7 @@ impl JsonFilter {
     }
 }
 
-/// What happened. All that is given must hold.
+/// The kind of event. All that is given must hold.
 #[derive(Default, Deserialize, InputObject, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventKindFilter {

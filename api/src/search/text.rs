@@ -6,16 +6,16 @@ use counterfoil_store::{Condition, Direction};
 use counterfoil_wire::Code;
 use serde::de::DeserializeOwned;
 
-/// What the elements of a list must satisfy.
+/// A condition on the elements of a list.
 pub(crate) trait Filter: Default + DeserializeOwned {
-    /// What it may name.
+    /// The columns that it may name.
     type Column;
 
     /// The condition that it is.
     fn condition(self) -> Result<Condition<Self::Column>, Rejection>;
 }
 
-/// What a list can be put in order by.
+/// A column that a list can be put in order by.
 pub(crate) trait Order: Sized {
     /// The field of this name, as `event_seq`.
     fn named(name: &str) -> Option<Self>;

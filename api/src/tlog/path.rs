@@ -11,7 +11,7 @@ pub(super) struct TilePath {
     pub(super) width: u16,
 }
 
-/// What a tile holds.
+/// The content of a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// Hashes of tree level `8 * level`.

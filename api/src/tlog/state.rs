@@ -9,7 +9,7 @@ use counterfoil_wire::Code;
 
 use super::note::NoteKey;
 
-/// What the routes share.
+/// The state that the routes share.
 #[derive(Clone)]
 pub(crate) struct Logs {
     reader: Reader,

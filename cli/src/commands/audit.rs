@@ -64,7 +64,7 @@ async fn audit(options: &Options, arguments: &Arguments, report: &mut Report) ->
     let head = confirmed.get(quorum - 1).with_context(|| {
         format!("{} of {} servers have what the API serves, {quorum} are needed", confirmed.len(), rpcs.len())
     })?;
-    // What was appended beyond the head is not among its entries.
+    // Entries appended beyond the head are not among its entries.
     let by_hash: u64 =
         by_hash.iter().filter(|run| run.end <= head.entries.size.get()).map(|run| run.end - run.start).sum();
     let entries = head.entries.size.get() - by_hash;

@@ -134,7 +134,7 @@ impl Recorder<'_> {
     async fn record_ledger(&mut self, ledger: LedgerId, since: u64, needed: u64) -> anyhow::Result<()> {
         let mut seen = Seen::default();
         let mut since_slot = since;
-        // What was written of the slot that the next listing begins with.
+        // The transactions written of the slot that the next listing begins with.
         let mut written: HashSet<[u8; 64]> = HashSet::new();
         loop {
             let listing = patiently(|| self.rpc.list_transactions(ledger, since_slot)).await?;
@@ -174,7 +174,7 @@ impl Recorder<'_> {
         let mut held: Vec<(u64, TransactionRecord)> = Vec::new();
         for chunk in listed.chunks(TRANSACTIONS_PER_CHUNK) {
             let Fetched { transactions, unread } = patiently(|| self.rpc.fetch_transactions(chunk)).await?;
-            // It may be anybody's. What it holds of the ledger's is found missing at the end.
+            // It may be anybody's. Events of the ledger in it are found missing at the end.
             unread.iter().for_each(|error| note!("passed over: {error}"));
             for transaction in transactions {
                 let events = decode(self.rpc.program(), &transaction)?;

@@ -200,7 +200,7 @@ impl<'a> Appender<'a> {
             Err(error) => error,
         };
         if error.is_outcome_unknown() {
-            // What the account does not show may still come.
+            // An append that the account does not show may still come.
             let Ok(account) = confirmed_account(self.rpc, self.ledger).await else { return Err(error.into()) };
             if account.entries.size().get() == planned.first {
                 return Err(error.into());

@@ -11,7 +11,7 @@ const HALF_LIFE_SECONDS: f64 = 60.0;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Health {
     /// From 0, failing, to 1, answering at once: the share of recent requests that were answered, divided by one plus
-    /// the seconds that they took. What happened a minute ago counts half; a server that was not asked lately is at 1.
+    /// the seconds that they took. An answer of a minute ago counts half; a server that was not asked lately is at 1.
     pub score: f64,
     /// How long recent answers took; zero when there are none.
     pub latency: Duration,
@@ -34,7 +34,7 @@ pub struct Failures {
     pub http: u64,
     /// A JSON-RPC error.
     pub rpc: u64,
-    /// What cannot be: unreadable, too long, or against itself.
+    /// An impossible answer: unreadable, too long, or against itself.
     pub malformed: u64,
 }
 
@@ -49,7 +49,7 @@ pub enum Cause {
     Malformed,
 }
 
-/// What is remembered of a server's answers. The first three fade.
+/// The memory of a server's answers. The first three fade.
 pub struct Record {
     successes: f64,
     failed: f64,

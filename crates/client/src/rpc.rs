@@ -321,7 +321,7 @@ impl Rpc {
             "maxSupportedTransactionVersion": NEWEST_VERSION,
         });
         let block: Option<WireBlock> = match self.transport.call(METHOD, json!([slot, config])).await {
-            // What such a block holds is asked for by the ledger's address.
+            // Transactions of such a block are asked for by the ledger's address.
             Err(CallError::Refused { code, .. })
                 if SKIPPED_SLOT_CODES.contains(&code) || code == UNSUPPORTED_VERSION =>
             {
@@ -360,7 +360,7 @@ impl Rpc {
         }
         let Few(page): Few<WireSignature, PAGE> =
             match self.transport.call(LISTING_METHOD, json!([key(ledger.0).to_string(), config])).await {
-                // Some servers do not know the cursor that they have just given. What is newer than it was listed, and what
+                // Some servers do not know the cursor that they have just given. Newer ones were listed, and what
                 // is older and wanted is found missing.
                 Err(CallError::Refused { code, .. }) if walk.before.is_some() && !BEHIND_CODES.contains(&code) => {
                     return Ok(true);

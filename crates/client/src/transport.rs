@@ -343,7 +343,7 @@ impl Transport {
         if let Some(error) = answer.error {
             let data = error.data();
             let ErrorObject { code, message, .. } = error;
-            // What a slot or a transaction is, is an answer and no fault of the server's.
+            // A statement about a slot or a transaction is an answer and no fault of the server's.
             if !SKIPPED_SLOT_CODES.contains(&code) && code != PREFLIGHT_FAILURE && !RATE_LIMIT_CODES.contains(&code) {
                 self.note(Cause::Rpc);
             }

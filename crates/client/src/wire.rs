@@ -106,7 +106,7 @@ pub struct WireSignature {
 #[derive(Deserialize)]
 pub struct WireTransaction {
     slot: u64,
-    // What a flattened struct would take in is kept in memory first, whatever it is.
+    // A flattened struct would keep all members in memory first.
     transaction: (String, String),
     meta: Option<WireMeta>,
 }

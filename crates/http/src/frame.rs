@@ -1,4 +1,4 @@
-//! What every request passes around its route: authentication, time limits, body limit, hardening headers, CORS, metrics.
+//! The frame around each route: authentication, time limits, body limit, hardening headers, CORS, metrics.
 
 use std::convert::Infallible;
 use std::pin::Pin;

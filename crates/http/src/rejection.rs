@@ -11,7 +11,7 @@ use counterfoil_wire::{Code, Problem};
 pub struct Rejection {
     /// The kind of problem.
     pub code: Code,
-    /// What failed, on which input, and what to do.
+    /// The failure, the input, and what to do.
     pub detail: String,
 }
 

@@ -81,7 +81,7 @@ impl CheckedLedger {
         wire::Applied { size: self.row.applied_size.into(), event_seq: self.row.applied_event_seq.into() }
     }
 
-    /// What was compared with the account.
+    /// The heads compared with the account.
     #[must_use]
     pub fn checked(&self) -> Option<wire::Checked> {
         self.row.checked.map(|(head, slot)| wire::Checked {
@@ -167,7 +167,7 @@ fn entry_bodies(items: Vec<Entry>) -> Vec<wire::Entry> {
     entries
 }
 
-/// A subtree that was appended by its hash and whose entries the index lacks.
+/// A subtree that was appended by its hash and whose entries the index does not have.
 #[must_use]
 pub fn missing_subtree_body(subtree: counterfoil_store::MissingSubtree) -> wire::MissingSubtree {
     wire::MissingSubtree {
@@ -338,7 +338,7 @@ impl From<Transaction> for wire::Transaction {
     }
 }
 
-/// What was counted by this kind of bucket.
+/// The counts by this kind of bucket.
 #[must_use]
 pub fn aggregates_body(found: Aggregates, bucket: Bucket) -> wire::Aggregates {
     let buckets = found.buckets.into_iter().map(|found| {

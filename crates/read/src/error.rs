@@ -59,7 +59,7 @@ pub enum ReadError {
         /// How many.
         asked: u64,
     },
-    /// What was looked for could not be found in the time that there is.
+    /// The search did not end in the time that a search has.
     #[error("the database did not find it within {limit_ms} ms")]
     TooExpensive {
         /// How long it may take.
@@ -137,12 +137,12 @@ pub enum ReadError {
         /// The subtree; it is one that the index holds, so its leaves are in range.
         subtree: Position,
     },
-    /// What is stored contradicts itself or the checked head, so it is not answered.
+    /// Stored data contradicts itself or the checked head, so it is not answered.
     #[error("{place}: {difference}")]
     Corrupt {
         /// Where.
         place: Place,
-        /// What differs.
+        /// The difference.
         #[source]
         difference: Box<Difference>,
     },
@@ -291,7 +291,7 @@ pub enum Difference {
     /// The event says a time that no calendar has.
     #[error("{unix_time} s since 1970 is beyond the calendar")]
     Time {
-        /// What it says.
+        /// The stored value.
         unix_time: i64,
     },
     /// The stored hashes lead to another head than the checked one.
@@ -325,7 +325,7 @@ pub enum Difference {
         index: u64,
         /// Recomputed.
         computed: Hash,
-        /// What must stand there.
+        /// The value expected.
         above: Hash,
     },
     /// Hashes of a tile are missing.

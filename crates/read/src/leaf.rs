@@ -27,7 +27,7 @@ pub struct Entry {
 pub struct CheckedEvent {
     /// Its number.
     pub seq: LeafIndex,
-    /// What it says.
+    /// The event itself.
     pub event: Event,
     /// When: the chain's clock in its slot.
     pub time: Timestamp,

@@ -60,7 +60,7 @@ impl Writer {
         self.permissions & 2 != 0
     }
 
-    /// From when on it no longer holds. What lies beyond the calendar never comes.
+    /// From when on it no longer holds. A moment beyond the calendar never comes.
     #[must_use]
     pub fn expiry(&self) -> Option<Timestamp> {
         Timestamp::from_second(self.expires_at).ok()
@@ -80,11 +80,11 @@ pub struct LedgerAt {
     pub last: Option<Arc<CheckedEvent>>,
     /// The first event after; none when there is none that is checked.
     pub next: Option<Arc<CheckedEvent>>,
-    /// Who may grant, revoke, pass on and seal.
+    /// The wallet that may grant, revoke, pass on and seal.
     pub authority: Option<Wallet>,
     /// To whom that is offered.
     pub pending_authority: Option<Wallet>,
-    /// Who was ever granted to append, in the order of the grants that count.
+    /// The wallets that were ever granted to append, in the order of the grants that count.
     pub writers: Vec<Writer>,
     /// The event that sealed it: nothing can be appended since.
     pub sealed: Option<Arc<CheckedEvent>>,

@@ -1,4 +1,4 @@
-//! What is confirmed and not final. Nothing here is proven, and no proof is made from it.
+//! Events that are confirmed and not final. Nothing here is proven, and no proof is made from it.
 
 use counterfoil_core::{Event, LedgerId};
 use counterfoil_store::{load_ledger, load_pending};
@@ -11,7 +11,7 @@ use crate::reader::Reader;
 /// An event that the cluster has confirmed and not finalized: a fork can still take it back.
 #[derive(Clone, Debug)]
 pub struct PendingEvent {
-    /// What it says; an append's with its entries.
+    /// The event itself; an append's with its entries.
     pub event: Event,
     /// When: the chain's clock in its slot.
     pub time: Timestamp,

@@ -14,8 +14,8 @@ use crate::reader::Reader;
 
 /// A ledger that was checked at least once, up to what was checked.
 ///
-/// How far that is may be known from memory; then the database is asked only for what is not. What it holds up to a
-/// checked head stays as it is, so that one later snapshot of it does as well.
+/// How far that is may be known from memory; then the database is asked only for what is not. Its rows up to a
+/// checked head stay as they are, so that one later snapshot does as well.
 pub(crate) struct LedgerSnapshot {
     reader: Reader,
     source: Source,
@@ -26,7 +26,7 @@ pub(crate) struct LedgerSnapshot {
     pub(crate) slot: u64,
 }
 
-/// What a snapshot is read from.
+/// The source of a snapshot.
 enum Source {
     /// Nothing was read yet; when something is, the row is first.
     Unread,

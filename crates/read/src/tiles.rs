@@ -1,4 +1,4 @@
-//! What a tlog-tiles log is made of: the head, tiles of hashes, bundles of entries.
+//! The parts of a tlog-tiles log: the head, tiles of hashes, bundles of entries.
 
 use counterfoil_core::LedgerId;
 use counterfoil_store::Log;

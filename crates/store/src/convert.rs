@@ -1,4 +1,4 @@
-//! Between the database's types and ours: checked both ways. What names a row is written out only when it is wrong:
+//! Between the database's types and ours: checked both ways. A row's name is written out only when the row is wrong:
 //! a ledger's address in base58 takes longer than reading and hashing an entry.
 
 use std::fmt::Display;

@@ -18,7 +18,7 @@ pub struct Epoch(i64);
 /// [`StoreError::Database`].
 pub async fn take_lease(connection: &mut PgConnection, patience: Duration) -> Result<Option<Epoch>, StoreError> {
     if !is_only_indexer(&mut *connection).await? {
-        // What a leader that is stopped in a transaction holds is freed after its time in one.
+        // The locks of a leader that is stopped in a transaction are freed after its time in one.
         sqlx::query!(
             r#"select pg_terminate_backend(pid) as "ended!"
                from lease cross join pg_locks

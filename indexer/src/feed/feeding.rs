@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use crate::feed::inbox::Delivered;
 
-/// How many KiB of events wait to be taken. What comes in while a pass writes is what the next one writes: the more of
+/// How many KiB of events wait to be taken. Events that come in while a pass writes are the next one's: the more of
 /// it, the fewer commits, each of which waits for a disk, and the more of them while the next events are verified.
 const KIB_WAITING: u32 = 48 << 10;
 /// How many lists wait. Those of few events are bounded by this, all others by their size.

@@ -62,8 +62,8 @@ impl Inbox {
         }
     }
 
-    /// Takes the run of events from number `next` on, without a hole, below `end`; at most `most`. What is before
-    /// `next` is forgotten.
+    /// Takes the run of events from number `next` on, without a hole, below `end`; at most `most`. Events before
+    /// `next` are forgotten.
     pub fn take_run(&mut self, next: u64, end: u64, most: usize) -> Vec<Delivered> {
         if self.events.first_key_value().is_some_and(|(first, _)| *first < next) {
             self.events = self.events.split_off(&next);

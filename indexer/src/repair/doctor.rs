@@ -58,7 +58,7 @@ struct Told {
 /// Looks at all of the index and, where servers are given, at what they say of it.
 ///
 /// # Errors
-/// [`StoreError`] when the database does not answer. What is wrong with the index is a finding.
+/// [`StoreError`] when the database does not answer. A fault of the index is a finding.
 pub async fn examine(pool: &PgPool, rpc_urls: &[String]) -> Result<Vec<Finding>, StoreError> {
     let mut connection = pool.acquire().await?;
     let migrations = load_migrations(&mut connection).await?;

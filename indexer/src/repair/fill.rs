@@ -77,7 +77,7 @@ pub async fn fill_from_file(
 }
 
 /// Fills in all missing entries of a ledger from a log that serves C2SP tlog-tiles at `url` and has the same
-/// leaves: <https://c2sp.org/tlog-tiles>. What is fetched goes to a temporary file, at most 2^24 entries at a time, and
+/// leaves: <https://c2sp.org/tlog-tiles>. Fetched entries go to a temporary file, at most 2^24 entries at a time, and
 /// is then used as [`fill_from_file`] does.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ pub struct Report {
 /// told how many events and entries were derived since it was told last.
 ///
 /// # Errors
-/// [`StoreError`] when the database cannot be read. What is wrong with rows is in the report.
+/// [`StoreError`] when the database cannot be read. Faults of rows are in the report.
 pub async fn fsck(pool: &PgPool, only: &[LedgerId], progress: impl Fn(u64)) -> Result<Report, StoreError> {
     let mut report = Report::default();
     let ledgers = selected(pool, only).await?;

@@ -87,7 +87,7 @@ impl TlogTiles {
         self.get(&path, MAX_BUNDLE_BYTES).await
     }
 
-    /// Reads at most `most` bytes. What may pass is asked for again.
+    /// Reads at most `most` bytes. A failure that may pass is asked for again.
     async fn get(&self, path: &str, most: usize) -> anyhow::Result<Vec<u8>> {
         let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         let mut attempt = 1;

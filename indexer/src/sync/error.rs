@@ -68,7 +68,7 @@ pub enum FollowError {
 }
 
 impl FollowError {
-    /// Whether the ledger must stop until a person has looked. What one server did counts only when the others did
+    /// Whether the ledger must stop until a person has looked. One server's fault counts only when the others did
     /// no better.
     #[must_use]
     pub const fn halts(&self) -> bool {

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 pub struct Final {
     /// How many events a quorum's finalized accounts have.
     pub event_seq: u64,
-    /// The slot as of which they have no more. What was confirmed up to there and is not among them is dead.
+    /// The slot as of which they have no more. An event confirmed up to there that is not among them is dead.
     pub slot: u64,
 }
 

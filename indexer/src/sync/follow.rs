@@ -184,7 +184,7 @@ impl<S: Source> Follower<'_, S> {
             };
             next >= target || is_awaited || delivery.inbox.holds(next)
         };
-        // What a quorum refutes is not enough, however far it reaches.
+        // A run that a quorum refutes is not enough, however far it reaches.
         if quorum.refuted().is_none()
             && let Some(kept) = kept.take_if(is_enough)
         {
@@ -274,7 +274,7 @@ impl<S: Source> Follower<'_, S> {
             warn!(ledger.id = %ledger, "dropped {dropped} events that were applied and never checked");
             self.database.metrics.dropped(dropped);
         }
-        // What was compared with them says nothing any more.
+        // The comparison with them says nothing any more.
         quorum.forget(ledger);
         Ok(())
     }

@@ -137,7 +137,7 @@ impl<S: Source> LedgerSync<S> {
         let halting_failures = if error.halts() { memory.halting_failures.saturating_add(1) } else { 0 };
         let reason = with_causes(error);
         self.database.metrics.retried(error.cause());
-        // What can be a passing fault of one moment is tried once more before a person is called.
+        // A fault that may pass is tried once more before a person is called.
         if halting_failures > 1 {
             error!(ledger.id = %ledger, "ledger {ledger} halts: {reason}");
             self.database.metrics.halted();

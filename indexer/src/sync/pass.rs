@@ -249,7 +249,7 @@ impl<S: Source + 'static> Indexer<S> {
         let (ledger, mut memory) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         self.at_work.remove(&ledger);
         self.health.ended(ledger);
-        // What was delivered and decided meanwhile.
+        // Events delivered and decided in the meantime.
         if let Some(meanwhile) = self.memory.remove(&ledger) {
             memory.is_followed |= meanwhile.is_followed;
             memory.delivery.inbox.extend(meanwhile.delivery.inbox);
@@ -457,7 +457,7 @@ impl<S: Source + 'static> Indexer<S> {
 
     /// Keeps the memory bounded. Since when a ledger is behind, if one is.
     fn tidy(&mut self, now: Instant, round: Round) -> Option<Instant> {
-        // What is not followed after a look is no ledger, or is not chosen.
+        // An address that is not followed after a look is no ledger, or is not chosen.
         if round == Round::All {
             for ledger in self.memory.extract_if(.., |_, memory| !memory.is_followed).map(|(ledger, _)| ledger) {
                 self.strangers.not_found(ledger, now);

@@ -151,7 +151,7 @@ impl PendingLedgers {
                 () = finality.changed() => self.settle().await,
             };
             if let Err(error) = outcome {
-                // What is shown may not be what is remembered: both begin again with the next event.
+                // The table may not be equal to memory: both begin again with the next event.
                 warn!("what is pending cannot be shown: {error}");
                 self.tips.clear();
                 let _ = self.database.clear_pending().await;

@@ -22,7 +22,7 @@ const MAX_SLOTS_AHEAD: u64 = 4_096;
 const MAX_SLOTS_SEARCHED: u64 = 432;
 
 impl<S: Source> Follower<'_, S> {
-    /// Goes on with one server's transactions. What a quorum says against the result comes before any other error.
+    /// Goes on with one server's transactions. A quorum's refutation of the result comes before any other error.
     pub(super) async fn catch_up_from(
         &self,
         server: usize,
@@ -56,7 +56,7 @@ impl<S: Source> Follower<'_, S> {
             let event_seq = state.event_seq().get();
             let mut rest = match backlog.take() {
                 Some(rest) if rest.listed.len() > 0 || rest.waiting.holds(event_seq) => rest,
-                // What is newer was left out of the listing; whatever has been listed so far may be anybody's.
+                // The listing left out newer ones; those listed so far may be anybody's.
                 Some(Backlog { next_slot: Some(slot), waiting, .. }) => {
                     self.list(server, ledger, slot, quorum, waiting).await?
                 }
@@ -148,7 +148,7 @@ impl<S: Source> Follower<'_, S> {
     }
 
     /// Lets servers that are ahead of the quorum agree to where it stands: their events are applied in memory, one
-    /// batch, and kept nowhere, for one server alone must not lead the index. What fails here leads to fewer that
+    /// batch, and kept nowhere, for one server alone must not lead the index. A failure here leads to fewer that
     /// agree and to nothing else.
     pub(super) async fn look_ahead(
         &self,
@@ -203,7 +203,7 @@ impl<S: Source> Follower<'_, S> {
         let span = debug_span!("fetch", ledger.id = %ledger, server = source.name(), transactions = chunk.len());
         let Fetched { transactions, unread } =
             source.fetch_transactions(chunk).instrument(span).await.map_err(FollowError::Client)?;
-        // It may be anybody's. What it holds of this ledger's is found missing.
+        // It may be anybody's. Events of this ledger in it are found missing.
         for error in unread {
             warn!(ledger.id = %ledger, "passed over: {error}");
         }

@@ -103,7 +103,7 @@ impl<R: BufRead> Lines<R> {
             let json: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(line);
             json.with_context(|| format!("line {number} of standard input is not JSON"))?;
         }
-        // What was cut off within a number or a word is one too; an object, a list or a string shows its own end.
+        // A number or a word that was cut off is one too; an object, a list or a string shows its own end.
         let shows_its_end = self.rules.json && matches!(line.trim_ascii_end().last(), Some(b'}' | b']' | b'"'));
         ensure!(
             has_end || shows_its_end,

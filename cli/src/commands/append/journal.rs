@@ -102,7 +102,7 @@ impl Journal {
                 note!("{shown} {what}: beginning a new journal, so that the input is appended from its first entry on");
             }
         }
-        // What was cut off is written over.
+        // A line that was cut off is written over.
         journal
             .file
             .set_len(whole as u64)

@@ -48,7 +48,7 @@ pub(super) struct End {
 }
 
 impl Parts {
-    /// None yet; their logs go into this folder. What is received are their ends.
+    /// None yet; their logs go into this folder. The channel receives their ends.
     pub(super) fn new(folder: PathBuf) -> (Self, mpsc::UnboundedReceiver<End>) {
         let (ends, ended) = mpsc::unbounded_channel();
         (Self { folder, parts: Vec::new(), postgres: None, ends }, ended)

@@ -149,7 +149,7 @@ fn expect_pinned(what: &str, found: &[TreeHead], trusted: &TreeHead) -> anyhow::
             trusted.root
         );
     }
-    // What the event states may be the latest head, too.
+    // The event may state the latest head, too.
     let mut names: Vec<String> = found.iter().map(|head| format!("{}:{}", head.size, head.root)).collect();
     names.dedup();
     ensure!(

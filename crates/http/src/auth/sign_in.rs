@@ -105,7 +105,7 @@ pub struct Message {
     pub domain: String,
     /// The wallet that signs.
     pub address: Wallet,
-    /// What the signature is for, in words.
+    /// The purpose of the signature, in words.
     pub statement: &'static str,
     /// The page.
     pub uri: String,

@@ -13,7 +13,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 
-/// The longest piece of a response that is handed on at once over HTTP/2. What was handed on waits for the client in h2's
+/// The longest piece of a response that is handed on at once over HTTP/2. A piece handed on waits for the client in h2's
 /// memory; the rest waits here, where the time is taken.
 const MAX_PIECE: usize = 32 * 1024;
 
@@ -28,7 +28,7 @@ pub(super) struct Patience {
     pub(super) write: Duration,
 }
 
-/// What to do with a connection.
+/// The next step for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Look again at this time.

@@ -1,4 +1,4 @@
-//! What is kept in memory, so that the database is not asked for it again.
+//! The cache in memory, so that the database is not asked again.
 //!
 //! Tiles are kept by their log and the hash that stands for them in its tree, and the tiles of a tree's right edge by its
 //! head: whatever is found is what was looked for, so nothing of it can go out of date. Entries are kept by their place, and shown to be in

@@ -7,7 +7,7 @@ use crate::error::ReadError;
 /// The reason that a stream ended, or could not begin.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LiveError {
-    /// What the stream reads could not be read. It was logged.
+    /// A read of the stream failed. It was logged.
     #[error(transparent)]
     Read(Arc<ReadError>),
     /// The database is a standby, which does not tell of changes.

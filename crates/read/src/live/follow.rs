@@ -18,7 +18,7 @@ use crate::tiles::head;
 
 /// Follows a log from a leaf on, from the checked size when none is said; tells also which that is. The stream ends with its first problem.
 ///
-/// The order matters: listen, then take what the tail hands over, then see how far the log is. What comes after that is
+/// The order matters: listen, then take what the tail hands over, then see how far the log is. A leaf that comes after that is
 /// handed over, what was before is read.
 pub(super) async fn follow<T: Leaf>(
     reader: Reader,
@@ -81,7 +81,7 @@ impl<T: Leaf> Follower<T> {
 
     /// Reads a batch; none when there is nothing before what is handed over.
     async fn read(&mut self) -> Result<Option<Arc<Batch<T>>>, LiveError> {
-        // What was handed over while it read is older than what it reads now.
+        // Leaves handed over while it read are older than those that it reads now.
         self.receiver = self.receiver.resubscribe();
         let window = Window::From { first: self.next, limit: Some(BATCH) };
         let page = T::load_page(&self.reader, self.ledger, window).await?;

@@ -23,7 +23,7 @@ const BACKLOG: usize = 64;
 const PAUSE: Duration = Duration::from_secs(1);
 
 type Sender<T> = broadcast::Sender<Result<Arc<Batch<T>>, LiveError>>;
-/// What a follower takes. It ends with the first problem.
+/// The messages that a follower takes. They end with the first problem.
 pub(super) type Receiver<T> = broadcast::Receiver<Result<Arc<Batch<T>>, LiveError>>;
 
 /// The logs that are followed.

@@ -9,7 +9,7 @@ use crate::page::page_limit;
 use crate::reader::Reader;
 use crate::snapshot::LedgerSnapshot;
 
-/// What was counted.
+/// The counts.
 #[derive(Clone, Debug)]
 pub struct Aggregates {
     /// The checked heads up to which it was counted.

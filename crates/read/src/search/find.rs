@@ -1,4 +1,4 @@
-//! What satisfies a condition, in any order.
+//! Searches: the rows that satisfy a condition, in any order.
 //!
 //! Each row that is answered is verified to be in the checked tree, as everywhere. That none was left out is the
 //! database's word: only whole ranges have a certificate.

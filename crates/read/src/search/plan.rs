@@ -176,7 +176,7 @@ pub(crate) async fn limit(snapshot: &mut LedgerSnapshot) -> Result<(), ReadError
 
 /// Refuses a filter with more conditions than [`MAX_CONDITIONS`], or deeper than [`MAX_FILTER_DEPTH`].
 ///
-/// A filter is a [`Condition::All`]. Whatever compares counts one, and so do each value of a list and each filter within
+/// A filter is a [`Condition::All`]. Each comparison counts one, and so do each value of a list and each filter within
 /// a filter: what one filter costs the database is bounded by it.
 pub(crate) fn expect_small<C>(condition: &Condition<C>) -> Result<(), ReadError> {
     fn count<C>(condition: &Condition<C>, depth: usize) -> Option<usize> {
@@ -203,7 +203,7 @@ fn expect_short<C>(order: &[(C, Direction)]) -> Result<(), ReadError> {
     if order.len() <= MAX_ORDER { Ok(()) } else { Err(ReadError::OrderTooLong) }
 }
 
-/// What is equal in the order wanted is in the key's, so that each row has one place. A column that stands there once more
+/// Rows that are equal in the order wanted are in the key's, so that each row has one place. A column that stands there once more
 /// orders nothing.
 fn whole_order<C: Field>(order: Vec<(C, Direction)>) -> Vec<(C, Direction)> {
     let mut whole: Vec<(C, Direction)> = Vec::with_capacity(order.len().saturating_add(1));

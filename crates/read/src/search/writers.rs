@@ -1,4 +1,4 @@
-//! Who was granted to append, as a list. It follows from few events, so it is looked through in cache.
+//! The wallets that were granted to append, as a list. It follows from few events, so it is searched in memory.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use crate::error::{Place, ReadError};
 use crate::ledger_at::{LedgerAt, When, Writer, ledger_at};
 use crate::reader::Reader;
 
-/// What conditions and orders of writers may name.
+/// The fields that conditions and orders of writers may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriterField {
     /// The wallet.

@@ -50,7 +50,7 @@ impl CheckedLog {
     }
 }
 
-/// What is to be read of one log.
+/// The reads of one log.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     log: CheckedLog,
@@ -79,7 +79,7 @@ impl Reading {
 
     /// For [`CheckedTree::prove_leaf`].
     pub(crate) fn add_leaf(&mut self, index: LeafIndex, size: TreeSize) -> Result<(), ReadError> {
-        // What lies beside the way to the root lies in the tiles on it, and at the right edge.
+        // The siblings on the way to the root lie in the tiles on it, and at the right edge.
         self.add_position(leaf_position(index))?;
         if size == self.log.head.size { Ok(()) } else { self.add_peaks(size) }
     }
@@ -146,7 +146,7 @@ impl Reading {
     }
 }
 
-/// What memory gives of a tree, and the tiles that are still to be read.
+/// The nodes of a tree that are in memory, and the tiles that are still to be read.
 pub(crate) struct Recalled {
     log: CheckedLog,
     nodes: Nodes,

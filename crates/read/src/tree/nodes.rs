@@ -46,7 +46,7 @@ impl Nodes {
         (nodes, lacking)
     }
 
-    /// Takes the tiles that were lacking, from the highest down, and shows of each that it belongs to the tree.
+    /// Takes the tiles that were missing, from the highest down, and shows of each that it belongs to the tree.
     pub(super) fn take(&mut self, lacking: &[Tile], read: Tiles, cache: &Cache) -> Result<(), Difference> {
         self.read = read;
         let (full, edge): (Vec<Tile>, Vec<Tile>) = lacking.iter().partition(|tile| tile.is_full());

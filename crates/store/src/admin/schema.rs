@@ -38,7 +38,7 @@ pub(crate) async fn connect_in(
     let options = options.application_name("counterfoil").options([
         ("statement_timeout", timeout_ms.as_str()),
         ("idle_in_transaction_session_timeout", timeout_ms.as_str()),
-        // What the statements are written for, whatever the database or the role is set to; what dates are written like and
+        // The statements are written for these, whatever the database or the role is set to; what dates are written like and
         // which zone they are of, sqlx says itself.
         ("standard_conforming_strings", "on"),
         ("bytea_output", "hex"),

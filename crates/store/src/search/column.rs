@@ -1,4 +1,4 @@
-//! The columns that searches may name, and the expressions that they are. What an event says stands in its leaf, at the
+//! The columns that searches may name, and the expressions that they are. An event's fields stand in its leaf, at the
 //! places of docs/protocol.md.
 
 use std::fmt::Debug;

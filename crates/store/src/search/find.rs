@@ -1,7 +1,7 @@
 //! Searches: the rows that satisfy a condition, and their count.
 //!
 //! The one place where SQL is put together at run time: names and operators are constants of this file, and values are
-//! bound. What is found is a key; who answers it reads the row and proves it. That nothing was left out is the
+//! bound. A search finds keys; its caller reads each row and proves it. That nothing was left out is the
 //! database's word.
 
 use counterfoil_core::LedgerId;

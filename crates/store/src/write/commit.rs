@@ -47,7 +47,7 @@ pub async fn commit(
     if moved.rows_affected() != 1 {
         return Err(StoreError::CursorMoved { ledger, expected });
     }
-    // What was shown as pending is final now, or was replaced by what is.
+    // A pending event is final now, or was replaced by one that is.
     sqlx::query!(
         "delete from pending where ledger = $1 and seq < $2",
         row.key,
