@@ -1,6 +1,6 @@
 # The project's commands. CONTRIBUTING.md says when to run each.
 
-.PHONY: help demo test test-full test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh audit sbom
+.PHONY: help demo test test-full test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh test-deploy audit sbom
 
 # tools/setup installs here what no package of this system is.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/counterfoil/node/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -19,8 +19,9 @@ demo: ## Sets everything up and shows the whole way, tampering included. KEEP=1 
 
 test: build ## Sets everything up and runs all tests.
 	tools/setup typescript
-	cargo test --locked --workspace
+	tools/test
 	$(MAKE) test-typescript
+	$(MAKE) test-deploy
 
 test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills: minutes more.
 	SEEDS=1000 cargo test --locked --workspace --test follow simulation
@@ -42,6 +43,11 @@ anchor-test: setup ## The Anchor CLI builds the program and its IDL and runs the
 
 test-fresh: ## As root: sets up, builds and runs the demo in a Debian with nothing but git, make and a toolchain, as two users.
 	tools/fresh
+
+test-deploy: ## The Helm chart by the real helm and Kubernetes' strict schemas, and the systemd units by systemd.
+	tools/setup deploy
+	deploy/helm/test
+	deploy/systemd/test
 
 soak: build ## Hours: random sequences of instructions, simulated histories, real kills. CASES=, SEEDS=, KILLS= change it.
 	CASES=$(or $(CASES),10000) cargo test --locked --workspace --test program sequences -- --nocapture

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use counterfoil_core::LedgerId;
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::metrics::Metrics;
@@ -82,6 +83,8 @@ struct Known {
 struct Whole {
     /// The problem that keeps all ledgers from being looked at.
     problem: Option<String>,
+    /// Whether another indexer is at work, whose place this one takes when it ends.
+    is_standby: bool,
     /// Why no quorum of the servers can be of the index's cluster.
     foreign: Option<String>,
     /// The servers that answered the last question later than a quorum did, or not.
@@ -106,6 +109,7 @@ impl Whole {
     fn new() -> Self {
         Self {
             problem: None,
+            is_standby: false,
             foreign: None,
             late: Vec::new(),
             passed_at: Instant::now(),
@@ -148,6 +152,7 @@ impl Health {
         self.shared.metrics.passed();
         let mut whole = self.whole();
         (whole.passed_at, whole.problem, whole.behind_since) = (now.max(Instant::now()), problem, behind_since);
+        whole.is_standby = false;
     }
 
     /// So much time lies between two passes at most, and the servers' slots rise from one to the next, if so.
@@ -225,7 +230,7 @@ impl Health {
         self.shared.metrics.stands_by();
         let mut whole = self.whole();
         let (interval, expects_slots) = (whole.interval, whole.expects_slots);
-        *whole = Whole { problem: Some(reason), interval, expects_slots, ..Whole::new() };
+        *whole = Whole { problem: Some(reason), is_standby: true, interval, expects_slots, ..Whole::new() };
     }
 
     /// Keeps how a ledger is.
@@ -337,11 +342,32 @@ impl Health {
     }
 }
 
-async fn readyz(State(health): State<Health>) -> impl IntoResponse {
+/// The parameters of /readyz.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Readiness {
+    /// `ready` when a standby counts as ready: for orchestrators, which would wait for it for ever.
+    standby: Option<Standby>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Standby {
+    Ready,
+}
+
+async fn readyz(State(health): State<Health>, Query(wanted): Query<Readiness>) -> impl IntoResponse {
     let (is_ready, problems) = health.readiness();
+    let is_standby = health.whole().is_standby;
+    let is_ready = is_ready || (is_standby && matches!(wanted.standby, Some(Standby::Ready)));
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let (ledgers, late) = (health.known().len(), health.whole().late.clone());
-    (status, Json(json!({ "ready": is_ready, "ledgers": ledgers, "problems": problems, "late_servers": late })))
+    (
+        status,
+        Json(
+            json!({ "ready": is_ready, "standby": is_standby, "ledgers": ledgers, "problems": problems, "late_servers": late }),
+        ),
+    )
 }
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {

@@ -16,6 +16,7 @@ pub mod health;
 pub mod metrics;
 mod repair;
 mod run;
+pub mod schema;
 mod server;
 mod strangers;
 mod sync;

@@ -14,7 +14,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use counterfoil_service::{LogFormat, MoreLog, SettingsRules, Telemetry, end, log_in_format, parse_settings};
 
-use crate::commands::{clear_halt, doctor, fill, forget, fsck, rebuild, run};
+use crate::commands::{clear_halt, doctor, fill, forget, fsck, migrate, rebuild, run};
 
 const SETTINGS: SettingsRules = SettingsRules {
     file_env: "COUNTERFOIL_CONFIG",
@@ -63,6 +63,8 @@ enum Command {
     Fill(fill::Arguments),
     /// Takes a ledger out of the index that no server reports any more: what a quorum invented.
     Forget(Box<forget::Arguments>),
+    /// Brings the tables to this version, as an indexer does at its start; or waits until they are.
+    Migrate(migrate::Arguments),
     /// Lets a halted ledger be tried again.
     ClearHalt(clear_halt::Arguments),
 }
@@ -96,6 +98,7 @@ async fn work(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Doctor(arguments)) => return doctor::run(&database_url, &arguments).await,
         Some(Command::Fill(arguments)) => fill::run(&database_url, &arguments).await?,
         Some(Command::Forget(arguments)) => forget::run(database_url, *arguments).await?,
+        Some(Command::Migrate(arguments)) => migrate::run(&database_url, &arguments).await?,
         Some(Command::ClearHalt(arguments)) => clear_halt::run(&database_url, &arguments).await?,
     }
     Ok(ExitCode::SUCCESS)

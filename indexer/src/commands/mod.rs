@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod fill;
 pub mod forget;
 pub mod fsck;
+pub mod migrate;
 pub mod rebuild;
 pub mod run;
 pub mod sources;

@@ -5,6 +5,7 @@ mod doctor;
 mod history;
 mod metrics;
 mod rebuild;
+mod schema;
 mod settings;
 mod stop;
 mod support;

@@ -82,11 +82,11 @@ fn metrics_are_named_typed_and_documented() {
 fn dashboard_and_alerts_name_metrics_that_there_are() {
     let operations = document("operations.md");
     let documented: Vec<String> = named(&operations.lines().filter(|line| line.starts_with("| `")).collect::<String>());
-    let dashboard = document("grafana/indexer.json");
+    let dashboard = document("../deploy/helm/counterfoil/dashboards/indexer.json");
     let parsed: Value = serde_json::from_str(&dashboard).unwrap();
     let panels = parsed["panels"].as_array().unwrap();
     assert!(panels.len() > 5 && panels.iter().all(|panel| panel["targets"][0]["expr"].is_string()));
-    let alerts = document("grafana/alerts.yml");
+    let alerts = document("../deploy/helm/counterfoil/alerts.yml");
     let used: Vec<String> = [&dashboard, &alerts].into_iter().flat_map(|text| named(text)).collect();
     assert!(used.len() > 10);
     for name in used {

@@ -123,6 +123,9 @@ fn a_leader_that_is_frozen_loses_its_place_and_takes_it_back_from_nobody() {
     assert_eq!(epoch, "2");
     first.signal("CONT");
     wait("the first to stand by", || first.fetch("/readyz").contains("standing by"));
+    assert!(first.fetch("/readyz").starts_with("HTTP/1.0 503"));
+    assert!(first.fetch("/readyz?standby=ready").starts_with("HTTP/1.0 200"), "an orchestrator waits for no standby");
+    assert!(first.fetch("/readyz?standby=maybe").starts_with("HTTP/1.0 400"));
     assert!(second.fetch("/readyz").starts_with("HTTP/1.0 200"));
     assert_eq!(database.sql("select epoch from lease"), epoch);
     assert_eq!((first.stop(), second.stop()), (Some(0), Some(0)));
