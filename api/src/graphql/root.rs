@@ -44,8 +44,9 @@ enum Node {
 /// The root of the schema.
 pub(super) struct Root;
 
-/// Entries of Counterfoil ledgers, who appended them and when, and proofs of both. Every proof was verified against a
-/// head that the indexer compared with the ledger's account on the chain, before it was answered.
+/// Entries of Counterfoil ledgers, who appended them and when, and proofs of both. Every proof leads to a
+/// head that the indexer compared with the ledger's account on the chain. Proofs of single leaves and of whole pages were verified
+/// before they were answered; those of a page's rows are made of the same nodes.
 #[Object(name = "Query")]
 impl Root {
     async fn status(&self, context: &Context<'_>) -> Result<Status> {

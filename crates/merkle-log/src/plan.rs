@@ -58,8 +58,8 @@ impl core::error::Error for PlanError {}
 /// right edge), several stored nodes fold into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// For each element of the proof, in its order, the positions of its nodes from left to right.
-    elements: Vec<Vec<Position>>,
+    /// The run of leaves of each element of the proof, in its order.
+    elements: Vec<Run>,
 }
 
 /// Plans the proof that leaf `index` is in the tree of `size` leaves.
@@ -77,7 +77,7 @@ pub fn inclusion_plan(index: LeafIndex, size: TreeSize) -> Result<Plan, PlanErro
     while tree.len > 1 {
         let (left, right) = tree.split();
         let (inside, sibling) = if index.get() < right.start { (left, right) } else { (right, left) };
-        elements.push(sibling.positions());
+        elements.push(sibling);
         tree = inside;
     }
     elements.reverse();
@@ -95,12 +95,11 @@ pub fn range_plan(first: LeafIndex, end: TreeSize, size: TreeSize) -> Result<Pla
     if first.get() >= end.get() || end > size {
         return Err(PlanError::NoRange { first, end, size });
     }
-    let mut elements: Vec<Vec<Position>> =
-        Subtrees::over(0, first.get(), MAX_LEVEL).map(|peak| Vec::from([peak])).collect();
+    let mut elements: Vec<Run> = Subtrees::over(0, first.get(), MAX_LEVEL).map(Run::of).collect();
     let mut reached = end.get();
     while reached < size.get() {
         let sibling = Run::after(reached, size);
-        elements.push(sibling.positions());
+        elements.push(sibling);
         reached = sibling.end();
     }
     Ok(Plan { elements })
@@ -123,12 +122,12 @@ pub fn consistency_plan(first: TreeSize, second: TreeSize) -> Result<Plan, PlanE
         while tree.end() != first.get() {
             let (left, right) = tree.split();
             let (inside, sibling) = if first.get() <= right.start { (left, right) } else { (right, left) };
-            elements.push(sibling.positions());
+            elements.push(sibling);
             tree = inside;
         }
         // The verifier knows that subtree's root already when it is the whole first tree.
         if tree.start != 0 {
-            elements.push(tree.positions());
+            elements.push(tree);
         }
         elements.reverse();
     }
@@ -138,7 +137,7 @@ pub fn consistency_plan(first: TreeSize, second: TreeSize) -> Result<Plan, PlanE
 impl Plan {
     /// The positions of all nodes that the proof is made of, in the order of use.
     pub fn positions(&self) -> impl Iterator<Item = Position> + '_ {
-        self.elements.iter().flatten().copied()
+        self.elements.iter().flat_map(|run| run.positions())
     }
 
     /// The tiles that hold the nodes, in a log of which `stored` leaves are stored. Ascending, no repeats.
@@ -156,31 +155,71 @@ impl Plan {
     /// # Errors
     /// [`TileError::Missing`] when `tiles` does not have one of [`Self::tiles`].
     pub fn proof(&self, tiles: &Tiles) -> Result<Vec<Hash>, TileError> {
-        self.elements.iter().map(|nodes| fold(nodes, tiles)).collect()
+        self.proof_by(|run| run.root(|position| tiles.hash_at(position)))
     }
-}
 
-/// The root over adjacent perfect subtrees, larger ones to the left.
-fn fold(nodes: &[Position], tiles: &Tiles) -> Result<Hash, TileError> {
-    let mut nodes = nodes.iter().rev();
-    let smallest = nodes.next().ok_or(TileError::Empty)?;
-    let mut root = tiles.hash_at(*smallest)?;
-    for node in nodes {
-        root = hash_children(&tiles.hash_at(*node)?, &root);
+    /// Computes the proof from nodes that are kept in another way: `root_over` gives the root over each run of leaves, as
+    /// [`Run::root`] does. Proofs in one tree have the runs at its right edge in common.
+    ///
+    /// # Errors
+    /// Those of `root_over`.
+    pub fn proof_by<E>(&self, root_over: impl FnMut(Run) -> Result<Hash, E>) -> Result<Vec<Hash>, E> {
+        self.elements.iter().copied().map(root_over).collect()
     }
-    Ok(root)
 }
 
 /// A run of leaves that is a subtree in RFC 6962's sense. Within [`crate::MAX_TREE_SIZE`], so sums cannot wrap.
-#[derive(Clone, Copy)]
-struct Run {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
     start: u64,
     len: u64,
 }
 
 impl Run {
-    const fn end(self) -> u64 {
+    /// The first leaf.
+    #[must_use]
+    pub const fn start(self) -> u64 {
+        self.start
+    }
+
+    /// The leaf after the last.
+    #[must_use]
+    pub const fn end(self) -> u64 {
         self.start.saturating_add(self.len)
+    }
+
+    /// The stored node that is its root; none at the right edge of a tree, where several stored nodes fold into it.
+    #[must_use]
+    pub const fn node(self) -> Option<Position> {
+        if !self.len.is_power_of_two() {
+            return None;
+        }
+        let level = self.len.trailing_zeros();
+        Some(Position { level: level as u8, offset: self.start >> level })
+    }
+
+    /// The root, from the hashes of the stored nodes that fold into it.
+    ///
+    /// # Errors
+    /// [`TileError::Empty`] without leaves; those of `hash_at`.
+    pub fn root(self, hash_at: impl Fn(Position) -> Result<Hash, TileError>) -> Result<Hash, TileError> {
+        if let Some(node) = self.node() {
+            return hash_at(node);
+        }
+        let nodes: Vec<Position> = self.positions().collect();
+        let mut nodes = nodes.iter().rev();
+        let smallest = nodes.next().ok_or(TileError::Empty)?;
+        let mut root = hash_at(*smallest)?;
+        for node in nodes {
+            root = hash_children(&hash_at(*node)?, &root);
+        }
+        Ok(root)
+    }
+
+    /// The run that a perfect subtree is.
+    const fn of(subtree: Position) -> Self {
+        let len = 1 << subtree.level;
+        Self { start: subtree.offset << subtree.level, len }
     }
 
     /// The subtree of the tree of `size` leaves to the right of the last peak of the tree of `reached` leaves, which is above 0
@@ -199,7 +238,7 @@ impl Run {
     }
 
     /// The perfect subtrees that make up this run, from left to right: one for each bit of its length.
-    fn positions(self) -> Vec<Position> {
-        Subtrees::over(self.start, self.end(), MAX_LEVEL).collect()
+    fn positions(self) -> Subtrees {
+        Subtrees::over(self.start, self.end(), MAX_LEVEL)
     }
 }

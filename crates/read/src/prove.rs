@@ -36,5 +36,8 @@ pub async fn prove(
     if tree.head_at(answered.size)? != answered {
         return Err(place.corrupt(Difference::OtherHead { size: answered.size }));
     }
-    leaves.iter().map(|(index, leaf)| tree.prove_leaf(&answered, *index, leaf)).collect()
+    match leaves {
+        [(index, leaf)] => Ok(vec![tree.prove_leaf(&answered, *index, leaf)?]),
+        _ => tree.prove_leaves(&answered, leaves),
+    }
 }

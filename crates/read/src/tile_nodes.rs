@@ -16,6 +16,8 @@ const KEPT_HEIGHT: u8 = 2;
 pub(crate) struct Edge {
     /// The tiles that are not full.
     pub(crate) tiles: Vec<(Tile, Arc<TileNodes>)>,
+    /// The roots over the leaves from each peak's first on, to the end: elements of most proofs.
+    pub(crate) roots: Vec<(u64, Hash)>,
 }
 
 /// The nodes of a tile, each shown to be in the tree.

@@ -2,7 +2,7 @@
 //!
 //! First everything that is to be proven is named ([`Reading`]), then all tiles that are not in memory are read by one query
 //! and shown to belong to the checked tree, then proofs are computed without reading more ([`CheckedTree`]). Each is planned
-//! and computed by merkle-log, and verified as its reader will verify it.
+//! by merkle-log, and verified as its reader will verify it, but for proofs of many leaves at once.
 
 mod nodes;
 
@@ -19,7 +19,7 @@ use merkle_log::{
 use crate::cache::Cache;
 use crate::error::{Difference, Place, ReadError, plan_error};
 use crate::snapshot::LedgerSnapshot;
-use nodes::{Nodes, peaks};
+use nodes::{Folded, Nodes, peaks};
 
 /// One log of a ledger up to its checked head.
 #[derive(Clone, Copy, Debug)]
@@ -265,6 +265,25 @@ impl CheckedTree {
         self.prove(&plan, self.leaf_place(index), |proof| verify_inclusion(head, index, leaf, proof))
     }
 
+    /// The inclusion proofs of leaves under `head`, which [`Self::head_at`] gave. They are made of the same nodes as one proof is,
+    /// and not verified one by one: that would cost a fifth of the rate at which pages are answered.
+    pub(crate) fn prove_leaves(
+        &self,
+        head: &TreeHead,
+        leaves: &[(LeafIndex, LeafHash)],
+    ) -> Result<Vec<Vec<Hash>>, ReadError> {
+        let mut folded = Folded::default();
+        let proofs = leaves.iter().map(|(index, leaf)| {
+            self.verify_leaf(*index, leaf)?;
+            let plan = inclusion_plan(*index, head.size).map_err(plan_error(self.log.log))?;
+            let proof = self.nodes.proof(&plan, &mut folded);
+            let proof = proof.map_err(|error| self.no_hash(error, self.leaf_place(*index)))?;
+            debug_assert_eq!(verify_inclusion(head, *index, leaf, &proof), Ok(()));
+            Ok(proof)
+        });
+        proofs.collect()
+    }
+
     /// Verifies that all these leaves are in the checked tree.
     pub(crate) fn verify_leaves(&self, leaves: &[(LeafIndex, LeafHash)]) -> Result<(), ReadError> {
         leaves.iter().try_for_each(|(index, leaf)| self.verify_leaf(*index, leaf))
@@ -293,7 +312,7 @@ impl CheckedTree {
         place: Place,
         verify: impl FnOnce(&[Hash]) -> Result<(), ProofError>,
     ) -> Result<Vec<Hash>, ReadError> {
-        let proof = self.nodes.proof(plan).map_err(|error| self.no_hash(error, place))?;
+        let proof = self.nodes.proof(plan, &mut Folded::default()).map_err(|error| self.no_hash(error, place))?;
         verify(&proof).map_err(|error| place.corrupt(error))?;
         Ok(proof)
     }

@@ -1,9 +1,10 @@
 //! The nodes of one log that an answer is made of, and proofs from them. Each was shown to lead to the checked root.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use merkle_log::{Frontier, Hash, Plan, Position, Tile, TileError, Tiles, TreeHead, TreeSize};
+use merkle_log::{Frontier, Hash, Plan, Position, Run, Tile, TileError, Tiles, TreeHead, TreeSize, hash_children};
 
 use crate::cache::{Cache, Whose};
 use crate::error::Difference;
@@ -17,6 +18,8 @@ use crate::tile_nodes::{Edge, TILE_HEIGHT, TileNodes};
 pub(super) struct Nodes {
     whose: Whose,
     head: TreeHead,
+    /// The right edge, once it is known.
+    edge: Arc<Edge>,
     /// By level and index.
     known: BTreeMap<(u8, u64), Arc<TileNodes>>,
     /// Tiles as they were read, which know why a node is not known.
@@ -27,7 +30,7 @@ impl Nodes {
     /// Takes from memory what is there of these tiles, and of those above them that lead to the root. Gives also the tiles
     /// that are not there.
     pub(super) fn recall(whose: Whose, head: TreeHead, wanted: &BTreeSet<Tile>, cache: &Cache) -> (Self, Vec<Tile>) {
-        let mut nodes = Self { whose, head, known: BTreeMap::new(), read: Tiles::default() };
+        let mut nodes = Self { whose, head, edge: Arc::default(), known: BTreeMap::new(), read: Tiles::default() };
         if wanted.is_empty() {
             return (nodes, Vec::new());
         }
@@ -89,7 +92,12 @@ impl Nodes {
             let roots: Vec<(Position, Hash)> = roots.iter().filter(is_within).copied().collect();
             tiles.push((*tile, Arc::new(TileNodes::below(*tile, &roots, &self.read)?)));
         }
-        let edge = Arc::new(Edge { tiles });
+        let mut to_end: Vec<(u64, Hash)> = Vec::with_capacity(roots.len());
+        for (peak, root) in roots.iter().rev() {
+            let right = to_end.last().map(|(_, right)| *right);
+            to_end.push((peak.offset << peak.level, right.map_or(*root, |right| hash_children(root, &right))));
+        }
+        let edge = Arc::new(Edge { tiles, roots: to_end });
         if edge.tiles.iter().all(|(_, known)| known.is_whole()) {
             cache.keep_edge(self.whose, self.head, edge.clone());
         }
@@ -97,7 +105,8 @@ impl Nodes {
         Ok(())
     }
 
-    fn keep_edge(&mut self, edge: &Edge) {
+    fn keep_edge(&mut self, edge: &Arc<Edge>) {
+        self.edge = edge.clone();
         self.known.extend(edge.tiles.iter().map(|(tile, known)| ((tile.level, tile.index), known.clone())));
     }
 
@@ -123,26 +132,30 @@ impl Nodes {
         found.map_or_else(|| self.read.hash_at(position).and(Err(TileError::Missing { position })), Ok)
     }
 
-    /// Computes a planned proof from these nodes alone.
-    pub(super) fn proof(&self, plan: &Plan) -> Result<Vec<Hash>, TileError> {
-        let mut planned = Tiles::default();
-        let mut by_tile: BTreeMap<Tile, Vec<Option<Hash>>> = BTreeMap::new();
-        for position in plan.positions() {
-            let hash = self.hash_at(position)?;
-            let tile = Tile::holding(position, self.head.size)?;
-            let hashes = by_tile.entry(tile).or_insert_with(|| vec![None; tile.width.into()]);
-            if !position.level.is_multiple_of(TILE_HEIGHT) {
-                planned.insert_subtree(position, hash);
-                continue;
+    /// Computes a planned proof from these nodes alone. `folded` may be of other proofs from the same nodes.
+    pub(super) fn proof(&self, plan: &Plan, folded: &mut Folded) -> Result<Vec<Hash>, TileError> {
+        plan.proof_by(|run| match run.node() {
+            Some(node) => self.hash_at(node),
+            None if run.end() == self.head.size.get()
+                && let Some((_, root)) = self.edge.roots.iter().find(|(first, _)| *first == run.start()) =>
+            {
+                Ok(*root)
             }
-            let slot = position.offset.checked_sub(tile.first_offset()).and_then(|slot| usize::try_from(slot).ok());
-            let slot = slot.and_then(|slot| hashes.get_mut(slot));
-            *slot.ok_or(TileError::Missing { position })? = Some(hash);
+            None => folded.root_over(run, || run.root(|position| self.hash_at(position))),
+        })
+    }
+}
+
+/// Roots over runs of leaves, by their ends: proofs in one tree have the runs at its right edge in common.
+#[derive(Default)]
+pub(super) struct Folded(BTreeMap<(u64, u64), Hash>);
+
+impl Folded {
+    fn root_over(&mut self, run: Run, root: impl FnOnce() -> Result<Hash, TileError>) -> Result<Hash, TileError> {
+        match self.0.entry((run.start(), run.end())) {
+            Entry::Occupied(known) => Ok(*known.get()),
+            Entry::Vacant(place) => Ok(*place.insert(root()?)),
         }
-        for (tile, hashes) in by_tile {
-            planned.insert_holed(tile, hashes)?;
-        }
-        plan.proof(&planned)
     }
 }
 
@@ -189,7 +202,7 @@ mod tests {
         inclusion_plan, range_plan,
     };
 
-    use super::{Cache, Difference, Nodes, Whose};
+    use super::{Cache, Difference, Folded, Nodes, Whose};
 
     const WHOSE: Whose = (LedgerId([7; 32]), Log::Entries);
 
@@ -237,16 +250,17 @@ mod tests {
             let leaves = leaves(count);
             let (all, tiles) = tiles(&leaves);
             let nodes = nodes(head(&leaves), &all, &tiles, &Cache::new(1 << 20)).expect("they belong together");
+            let mut folded = Folded::default();
             let some = |to: u64| SIZES.into_iter().chain([to]).filter(move |some| *some <= to);
             for second in some(count).map(size) {
                 for first in some(second.get()).map(size) {
                     let index = LeafIndex::new(first.get() - 1).expect("in range");
                     let plan = inclusion_plan(index, second).expect("in range");
-                    assert_eq!(nodes.proof(&plan), plan.proof(&tiles), "leaf {index} of {second}");
+                    assert_eq!(nodes.proof(&plan, &mut folded), plan.proof(&tiles), "leaf {index} of {second}");
                     let plan = consistency_plan(first, second).expect("in range");
-                    assert_eq!(nodes.proof(&plan), plan.proof(&tiles), "{first} to {second}");
+                    assert_eq!(nodes.proof(&plan, &mut folded), plan.proof(&tiles), "{first} to {second}");
                     let plan = range_plan(index, second, size(count)).expect("in range");
-                    assert_eq!(nodes.proof(&plan), plan.proof(&tiles), "{index}..{second} of {count}");
+                    assert_eq!(nodes.proof(&plan, &mut folded), plan.proof(&tiles), "{index}..{second} of {count}");
                 }
             }
         }
