@@ -43,7 +43,7 @@ pub struct Transaction {
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[cfg_attr(feature = "graphql", derive(SimpleObject), graphql(name = "EntryAggregate"))]
 pub struct Aggregate {
-    /// Who, when they are put together by signers.
+    /// The signer, when they are put together by signers.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub signer: Option<Key>,
     /// Where the hour or day begins, when they are put together by those.
