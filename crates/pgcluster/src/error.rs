@@ -48,6 +48,18 @@ pub enum ClusterError {
         /// The end of its output.
         message: String,
     },
+    /// The server ended before it accepted connections.
+    #[error("PostgreSQL ended at its start; its log: {log}")]
+    Ended {
+        /// The end of its log.
+        log: String,
+    },
+    /// Another process has the port.
+    #[error("PostgreSQL cannot listen on port {port} of 127.0.0.1: another process has it")]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
     /// The server did not accept connections in time.
     #[error("PostgreSQL did not start within {} s; its log: {log}", START_TIMEOUT.as_secs())]
     NotReady {

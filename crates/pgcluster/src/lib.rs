@@ -13,6 +13,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -29,6 +30,8 @@ use crate::owner::Owner;
 const SUPERUSER: &str = "counterfoil";
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Free ports tried, each of which another process took before the server.
+const MAX_PORTS: usize = 10;
 
 /// How much a crash of the machine may lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`].
     pub fn start(folder: &Path, durability: Durability) -> Result<Self, ClusterError> {
-        Self::start_on(folder, durability, free_port(folder)?, AtEnd::Kept)
+        on_a_free_port(|| Self::start_on(folder, durability, None, AtEnd::Kept))
     }
 
     /// Starts a cluster that is thrown away: in a temporary folder, which is gone when the server is, also when this
@@ -85,12 +88,15 @@ impl Cluster {
     /// [`ClusterError`].
     pub fn start_temporary(durability: Durability) -> Result<Self, ClusterError> {
         let temporary = std::env::temp_dir();
-        let folder = tempfile::Builder::new().prefix("counterfoil-postgres").tempdir_in(&temporary);
-        let folder = folder.map_err(at("making a folder in", &temporary))?;
-        let cluster = Self::start_on(folder.path(), durability, free_port(folder.path())?, AtEnd::Removed)?;
-        // From here on it is the supervisor that removes it.
-        let _ = folder.keep();
-        Ok(cluster)
+        // Each attempt has a folder of its own: the supervisor of the one before removes its folder.
+        on_a_free_port(|| {
+            let folder = tempfile::Builder::new().prefix("counterfoil-postgres").tempdir_in(&temporary);
+            let folder = folder.map_err(at("making a folder in", &temporary))?;
+            let cluster = Self::start_on(folder.path(), durability, None, AtEnd::Removed)?;
+            // From here on it is the supervisor that removes it.
+            let _ = folder.keep();
+            Ok(cluster)
+        })
     }
 
     /// Ends all of the server's processes as a crash of the machine would, and starts it again on the same port.
@@ -112,14 +118,19 @@ impl Cluster {
         let started = Instant::now();
         loop {
             // Until the last of its processes is gone, the memory that they shared keeps a new server out.
-            match Self::start_on(folder, durability, port, AtEnd::Kept) {
-                Err(ClusterError::NotReady { .. }) if started.elapsed() < START_TIMEOUT => thread::sleep(POLL_INTERVAL),
+            match Self::start_on(folder, durability, Some(port), AtEnd::Kept) {
+                Err(ClusterError::Ended { .. } | ClusterError::NotReady { .. } | ClusterError::PortTaken { .. })
+                    if started.elapsed() < START_TIMEOUT =>
+                {
+                    thread::sleep(POLL_INTERVAL);
+                }
                 result => return result,
             }
         }
     }
 
-    fn start_on(folder: &Path, durability: Durability, port: u16, at_end: AtEnd) -> Result<Self, ClusterError> {
+    /// Without a `port`, on one that is free now; another process can take it before the server does.
+    fn start_on(folder: &Path, durability: Durability, port: Option<u16>, at_end: AtEnd) -> Result<Self, ClusterError> {
         let binaries = Binaries::find().ok_or(ClusterError::NotInstalled)?;
         let owner = Owner::for_this_process().ok_or(ClusterError::NoUnprivilegedUser)?;
         fs::create_dir_all(folder).map_err(at("making", folder))?;
@@ -131,9 +142,10 @@ impl Cluster {
             initialise(&binaries, &owner, folder, &data)?;
         }
         stop_leftover(&binaries, &owner, &data);
-        let server = spawn(&binaries, &owner, folder, port, durability, at_end)?;
+        let port = port.map_or_else(|| free_port(folder), Ok)?;
+        let (server, log) = spawn(&binaries, &owner, folder, port, durability, at_end)?;
         let mut cluster = Self { server, port, password, createdb: binaries.createdb.clone() };
-        cluster.wait_until_ready(&binaries, folder)?;
+        cluster.wait_until_ready(&binaries, folder, &log)?;
         Ok(cluster)
     }
 
@@ -212,7 +224,7 @@ impl Cluster {
         self.port
     }
 
-    fn wait_until_ready(&mut self, binaries: &Binaries, folder: &Path) -> Result<(), ClusterError> {
+    fn wait_until_ready(&mut self, binaries: &Binaries, folder: &Path, log: &fs::File) -> Result<(), ClusterError> {
         let started = Instant::now();
         loop {
             let is_ready = Command::new(&binaries.pg_isready)
@@ -223,9 +235,17 @@ impl Cluster {
             if is_ready {
                 return Ok(());
             }
-            let has_ended = self.server.try_wait().map_err(at("waiting for the server in", folder))?.is_some();
-            if has_ended || started.elapsed() > START_TIMEOUT {
-                return Err(ClusterError::NotReady { log: tail(&folder.join("server.log")) });
+            if self.server.try_wait().map_err(at("waiting for the server in", folder))?.is_some() {
+                let log = tail(log);
+                // The cluster's locale is C, so that these are the server's words.
+                return Err(if log.contains("Address already in use") {
+                    ClusterError::PortTaken { port: self.port }
+                } else {
+                    ClusterError::Ended { log }
+                });
+            }
+            if started.elapsed() > START_TIMEOUT {
+                return Err(ClusterError::NotReady { log: tail(log) });
             }
             thread::sleep(POLL_INTERVAL);
         }
@@ -296,9 +316,13 @@ fn spawn(
     port: u16,
     durability: Durability,
     at_end: AtEnd,
-) -> Result<Child, ClusterError> {
+) -> Result<(Child, fs::File), ClusterError> {
     let log_path = folder.join("server.log");
-    let log = fs::File::create(&log_path).map_err(at("making", &log_path))?;
+    let mut options = fs::OpenOptions::new();
+    let log = options.read(true).write(true).create(true).truncate(true).open(&log_path);
+    let log = log.map_err(at("making", &log_path))?;
+    // The handle that stays here reads the log of a temporary cluster after its folder is gone.
+    let written = log.try_clone().map_err(at("opening again", &log_path))?;
     let mut command = owner.command(Path::new("/bin/sh"));
     command
         .current_dir(folder)
@@ -312,7 +336,8 @@ fn spawn(
     if durability == Durability::None {
         command.args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().map_err(at("running", &binaries.postgres))
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(written);
+    Ok((command.spawn().map_err(at("running", &binaries.postgres))?, log))
 }
 
 fn password_file(folder: &Path) -> PathBuf {
@@ -354,9 +379,51 @@ fn free_port(folder: &Path) -> Result<u16, ClusterError> {
     Ok(address.map_err(at("finding a free port for", folder))?.port())
 }
 
+/// Starts by `start` until no other process takes its port meanwhile.
+fn on_a_free_port(mut start: impl FnMut() -> Result<Cluster, ClusterError>) -> Result<Cluster, ClusterError> {
+    let mut attempts = 1;
+    loop {
+        match start() {
+            Err(ClusterError::PortTaken { .. }) if attempts < MAX_PORTS => attempts += 1,
+            result => return result,
+        }
+    }
+}
+
 /// The last lines of a log.
-fn tail(path: &Path) -> String {
-    let log = fs::read_to_string(path).unwrap_or_default();
-    let lines: Vec<&str> = log.lines().collect();
+fn tail(log: &fs::File) -> String {
+    let length = log.metadata().map_or(0, |metadata| metadata.len());
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    // At offsets of its own: the server writes at the place that both handles share.
+    if let Err(error) = log.read_exact_at(&mut bytes, 0) {
+        return format!("(cannot be read: {error})");
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(5)..].join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_another_process_takes_first_is_exchanged() {
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let taken = other.local_addr().unwrap().port();
+        let mut attempts = 0;
+        let cluster = on_a_free_port(|| {
+            attempts += 1;
+            let folder = tempfile::tempdir().unwrap();
+            let port = (attempts == 1).then_some(taken);
+            let started = Cluster::start_on(folder.path(), Durability::None, port, AtEnd::Removed);
+            assert_eq!(matches!(started, Err(ClusterError::PortTaken { port }) if port == taken), attempts == 1);
+            let _ = folder.keep();
+            started
+        });
+        assert_ne!(cluster.unwrap().port(), taken);
+        assert_eq!(attempts, 2);
+    }
 }
