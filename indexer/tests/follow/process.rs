@@ -10,7 +10,7 @@ use counterfoil_indexer::{Config, Selection, run};
 use counterfoil_store::{PgPool, begin, halt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::chain::{LEDGER, PROGRAM};
@@ -40,14 +40,17 @@ async fn listener() -> (TcpListener, String) {
 
 struct Process {
     health: SocketAddr,
+    /// Bound and never listening: no other process gets the port before the server listens there.
+    _reserved: TcpSocket,
     ended: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Process {
     async fn start(pool: &PgPool, rpc_urls: Vec<String>, quorum: usize) -> Self {
-        let (free, _) = listener().await;
-        let health = free.local_addr().unwrap();
-        drop(free);
+        let reserved = TcpSocket::new_v4().unwrap();
+        reserved.set_reuseaddr(true).unwrap();
+        reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let health = reserved.local_addr().unwrap();
         let config = Config {
             database_url: database_url(pool),
             rpc_urls,
@@ -63,7 +66,7 @@ impl Process {
             patience: Duration::from_secs(60),
             lease: Duration::from_secs(600),
         };
-        Self { health, ended: tokio::spawn(run(config, std::future::pending())) }
+        Self { health, _reserved: reserved, ended: tokio::spawn(run(config, std::future::pending())) }
     }
 
     /// Waits until /readyz answers so.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use tokio::net::TcpSocket;
+
 use crate::history::{Shape, record};
 use crate::support::{Database, Indexer, signal, wait};
 
@@ -88,9 +90,12 @@ fn at_the_start_it_ends_when_it_is_told_to_whatever_it_waits_for() {
     let database = Database::indexed(&recording);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_url = format!("http://{}", silent.local_addr().unwrap());
-    let (proxy, free) = (Proxy::start(&database.url), TcpListener::bind("127.0.0.1:0").unwrap());
-    let listen = free.local_addr().unwrap();
-    drop(free);
+    let proxy = Proxy::start(&database.url);
+    // Bound and never listening: no other process gets the port before the indexer listens there.
+    let reserved = TcpSocket::new_v4().unwrap();
+    reserved.set_reuseaddr(true).unwrap();
+    reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listen = reserved.local_addr().unwrap();
     proxy.hangs.store(true, Ordering::Relaxed);
     // A database that does not answer; a server that does not.
     for (url, rpc) in [(&proxy.url, "http://127.0.0.1:1"), (&database.url, silent_url.as_str())] {
