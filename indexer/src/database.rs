@@ -13,6 +13,7 @@ use merkle_log::{LeafIndex, TreeSize};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use crate::hints::Hints;
 use crate::metrics::Metrics;
 
 const LEDGERS_PER_PAGE: u32 = 1_000;
@@ -31,13 +32,15 @@ pub struct Database {
     pub metrics: Metrics,
     /// In whose place is written; none where there is no other who could.
     pub epoch: Option<Epoch>,
+    /// Where it is told what was committed.
+    pub hints: Hints,
 }
 
 impl Database {
     /// The index of a pool with no other writer.
     #[must_use]
-    pub const fn new(pool: PgPool, patience: Duration, metrics: Metrics) -> Self {
-        Self { pool, patience, metrics, epoch: None }
+    pub fn new(pool: PgPool, patience: Duration, metrics: Metrics) -> Self {
+        Self { pool, patience, metrics, epoch: None, hints: Hints::default() }
     }
 
     /// A transaction that writes, unless another indexer has taken this one's place.
@@ -79,6 +82,7 @@ impl Database {
         if !batch.is_empty() {
             self.metrics.committed(batch, start.elapsed());
         }
+        self.hints.committed(ledger, batch, checked.as_ref().map(|(head, _)| head.head()));
         Ok(())
     }
 
@@ -95,7 +99,11 @@ impl Database {
             Ok(dropped)
         };
         let outcome = timeout(self.patience, work).await;
-        settle(connection, outcome)
+        let dropped = settle(connection, outcome)?;
+        if dropped > 0 {
+            self.hints.dropped(ledger);
+        }
+        Ok(dropped)
     }
 
     /// The state as stored.
@@ -186,7 +194,9 @@ impl Database {
             Ok(transaction.commit().await?)
         };
         let outcome = timeout(self.patience, work).await;
-        settle(connection, outcome)
+        settle(connection, outcome)?;
+        self.hints.halted(ledger);
+        Ok(())
     }
 
     /// Shows events as pending, in the place of all that are from number `from` on.

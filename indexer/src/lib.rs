@@ -13,6 +13,7 @@ mod feed;
 pub mod forget;
 mod gather;
 pub mod health;
+pub mod hints;
 pub mod metrics;
 mod repair;
 mod run;

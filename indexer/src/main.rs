@@ -19,7 +19,7 @@ use crate::commands::{clear_halt, doctor, fill, forget, fsck, migrate, rebuild, 
 const SETTINGS: SettingsRules = SettingsRules {
     file_env: "COUNTERFOIL_CONFIG",
     commands: &["rebuild", "forget", "doctor"],
-    urls: &["rpc", "ws", "geyser", "otlp"],
+    urls: &["rpc", "ws", "geyser", "otlp", "nats"],
     database_urls: &["database-url"],
 };
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use counterfoil_client::Health;
 use counterfoil_core::{LedgerId, VerifiedAppend};
+use counterfoil_nats::Outcome;
 use counterfoil_store::CommittedIn;
 use prometheus::core::Collector;
 use prometheus::{
@@ -47,6 +48,8 @@ struct Shared {
     last_slots: Mutex<BTreeMap<LedgerId, u64>>,
     ledger_events: IntGaugeVec,
     ledger_condition: IntGaugeVec,
+    nats_published: IntCounter,
+    nats_dropped: IntCounter,
 }
 
 const VALID: &str = "names and labels are valid constants, each registered once";
@@ -151,6 +154,11 @@ impl Metrics {
                 &["ledger", "stage"],
             ),
             ledger_condition: gauges("counterfoil_ledger_condition", "0 following, 1 retrying, 2 halted", &["ledger"]),
+            nats_published: counter("counterfoil_nats_published_total", "Hints that NATS has taken"),
+            nats_dropped: counter(
+                "counterfoil_nats_dropped_total",
+                "Hints dropped for newer ones while NATS did not take them",
+            ),
             registry,
         };
         Self { shared: Arc::new(shared) }
@@ -271,6 +279,14 @@ impl Metrics {
     /// Confirmed events were shown.
     pub fn pending(&self, events: u64) {
         self.shared.pending.inc_by(events);
+    }
+
+    /// A hint was published, or dropped.
+    pub fn hinted(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Published => self.shared.nats_published.inc(),
+            Outcome::Dropped => self.shared.nats_dropped.inc(),
+        }
     }
 
     /// A feed delivered events.

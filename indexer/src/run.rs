@@ -13,6 +13,7 @@ use counterfoil_client::{Commitment, Feed, Recording, Rpc, Source, block_feed, l
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use counterfoil_geyser::geyser_feed;
 use counterfoil_http::{Places, serve};
+use counterfoil_nats::{Prefix, Publisher};
 use counterfoil_service::announce;
 use counterfoil_store::{
     Cluster, Epoch, PgConnection, PgPool, PgPoolConnection, StoreError, bind_cluster, connect, hold_lease,
@@ -29,6 +30,7 @@ use crate::database::Database;
 use crate::feed::feeding::{Fed, pump};
 use crate::gather::gather;
 use crate::health::Health;
+use crate::hints::{Hints, Nats};
 use crate::metrics::Metrics;
 use crate::sync::pending::PendingLedgers;
 use crate::{Feeding, Indexer, Round, Selection, Server};
@@ -98,6 +100,8 @@ pub struct Config {
     pub patience: Duration,
     /// After how long without a renewal another indexer takes this one's place.
     pub lease: Duration,
+    /// Where hints of commits go.
+    pub nats: Option<Nats>,
 }
 
 impl Config {
@@ -191,8 +195,13 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
         migrate(&pool).await?;
         bind_to_cluster(&config, &servers, &pool, Some(&health)).await?;
         announce(&json!({ "url": url })).context("standard output is closed")?;
-        let database = Database::new(pool, config.patience, metrics);
-        index(&config, &database, &health).await.map(|never| match never {})
+        let publisher = open_publisher(&config, &pool, &metrics).await?;
+        let hints = publisher.clone().map(Hints::new).unwrap_or_default();
+        let database = Database { hints, ..Database::new(pool, config.patience, metrics) };
+        tokio::select! {
+            result = index(&config, &database, &health) => result.map(|never| match never {}),
+            never = publish(&config, publisher) => match never {},
+        }
     };
     tokio::select! {
         result = work => result?,
@@ -206,6 +215,23 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
         debug!("the database has not closed all connections in time");
     }
     Ok(())
+}
+
+/// The publisher of hints, if there is a NATS to publish to.
+async fn open_publisher(config: &Config, pool: &PgPool, metrics: &Metrics) -> anyhow::Result<Option<Publisher>> {
+    let Some(nats) = &config.nats else { return Ok(None) };
+    let cluster = load_cluster(&mut *pool.acquire().await?).await?.context("the index is of no cluster")?;
+    let prefix = nats.prefix.clone().unwrap_or_else(|| Prefix::of_cluster(cluster.genesis_hash));
+    info!("hints go to {:?} on {}", nats.servers, prefix.all());
+    let metrics = metrics.clone();
+    Ok(Some(Publisher::new(prefix, move |outcome| metrics.hinted(outcome))))
+}
+
+async fn publish(config: &Config, publisher: Option<Publisher>) -> Infallible {
+    match (&config.nats, publisher) {
+        (Some(nats), Some(publisher)) => publisher.run(&nats.servers, nats.limits).await,
+        _ => std::future::pending().await,
+    }
 }
 
 /// Lets a halted ledger be tried again. Whether it was halted.
@@ -363,6 +389,7 @@ async fn index(config: &Config, database: &Database, health: &Health) -> anyhow:
         let sources = config.servers()?;
         let (program, selection) = (config.program, config.selection.clone());
         let database = &Database { epoch: Some(epoch), ..database.clone() };
+        database.hints.forget();
         let mut indexer = Indexer::new(program, sources, config.quorum, selection, database.clone());
         indexer.health = health.clone();
         let confirmed = config.open_confirmed_feed(&indexer.sources);

@@ -22,7 +22,7 @@ const NEVER: [(&str, &[&str]); 4] = [
     // Its callers are HTTP servers, tools for agents and functions alike.
     (
         "counterfoil-read",
-        &["axum", "hyper", "tower", "utoipa", "async-graphql", "solana", "anchor", "counterfoil-client"],
+        &["axum", "hyper", "tower", "utoipa", "async-graphql", "async-nats", "solana", "anchor", "counterfoil-client"],
     ),
     // Services with no database of their own use it too.
     ("counterfoil-http", &["solana", "anchor", "counterfoil-client", "async-graphql", "utoipa"]),
@@ -55,7 +55,8 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
 
 /// A package's name as Cargo has it. The table leaves `counterfoil-` out.
 fn full_name(name: &str) -> String {
-    const OTHERS: [&str; 6] = ["counterfoil", "gate", "merkle-log", "peer-compression", "peer-noop", "pgcluster"];
+    const OTHERS: [&str; 8] =
+        ["counterfoil", "gate", "merkle-log", "natsserver", "peer-compression", "peer-noop", "pgcluster", "projection"];
     let name = name.trim_matches('`');
     if OTHERS.contains(&name) {
         name.to_owned()

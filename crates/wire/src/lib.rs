@@ -8,6 +8,7 @@ mod form;
 #[cfg(feature = "graphql")]
 mod graphql;
 mod head;
+mod hint;
 mod ledger;
 mod problem;
 mod proof;
@@ -20,6 +21,7 @@ pub use event::{Event, EventPage, Pending, PendingEvent};
 #[cfg(feature = "openapi")]
 pub use form::{CertificateForm, ReceiptForm};
 pub use head::{Head, LogName};
+pub use hint::{AppendHint, EntriesHint, HeadHint, Reached};
 pub use ledger::{Applied, Behind, Checked, Halt, Heads, Ledger, LedgerPage, LedgerStatus, ServerHead, Status};
 pub use problem::{Code, Problem};
 pub use proof::{Consistency, Inclusion};

@@ -6,6 +6,7 @@ pub mod fill;
 pub mod forget;
 pub mod fsck;
 pub mod migrate;
+pub mod nats;
 pub mod rebuild;
 pub mod run;
 pub mod sources;

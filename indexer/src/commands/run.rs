@@ -7,12 +7,15 @@ use clap::Args;
 use counterfoil_indexer::Config;
 use counterfoil_service::StopSignals;
 
+use crate::commands::nats::NatsArguments;
 use crate::commands::sources::Sources;
 
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     sources: Sources,
+    #[command(flatten)]
+    nats: NatsArguments,
     /// Where /livez, /readyz and /metrics are served.
     #[arg(long, env = "COUNTERFOIL_LISTEN", default_value = "127.0.0.1:9300")]
     listen: SocketAddr,
@@ -23,6 +26,7 @@ pub struct Arguments {
 
 pub async fn run(database_url: String, arguments: Arguments) -> anyhow::Result<()> {
     let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;
-    let config = Config { listen: arguments.listen, ..arguments.sources.config(database_url)? };
+    let (listen, nats) = (arguments.listen, arguments.nats.settings()?);
+    let config = Config { listen, nats, ..arguments.sources.config(database_url)? };
     counterfoil_indexer::run(config, async move { stop.received().await }).await
 }

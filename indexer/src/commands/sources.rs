@@ -56,7 +56,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// How the indexer is to work; where it listens is left to the caller.
+    /// How the indexer is to work; where it listens, and where hints go, is left to the caller.
     pub fn config(self, database_url: String) -> anyhow::Result<Config> {
         ensure!(
             self.geyser_token.is_none() || self.geyser_url.is_some(),
@@ -83,6 +83,7 @@ impl Sources {
             poll_interval: Duration::from_millis(self.poll_ms),
             patience: Duration::from_secs(self.database_patience_s),
             lease: Duration::from_secs(self.lease_s),
+            nats: None,
         })
     }
 }

@@ -360,6 +360,7 @@ impl<S: Source + 'static> Indexer<S> {
     async fn choose(&mut self, now: Instant) -> Result<Option<String>, StoreError> {
         let mut known: BTreeMap<LedgerId, LedgerRow> =
             self.database.load_ledgers().await?.into_iter().map(|row| (row.ledger, row)).collect();
+        self.database.hints.found(known.values());
         let mut wanted = self.selection.ledgers.clone();
         let mut problem = None;
         if self.selection.takes_any() {

@@ -52,6 +52,7 @@ impl Process {
         reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let health = reserved.local_addr().unwrap();
         let config = Config {
+            nats: None,
             database_url: database_url(pool),
             rpc_urls,
             recording: None,

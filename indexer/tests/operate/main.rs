@@ -4,6 +4,7 @@
 mod doctor;
 mod history;
 mod metrics;
+mod nats;
 mod rebuild;
 mod schema;
 mod settings;
