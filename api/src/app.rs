@@ -16,6 +16,7 @@ use counterfoil_wire::Code;
 use tower::Service;
 
 use crate::graphql::AllowedQueries;
+use crate::hints::{Nats, hear_hints};
 use crate::metrics::{Gauges, Now};
 use crate::paths::PATHS;
 use crate::tlog::{self, Logs, NoteKey};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub memory_bytes: u64,
     /// The key that signs checkpoints of logs and receipts; without it other tools' formats are not served.
     pub note_key: Option<NoteKey>,
+    /// The NATS that tells of changes where the database cannot; without it a standby serves no streams.
+    pub nats: Option<Nats>,
     /// Authentication and rates.
     pub access: AccessSettings,
 }
@@ -55,6 +58,7 @@ impl Default for Settings {
             search_connections: 4,
             memory_bytes: 256 << 20,
             note_key: None,
+            nats: None,
             access: AccessSettings::default(),
         }
     }
@@ -85,8 +89,11 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
     let cache = Arc::new(Cache::new(settings.memory_bytes));
     let limits = StreamLimits { all: settings.max_streams, per_caller: settings.max_streams_per_caller };
     let feed = Live::new(pool.clone(), cache.clone(), limits);
-    if settings.memory_bytes > 0 {
+    if settings.memory_bytes > 0 || settings.nats.is_some() {
         tokio::spawn(feed.clone().listen());
+    }
+    if let Some(nats) = settings.nats {
+        tokio::spawn(hear_hints(nats, pool.clone(), feed.hints()));
     }
     let access = access(&pool, settings.access);
     let searches = Arc::new(SearchBudget::new(settings.search_connections));

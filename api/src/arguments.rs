@@ -9,8 +9,9 @@ use anyhow::Context;
 use axum::http::HeaderValue;
 use axum::http::uri::Authority;
 use clap::{Args, Subcommand};
-use counterfoil_api::{AccessSettings, Admin, Chain, Mode, Secret, SignIn, read_secret_file};
+use counterfoil_api::{AccessSettings, Admin, Chain, Mode, Nats, Secret, SignIn, read_secret_file};
 use counterfoil_core::{LedgerId, Wallet};
+use counterfoil_nats::{Prefix, Servers, parse_server};
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
@@ -74,6 +75,35 @@ impl AccessArguments {
             sign_in,
             ..AccessSettings::default()
         })
+    }
+}
+
+/// Hints over NATS.
+#[derive(Args)]
+pub(crate) struct NatsArguments {
+    /// A NATS server on which the indexer tells of changes, as nats://HOST:4222; give it several times for several of one cluster.
+    /// For a database that cannot tell of them: a standby, or one behind a pooler.
+    #[arg(long, env = "COUNTERFOIL_NATS", value_delimiter = ',', hide_env_values = true, value_name = "URL", value_parser = parse_server)]
+    nats: Vec<String>,
+    /// The file of NATS' `NAME:PASSWORD`, or of a token, where they are not in the URL.
+    #[arg(long, env = "COUNTERFOIL_NATS_CREDENTIALS", value_name = "FILE")]
+    nats_credentials: Option<PathBuf>,
+    /// The second token of the subjects, as the indexer has it. The first 8 characters of the cluster's genesis hash when absent.
+    #[arg(long, env = "COUNTERFOIL_NATS_PREFIX", value_name = "TOKEN")]
+    nats_prefix: Option<Prefix>,
+}
+
+impl NatsArguments {
+    pub(crate) fn settings(self) -> anyhow::Result<Option<Nats>> {
+        if self.nats.is_empty() {
+            return Ok(None);
+        }
+        let login = self.nats_credentials.map(|path| {
+            let text = read_secret_file(&path).with_context(|| format!("NATS' credentials {}", path.display()))?;
+            Ok::<_, anyhow::Error>(String::from_utf8_lossy(&text).into_owned())
+        });
+        let servers = Servers::new(&self.nats, login.transpose()?.as_deref())?;
+        Ok(Some(Nats { servers, prefix: self.nats_prefix }))
     }
 }
 

@@ -5,6 +5,7 @@ mod address;
 mod admin;
 mod app;
 mod graphql;
+mod hints;
 mod metrics;
 mod paths;
 mod rest;
@@ -19,6 +20,7 @@ pub use counterfoil_http::{
     TlsFiles, read_secret_file,
 };
 pub use graphql::{AllowedQueries, AllowedQueriesError, schema_graphql};
+pub use hints::Nats;
 pub use paths::OPEN;
 pub use rest::openapi_json;
 pub use run::{Config, run};

@@ -21,7 +21,7 @@ use counterfoil_service::{
 };
 use mimalloc::MiMalloc;
 
-use arguments::{AccessArguments, KeyCommand, LedgerCommand, ReaderCommand, Write};
+use arguments::{AccessArguments, KeyCommand, LedgerCommand, NatsArguments, ReaderCommand, Write};
 
 /// An answer is made of many small pieces, above all GraphQL's.
 #[global_allocator]
@@ -31,7 +31,7 @@ const NO_DATABASE: &str = "give the index by --database-url or DATABASE_URL";
 const SETTINGS: SettingsRules = SettingsRules {
     file_env: "COUNTERFOIL_API_CONFIG",
     commands: &["key", "ledger", "reader"],
-    urls: &["otlp"],
+    urls: &["otlp", "nats"],
     database_urls: &["database-url"],
 };
 
@@ -81,6 +81,8 @@ struct Arguments {
     /// The file of the key that signs checkpoints of logs and receipts in standard formats; `counterfoil-api note-key` makes one.
     #[arg(long, env = "COUNTERFOIL_NOTE_KEY")]
     note_key: Option<PathBuf>,
+    #[command(flatten)]
+    nats: NatsArguments,
     #[command(flatten)]
     access: AccessArguments,
     /// The certificate with its chain, in PEM: serve TLS. Both files are reloaded when they change.
@@ -147,7 +149,7 @@ async fn run_command() -> anyhow::Result<()> {
         .map(|url| Telemetry::start(url, "counterfoil-api", &["counterfoil_api", "counterfoil_http"]))
         .transpose()?;
     let (telemetry, more) = telemetry.unzip();
-    log_in_format("info,sqlx=warn", arguments.log_format, more);
+    log_in_format("info,sqlx=warn,async_nats=error", arguments.log_format, more);
     let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;
     // A file can give one of them, which clap takes for none.
     ensure!(
@@ -172,6 +174,7 @@ async fn run_command() -> anyhow::Result<()> {
             memory_bytes: u64::from(arguments.memory_mib) << 20,
             introspection: !arguments.no_introspection,
             note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,
+            nats: arguments.nats.settings()?,
             access: arguments.access.settings(arguments.listen)?,
         },
     };

@@ -77,7 +77,7 @@ async fn main() -> ExitCode {
 async fn start() -> anyhow::Result<ExitCode> {
     let Some(cli) = parse_settings::<Cli>(&SETTINGS)? else { return Ok(ExitCode::SUCCESS) };
     let (telemetry, more) = cli.otlp.as_deref().map(start_telemetry).transpose()?.unzip();
-    log_in_format("info,sqlx=warn", cli.log_format, more);
+    log_in_format("info,sqlx=warn,async_nats=error", cli.log_format, more);
     let outcome = work(cli).await;
     if let Some(telemetry) = telemetry {
         tokio::task::spawn_blocking(|| telemetry.stop()).await?;

@@ -14,7 +14,7 @@ use crate::history::History;
 use crate::index::{BIG, BIG_EVENTS, BIG_SIZE, Index, NEW, UNCHECKED, UNKNOWN, settings};
 use crate::statements::count_statements;
 
-const LIVE: LedgerId = LedgerId([9; 32]);
+pub const LIVE: LedgerId = LedgerId([9; 32]);
 
 /// A stream of server-sent events.
 pub struct Messages {
@@ -63,7 +63,7 @@ impl Messages {
 
     /// Takes pages of entries until the log's `end`: they are all from `first` on, each once, in order, each page with its
     /// certificate.
-    async fn expect_entries(&mut self, index: &Index, ledger: LedgerId, first: u64, end: u64) {
+    pub async fn expect_entries(&mut self, index: &Index, ledger: LedgerId, first: u64, end: u64) {
         let mut next = first;
         while next < end {
             let (name, id, mut page) = self.next().await.expect("the stream goes on");
@@ -81,7 +81,7 @@ impl Messages {
 }
 
 /// A ledger of its own, with `size` entries checked.
-async fn open_live(index: &Index, entries: usize) -> History {
+pub async fn open_live(index: &Index, entries: usize) -> History {
     let mut history = History::create(LIVE);
     for _ in 0..entries / 50 {
         history.append(50);

@@ -14,6 +14,7 @@ mod find_transactions;
 mod find_writers;
 mod graphql;
 mod heads;
+mod hints;
 mod history;
 mod hostile;
 mod index;

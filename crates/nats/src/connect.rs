@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::rustls::crypto::ring;
@@ -61,6 +62,7 @@ impl Servers {
     pub(crate) async fn client(&self, name: &str) -> Result<Client, ConnectError> {
         // A process has several libraries of cryptography, of which rustls chooses none by itself; an earlier choice stays.
         let _ = ring::default_provider().install_default();
+        let is_refused = AtomicBool::new(false);
         let options = ConnectOptions::new()
             .name(name)
             .retry_on_initial_connect()
@@ -71,13 +73,20 @@ impl Servers {
                 let doubled = 1_u64.checked_shl(u32::try_from(attempts).unwrap_or(u32::MAX)).unwrap_or(u64::MAX);
                 Duration::from_millis(doubled).min(LONGEST_PAUSE)
             })
-            .event_callback(|event| async move {
+            .event_callback(move |event| {
                 match event {
-                    Event::Connected => info!("connected to NATS"),
+                    Event::Connected => {
+                        is_refused.store(false, Ordering::Relaxed);
+                        info!("connected to NATS");
+                    }
                     Event::Disconnected => warn!("the connection to NATS is lost; connecting again"),
-                    Event::ServerError(error) => warn!("NATS refuses: {error}"),
+                    // Told once: it comes with each attempt.
+                    Event::ServerError(error) if !is_refused.swap(true, Ordering::Relaxed) => {
+                        warn!("NATS refuses: {error}; trying again");
+                    }
                     other => debug!("NATS: {other}"),
                 }
+                std::future::ready(())
             });
         let options = match &self.login {
             None => options,

@@ -45,7 +45,7 @@ pub use inclusion::{Inclusion, inclusion};
 pub use leaf::{CheckedEvent, Entry};
 pub use ledger_at::{LedgerAt, When, Writer, ledger_at};
 pub use ledgers::{Behind, CheckedLedger, LedgerPage, ledger, ledgers};
-pub use live::{Batch, Leaf, Live, LiveError, StreamLimits, StreamPermit};
+pub use live::{Batch, Hints, Leaf, Live, LiveError, StreamLimits, StreamPermit};
 pub use missing::{Missing, missing};
 pub use page::{DEFAULT_PAGE, Page, Window, page_limit};
 pub use page_proofs::{EntryProofs, PageProofs, Proofs};

@@ -72,7 +72,7 @@ async fn commits_are_told_by_numbers_that_leave_no_hole() {
             assert_eq!(index, hint.to.0);
             next = hint.to.0;
         }
-        let last: HeadHint = serde_json::from_slice(of("head").last().unwrap()).unwrap();
+        let last: HeadHint = serde_json::from_slice(of("head").next_back().unwrap()).unwrap();
         let checked = last.checked.unwrap();
         assert_eq!((checked, last.halted), (last.applied, false));
         assert_eq!(checked.size.0, next);

@@ -1,16 +1,17 @@
 //! Notifications of the database: they invalidate the cache and wake the followers of a ledger.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use counterfoil_core::LedgerId;
 use counterfoil_store::{Heard, Listener, PgPool, StoreError};
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use super::ears::Ears;
 use super::error::LiveError;
+use super::look::{Hints, look};
 use crate::cache::Cache;
 use crate::error::ReadError;
 
@@ -23,20 +24,14 @@ pub(super) struct Hub {
     ears: Ears,
     /// Ends with the hub.
     listening: OnceCell<JoinSet<()>>,
+    /// Ends with the hub; there when hints come.
+    looking: OnceLock<(JoinSet<()>, Hints)>,
 }
-
-/// The tails to wake.
-#[derive(Clone)]
-struct Ears {
-    cache: Arc<Cache>,
-    waiting: Arc<Waiting>,
-}
-
-type Waiting = Mutex<HashMap<LedgerId, watch::Sender<()>>>;
 
 impl Hub {
     pub(super) fn new(pool: PgPool, cache: Arc<Cache>) -> Self {
-        Self { pool, ears: Ears { cache, waiting: Arc::default() }, listening: OnceCell::new() }
+        let ears = Ears::new(cache);
+        Self { pool, ears, listening: OnceCell::new(), looking: OnceLock::new() }
     }
 
     /// Listens as soon as the database can be listened to. A standby never can.
@@ -49,8 +44,21 @@ impl Hub {
         }
     }
 
-    /// From when this is ready on, every change is heard of.
+    /// From now on ledgers that are followed are also looked at, once a second and when a hint comes.
+    pub(super) fn hints(&self) -> Hints {
+        let (_, hints) = self.looking.get_or_init(|| {
+            let (mut looking, called) = (JoinSet::new(), Arc::<Notify>::default());
+            looking.spawn(look(self.pool.clone(), self.ears.clone(), called.clone()));
+            (looking, Hints { ears: self.ears.clone(), called })
+        });
+        hints.clone()
+    }
+
+    /// From when this is ready on, every change is heard of, or seen.
     pub(super) async fn listen(&self) -> Result<(), LiveError> {
+        if self.looking.get().is_some() {
+            return Ok(());
+        }
         self.try_listen()
             .await
             .map_err(|error| if error.is_of_standby() { LiveError::Standby } else { ReadError::Database(error).into() })
@@ -59,7 +67,7 @@ impl Hub {
     async fn try_listen(&self) -> Result<(), StoreError> {
         let listening = self.listening.get_or_try_init(|| async {
             let listener = Listener::listen(&self.pool).await?;
-            self.ears.cache.rows.forget_all(true);
+            self.ears.start_hearing();
             let mut listening = JoinSet::new();
             listening.spawn(hear(listener, self.pool.clone(), self.ears.clone()));
             Ok(listening)
@@ -69,9 +77,7 @@ impl Hub {
 
     /// Changes of a ledger from now on; several between two looks are one.
     pub(super) fn changes(&self, ledger: LedgerId) -> watch::Receiver<()> {
-        let mut waiting = self.ears.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, changed| changed.receiver_count() > 0);
-        waiting.entry(ledger).or_insert_with(|| watch::Sender::new(())).subscribe()
+        self.ears.changes(ledger)
     }
 }
 
@@ -91,28 +97,9 @@ async fn hear(mut listener: Listener, pool: PgPool, ears: Ears) {
             Err(_) if pool.is_closed() => return,
             Err(error) => {
                 warn!("cannot listen to the database, trying again: {error}");
-                ears.cache.rows.forget_all(false);
+                ears.stop_hearing();
                 tokio::time::sleep(PAUSE).await;
             }
         }
-    }
-}
-
-impl Ears {
-    /// Invalidates before it wakes: woken followers read at once.
-    fn tell(&self, ledger: LedgerId) {
-        self.cache.rows.forget(ledger);
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(changed) = waiting.get(&ledger) {
-            changed.send_replace(());
-        }
-    }
-
-    fn tell_all(&self) {
-        self.cache.rows.forget_all(true);
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.values().for_each(|changed| {
-            changed.send_replace(());
-        });
     }
 }

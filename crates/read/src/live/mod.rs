@@ -1,15 +1,17 @@
 //! Leaves as they are checked, to everyone who follows a log.
 //!
-//! The database notifies of changes ([`hub`]). For each log that is followed, one task reads what is new and hands it to all
+//! The database notifies of changes ([`hub`]), or is looked at ([`look`]). For each log that is followed, one task reads what is new and hands it to all
 //! of its followers ([`tail`]): an idle follower costs no queries, and each leaf is read and verified once. A follower
 //! ([`follow`]) begins at a leaf of its choice and reads what came before by itself. A follower that falls too far behind is
 //! told the leaf to resume from. A slow follower never delays another.
 
+mod ears;
 mod error;
 mod follow;
 mod hub;
 mod leaf;
 mod ledgers;
+mod look;
 mod permit;
 mod tail;
 
@@ -33,6 +35,7 @@ use tail::Tails;
 
 pub use error::LiveError;
 pub use leaf::{Batch, Leaf};
+pub use look::Hints;
 pub use permit::{StreamLimits, StreamPermit};
 
 /// The live logs of an index, shared by all followers.
@@ -66,6 +69,16 @@ impl Live {
     /// Listens to the database as soon as it can be reached, followers or not: the cache depends on it.
     pub async fn listen(self) {
         self.0.hub.listen_when_possible().await;
+    }
+
+    /// From now on ledgers that are followed are also looked at: once a second, and when a hint comes. Then streams need no
+    /// notification of the database, which a standby never sends.
+    ///
+    /// # Panics
+    /// Outside of Tokio's runtime.
+    #[must_use]
+    pub fn hints(&self) -> Hints {
+        self.0.hub.hints()
     }
 
     /// The number of open streams.
