@@ -1,6 +1,6 @@
 # The project's commands. CONTRIBUTING.md says when to run each.
 
-.PHONY: help demo test test-full test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh test-deploy audit sbom
+.PHONY: help demo test test-full test-nats test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh test-deploy audit sbom
 
 # tools/setup installs here what no package of this system is.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/counterfoil/node/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -26,6 +26,11 @@ test: build ## Sets everything up and runs all tests.
 test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills: minutes more.
 	SEEDS=1000 cargo test --locked --workspace --test follow simulation
 	KILLS=60 CRASHES=8 cargo test --locked --workspace --test kills
+
+test-nats: build ## The tests of hints over NATS: a server that is killed, wiped, frozen and lies, and the example that keeps a table.
+	cargo test --locked --workspace --test publish --test projection
+	cargo test --locked --workspace --test operate nats
+	cargo test --locked --workspace --test api hints
 
 test-typescript: build ## The TypeScript client: generated sources, types, and tests, a local chain's among them.
 	tools/setup typescript
