@@ -20,7 +20,7 @@ use crate::hints::{Nats, hear_hints};
 use crate::metrics::{Gauges, Now};
 use crate::paths::PATHS;
 use crate::tlog::{self, Logs, NoteKey};
-use crate::{graphql, rest};
+use crate::{graphql, mcp, rest};
 
 /// The settings of the service.
 #[derive(Debug)]
@@ -102,6 +102,7 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
     let routes = rest::router(reader.clone(), logs.clone())
         .merge(tlog::router(logs))
         .merge(rest::streams(reader.clone(), feed.clone()))
+        .merge(mcp::router(reader.clone()))
         .merge(graphql::router(
             reader,
             feed.clone(),

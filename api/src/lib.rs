@@ -6,6 +6,7 @@ mod admin;
 mod app;
 mod graphql;
 mod hints;
+mod mcp;
 mod metrics;
 mod paths;
 mod rest;

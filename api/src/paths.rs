@@ -6,4 +6,5 @@ use counterfoil_http::AccessPaths;
 pub const OPEN: [&str; 6] = [LIVEZ, "/readyz", "/docs", "/v1/openapi.json", "/v1/sign-in", "/v1/sign-in/message"];
 const LIVEZ: &str = "/livez";
 
-pub(crate) const PATHS: AccessPaths = AccessPaths { open: &OPEN, liveness: Some(LIVEZ), socket: Some("/graphql") };
+pub(crate) const PATHS: AccessPaths =
+    AccessPaths { open: &OPEN, liveness: Some(LIVEZ), socket: Some("/graphql"), own_pages: &["/mcp"] };

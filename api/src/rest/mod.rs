@@ -27,6 +27,7 @@ use counterfoil_read::{Live, Reader};
 use crate::tlog::Logs;
 
 pub use openapi::openapi_json;
+pub(crate) use search::WhichEntries;
 
 /// The state of streams.
 #[derive(Clone)]

@@ -1,9 +1,9 @@
 //! Searches: GET /v1/ledgers/find, and /v1/ledgers/{ledger}/…/find of entries, events, transactions and writers. Each list has a
 //! filter, any order, and pages in both directions.
 
-use counterfoil_core::LedgerHead;
+use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_http::{ReaderOf, Rejection};
-use counterfoil_read::{self as read, CheckedEvent, Found, Search, WriterField};
+use counterfoil_read::{self as read, CheckedEvent, Found, Reader, Search, WriterField};
 use counterfoil_store::{Comparison, Condition, EntryColumn, EventColumn, TransactionColumn};
 use counterfoil_wire::{
     Code, Event, FoundEntries, FoundEvents, FoundLedgers, FoundTransactions, FoundWriters, Hash, Head, Key, Signature,
@@ -127,15 +127,20 @@ pub(crate) struct WhichEntries {
 pub(crate) async fn find_entries(
     ReaderOf(reader): ReaderOf,
     LedgerPath(ledger): LedgerPath,
-    Parameters(mut which): Parameters<WhichEntries>,
+    Parameters(which): Parameters<WhichEntries>,
 ) -> Result<Json<FoundEntries>, Rejection> {
-    let bounds = Bounds::new(&mut which.order, &mut which.after, which.limit);
-    let search = bounds.search(which.condition()?)?;
-    let found = read::find_entries(&reader, ledger, search).await?;
-    Ok(answer(found.head, found, FoundEntries::new))
+    which.find(&reader, ledger).await.map(Json)
 }
 
 impl WhichEntries {
+    /// The page that this asks for.
+    pub(crate) async fn find(mut self, reader: &Reader, ledger: LedgerId) -> Result<FoundEntries, Rejection> {
+        let bounds = Bounds::new(&mut self.order, &mut self.after, self.limit);
+        let search = bounds.search(self.condition()?)?;
+        let found = read::find_entries(reader, ledger, search).await?;
+        Ok(answer(found.head, found, FoundEntries::new).0)
+    }
+
     fn condition(self) -> Result<Condition<EntryColumn>, Rejection> {
         use EntryColumn::{Index, LeafHash, Payload, Signer, Slot, Time, Transaction};
         let mut parts = vec![parse_filter::<EntryFilter>(self.filter.as_deref())?];

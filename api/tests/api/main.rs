@@ -21,6 +21,7 @@ mod index;
 mod limits;
 mod lists;
 mod live;
+mod mcp;
 mod memory;
 mod missing;
 mod oracle;

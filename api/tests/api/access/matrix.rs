@@ -14,7 +14,7 @@ pub enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-pub const ROUTES: [(&str, Shows, &str); 34] = [
+pub const ROUTES: [(&str, Shows, &str); 35] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),
@@ -22,6 +22,7 @@ pub const ROUTES: [(&str, Shows, &str); 34] = [
     ("/v1/sign-in", Shows::Nothing, "/v1/sign-in"),
     ("/v1/sign-in/message", Shows::Nothing, "/v1/sign-in/message"),
     ("/graphql", Shows::Index, "/graphql"),
+    ("/mcp", Shows::Index, "/mcp"),
     ("/v1/status", Shows::Index, "/v1/status"),
     ("/v1/ledgers", Shows::List, "/v1/ledgers"),
     ("/v1/ledgers/find", Shows::List, "/v1/ledgers/find"),

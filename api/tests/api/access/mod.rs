@@ -2,7 +2,7 @@
 
 mod guard;
 mod matrix;
-mod setting;
+pub mod setting;
 mod sign_in;
 mod streams;
 
@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 
 use crate::index::{Index, UNKNOWN};
 use crate::sockets::Socket;
-pub use matrix::ROUTES;
-use matrix::{FIELDS, Shows};
+use matrix::FIELDS;
+pub use matrix::{ROUTES, Shows};
 use setting::{CALLERS, Caller, LIFETIME, PRIVATE, PUBLIC, READER, Setting, access, wallet};
 
 /// The first part of an answer; of a stream there is more.
@@ -126,12 +126,17 @@ async fn expect_route(
     let path = example.replace('L', &ledger.to_string());
     let (method, body) = match route {
         "/graphql" => ("POST", json!({ "query": "{ status { version } }" }).to_string()),
+        "/mcp" => ("POST", json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }).to_string()),
         "/v1/sign-in/message" => ("POST", json!({ "address": wallet(READER).to_string() }).to_string()),
         // Without a good body; that it is read shows that the caller came so far.
         "/v1/sign-in" => ("POST", "{}".to_owned()),
         _ => ("GET", String::new()),
     };
-    let response = setting.index.send(setting.request(caller, method, &path).body(body.into()).unwrap()).await;
+    let request = setting
+        .request(caller, method, &path)
+        .header("host", "localhost")
+        .header("accept", "application/json, text/event-stream");
+    let response = setting.index.send(request.body(body.into()).unwrap()).await;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = begin(response).await;
     let at = format!("{mode:?} {caller:?} {path}: {status} {text}");

@@ -70,9 +70,9 @@ impl Access {
         if self.paths.liveness == Some(path) {
             return Ok(self.caller(Who::Anonymous, network));
         }
-        if self.is_socket(parts) && !self.is_from_known_page(&parts.headers) {
-            let detail =
-                "Pages of this origin may not open sockets here: the operator allows origins by --cors-origin.";
+        let is_for_own_pages = self.is_socket(parts) || self.paths.own_pages.contains(&path);
+        if is_for_own_pages && !self.is_from_known_page(&parts.headers) {
+            let detail = "Pages of this origin may not call this: the operator allows origins by --cors-origin.";
             return Err(Rejection::new(Code::Forbidden, detail));
         }
         if self.mode == Mode::Off {
@@ -148,7 +148,7 @@ impl Access {
         is_known
     }
 
-    /// Whether a socket is of a page that may open it. Browsers let any page open a socket to any server, this machine included,
+    /// Whether a request is of a page that may make it. Browsers let any page open a socket to any server, this machine included,
     /// and send the page's origin. Other clients send none.
     fn is_from_known_page(&self, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(header::ORIGIN) else { return true };

@@ -87,6 +87,8 @@ pub struct AccessPaths {
     pub liveness: Option<&'static str>,
     /// The path of WebSockets, which may authenticate by their first message.
     pub socket: Option<&'static str>,
+    /// Paths that pages of unknown origins may not call at all, whether or not they could read the response.
+    pub own_pages: &'static [&'static str],
 }
 
 /// Authentication and rates, shared by all requests.
