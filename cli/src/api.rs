@@ -6,13 +6,16 @@ use anyhow::{Context, bail, ensure};
 use counterfoil_client::{is_local_url, without_keys};
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::Receipt;
-use counterfoil_wire::{Code, Consistency, EntryPage, EventPage, Hashes, Inclusion, Ledger};
+use counterfoil_wire::{
+    Code, Consistency, EntryPage, EventPage, FoundEntries, Hashes, Inclusion, Ledger, LedgerPage, Standing,
+};
 use merkle_log::{Hash, TreeHead};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::verdict::refutation;
+use crate::verdict::{Refutation, refutation};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an API may take for a proof. A verification that the API only helps must not fail for want of its answer.
@@ -52,6 +55,21 @@ impl Problem {
         self.is(Code::StoredDataCorrupt)
     }
 
+    /// The code, where this version knows it.
+    pub fn known_code(&self) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| self.is(*code))
+    }
+
+    /// The leaf that the detail names, in words of this version.
+    pub fn leaf(&self) -> Option<String> {
+        ["entry", "event"].into_iter().find_map(|kind| {
+            let (_, after) = self.detail.split_once(&format!("{kind} "))?;
+            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+            let index: u64 = digits.parse().ok()?;
+            Some(format!("{kind} {index}"))
+        })
+    }
+
     /// Whether this is its code.
     pub fn is(&self, code: Code) -> bool {
         self.code == code.text()
@@ -69,6 +87,22 @@ impl Api {
     /// How far the API is with a ledger.
     pub async fn fetch_ledger(&self, ledger: LedgerId) -> anyhow::Result<Ledger> {
         self.fetch(&format!("/v1/ledgers/{ledger}")).await
+    }
+
+    /// At most `limit` ledgers, after one.
+    pub async fn fetch_ledgers(&self, after: Option<LedgerId>, limit: u64) -> anyhow::Result<LedgerPage> {
+        let after = after.map_or_else(String::new, |after| format!("&after={after}"));
+        self.fetch(&format!("/v1/ledgers?limit={limit}{after}")).await
+    }
+
+    /// A page of the entries that satisfy conditions: the members of `query`, each a text.
+    pub async fn find_entries(&self, ledger: LedgerId, query: &Value) -> anyhow::Result<FoundEntries> {
+        self.fetch(&with_query(&format!("/v1/ledgers/{ledger}/entries/find"), query)?).await
+    }
+
+    /// A ledger as it was at a moment: the members of `at`, each a text.
+    pub async fn fetch_standing(&self, ledger: LedgerId, at: &Value) -> anyhow::Result<Standing> {
+        self.fetch(&with_query(&format!("/v1/ledgers/{ledger}/standing"), at)?).await
     }
 
     /// A receipt.
@@ -172,6 +206,19 @@ impl Api {
             Err(_) => bail!("{path} was answered with {status}: is --api a Counterfoil API?"),
         }
     }
+}
+
+/// A path with the members of an object that are texts as its query.
+fn with_query(path: &str, query: &Value) -> anyhow::Result<String> {
+    let texts = query.as_object().into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_str()?)));
+    // Relative to any server: the path and the query alone are taken.
+    let url = Url::parse_with_params(&format!("http://localhost{path}"), texts)?;
+    Ok(url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
+}
+
+/// The problem of an API that an error is, whether or not it refutes.
+pub fn problem_of(error: &anyhow::Error) -> Option<&Problem> {
+    error.downcast_ref().or_else(|| error.downcast_ref::<Refutation>()?.cause().downcast_ref())
 }
 
 fn plain(hashes: Hashes) -> Vec<Hash> {

@@ -68,6 +68,8 @@ enum Command {
     Doctor(commands::doctor::Arguments),
     /// Downloads a whole ledger, recomputes it and compares it with the chain.
     Audit(commands::audit::Arguments),
+    /// Gives agents tools to read records, over standard input and output (Model Context Protocol). Every answer is verified here.
+    Mcp,
     /// Records all transactions of the program's ledgers, and their accounts, into one file.
     Record(commands::record::Arguments),
 }
@@ -98,6 +100,7 @@ async fn main() -> ExitCode {
         Command::Trust(command) => commands::trust::run(&cli.options, command),
         Command::Doctor(arguments) => commands::doctor::run(&cli.options, arguments).await,
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
+        Command::Mcp => commands::mcp::run(cli.options).await,
         Command::Record(arguments) => commands::record::run(&cli.options, arguments).await,
     };
     end(result.or_else(|error| Ok::<_, anyhow::Error>(verdict::tell_error(&error))))

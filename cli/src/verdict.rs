@@ -59,6 +59,13 @@ impl Verdict {
 #[error("{0:#}")]
 pub struct Refutation(anyhow::Error);
 
+impl Refutation {
+    /// What was found.
+    pub const fn cause(&self) -> &anyhow::Error {
+        &self.0
+    }
+}
+
 /// A command line that cannot be run as it stands.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -13,6 +13,7 @@ mod docs;
 mod entries;
 mod evidence;
 mod journey;
+mod mcp;
 mod naive;
 mod output;
 mod pending;

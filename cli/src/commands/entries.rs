@@ -99,18 +99,24 @@ fn verdict(range: &Range<u64>, confirmed: Option<Confirmed>) -> String {
 }
 
 /// Shows that pages are whole ranges of the ledger.
-struct Verifier<'a> {
-    options: &'a Options,
-    rpcs: Vec<Rpc>,
-    quorum: usize,
-    ledger: LedgerId,
-    confirmed: Option<Confirmed>,
-    report: &'a mut Report,
+pub struct Verifier<'a> {
+    /// The options, with the APIs that give proofs.
+    pub options: &'a Options,
+    /// The servers that are asked for heads.
+    pub rpcs: Vec<Rpc>,
+    /// How many of them must confirm each head.
+    pub quorum: usize,
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// The last head that they confirmed.
+    pub confirmed: Option<Confirmed>,
+    /// Where warnings go.
+    pub report: &'a mut Report,
 }
 
-/// The last head that the servers confirmed.
+/// A head that the servers confirmed.
 #[derive(Clone, Copy)]
-struct Confirmed {
+pub struct Confirmed {
     size: u64,
     root: Root,
     /// The slot in which a server had just this head.
@@ -118,7 +124,11 @@ struct Confirmed {
 }
 
 impl Verifier<'_> {
-    async fn verify(&mut self, page: &EntryPage, first: u64) -> anyhow::Result<()> {
+    /// Shows that a page is all entries from `first` up to its end, and that the chain has its head.
+    ///
+    /// # Errors
+    /// A refutation when it is not.
+    pub async fn verify(&mut self, page: &EntryPage, first: u64) -> anyhow::Result<()> {
         if page.entries.is_empty() {
             ensure!(
                 page.missing.is_empty(),

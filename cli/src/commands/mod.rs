@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod entries;
 pub mod evidence;
 pub mod ledger;
+pub mod mcp;
 pub mod receipt;
 pub mod record;
 pub mod trust;

@@ -7,7 +7,7 @@ use counterfoil_core::{LedgerId, Wallet};
 use merkle_log::{Root, TreeHead, TreeSize};
 
 /// Arguments of `counterfoil verify`.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Arguments {
     /// The receipt, evidence or export; - reads standard input.
     pub(super) file: PathBuf,

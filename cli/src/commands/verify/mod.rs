@@ -10,9 +10,11 @@ mod verifier;
 use std::process::ExitCode;
 
 use counterfoil_core::LedgerId;
+use counterfoil_core::receipt::Receipt;
 
 pub use arguments::Arguments;
 
+use crate::bridge::Shown;
 use crate::context::Options;
 use crate::file;
 use crate::verdict::{Report, Usage, Verdict};
@@ -54,6 +56,24 @@ async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -
             format!("{what}: the chain has it, but anybody can make a ledger; pin yours with --ledger or --trust"),
         ),
     })
+}
+
+/// Verifies a receipt against the servers, as [`run`] does without flags; gives the verdict and what each server has.
+///
+/// # Errors
+/// A refutation, or why nothing can be told.
+pub async fn verify_receipt(
+    options: &Options,
+    receipt: &Receipt,
+    report: &mut Report,
+) -> anyhow::Result<(Verdict, Vec<Shown>)> {
+    let arguments = Arguments::default();
+    let rpcs = options.servers(&mut report.warnings);
+    let quorum = options.quorum(None, rpcs.len())?;
+    let pinned = options.ledgers();
+    let verifier = Verifier { options, arguments: &arguments, pinned: &pinned, rpcs, quorum };
+    let (_, shown) = receipt::verify_parsed(verifier, receipt, report).await?;
+    Ok((if pinned.is_empty() { Verdict::Consistent } else { Verdict::Verified }, shown))
 }
 
 /// The ledgers of which the receipt may be; none where the verifier pins none.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::arguments::Arguments;
 use super::verifier::Verifier;
-use crate::bridge::Claim;
+use crate::bridge::{Claim, Shown};
 use crate::commands::receipt;
 use crate::file;
 use crate::output::time;
@@ -32,20 +32,29 @@ pub async fn verify(
     let read = input.take(receipt::MAX_RECEIPT_BYTES + 1).read_to_end(&mut text);
     read.with_context(|| format!("cannot read {}", path.display()))?;
     let receipt = receipt::parse(path, text)?;
+    Ok(verify_parsed(verifier, &receipt, report).await?.0)
+}
+
+/// Verifies a receipt; returns what it is of, and what each server has.
+pub async fn verify_parsed(
+    verifier: Verifier<'_>,
+    receipt: &Receipt,
+    report: &mut Report,
+) -> anyhow::Result<(String, Vec<Shown>)> {
     verifier.expect_pins(receipt.genesis_hash, receipt.program, receipt.ledger)?;
     let verified = match receipt.verify() {
         // It may be true: what it carries is for another version to read.
         Err(error @ ReceiptError::Statement { .. }) => return Err(error.into()),
         verified => verified.refute(|| "the receipt does not hold together".to_owned())?,
     };
-    expect_given(verifier.arguments, &receipt, &verified, report)?;
-    report.facts = facts(&receipt, &verified, verifier.arguments.shows_event());
-    let entry = vec![describe_entry(&receipt, &verified), describe_content(&receipt.entry.payload)];
+    expect_given(verifier.arguments, receipt, &verified, report)?;
+    report.facts = facts(receipt, &verified, verifier.arguments.shows_event());
+    let entry = vec![describe_entry(receipt, &verified), describe_content(&receipt.entry.payload)];
     let event = vec![describe_event(&verified)];
     let what = format!("entry {} of ledger {}", verified.index(), receipt.ledger);
-    let claim = Claim::of(&receipt, &verified);
-    verifier.show(receipt.genesis_hash, &claim, entry, event, report).await?;
-    Ok(what)
+    let claim = Claim::of(receipt, &verified);
+    let shown = verifier.show(receipt.genesis_hash, &claim, entry, event, report).await?;
+    Ok((what, shown))
 }
 
 /// The verifier's expectations of entry and event.
