@@ -1,6 +1,6 @@
 # The project's commands. CONTRIBUTING.md says when to run each.
 
-.PHONY: help demo test test-full test-nats test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh test-deploy audit sbom
+.PHONY: help demo test test-full test-nats test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh test-deploy test-functions function audit sbom
 
 # tools/setup installs here what no package of this system is.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/counterfoil/node/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -49,10 +49,18 @@ anchor-test: setup ## The Anchor CLI builds the program and its IDL and runs the
 test-fresh: ## As root: sets up, builds and runs the demo in a Debian with nothing but git, make and a toolchain, as two users.
 	tools/fresh
 
-test-deploy: ## The Helm chart by the real helm and Kubernetes' strict schemas, and the systemd units by systemd.
+test-deploy: ## The Helm chart by the real helm and Kubernetes' strict schemas, systemd's units by systemd, the API as a function.
 	tools/setup deploy
 	deploy/helm/test
 	deploy/systemd/test
+	deploy/lambda/test
+
+function: setup ## Builds the query API as a function of AWS Lambda: target/lambda/counterfoil-api.zip; minutes.
+	deploy/lambda/build
+
+test-functions: function ## The function's zip too, behind a function URL.
+	tools/setup deploy
+	deploy/lambda/test --zip target/lambda/counterfoil-api.zip
 
 soak: build ## Hours: random sequences of instructions, simulated histories, real kills. CASES=, SEEDS=, KILLS= change it.
 	CASES=$(or $(CASES),10000) cargo test --locked --workspace --test program sequences -- --nocapture

@@ -45,6 +45,9 @@ pub struct Settings {
     pub nats: Option<Nats>,
     /// Authentication and rates.
     pub access: AccessSettings,
+    /// Whether the process works between requests: listens to the database, serves streams, notes the last use of keys. A
+    /// function is frozen between requests.
+    pub background: bool,
 }
 
 impl Default for Settings {
@@ -60,6 +63,7 @@ impl Default for Settings {
             note_key: None,
             nats: None,
             access: AccessSettings::default(),
+            background: true,
         }
     }
 }
@@ -88,14 +92,15 @@ struct State {
 pub fn app(pool: PgPool, settings: Settings) -> App {
     let cache = Arc::new(Cache::new(settings.memory_bytes));
     let limits = StreamLimits { all: settings.max_streams, per_caller: settings.max_streams_per_caller };
-    let feed = Live::new(pool.clone(), cache.clone(), limits);
-    if settings.memory_bytes > 0 || settings.nats.is_some() {
+    let live = if settings.background { Live::new } else { Live::off };
+    let feed = live(pool.clone(), cache.clone(), limits);
+    if settings.background && (settings.memory_bytes > 0 || settings.nats.is_some()) {
         tokio::spawn(feed.clone().listen());
     }
-    if let Some(nats) = settings.nats {
+    if let Some(nats) = settings.nats.filter(|_| settings.background) {
         tokio::spawn(hear_hints(nats, pool.clone(), feed.hints()));
     }
-    let access = access(&pool, settings.access);
+    let access = access(&pool, settings.access, settings.background);
     let searches = Arc::new(SearchBudget::new(settings.search_connections));
     let reader = Reader::with_cache(pool.clone(), cache, searches.clone());
     let logs = Logs::new(reader.clone(), settings.note_key);
@@ -120,10 +125,10 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
 }
 
 /// Authentication against the index's keys and lists of readers.
-fn access(pool: &PgPool, settings: AccessSettings) -> Arc<Access> {
+fn access(pool: &PgPool, settings: AccessSettings, background: bool) -> Arc<Access> {
     let uses = match settings.mode {
-        Mode::Off => KeyUses::default(),
-        Mode::Public | Mode::Required => KeyUses::recorded(pool.clone(), settings.use_interval),
+        Mode::Public | Mode::Required if background => KeyUses::recorded(pool.clone(), settings.use_interval),
+        Mode::Off | Mode::Public | Mode::Required => KeyUses::default(),
     };
     let policies = Policies::new(pool.clone(), settings.patience);
     Access::new(settings, PATHS, policies, uses)

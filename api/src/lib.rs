@@ -4,8 +4,11 @@
 mod address;
 mod admin;
 mod app;
+mod function;
 mod graphql;
 mod hints;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod mcp;
 mod metrics;
 mod paths;
@@ -20,6 +23,7 @@ pub use counterfoil_http::{
     AccessSettings, ApiKey, ApiKeyError, Chain, Mode, Secret, SecretError, SecretFileError, SignIn, SignInUriError,
     TlsFiles, read_secret_file,
 };
+pub use function::{is_function, run_function};
 pub use graphql::{AllowedQueries, AllowedQueriesError, schema_graphql};
 pub use hints::Nats;
 pub use paths::OPEN;

@@ -7,14 +7,17 @@
 
 mod arguments;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
-use counterfoil_api::{Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, read_secret_file, run};
+use counterfoil_api::{
+    Admin, AllowedQueries, Config, NoteKey, Settings, TlsFiles, administer, is_function, read_secret_file, run,
+    run_function,
+};
 use counterfoil_service::{
     LogFormat, SettingsRules, StopSignals, Telemetry, end, log_in_format, log_to_stderr, out, out_json_line,
     parse_settings,
@@ -156,9 +159,11 @@ async fn run_command() -> anyhow::Result<()> {
         arguments.tls_certificate.is_some() == arguments.tls_key.is_some(),
         "--tls-certificate and --tls-key are given together"
     );
+    // Lambda alone reaches a function, and everybody reaches Lambda.
+    let listen = if is_function() { SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)) } else { arguments.listen };
     let config = Config {
         database_url: arguments.database_url.context(NO_DATABASE)?,
-        listen: arguments.listen,
+        listen,
         metrics: arguments.metrics_listen,
         tls: arguments.tls_certificate.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         max_connections: arguments.max_connections,
@@ -175,10 +180,15 @@ async fn run_command() -> anyhow::Result<()> {
             introspection: !arguments.no_introspection,
             note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,
             nats: arguments.nats.settings()?,
-            access: arguments.access.settings(arguments.listen)?,
+            access: arguments.access.settings(listen)?,
+            background: true,
         },
     };
-    let outcome = run(config, async move { stop.received().await }).await;
+    let outcome = if is_function() {
+        run_function(&config.database_url, config.settings).await
+    } else {
+        run(config, async move { stop.received().await }).await
+    };
     if let Some(telemetry) = telemetry {
         tokio::task::spawn_blocking(|| telemetry.stop()).await?;
     }

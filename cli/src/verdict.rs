@@ -60,7 +60,7 @@ impl Verdict {
 pub struct Refutation(anyhow::Error);
 
 impl Refutation {
-    /// What was found.
+    /// The finding that refutes.
     pub const fn cause(&self) -> &anyhow::Error {
         &self.0
     }

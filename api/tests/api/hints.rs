@@ -125,7 +125,7 @@ async fn a_replica_serves_streams_with_nats_and_while_nats_lies_or_is_away() {
     assert!(to > first);
     loop {
         let (_, _, body) = ledger.next().await.unwrap();
-        if body["checked"]["head"]["size"] == to.to_string() {
+        if body["checked"]["head"]["size"].as_str() == Some(to.to_string().as_str()) {
             return;
         }
     }

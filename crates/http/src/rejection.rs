@@ -141,6 +141,10 @@ impl From<LiveError> for Rejection {
                     "This server reads a standby, which cannot tell what is new. Ask one that reads the primary.";
                 Self::new(Code::NotConfigured, detail)
             }
+            LiveError::Off => {
+                let detail = "This server runs as a function, which cannot wait for what is new. Ask one that runs as a service.";
+                Self::new(Code::NotConfigured, detail)
+            }
             LiveError::TooSlow { next } => {
                 let detail = match next.checked_sub(1) {
                     Some(last) => format!("You took what is new too slowly. Connect again and resume after {last}."),

@@ -13,6 +13,9 @@ pub enum LiveError {
     /// The database is a standby, which does not tell of changes.
     #[error("the database is a standby, which does not tell of changes")]
     Standby,
+    /// The process does nothing between requests.
+    #[error("this process follows no ledger")]
+    Off,
     /// The follower fell too far behind.
     #[error("the follower fell too far behind: resume from leaf {next}")]
     TooSlow {

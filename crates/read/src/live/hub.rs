@@ -21,6 +21,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The tails that wait, by ledger.
 pub(super) struct Hub {
     pool: PgPool,
+    /// Whether it never listens and never looks.
+    is_off: bool,
     ears: Ears,
     /// Ends with the hub.
     listening: OnceCell<JoinSet<()>>,
@@ -29,9 +31,9 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(pool: PgPool, cache: Arc<Cache>) -> Self {
+    pub(super) fn new(pool: PgPool, cache: Arc<Cache>, is_off: bool) -> Self {
         let ears = Ears::new(cache);
-        Self { pool, ears, listening: OnceCell::new(), looking: OnceLock::new() }
+        Self { pool, is_off, ears, listening: OnceCell::new(), looking: OnceLock::new() }
     }
 
     /// Listens as soon as the database can be listened to. A standby never can.
@@ -56,6 +58,9 @@ impl Hub {
 
     /// From when this is ready on, every change is heard of, or seen.
     pub(super) async fn listen(&self) -> Result<(), LiveError> {
+        if self.is_off {
+            return Err(LiveError::Off);
+        }
         if self.looking.get().is_some() {
             return Ok(());
         }

@@ -54,7 +54,17 @@ impl Live {
     /// The live logs of the index in `pool`. Changes that are heard of empty `cache` of what they made wrong.
     #[must_use]
     pub fn new(pool: PgPool, cache: Arc<Cache>, limits: StreamLimits) -> Self {
-        let hub = Arc::new(Hub::new(pool.clone(), cache.clone()));
+        Self::with(pool, cache, limits, false)
+    }
+
+    /// No live logs, for a process that does nothing between requests: a follower gets [`LiveError::Off`].
+    #[must_use]
+    pub fn off(pool: PgPool, cache: Arc<Cache>, limits: StreamLimits) -> Self {
+        Self::with(pool, cache, limits, true)
+    }
+
+    fn with(pool: PgPool, cache: Arc<Cache>, limits: StreamLimits, is_off: bool) -> Self {
+        let hub = Arc::new(Hub::new(pool.clone(), cache.clone(), is_off));
         // Whether a follower may read is asked of its own reader. Tails read for all followers, and never search.
         let reader = Reader::with_cache(pool, cache, Arc::new(SearchBudget::new(1)));
         Self(Arc::new(Shared {
