@@ -41,7 +41,8 @@ pub struct NoServer;
 /// [`NoServer`].
 pub fn parse_server(url: &str) -> Result<String, NoServer> {
     let is_known = url.starts_with("nats://") || url.starts_with("tls://");
-    if is_known && ServerAddr::from_str(url).is_ok() { Ok(url.to_owned()) } else { Err(NoServer) }
+    let has_host = ServerAddr::from_str(url).is_ok_and(|address| !address.host().is_empty());
+    if is_known && has_host { Ok(url.to_owned()) } else { Err(NoServer) }
 }
 
 impl Servers {
