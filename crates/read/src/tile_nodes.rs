@@ -122,9 +122,16 @@ impl TileNodes {
 }
 
 /// Where the nodes of a height begin among those that are kept of a tile.
-fn start(width: usize, height: u8) -> usize {
-    let over = (KEPT_HEIGHT..height).map(|below| width >> below);
-    if height == 0 { 0 } else { width.saturating_add(over.sum()) }
+const fn start(width: usize, height: u8) -> usize {
+    if height == 0 {
+        return 0;
+    }
+    width.saturating_add(nodes_over(width >> (KEPT_HEIGHT - 1)).saturating_sub(nodes_over(width >> (height - 1))))
+}
+
+/// The number of all nodes over this number of hashes: half of them, half of these, and so on, each rounded down (Legendre's formula).
+const fn nodes_over(hashes: usize) -> usize {
+    hashes.saturating_sub(hashes.count_ones() as usize)
 }
 
 /// A node's height over the tile's hashes.
