@@ -12,6 +12,7 @@ mod dev;
 mod docs;
 mod entries;
 mod evidence;
+mod function;
 mod journey;
 mod mcp;
 mod naive;

@@ -55,8 +55,17 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
 
 /// A package's name as Cargo has it. The table leaves `counterfoil-` out.
 fn full_name(name: &str) -> String {
-    const OTHERS: [&str; 8] =
-        ["counterfoil", "gate", "merkle-log", "natsserver", "peer-compression", "peer-noop", "pgcluster", "projection"];
+    const OTHERS: [&str; 9] = [
+        "counterfoil",
+        "gate",
+        "merkle-log",
+        "natsserver",
+        "peer-compression",
+        "peer-noop",
+        "pgcluster",
+        "projection",
+        "function",
+    ];
     let name = name.trim_matches('`');
     if OTHERS.contains(&name) {
         name.to_owned()
