@@ -1,6 +1,6 @@
 # The project's commands. CONTRIBUTING.md says when to run each.
 
-.PHONY: help demo test test-full test-nats test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh test-deploy test-functions function audit sbom
+.PHONY: help demo test test-full test-nats test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh test-deploy test-functions test-images test-dist function images dist audit sbom
 
 # tools/setup installs here what no package of this system is.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/counterfoil/node/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -54,6 +54,22 @@ test-deploy: ## The Helm chart by the real helm and Kubernetes' strict schemas, 
 	deploy/helm/test
 	deploy/systemd/test
 	deploy/lambda/test
+
+images: setup ## Builds the images of indexer, API and CLI, each an OCI layout in target/images; minutes.
+	tools/setup images
+	deploy/images/build
+
+test-images: build ## Builds the images twice and runs each by runc, as deploy/compose.yaml says. As root.
+	tools/setup images
+	deploy/images/test
+
+dist: setup ## Makes the files of a release in target/release-files: archive, Debian packages, function, npm package, sums; minutes.
+	tools/setup typescript
+	tools/dist/run
+
+test-dist: setup ## Makes them twice, compares the bytes, and starts what is in them.
+	tools/setup typescript
+	tools/dist/test
 
 function: setup ## Builds the query API as a function of AWS Lambda: target/lambda/counterfoil-api.zip; minutes.
 	deploy/lambda/build
