@@ -62,7 +62,7 @@ impl Drop for Ended {
 
 /// One call of the function in Rust, by Lambda's runtime interface as cargo-lambda emulates it.
 fn call_rust(pins: &Pins, body: &str) -> Answer {
-    let output = Command::new(root().join("deploy/lambda/tools")).output().unwrap();
+    let output = Command::new("tools/venv").arg("deploy/lambda/requirements.txt").current_dir(root()).output().unwrap();
     expect_success(&output);
     let emulator = PathBuf::from(text(&output.stdout).trim()).join("cargo-lambda");
     // Bound and never listening: no other process gets the port before the emulator listens there.
