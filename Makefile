@@ -1,6 +1,6 @@
 # The project's commands. CONTRIBUTING.md says when to run each.
 
-.PHONY: help demo test test-full test-nats test-typescript test-agave anchor-test soak fuzz agave setup build lint program program-check bench bench-log bench-chain bench-compute bench-indexer bench-api bench-compare test-fresh test-deploy test-functions test-images test-dist function images dist audit sbom
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(MAKEFILE_LIST))
 
 # tools/setup installs here what no package of this system is.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/counterfoil/node/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -105,6 +105,14 @@ program-check: ## Fails when the committed program or IDL is not what the source
 	tools/sbf/idl --check
 	tools/sbf/setup
 	tools/sbf/release --check
+
+wasm: ## Rebuilds the verifier for the web, and the page that holds it, after a change; tools/wasm/build says what it needs.
+	tools/wasm/build
+	node clients/verifier/build-page.mjs
+
+wasm-check: ## Fails when the committed verifier is not what the sources give, byte for byte.
+	tools/wasm/build --check
+	node clients/verifier/build-page.mjs --check
 
 bench: bench-log bench-chain bench-compute bench-indexer bench-api ## Measures, compared with peers; writes target/bench/*.jsonl.
 

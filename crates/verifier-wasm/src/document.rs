@@ -1,0 +1,72 @@
+//! Which kind of document the input is.
+
+use counterfoil_core::{certificate, evidence};
+
+use crate::claim::Claim;
+use crate::pin::Pin;
+use crate::value::{Value, unreadable};
+use crate::verdict::{Comparison, Fault, Kind};
+
+/// The longest document that is one JSON text, in bytes: its tree takes up to ten times as many.
+const MAX_BYTES: usize = 16 << 20;
+
+/// A document, and what it is.
+pub(crate) enum Document<'a> {
+    /// Lines, each a JSON text.
+    Evidence(&'a [u8]),
+    Other(Kind, Value<'a>),
+}
+
+impl<'a> Document<'a> {
+    /// Tells what a document is.
+    pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, Fault> {
+        let first = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        let is_evidence = |value: &Value<'_>| value.text("format") == Some(evidence::FORMAT);
+        if Value::parse(first).as_ref().is_ok_and(is_evidence) {
+            return Ok(Self::Evidence(bytes));
+        }
+        if bytes.len() > MAX_BYTES {
+            let reason = format!("it is one JSON text of more than {MAX_BYTES} bytes: take `counterfoil verify`");
+            return Err(Fault::cannot_tell(reason));
+        }
+        let value = Value::parse(bytes).map_err(|error| unreadable("it is not one JSON text", &error))?;
+        let kind = match value.text("format") {
+            Some(certificate::FORMAT) => {
+                return Err(Fault::cannot_tell(
+                    "a certificate says that a list is whole, and its list is not here: give the page that came with it",
+                ));
+            }
+            Some(_) => Kind::Receipt,
+            None if value.has("certificate") => Kind::Certificate,
+            None if value.has("entries") || value.has("events") => {
+                let reason = "it is a list without a certificate: nothing says that it is whole";
+                return Err(Fault::cannot_tell(reason).at("certificate"));
+            }
+            None if value.has("second") => Kind::Consistency,
+            None => {
+                return Err(Fault::refused(
+                    "it is no receipt, page with a certificate, evidence or consistency proof of Counterfoil's",
+                ));
+            }
+        };
+        Ok(Self::Other(kind, value))
+    }
+
+    /// Its kind.
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Evidence(_) => Kind::Evidence,
+            Self::Other(kind, _) => *kind,
+        }
+    }
+
+    /// Verifies that its parts belong together.
+    pub(crate) fn verify(self, pin: &Pin, compared: &mut Vec<Comparison>) -> Result<Claim, Fault> {
+        match self {
+            Self::Evidence(lines) => crate::evidence::verify(lines, pin, compared),
+            Self::Other(Kind::Certificate, value) => crate::certificate::verify(&value, pin, compared),
+            Self::Other(Kind::Consistency, value) => crate::consistency::verify(&value),
+            Self::Other(_, value) => crate::receipt::verify(&value, pin, compared),
+        }
+    }
+}
