@@ -21,6 +21,7 @@ test: build ## Sets everything up and runs all tests.
 	tools/setup typescript
 	tools/test
 	$(MAKE) test-typescript
+	$(MAKE) test-verifier
 	$(MAKE) test-deploy
 
 test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills: minutes more.
@@ -35,6 +36,17 @@ test-nats: build ## The tests of hints over NATS: a server that is killed, wiped
 test-typescript: build ## The TypeScript client: generated sources, types, and tests, a local chain's among them.
 	tools/setup typescript
 	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm test
+
+test-verifier: setup ## The verifier for the web: the module over all vectors, compared with the native build, and the page in Chromium.
+	tools/setup page
+	cargo build --locked -p counterfoil-verifier-wasm --example native
+	cd clients/verifier && npm run check && npm test && npm ci --ignore-scripts --no-audit --no-fund && npm run test:page
+
+test-edge: build test-verifier ## Also the worker at the edge, in workerd, and nginx, before a real API.
+	tools/setup edge
+	cargo build --locked -p pgcluster --example with_postgres
+	cd examples/edge-worker && npm ci --ignore-scripts --no-audit --no-fund && \
+		"$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/examples/with_postgres" npm test
 
 agave: ## Builds Agave's validator once, into a cache outside the clone; minutes.
 	tools/agave/build
