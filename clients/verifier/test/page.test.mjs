@@ -48,7 +48,15 @@ async function open({ colorScheme = 'light', file = page_file, viewport } = {}) 
 }
 
 const files = (...names) => names.map((name) => ({ name: `${name}.json`, mimeType: 'text/plain', buffer: Buffer.from(texts.get(name)) }));
-const words = (page) => page.locator('#results > li .word').allTextContents();
+
+/** Waits until this many files have a result: they are read after the event that hands them over. */
+const results = (page, count) => page.waitForFunction((count) => document.querySelectorAll('#results > li').length === count, count);
+
+/** The words of the results, of which there will be this many. */
+async function words(page, count) {
+  await results(page, count);
+  return page.locator('#results > li .word').allTextContents();
+}
 
 async function fill(page, { ledger, heads }) {
   await page.fill('#ledger', ledger);
@@ -75,22 +83,21 @@ test('files get the words that the module gives, with and without what a person 
   const names = ['receipt 6', 'evidence 0', 'page 3', 'unreadable 1', 'consistency 20, null'];
   const present = names.map((name) => [...texts.keys()].find((key) => key.startsWith(name)));
   await page.setInputFiles('#picker', files(...present));
-  await page.waitForFunction((count) => document.querySelectorAll('#results > li').length === count, names.length);
-  assert.deepEqual(await words(page), present.map((name) => verifier.verify(texts.get(name)).verdict));
+  assert.deepEqual(await words(page, names.length), present.map((name) => verifier.verify(texts.get(name)).verdict));
 
   const pin = lastHeads('receipt 6');
   await fill(page, pin);
   const pinned = { ledger: pin.ledger, heads: pin.heads };
   const expected = present.map((name) => verifier.verify(texts.get(name), pinned).verdict);
   assert.equal(expected[0], 'verified');
-  assert.deepEqual(await words(page), expected);
+  assert.deepEqual(await words(page, names.length), expected);
   const count = expected.filter((word) => word === 'verified').length;
   assert.match(await page.locator('#status').textContent(), new RegExp(`^5 files: .*${count} verified`));
 
   // Twin: with the root of another log in the same field the word turns.
   const { size, root } = pin.heads[0];
   await page.fill('#entries', `${size}:${flipped(root)}`);
-  assert.equal((await words(page))[0], 'refused');
+  assert.equal((await words(page, names.length))[0], 'refused');
   assert.deepEqual([requests.length, complaints], [1, []], requests.join());
   await close();
 });
@@ -114,7 +121,7 @@ test('drop, paste and the text field take what the picker takes', async () => {
     transfer.items.add(new File([text.slice(1)], 'two.json'));
     document.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, cancelable: true }));
   }, text);
-  await page.waitForFunction(() => document.querySelectorAll('#results > li').length === 2);
+  await results(page, 2);
   await page.evaluate((text) => {
     const data = new DataTransfer();
     data.setData('text/plain', text);
@@ -123,9 +130,9 @@ test('drop, paste and the text field take what the picker takes', async () => {
   await page.locator('summary', { hasText: 'Paste a text' }).click();
   await page.fill('#text', text);
   await page.click('#verify-text');
-  assert.deepEqual(await words(page), ['cannot_tell', 'refused', 'cannot_tell', 'cannot_tell']);
+  assert.deepEqual(await words(page, 4), ['cannot_tell', 'refused', 'cannot_tell', 'cannot_tell']);
   await page.click('#clear');
-  assert.deepEqual(await words(page), []);
+  assert.deepEqual(await words(page, 0), []);
   assert.deepEqual(complaints, []);
   await close();
 });
@@ -138,13 +145,13 @@ test('a folder gets a clear word, and a page of 5 MB a verdict', async () => {
     Object.defineProperty(event, 'dataTransfer', { value: { files: [gone] } });
     document.dispatchEvent(event);
   });
-  await page.waitForFunction(() => document.querySelectorAll('#results > li').length === 1);
+  await results(page, 1);
   assert.match(await page.locator('#results').textContent(), /cannot be read: a folder/);
   const long = JSON.parse(texts.get('page 3'));
   long.note = 'x'.repeat(5 << 20);
   await page.setInputFiles('#picker', { name: 'long.json', mimeType: 'text/plain', buffer: Buffer.from(JSON.stringify(long)) });
-  await page.waitForFunction(() => document.querySelectorAll('#results > li').length === 2);
-  assert.equal((await words(page))[1], 'cannot_tell');
+  await results(page, 2);
+  assert.equal((await words(page, 2))[1], 'cannot_tell');
   assert.deepEqual(complaints, []);
   await close();
 });
@@ -157,10 +164,10 @@ test('what cannot be read of a pin is said at its field, and no file gets a verd
     await page.fill(`#${field}`, text);
     assert.equal(await page.getAttribute(`#${field}`, 'aria-invalid'), 'true', field);
     assert.match(await page.locator('#pin-error').textContent(), /No file is verified/);
-    assert.deepEqual(await words(page), ['no verdict']);
+    assert.deepEqual(await words(page, 1), ['no verdict']);
     await page.fill(`#${field}`, '');
   }
-  assert.deepEqual(await words(page), ['cannot_tell']);
+  assert.deepEqual(await words(page, 1), ['cannot_tell']);
   await close();
 });
 
@@ -180,7 +187,7 @@ test('all is reached by keyboard, and every text has contrast in both schemes', 
     const { page, close } = await open({ colorScheme });
     await fill(page, lastHeads('receipt 6'));
     await page.setInputFiles('#picker', files('receipt 6', 'receipt 3', alteredReceipt, 'consistency 20, null'));
-    const kinds = new Set(await words(page));
+    const kinds = new Set(await words(page, 4));
     assert.ok(['verified', 'refused', 'cannot_tell'].every((word) => kinds.has(word)), [...kinds].join());
     await page.focus('body');
     const reached = new Set();
@@ -228,7 +235,7 @@ test('pictures of the page, for the documents', { skip: !process.env.PICTURES },
     await fill(page, lastHeads('receipt 6'));
     const named = [['receipt.json', 'receipt 6'], ['altered.json', alteredReceipt], ['evidence.jsonl', 'evidence 0']];
     await page.setInputFiles('#picker', named.map(([name, key]) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(texts.get(key)) })));
-    await page.waitForFunction(() => document.querySelectorAll('#results > li').length === 3);
+    await results(page, 3);
     await page.evaluate(() => document.activeElement.blur());
     await page.screenshot({ path: join(process.env.PICTURES, `verify-${colorScheme}.png`) });
     await close();
