@@ -126,7 +126,7 @@ wasm-check: ## Fails when the committed verifier is not what the sources give, b
 	tools/wasm/build --check
 	node clients/verifier/build-page.mjs --check
 
-bench: bench-log bench-chain bench-compute bench-indexer bench-api ## Measures, compared with peers; writes target/bench/*.jsonl.
+bench: bench-log bench-chain bench-compute bench-indexer bench-api bench-ai ## Measures, compared with peers; writes target/bench/*.jsonl.
 
 bench-log: ## Leaves per second and proofs per second, compared with ct-merkle.
 	cargo bench --locked -p merkle-log
@@ -139,6 +139,9 @@ bench-compute: ## Compute units, account sizes and rent, compared with SPL accou
 
 bench-indexer: setup ## The indexer on 1,000,000 records, compared with COPY and carbon; BIG=1 goes on to 10,000,000.
 	BIG=$(BIG) bench/indexer/run
+
+bench-ai: setup ## Forecasts and verdicts, compared with statsforecast and the simplest baselines.
+	bench/ai/run
 
 bench-compare: setup ## Indexer and API compared with those of another commit: make bench-compare COMMIT=...
 	tools/setup bench-api
