@@ -105,6 +105,7 @@ impl From<&ReadError> for Rejection {
             ReadError::TooMuchHistory { .. } => {
                 (Code::TooExpensive, "Ask for an earlier size, slot or time, or read the events themselves.")
             }
+            ReadError::TooManyWriters { .. } => (Code::TooExpensive, "Narrow the times, or name one writer."),
             ReadError::NoTransaction { .. } | ReadError::NoWriter { .. } => {
                 (Code::NotFound, "Take the id from a field id.")
             }
@@ -112,7 +113,7 @@ impl From<&ReadError> for Rejection {
             ReadError::ForeignCursor => {
                 (Code::UnknownCursor, "Take it from a page of the same list in the same order.")
             }
-            ReadError::EmptyPage => (Code::MalformedParameter, ""),
+            ReadError::EmptyPage | ReadError::HorizonOutOfRange { .. } => (Code::MalformedParameter, ""),
             ReadError::Corrupt { place, .. } => {
                 return Self::new(Code::StoredDataCorrupt, corrupt_detail(error, *place));
             }

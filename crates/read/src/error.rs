@@ -77,6 +77,20 @@ pub enum ReadError {
         /// The most.
         most: u32,
     },
+    /// More writers than one answer looks through.
+    #[error("more than {most} writers appended in that time, or before it")]
+    TooManyWriters {
+        /// The most.
+        most: u32,
+    },
+    /// A forecast of nothing, or of more than one holds.
+    #[error("a forecast has 1 to {most} buckets, not {asked}")]
+    HorizonOutOfRange {
+        /// How many were asked for.
+        asked: u64,
+        /// The most.
+        most: usize,
+    },
     /// More conditions, or deeper ones, than one answer takes.
     #[error(
         "a filter has at most {MAX_CONDITIONS} conditions, {MAX_FILTER_DEPTH} deep: each comparison is one, each \
@@ -293,6 +307,12 @@ pub enum Difference {
     Time {
         /// The stored value.
         unix_time: i64,
+    },
+    /// An event that the database found on one side of a moment lies on the other.
+    #[error("it was found on the wrong side of {moment} s since 1970")]
+    OtherSide {
+        /// The moment.
+        moment: i64,
     },
     /// The stored hashes lead to another head than the checked one.
     #[error("the stored hashes lead to root {computed} at size {size}, checked was {checked}")]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod activity;
 mod body;
 mod budget;
 mod cache;
@@ -32,6 +33,7 @@ mod tiles;
 mod tree;
 
 pub use access::{Caller, CallerName, KeyUses, Policies, Session, Who};
+pub use activity::{Activity, ActivityBucket, NewWriter, Span, Step, activity};
 pub use body::{aggregates_body, log_of, missing_subtree_body, status_body};
 pub use budget::SearchBudget;
 pub use cache::Cache;

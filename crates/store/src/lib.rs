@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod activity;
 mod admin;
 mod cluster;
 mod convert;
@@ -24,6 +25,7 @@ pub use access::{
     ApiKeyRow, KeyId, Reader, add_reader, insert_api_key, load_api_keys, load_private_ledgers, load_readers,
     make_private, make_public, mark_keys_used, remove_reader, revoke_api_key,
 };
+pub use activity::{Amount, count_entries_between, count_events_before, count_of_signer_between, load_signers};
 pub use admin::check::{
     RowCounts, TileKey, count_rows, find_strays, load_event_range, load_full_tiles, load_subtree_roots,
 };

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod activity;
 mod entry;
 mod event;
 #[cfg(feature = "openapi")]
@@ -16,6 +17,9 @@ mod search;
 mod standing;
 mod value;
 
+pub use activity::{
+    Activity, ActivityBucket, ActivityStep, ActivityVerdict, Forecast, ForecastMethod, ForecastPoint, NewWriter,
+};
 pub use entry::{Entry, EntryEvent, EntryPage, EventText, Missing, MissingSubtree, ProvenEntry, ProvenEvent};
 pub use event::{Event, EventPage, Pending, PendingEvent};
 #[cfg(feature = "openapi")]

@@ -5,6 +5,7 @@
 //! by merkle-log, and verified as its reader will verify it, but for proofs of many leaves at once.
 
 mod nodes;
+mod whole;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,8 +13,9 @@ use std::ops::Range;
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{LedgerRow, Log, TileSet, load_tile_sets};
 use merkle_log::{
-    Frontier, Hash, LeafHash, LeafIndex, Plan, Position, ProofError, TILE_WIDTH, Tile, TileError, Tiles, TreeHead,
-    TreeSize, consistency_plan, inclusion_plan, range_plan, verify_consistency, verify_inclusion, verify_range,
+    Frontier, Hash, LeafHash, LeafIndex, Plan, Position, ProofError, Root, TILE_WIDTH, Tile, TileError, Tiles,
+    TreeHead, TreeSize, consistency_plan, inclusion_plan, range_plan, verify_consistency, verify_inclusion,
+    verify_range,
 };
 
 use crate::cache::Cache;
@@ -89,8 +91,8 @@ impl Reading {
         leaves.iter().try_for_each(|(index, _)| self.add_position(leaf_position(*index)))
     }
 
-    /// For [`CheckedTree::prove_range`].
-    fn add_range(&mut self, range: &Range<u64>) -> Result<(), ReadError> {
+    /// For [`CheckedTree::prove_range`] and [`CheckedTree::prove_unread_range`].
+    pub(crate) fn add_range(&mut self, range: &Range<u64>) -> Result<(), ReadError> {
         let last = self.index(range.end.saturating_sub(1))?;
         self.add_position(leaf_position(self.index(range.start)?))?;
         self.add_position(leaf_position(last))
@@ -303,6 +305,30 @@ impl CheckedTree {
         let plan = range_plan(first, end, self.log.head.size).map_err(plan_error(self.log.log))?;
         let leaves = leaves.iter().map(|(_, leaf)| *leaf);
         self.prove(&plan, self.log.place(), |proof| verify_range(&self.log.head, first, leaves, proof))
+    }
+
+    /// The proof that leaves are all that a range has, for leaves that were not read: verified with the roots of the subtrees that they
+    /// make up. None where the index does not have a hash that it needs.
+    pub(crate) fn prove_unread_range(&self, range: &Range<u64>) -> Result<Option<Vec<Hash>>, ReadError> {
+        let (first, end) = (self.log.index(range.start)?, self.log.size(range.end, TreeSize::default())?);
+        let plan = range_plan(first, end, self.log.head.size).map_err(plan_error(self.log.log))?;
+        let proof = self.nodes.proof(&plan, &mut Folded::default());
+        let proof = proof.map_err(|error| self.no_hash(error, self.log.place()));
+        let computed = proof.and_then(|proof| {
+            let mut outside = proof.iter().copied();
+            let all = 0..self.log.head.size.get();
+            Ok((whole::root_of(&all, range, &mut outside, &|position| self.hash_at(position))?, proof))
+        });
+        match computed {
+            Ok((root, proof)) if root == Some(Hash(self.log.head.root.0)) => Ok(Some(proof)),
+            Ok((root, _)) => {
+                let (size, checked) = (self.log.head.size, self.log.head.root);
+                let computed = Root(root.unwrap_or_default().0);
+                Err(self.log.corrupt(Difference::Root { size, computed, checked }))
+            }
+            Err(ReadError::UnknownNode { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A planned proof, which is answered only when it holds.
