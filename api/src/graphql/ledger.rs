@@ -3,13 +3,14 @@
 use async_graphql::{Context, ID, Object, Result};
 use counterfoil_core::LedgerId;
 use counterfoil_http::Rejection;
-use counterfoil_read::{self as read, CheckedLedger, Reader, When, Window, log_of};
+use counterfoil_read::{self as read, CheckedLedger, Reader, Span, When, Window, log_of};
 use counterfoil_store::{Bucket, Log, Value};
 use counterfoil_wire::{
-    Applied, Behind, Checked, Code, Consistency, Halt, Heads, Inclusion, Key, LedgerStatus, LogName, Missing,
-    PendingEvent, Time, U64,
+    ActivityStep, Applied, Behind, Checked, Code, Consistency, Halt, Heads, Inclusion, Key, LedgerStatus, LogName,
+    Missing, PendingEvent, Time, U64,
 };
 
+use super::activity::Activity;
 use super::aggregate::{AggregateBy, EntryAggregates};
 use super::entry::{Entry, one_entry};
 use super::error::refuse;
@@ -24,7 +25,7 @@ use super::transaction::Transaction;
 use super::writer::{FoundWriters, Writer};
 use crate::search::{EntryFilter, EventFilter, Filter, TransactionFilter, WriterFilter};
 use crate::search::{EntryOrder, EventOrder, TransactionOrder, WriterOrder};
-use crate::search::{ToValue, seconds};
+use crate::search::{ToValue, seconds, wallet};
 
 /// A ledger, and how far it is.
 pub(super) struct Ledger(pub(super) CheckedLedger);
@@ -239,6 +240,31 @@ impl Ledger {
         let reader = context.data::<Reader>()?;
         let found = read::aggregate(reader, self.address(), &condition, bucket, after.as_ref(), first).await;
         Ok(EntryAggregates::new(found.map_err(refuse)?, bucket))
+    }
+
+    /// The number of entries and of their bytes by hour or day, up to 1,000 of these, each with the certificates by which a reader counts
+    /// again; which of them stand out, and a forecast. Of one writer alone, where one is named. When nothing is said, 672 hours or 364
+    /// days that end before the bucket of the last checked event, and a forecast of 48 hours or 14 days.
+    #[graphql(complexity = "1_000 * child_complexity")]
+    #[expect(clippy::too_many_arguments, reason = "GraphQL's arguments")]
+    async fn activity(
+        &self,
+        context: &Context<'_>,
+        step: Option<ActivityStep>,
+        from_time: Option<Time>,
+        to_time: Option<Time>,
+        writer: Option<Key>,
+        horizon: Option<i32>,
+    ) -> Result<Activity> {
+        let span = Span {
+            step: step.unwrap_or(ActivityStep::Hour).into(),
+            from: from_time.as_ref().map(seconds).transpose().map_err(refuse)?,
+            to: to_time.as_ref().map(seconds).transpose().map_err(refuse)?,
+        };
+        let writer = writer.as_ref().map(wallet).transpose().map_err(refuse)?;
+        let horizon = horizon.map(count).transpose().map_err(refuse)?;
+        let found = read::activity(context.data::<Reader>()?, self.address(), span, writer, horizon).await;
+        Ok(found.map_err(refuse)?.into())
     }
 
     /// The ledger as it is, or as it was with `size` entries, or at the end of a slot or second: who could do what, and the

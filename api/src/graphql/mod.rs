@@ -3,6 +3,7 @@
 //! Bounds: pages; of a query its tokens, aliases, fields, depth and complexity (a field counts 1, one that asks the
 //! database more, a list as many times as it may have elements); the size of a request, and the time of an answer.
 
+mod activity;
 mod aggregate;
 mod allowed;
 mod entry;

@@ -1,5 +1,6 @@
 //! REST: one file for each resource, a skin over [`counterfoil_read`].
 
+mod activity;
 mod common;
 mod docs;
 mod entries;
@@ -80,6 +81,7 @@ pub(crate) fn router(reader: Reader, logs: Logs) -> Router {
         .route("/v1/ledgers/{ledger}/transactions/find", get(search::find_transactions))
         .route("/v1/ledgers/{ledger}/writers/find", get(search::find_writers))
         .route("/v1/ledgers/{ledger}/aggregate", get(entries::aggregate))
+        .route("/v1/ledgers/{ledger}/activity", get(activity::activity))
         .route("/v1/ledgers/{ledger}/standing", get(ledgers::standing))
         .route("/v1/ledgers/{ledger}/entries/{index}", get(entries::entry))
         .route("/v1/ledgers/{ledger}/entries/{index}/receipt", get(entries::receipt).with_state(logs))

@@ -6,7 +6,7 @@ use counterfoil_wire::Problem;
 use utoipa::OpenApi;
 
 use super::common::Common;
-use super::{entries, events, export, ledgers, live, proofs, search, sign_in, status};
+use super::{activity, entries, events, export, ledgers, live, proofs, search, sign_in, status};
 use crate::search::{EntryFilter, EventFilter, LedgerFilter, TransactionFilter, WriterFilter};
 
 /// Entries of Counterfoil ledgers, who appended them and when, and proofs of both.
@@ -38,6 +38,7 @@ use crate::search::{EntryFilter, EventFilter, LedgerFilter, TransactionFilter, W
         search::find_transactions,
         search::find_writers,
         entries::aggregate,
+        activity::activity,
         ledgers::standing,
         export::export,
         live::ledger,

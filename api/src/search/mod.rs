@@ -11,4 +11,4 @@ pub(crate) use fields::{
     WriterFilter, WriterOrder,
 };
 pub(crate) use text::{Filter, Order, parse_filter, parse_order};
-pub(crate) use value::{EventKind, ToValue, push_comparison, seconds};
+pub(crate) use value::{EventKind, ToValue, push_comparison, seconds, wallet};

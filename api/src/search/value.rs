@@ -1,6 +1,7 @@
 //! Values that clients give, as the database compares them.
 
 use async_graphql::Enum;
+use counterfoil_core::Wallet;
 use counterfoil_core::event::kind;
 use counterfoil_http::Rejection;
 use counterfoil_store::{Comparison, Condition, Value};
@@ -106,6 +107,12 @@ pub(crate) fn seconds(time: &Time) -> Result<i64, Rejection> {
         Rejection::new(Code::MalformedParameter, detail)
     })?;
     Ok(parsed.as_second())
+}
+
+/// The wallet of an argument.
+pub(crate) fn wallet(key: &Key) -> Result<Wallet, Rejection> {
+    let bytes = base58::<32>(&key.0)?;
+    bytes.try_into().map(Wallet).map_err(|_| unreachable!("it has 32 bytes"))
 }
 
 fn base58<const N: usize>(text: &str) -> Result<Vec<u8>, Rejection> {

@@ -35,6 +35,7 @@ pub const ROUTES: [(&str, Shows, &str); 35] = [
     ("/v1/ledgers/{ledger}/transactions/find", Shows::Ledger, "/v1/ledgers/L/transactions/find"),
     ("/v1/ledgers/{ledger}/writers/find", Shows::Ledger, "/v1/ledgers/L/writers/find"),
     ("/v1/ledgers/{ledger}/aggregate", Shows::Ledger, "/v1/ledgers/L/aggregate"),
+    ("/v1/ledgers/{ledger}/activity", Shows::Ledger, "/v1/ledgers/L/activity"),
     ("/v1/ledgers/{ledger}/standing", Shows::Ledger, "/v1/ledgers/L/standing"),
     ("/v1/ledgers/{ledger}/missing", Shows::Ledger, "/v1/ledgers/L/missing"),
     ("/v1/ledgers/{ledger}/heads", Shows::Ledger, "/v1/ledgers/L/heads"),
@@ -55,7 +56,7 @@ pub const ROUTES: [(&str, Shows, &str); 35] = [
 
 /// Each field of a root, and each that takes arguments, with a query that reaches it. Those that begin with `subscription`
 /// are streams.
-pub const FIELDS: [(&str, Shows, &str); 29] = [
+pub const FIELDS: [(&str, Shows, &str); 30] = [
     ("Query.status", Shows::Index, "{ status { version } }"),
     ("Query._service", Shows::Index, "{ _service { sdl } }"),
     ("Query.ledgers", Shows::List, "{ ledgers { edges { node { ledger } } } }"),
@@ -100,6 +101,7 @@ pub const FIELDS: [(&str, Shows, &str); 29] = [
         "{ ledger(address: \"L\") { findWriters { totalCount { value } edges { cursor } } } }",
     ),
     ("Ledger.aggregateEntries", Shows::Ledger, "{ ledger(address: \"L\") { aggregateEntries { buckets { count } } } }"),
+    ("Ledger.activity", Shows::Ledger, "{ ledger(address: \"L\") { activity { slot } } }"),
     ("Ledger.standing", Shows::Ledger, "{ ledger(address: \"L\") { standing { eventSeq } } }"),
     (
         "Ledger.inclusion",
