@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::json::Json;
 use super::parameters::{LedgerPath, Parameters};
-use super::problems::{CostProblems, LogProblems, PageProblems};
+use super::problems::{CostProblems, LogProblems};
 use crate::search::{seconds, wallet};
 
 /// The length of a forecast, as the document describes it.
@@ -40,14 +40,14 @@ pub(crate) struct ActivityQuery {
     horizon: Option<U64>,
 }
 
-/// The number of entries and of their bytes by hour or day, up to 1,000 of these, each with the certificates by which a reader counts
+/// The number of entries and of their bytes by hour or day, of the newest 1,000 at most, each with the certificates by which a reader counts
 /// again; which of them stand out (burst, silence, a new writer), and a forecast.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/activity", tag = "Entries",
     params(("ledger" = Key, Path, description = "The ledger's address."), ActivityQuery),
     responses(
         (status = 200, body = Activity),
-        LogProblems, PageProblems, CostProblems,
+        LogProblems, CostProblems,
     ),
 )]
 pub(crate) async fn activity(

@@ -14,7 +14,7 @@ pub enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-pub const ROUTES: [(&str, Shows, &str); 35] = [
+pub const ROUTES: [(&str, Shows, &str); 36] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),

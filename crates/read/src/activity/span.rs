@@ -17,7 +17,7 @@ pub enum Step {
     Day,
 }
 
-/// A span of time: the buckets that lie in it as a whole.
+/// A span of time: the buckets that lie in it as a whole, the newest [`crate::MAX_PAGE`] of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The length of a bucket.
@@ -78,12 +78,8 @@ impl Span {
             Some(from) => from.div_euclid(step).saturating_add(i64::from(from.rem_euclid(step) > 0)),
             None => to.saturating_sub(self.step.usual_buckets()),
         };
-        let from = from.max(first.div_euclid(step));
-        let buckets = u64::try_from(to.saturating_sub(from)).unwrap_or(0);
-        if buckets > MAX_PAGE.into() {
-            return Err(ReadError::PageTooLarge { asked: buckets });
-        }
-        if buckets == 0 {
+        let from = from.max(first.div_euclid(step)).max(to.saturating_sub(MAX_PAGE.into()));
+        if from >= to {
             return Ok(Vec::new());
         }
         Ok((from..=to).map(|bucket| bucket.saturating_mul(step)).collect())
