@@ -17,13 +17,13 @@ use counterfoil_mcp::{
 };
 use counterfoil_read::{self as read, Reader, When, Window};
 use counterfoil_store::Log;
-use counterfoil_wire::{Code, EntryPage, FoundEntries, Head, LedgerPage, Standing, Time};
+use counterfoil_wire::{Activity, Code, EntryPage, FoundEntries, Head, LedgerPage, Standing, Time};
 use merkle_log::TreeHead;
 use rmcp::model::Extensions;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 
-use crate::rest::WhichEntries;
+use crate::rest::{ActivityQuery, WhichEntries};
 use crate::search::seconds;
 
 /// The route.
@@ -126,6 +126,19 @@ impl Records for Answers {
         Ok(Read { body: Judged { verdict, reason: reason.to_owned() }, verified })
     }
 
+    async fn activity(
+        &self,
+        ledger: LedgerId,
+        query: counterfoil_mcp::ActivityQuery,
+    ) -> Result<Read<Activity>, Refusal> {
+        let query = serde_json::to_value(query).map_err(malformed)?;
+        let query: ActivityQuery = serde_json::from_value(query).map_err(malformed)?;
+        let body = query.load(&self.0, ledger).await.map_err(from_rejection)?;
+        let check = format!("counterfoil entries {ledger} --first FIRST_INDEX --limit COUNT --verify --rpc URL");
+        let verified = statement(Level::CheckedHead, [COUNTS], [BYTES, JUDGED], check);
+        Ok(Read { verified: at(verified, body.head, body.event_head), body })
+    }
+
     async fn standing(&self, ledger: LedgerId, at_moment: At) -> Result<Read<Standing>, Refusal> {
         let At { size, slot, time } = at_moment;
         let time = time.map(|time| seconds(&Time(time))).transpose().map_err(from_rejection)?;
@@ -196,6 +209,9 @@ const WITH_GAPS: &str = "the page leaves out the entries that the index does not
 const NONE_LEFT_OUT: &str = "that none is left out: it is the database's word";
 const NO_EVENT_LEFT_OUT: &str =
     "that no event is left out of those shown: counterfoil audit shows it from the whole log";
+const COUNTS: &str = "each count of the whole ledger: it follows from the verified events on both sides of the bucket";
+const BYTES: &str = "bytes, and counts of one writer: they are the database's word";
+const JUDGED: &str = "verdicts and forecast: they are reckoned from the counts, and prove nothing";
 const WHICH_LEDGER: &str = "that this ledger is the one that the user means: anybody can make one";
 const HEAD: &str = "that the checked head is the chain's: the user has only this server's word until a client of the user asks Solana servers";
 const TRUTH: &str = "that what was written is true";

@@ -7,7 +7,7 @@ use counterfoil_client::{is_local_url, without_keys};
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::Receipt;
 use counterfoil_wire::{
-    Code, Consistency, EntryPage, EventPage, FoundEntries, Hashes, Inclusion, Ledger, LedgerPage, Standing,
+    Activity, Code, Consistency, EntryPage, EventPage, FoundEntries, Hashes, Inclusion, Ledger, LedgerPage, Standing,
 };
 use merkle_log::{Hash, TreeHead};
 use reqwest::{Client, Response, StatusCode, Url};
@@ -98,6 +98,11 @@ impl Api {
     /// A page of the entries that satisfy conditions: the members of `query`, each a text.
     pub async fn find_entries(&self, ledger: LedgerId, query: &Value) -> anyhow::Result<FoundEntries> {
         self.fetch(&with_query(&format!("/v1/ledgers/{ledger}/entries/find"), query)?).await
+    }
+
+    /// A ledger's activity: the members of `query`, each a text.
+    pub async fn fetch_activity(&self, ledger: LedgerId, query: &Value) -> anyhow::Result<Activity> {
+        self.fetch(&with_query(&format!("/v1/ledgers/{ledger}/activity"), query)?).await
     }
 
     /// A ledger as it was at a moment: the members of `at`, each a text.

@@ -106,7 +106,9 @@ fn each_tool_answers_what_this_machine_has_verified_against_the_chain() {
     assert_eq!(judged["verdict"], "consistent");
     let standing = agent.ok("standing", of(json!({})));
     assert_eq!(standing["authority"], described["authority"]);
-    for answer in [&described, &page, &found, &receipt, &judged, &standing] {
+    let activity = agent.ok("activity", of(json!({ "step": "day", "to_time": "2100-01-01T00:00:00Z" })));
+    assert_eq!(activity["head"], described["checked"]["head"]);
+    for answer in [&described, &page, &found, &receipt, &judged, &standing, &activity] {
         let verified = &answer["verified"];
         assert_eq!((&verified["level"], &verified["servers"]), (&json!("chain"), &json!(1)), "{verified}");
         assert!(verified["by"].as_str().unwrap().contains("on this machine"), "{verified}");
@@ -175,7 +177,7 @@ fn lines_that_are_no_messages_end_nothing_and_an_open_call_is_answered_at_the_en
     while heard["error"].is_object() {
         heard = agent.hear();
     }
-    assert_eq!(heard["result"]["tools"].as_array().unwrap().len(), 7, "{heard}");
+    assert_eq!(heard["result"]["tools"].as_array().unwrap().len(), 8, "{heard}");
     let params = json!({ "name": "describe_ledger", "arguments": { "ledger": ledger } });
     agent.say(&json!({ "jsonrpc": "2.0", "id": 6, "method": "tools/call", "params": params }).to_string());
     drop(agent.input.take());
@@ -205,7 +207,7 @@ fn foreign_clients_understand_both_servers() {
     let told: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told.len(), 2 * 2 * 2);
     for one in &told {
-        assert_eq!(one["tools"].as_array().unwrap().len(), 7, "{one}");
+        assert_eq!(one["tools"].as_array().unwrap().len(), 8, "{one}");
         let [page, refusal] = [&one["answers"][0], &one["answers"][1]];
         let rows = page["structured"]["entries"].as_array().unwrap();
         let data: Vec<&str> = rows.iter().map(|row| row["data_untrusted"].as_str().unwrap()).collect();

@@ -246,7 +246,6 @@ impl Ledger {
     /// again; which of them stand out, and a forecast. Of one writer alone, where one is named. When nothing is said, 672 hours or 364
     /// days that end before the bucket of the last checked event, and a forecast of 48 hours or 14 days.
     #[graphql(complexity = "1_000 * child_complexity")]
-    #[expect(clippy::too_many_arguments, reason = "GraphQL's arguments")]
     async fn activity(
         &self,
         context: &Context<'_>,

@@ -1,7 +1,8 @@
 //! Activity: GET /v1/ledgers/{ledger}/activity.
 
+use counterfoil_core::LedgerId;
 use counterfoil_http::{ReaderOf, Rejection};
-use counterfoil_read as read;
+use counterfoil_read::{self as read, Reader};
 use counterfoil_wire::{Activity, ActivityStep, Key, Time, U64};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -55,12 +56,19 @@ pub(crate) async fn activity(
     LedgerPath(ledger): LedgerPath,
     Parameters(which): Parameters<ActivityQuery>,
 ) -> Result<Json<Activity>, Rejection> {
-    let span = read::Span {
-        step: which.step.unwrap_or(ActivityStep::Hour).into(),
-        from: which.from_time.as_ref().map(seconds).transpose()?,
-        to: which.to_time.as_ref().map(seconds).transpose()?,
-    };
-    let writer = which.writer.as_ref().map(wallet).transpose()?;
-    let horizon = which.horizon.map(|horizon| horizon.0);
-    Ok(Json(read::activity(&reader, ledger, span, writer, horizon).await?.into()))
+    Ok(Json(which.load(&reader, ledger).await?))
+}
+
+impl ActivityQuery {
+    /// The activity.
+    pub(crate) async fn load(self, reader: &Reader, ledger: LedgerId) -> Result<Activity, Rejection> {
+        let span = read::Span {
+            step: self.step.unwrap_or(ActivityStep::Hour).into(),
+            from: self.from_time.as_ref().map(seconds).transpose()?,
+            to: self.to_time.as_ref().map(seconds).transpose()?,
+        };
+        let writer = self.writer.as_ref().map(wallet).transpose()?;
+        let horizon = self.horizon.map(|horizon| horizon.0);
+        Ok(read::activity(reader, ledger, span, writer, horizon).await?.into())
+    }
 }

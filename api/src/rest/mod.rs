@@ -27,6 +27,7 @@ use counterfoil_read::{Live, Reader};
 
 use crate::tlog::Logs;
 
+pub(crate) use activity::ActivityQuery;
 pub use openapi::openapi_json;
 pub(crate) use search::WhichEntries;
 

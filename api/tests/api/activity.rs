@@ -296,11 +296,7 @@ async fn of_a_long_span_the_newest_buckets_are_answered() {
     let index = Index::open().await;
     active(&index, false).await;
     for (query, first, last) in [
-        (
-            "to_time=2027-02-28T14:00:00Z&from_time=2026-02-28T14:00:00Z",
-            "2027-01-17T22:00:00Z",
-            "2027-02-28T13:00:00Z",
-        ),
+        ("to_time=2027-02-28T14:00:00Z&from_time=2026-02-28T14:00:00Z", "2027-01-17T22:00:00Z", "2027-02-28T13:00:00Z"),
         (
             "to_time=9999-12-30T00:00:00Z&from_time=-009999-01-02T01:59:59Z",
             "9999-11-18T08:00:00Z",

@@ -1,7 +1,7 @@
 //! The arguments of each tool.
 
 use counterfoil_core::LedgerId;
-use counterfoil_wire::Code;
+use counterfoil_wire::{ActivityStep, Code};
 use rmcp::model::JsonObject;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -139,6 +139,33 @@ pub(crate) struct GetStanding {
     pub(crate) slot: Option<Number>,
     pub(crate) time: Option<String>,
     pub(crate) skip: Option<Number>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GetActivity {
+    pub(crate) ledger: Address,
+    pub(crate) step: Option<ActivityStep>,
+    pub(crate) from_time: Option<String>,
+    pub(crate) to_time: Option<String>,
+    pub(crate) writer: Option<String>,
+    pub(crate) horizon: Option<Number>,
+    pub(crate) skip: Option<Number>,
+}
+
+/// The span of an activity, whose it is, and how many buckets are forecast: as the API's route takes them.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActivityQuery {
+    /// The length of a bucket.
+    pub step: Option<ActivityStep>,
+    /// The first second, RFC 3339.
+    pub from_time: Option<String>,
+    /// The second before which it ends.
+    pub to_time: Option<String>,
+    /// One writer alone.
+    pub writer: Option<String>,
+    /// How many buckets are forecast.
+    pub horizon: Option<String>,
 }
 
 /// Reads a tool's arguments.

@@ -3,7 +3,8 @@
 use counterfoil_core::Wallet;
 use counterfoil_core::receipt::{Receipt, TransactionSignature, VerifiedReceipt};
 use counterfoil_wire::{
-    Entry, EntryEvent, EntryPage, Event, FoundEntries, Head, Key, Ledger, LedgerPage, Signature, Standing, Time, Writer,
+    Activity, ActivityBucket, Entry, EntryEvent, EntryPage, Event, Forecast, FoundEntries, Head, Key, Ledger,
+    LedgerPage, Signature, Standing, Time, Writer,
 };
 use serde_json::{Map, Value, json};
 
@@ -143,6 +144,53 @@ pub(crate) fn standing(standing: &Standing, skip: usize, limit: usize) -> Result
         "administrative_events": event_rows.collect::<Result<Vec<_>, _>>()?,
         "next": next,
     })))
+}
+
+/// The buckets after `skip`, `limit` of them, from the newest on; the first page has the forecast too.
+pub(crate) fn activity(activity: &Activity, skip: usize, limit: usize) -> Result<Body, Refusal> {
+    let count = activity.buckets.len();
+    let newest_first = activity.buckets.iter().rev();
+    let end = skip.saturating_add(limit).min(count);
+    let rows = newest_first.skip(skip).take(limit).map(bucket_row);
+    Ok(object(json!({
+        "head": activity.head,
+        "event_head": activity.event_head,
+        "slot": activity.slot,
+        "step": activity.step,
+        "bucket_count": count,
+        "buckets": rows.collect::<Result<Vec<_>, _>>()?,
+        "writers_since": activity.writers_since,
+        "forecast": activity.forecast.as_ref().filter(|_| skip == 0).map(forecast).transpose()?,
+        "next": (end < count).then(|| end.to_string()),
+    })))
+}
+
+fn forecast(forecast: &Forecast) -> Result<Value, Refusal> {
+    let points = forecast.points.iter().map(|point| {
+        let mut row = json!(point);
+        row["time"] = time(&point.time)?.into();
+        Ok(row)
+    });
+    let points = points.collect::<Result<Vec<Value>, Refusal>>()?;
+    Ok(
+        json!({ "method": forecast.method, "error": forecast.error, "naive_error": forecast.naive_error, "points": points }),
+    )
+}
+
+fn bucket_row(bucket: &ActivityBucket) -> Result<Value, Refusal> {
+    let new_writers = bucket.new_writers.iter().map(|writer| key(&writer.wallet));
+    Ok(json!({
+        "time": time(&bucket.time)?,
+        "count": bucket.count,
+        "payload_bytes": bucket.payload_bytes,
+        "missing": bucket.missing,
+        "first_index": bucket.first_index,
+        "end_index": bucket.end_index,
+        "verdict": bucket.verdict,
+        "expected": bucket.expected,
+        "most": bucket.most,
+        "new_writers": new_writers.collect::<Result<Vec<_>, _>>()?,
+    }))
 }
 
 /// A text of ours, with whatever was put into it escaped, and no longer than an error should be.

@@ -11,7 +11,7 @@ mod refusal;
 mod server;
 mod tools;
 
-pub use arguments::{At, EntryQuery};
+pub use arguments::{ActivityQuery, At, EntryQuery};
 pub use escape::{escape, unescape};
 pub use limits::{DATA, MAX_ANSWER_BYTES, MAX_ROWS, NOTICE};
 pub use records::{Described, Judged, Level, Open, Read, Records, Statement, Verdict};

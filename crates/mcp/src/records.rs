@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::Receipt;
-use counterfoil_wire::{EntryPage, FoundEntries, Head, Key, Ledger, LedgerPage, Standing, U64};
+use counterfoil_wire::{Activity, EntryPage, FoundEntries, Head, Key, Ledger, LedgerPage, Standing, U64};
 use rmcp::model::Extensions;
 
-use crate::arguments::{At, EntryQuery};
+use crate::arguments::{ActivityQuery, At, EntryQuery};
 use crate::refusal::Refusal;
 
 /// Opens the records for the caller of one request.
@@ -44,6 +44,9 @@ pub trait Records: Send + Sync + 'static {
 
     /// Judges a receipt, which somebody else may have made; one that does not hold together is refused.
     fn verify_receipt(&self, receipt: Receipt) -> impl Reading<Judged>;
+
+    /// A ledger's activity by hour or day.
+    fn activity(&self, ledger: LedgerId, query: ActivityQuery) -> impl Reading<Activity>;
 
     /// A ledger as it was.
     fn standing(&self, ledger: LedgerId, at: At) -> impl Reading<Standing>;

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::answer::{answer, fitting, single};
 use crate::arguments::{
-    Address, At, FindEntries, GetEntries, GetReceipt, GetStanding, ListLedgers, Number, OfLedger, VerifyReceipt, limit,
-    malformed, parse,
+    ActivityQuery, Address, At, FindEntries, GetActivity, GetEntries, GetReceipt, GetStanding, ListLedgers, Number,
+    OfLedger, VerifyReceipt, limit, malformed, parse,
 };
 use crate::body::{self, Data};
 use crate::limits::MAX_ROWS;
@@ -55,6 +55,7 @@ impl<O: Open> Server<O> {
             "get_entries" => get_entries(&records, parse(arguments)?).await,
             "get_receipt" => get_receipt(&records, parse(arguments)?).await,
             "verify_receipt" => verify_receipt(&records, parse(arguments)?).await,
+            "activity" => activity(&records, parse(arguments)?).await,
             _ => standing(&records, parse(arguments)?).await,
         }
     }
@@ -141,6 +142,14 @@ fn read_receipt(given: Value) -> Result<Receipt, Refusal> {
         let detail = "It is not a Counterfoil receipt. Give the JSON that `counterfoil receipt` writes, or get_receipt with include_data.";
         Refusal::new(Code::MalformedParameter, detail)
     })
+}
+
+async fn activity(records: &impl Records, arguments: GetActivity) -> Result<Value, Refusal> {
+    let GetActivity { ledger: Address(ledger), step, from_time, to_time, writer, horizon, skip } = arguments;
+    let horizon = horizon.map(|horizon| horizon.0.to_string());
+    let skip = usize::try_from(skip.map_or(0, |skip| skip.0)).unwrap_or(usize::MAX);
+    let read = records.activity(ledger, ActivityQuery { step, from_time, to_time, writer, horizon }).await?;
+    single(&read, Data::LeftOut, |found, _| body::activity(found, skip, MAX_ROWS as usize))
 }
 
 async fn standing(records: &impl Records, arguments: GetStanding) -> Result<Value, Refusal> {

@@ -81,6 +81,21 @@ pub fn tools() -> Vec<Tool> {
             }),
         ),
         tool(
+            "activity",
+            "Counts entries and bytes by hour or day, from the newest on; says which buckets stand out (burst, silence, a new writer), and \
+             forecasts the next ones. Only checked events count. To count a bucket yourself, get_entries from first_index to end_index.",
+            &["ledger"],
+            json!({
+                "ledger": ledger,
+                "step": { "type": "string", "enum": ["hour", "day"], "description": "hour when absent." },
+                "from_time": string("At or after, RFC 3339, by the chain's clock; four weeks of hours or a year of days when absent."),
+                "to_time": string("Before; where the last checked event is when absent."),
+                "writer": string("One writer alone, base58."),
+                "horizon": digits("How many buckets to forecast, 1 to 168."),
+                "skip": digits("next of the answer before."),
+            }),
+        ),
+        tool(
             "standing",
             "Shows a ledger as it was: its authority, who could append, whether it was sealed, and the events that say so. Of several \
              moments the earliest counts; now when none is given.",

@@ -28,6 +28,7 @@ async fn each_caller_reads_those_ledgers_that_are_for_them() {
                     ("get_receipt", json!({ "ledger": ledger.to_string(), "index": "1" })),
                     ("verify_receipt", json!({ "ledger": ledger.to_string(), "index": "1" })),
                     ("standing", json!({ "ledger": ledger.to_string() })),
+                    ("activity", json!({ "ledger": ledger.to_string() })),
                 ];
                 for (tool, arguments) in tools {
                     let request =

@@ -162,6 +162,7 @@ async fn pages_and_lists_of_such_records_keep_to_their_budget() {
         ("list_ledgers", json!({})),
         ("describe_ledger", json!({ "ledger": ledger })),
         ("standing", json!({ "ledger": ledger })),
+        ("activity", json!({ "ledger": ledger })),
     ] {
         expect_nothing_hidden(&ok(&index, tool, arguments).await);
     }
@@ -184,6 +185,7 @@ async fn arguments_come_back_in_no_answer_but_escaped() {
             ("find_entries", json!({ "ledger": ledger, "where": text })),
             ("find_entries", json!({ "ledger": ledger, "payload_prefix": text })),
             ("standing", json!({ "ledger": ledger, "time": text })),
+            ("activity", json!({ "ledger": ledger, "from_time": text })),
             ("verify_receipt", json!({ "receipt": text })),
             ("verify_receipt", json!({ "receipt": { text: text } })),
         ] {

@@ -65,8 +65,16 @@ async fn refusal(index: &Index, tool: &str, arguments: Value) -> (String, String
     (text("code"), text("detail"))
 }
 
-const TOOLS: [&str; 7] =
-    ["list_ledgers", "describe_ledger", "get_entries", "find_entries", "get_receipt", "verify_receipt", "standing"];
+const TOOLS: [&str; 8] = [
+    "list_ledgers",
+    "describe_ledger",
+    "get_entries",
+    "find_entries",
+    "get_receipt",
+    "verify_receipt",
+    "activity",
+    "standing",
+];
 
 #[tokio::test]
 async fn the_tools_are_listed_in_each_revision_of_the_protocol() {
@@ -145,7 +153,21 @@ async fn each_tool_answers_what_the_routes_answer() {
     assert_eq!((&standing["head"], &standing["authority"]), (&rest["head"], &rest["authority"]));
     assert_eq!(standing["writers"][0]["wallet"], rest["writers"][0]["wallet"]);
 
-    for answer in [listed, described, page, found, standing] {
+    let activity = ok(&index, "activity", json!({ "ledger": ledger, "to_time": "2027-01-01T00:00:00Z" })).await;
+    let rest = index.ok(&format!("/v1/ledgers/{ledger}/activity?to_time=2027-01-01T00:00:00Z")).await;
+    let [newest, last] = [&activity["buckets"][0], rest["buckets"].as_array().unwrap().last().unwrap()];
+    assert_eq!((&newest["time"], &newest["count"]), (&last["time"], &last["count"]));
+    assert_eq!(activity["forecast"], rest["forecast"]);
+    let count = rest["buckets"].as_array().unwrap().len();
+    assert_eq!((activity["buckets"].as_array().unwrap().len(), &activity["next"]), (50, &json!("50")));
+    let oldest = ok(
+        &index,
+        "activity",
+        json!({ "ledger": ledger, "to_time": "2027-01-01T00:00:00Z", "skip": (count - 1).to_string() }),
+    );
+    let oldest = oldest.await;
+    assert_eq!((&oldest["buckets"][0]["time"], &oldest["next"]), (&rest["buckets"][0]["time"], &Value::Null));
+    for answer in [listed, described, page, found, standing, activity] {
         let verified = &answer["verified"];
         assert!(verified["by"].as_str().unwrap().starts_with("this API server"), "{verified}");
         assert!(verified["check"].as_str().unwrap().starts_with("counterfoil "), "{verified}");

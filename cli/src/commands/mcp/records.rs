@@ -9,9 +9,12 @@ use counterfoil_core::limits::ledger_flag;
 use counterfoil_core::receipt::{Receipt, VerifiedReceipt};
 use counterfoil_core::relate::LogKind;
 use counterfoil_core::{Event, LedgerHead, LedgerId};
-use counterfoil_mcp::{At, Described, EntryQuery, Judged, Level, Read, Records, Refusal, Statement, Verdict};
+use counterfoil_mcp::{
+    ActivityQuery, At, Described, EntryQuery, Judged, Level, Read, Records, Refusal, Statement, Verdict,
+};
 use counterfoil_wire::{
-    Bytes, Entry, EntryEvent, EntryPage, EventText, FoundEntries, Head, LedgerPage, Signature, Standing, Time, U64,
+    Activity, Bytes, Entry, EntryEvent, EntryPage, EventText, FoundEntries, Head, LedgerPage, Signature, Standing,
+    Time, U64,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use merkle_log::{LeafIndex, TreeHead, hash_leaf, verify_inclusion};
@@ -20,8 +23,8 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::statement::{
-    ACCOUNT, BY_NONE, ENTRIES, EVENTS, HEADS, NO_EVENTS, NONE_LEFT_OUT, WHICH_LEDGER, WHOLE, WRITERS, refusal,
-    statement,
+    ACCOUNT, ACTIVITY, BY_NONE, ENTRIES, EVENTS, HEADS, NO_EVENTS, NONE_LEFT_OUT, WHICH_LEDGER, WHOLE, WRITERS,
+    refusal, statement,
 };
 use crate::api::Api;
 use crate::commands::entries::Verifier;
@@ -109,6 +112,21 @@ impl Records for Verified {
 
     async fn verify_receipt(&self, receipt: Receipt) -> Result<Read<Judged>, Refusal> {
         self.run(Some(receipt.ledger), move |options| async move { Ok(judge(&options, &receipt).await) }).await
+    }
+
+    async fn activity(&self, ledger: LedgerId, query: ActivityQuery) -> Result<Read<Activity>, Refusal> {
+        self.run(Some(ledger), move |options| async move {
+            let body = options.api()?.fetch_activity(ledger, &serde_json::to_value(query)?).await?;
+            let readings = confirm(&options, ledger, both(ledger, body.head, body.event_head)?).await?;
+            let check = format!("counterfoil entries {ledger} --first FIRST_INDEX --limit COUNT --verify");
+            let verified = Statement {
+                head: Some(body.head),
+                event_head: Some(body.event_head),
+                ..statement(&readings, &[HEADS], &[ACTIVITY], check)
+            };
+            Ok(Read { body, verified })
+        })
+        .await
     }
 
     async fn standing(&self, ledger: LedgerId, at: At) -> Result<Read<Standing>, Refusal> {

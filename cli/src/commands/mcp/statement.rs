@@ -28,6 +28,8 @@ pub(super) const TRUTH: &str = "that what was written is true, or that everythin
 pub(super) const NONE_LEFT_OUT: &str = "that none is left out: it is the API's word";
 pub(super) const WRITERS: &str = "that writers and authority are those that follow from the events, and that no event is left out: the \
     API's word; counterfoil audit recomputes the whole log";
+pub(super) const ACTIVITY: &str = "counts, bytes, verdicts and forecast: they are the API's word. get_entries from first_index to end_index \
+    shows a bucket's entries";
 pub(super) const NO_EVENTS: &str = "who appended these entries, and when: get_receipt and find_entries show it";
 pub(super) const WHICH_LEDGER: &str =
     "that this ledger is the one that the user means: anybody can make one; pin it in a trust file";
