@@ -134,6 +134,9 @@ bench-log: ## Leaves per second and proofs per second, compared with ct-merkle.
 bench-chain: ## Records per second from a local chain into PostgreSQL.
 	bench/chain
 
+bench-functions: setup ## The API as a function, compared with aws-lambda-web-adapter; minutes the first time.
+	bench/functions
+
 bench-compute: ## Compute units, account sizes and rent, compared with SPL account compression.
 	bench/compute/run
 
