@@ -57,7 +57,7 @@ fn all_definitions_take_at_most_4_000_tokens() {
 #[test]
 fn each_tool_says_that_it_only_reads() {
     let tools = tools();
-    assert_eq!(tools.len(), 7);
+    assert_eq!(tools.len(), 8);
     for tool in tools {
         let hints = tool.annotations.as_ref().unwrap();
         assert_eq!((hints.read_only_hint, hints.destructive_hint), (Some(true), Some(false)), "{}", tool.name);
