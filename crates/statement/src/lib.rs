@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+extern crate alloc;
+
+mod cbor;
+mod content_type;
+mod ids;
+mod promise;
+mod signature;
+mod statement;
+
+pub use content_type::{ContentType, NotAContentType};
+pub use ed25519_dalek::SigningKey;
+pub use ids::{
+    AuthorTime, Commitment, NotARecordId, NotATime, RecordId, Salt, SaltTextError, StreamId, SubjectId, commit,
+};
+pub use promise::{FORMAT, Promise, PromiseBody, PromiseError, PromisedRecord, Record, Records, VerifiedPromise};
+pub use signature::{AuthorSignature, PromiseKey, Signature};
+pub use statement::{Place, SignedStatement, Statement, StatementError, TAG, TAG_BYTES};
