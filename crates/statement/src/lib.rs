@@ -8,6 +8,7 @@ extern crate alloc;
 mod cbor;
 mod content_type;
 mod ids;
+mod judge;
 mod promise;
 mod signature;
 mod statement;
@@ -17,6 +18,7 @@ pub use ed25519_dalek::SigningKey;
 pub use ids::{
     AuthorTime, Commitment, NotARecordId, NotATime, RecordId, Salt, SaltTextError, StreamId, SubjectId, commit,
 };
+pub use judge::{EvidenceJudge, Findings, Found, Missing, Read, Verdict};
 pub use promise::{FORMAT, Promise, PromiseBody, PromiseError, PromisedRecord, Record, Records, VerifiedPromise};
 pub use signature::{AuthorSignature, PromiseKey, Signature};
 pub use statement::{Place, SignedStatement, Statement, StatementError, TAG, TAG_BYTES};

@@ -200,9 +200,6 @@ impl Promise {
     /// [`PromiseError`], but not [`PromiseError::OtherKey`].
     pub fn verify_unpinned(&self) -> Result<(), PromiseError> {
         let Self { body, key, signature, record } = self;
-        if !is_signed_by(&key.0, &body.signing_bytes(), signature) {
-            return Err(PromiseError::NotSigned { key: *key });
-        }
         TreeSize::new(body.from).map_err(PromiseError::OutOfRange)?;
         let size = TreeSize::new(body.records.count).map_err(PromiseError::OutOfRange)?;
         if size.is_empty() {
@@ -210,6 +207,9 @@ impl Promise {
         }
         if body.copies == 0 {
             return Err(PromiseError::NoCopies);
+        }
+        if !is_signed_by(&key.0, &body.signing_bytes(), signature) {
+            return Err(PromiseError::NotSigned { key: *key });
         }
         if let Some(PromisedRecord { index, record, proof }) = record {
             let head = TreeHead { size, root: body.records.root };

@@ -265,7 +265,7 @@ proptest! {
         prop_assert_eq!(decoded.expect("it is one").verify_signature(), Ok(author));
     }
 
-    /// What decodes is the one encoding of its values, whatever the bytes.
+    /// Bytes that decode are the one encoding of their values.
     #[test]
     fn whatever_is_read_is_written_as_the_same_bytes(tail: Vec<u8>, from in 0..600_usize, by: Vec<u8>) {
         let mut entry = entries()[from % 6].clone();
