@@ -3,6 +3,7 @@
 
 pub mod address;
 mod backoff;
+mod clock;
 mod decode;
 mod error;
 mod feeds;
@@ -17,6 +18,7 @@ mod url;
 mod wire;
 
 pub use backoff::Backoff;
+pub use clock::{ChainTime, fetch_time};
 pub use decode::{InnerInstruction, TransactionRecord, decode};
 pub use error::{ClientError, with_causes};
 pub use feeds::blocks::block_feed;
