@@ -117,6 +117,8 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// The statements of the thing under test, as members of the JSON; null where a command has none.
     pub facts: serde_json::Value,
+    /// Whether a promise was kept, where it is one that is under test: `kept`, `broken`, `due`, `cannot_tell`.
+    pub promise: Option<&'static str>,
     /// Whether standard output carries data, so that the verdict goes to standard error.
     pub is_beside_data: bool,
 }
@@ -135,7 +137,9 @@ impl Report {
             Err(error) if is_refutation(&error) => (Verdict::Refused, format!("{error:#}")),
             Err(error) => (Verdict::CannotTell, format!("{error:#}")),
         };
-        let holds = matches!(verdict, Verdict::Verified | Verdict::Consistent);
+        // A broken promise is shown by what fits, too.
+        let is_broken = verdict == Verdict::Refused && self.promise == Some("broken");
+        let holds = is_broken || matches!(verdict, Verdict::Verified | Verdict::Consistent);
         let [checked, not_checked] =
             [&self.checked, &self.not_checked].map(|lines| if holds { lines.as_slice() } else { &[] });
         if as_json {
@@ -146,6 +150,9 @@ impl Report {
                 "not_checked": not_checked,
                 "warnings": self.warnings,
             });
+            if let Some(promise) = self.promise {
+                document["promise"] = json!(promise);
+            }
             if holds && let Some(facts) = self.facts.as_object() {
                 document["facts"] = json!(facts);
             }

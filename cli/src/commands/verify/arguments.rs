@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use counterfoil_core::{LedgerId, Wallet};
+use counterfoil_statement::PromiseKey;
 use merkle_log::{Root, TreeHead, TreeSize};
 
 /// Arguments of `counterfoil verify`.
 #[derive(Args, Default)]
 pub struct Arguments {
-    /// The receipt, evidence or export; - reads standard input.
+    /// The receipt, evidence, export or promise; - reads standard input.
     pub(super) file: PathBuf,
     /// The ledger that it must be of. Take the address from elsewhere than the receipt: anybody can make a ledger, and a
     /// receipt of it. Without it, and without --trust, the best verdict is CONSISTENT.
@@ -22,6 +23,17 @@ pub struct Arguments {
     /// in either case.
     #[arg(long)]
     pub(super) content: Option<PathBuf>,
+    /// Of a promise: the receipt that shows whether it was kept.
+    #[arg(long, conflicts_with = "evidence")]
+    pub(super) receipt: Option<PathBuf>,
+    /// Of a promise: the evidence that shows whether it was kept. Only evidence from the promise's first entry up to an append
+    /// after its deadline shows that it was broken.
+    #[arg(long)]
+    pub(super) evidence: Option<PathBuf>,
+    /// Of a promise: a key by which it may be signed. Take it from elsewhere than the promise: anybody can sign one. Without
+    /// it the best verdict is CONSISTENT.
+    #[arg(long = "promise-key")]
+    pub(super) promise_keys: Vec<PromiseKey>,
     /// How many of the servers must confirm it. Default: the trust file's, or more than half.
     #[arg(long)]
     pub(super) quorum: Option<usize>,
@@ -40,6 +52,11 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Whether there is any of those that are for promises alone.
+    pub(super) const fn is_of_promise(&self) -> bool {
+        self.receipt.is_some() || self.evidence.is_some() || !self.promise_keys.is_empty()
+    }
+
     /// Whether the verdict shows the event: of which ledger it is, who appended it, and when.
     pub(super) const fn shows_event(&self) -> bool {
         !self.offline || self.event_head.is_some()

@@ -1,16 +1,19 @@
 //! Verifying evidence: line by line, in memory that does not grow with it.
 
 use std::io::BufRead;
+use std::path::Path;
 
 use anyhow::ensure;
 use counterfoil_core::Wallet;
-use counterfoil_core::evidence::{EntryLine, EventLine, EvidenceVerifier, FORMAT, Header, Line, VerifiedEvidence};
+use counterfoil_core::evidence::{
+    EntryLine, EventLine, EvidenceError, EvidenceVerifier, FORMAT, Header, Line, VerifiedEvidence,
+};
 use counterfoil_core::{Event, LedgerHead};
 use counterfoil_service::{Progress, counted};
 use serde_json::json;
 
 use super::verifier::{Verifier, read_line};
-use crate::bridge::{Bridge, Claim};
+use crate::bridge::{Bridge, Claim, Shown};
 use crate::output::time;
 use crate::verdict::{Refute, Report, Usage, refutation, refute_unless};
 
@@ -37,16 +40,31 @@ pub async fn verify(
         serde_json::from_slice(first).refute(|| format!("the first line of {} is not evidence's", path.display()))?;
     verifier.expect_pins(header.genesis_hash, header.program, header.ledger)?;
     let mut reader = EvidenceVerifier::new(&header).refute(|| "the evidence does not hold together".to_owned())?;
+    let last_leaf = read_lines(&path, &header, &mut input, signer, |line| reader.push(line))?;
+    let verified = reader.finish().refute(|| "the evidence does not hold together".to_owned())?;
+    conclude(verifier, &header, &verified, last_leaf, report).await
+}
+
+/// Reads all lines after the first and hands each to a reader, which says whether it is the last. Gives the last event.
+///
+/// # Errors
+/// A refutation where a line does not hold together with those before it.
+pub fn read_lines(
+    path: &Path,
+    header: &Header,
+    input: &mut impl BufRead,
+    signer: Option<Wallet>,
+    mut push: impl FnMut(&Line) -> Result<bool, EvidenceError>,
+) -> anyhow::Result<Vec<u8>> {
     let total = header.entries.to.saturating_sub(header.entries.from);
     let progress = Progress::begin("verified", "entries", 0, total);
     let (mut number, mut entries, mut last_leaf) = (1_u64, 0_u64, Vec::new());
     loop {
-        let text = read_line(&mut input, &path)?;
+        let text = read_line(input, path)?;
         number += 1;
         ensure!(!text.is_empty(), "{} was cut off: it has no last line. Fetch it again", path.display());
         let line: Line = serde_json::from_slice(&text).refute(|| format!("line {number} is none of evidence's"))?;
-        let is_last =
-            reader.push(&line).refute(|| format!("line {number} does not hold together with those before it"))?;
+        let is_last = push(&line).refute(|| format!("line {number} does not hold together with those before it"))?;
         match line {
             Line::Event(EventLine { leaf, .. }) => {
                 expect_signer(signer, &leaf)?;
@@ -65,10 +83,39 @@ pub async fn verify(
         }
     }
     drop(progress);
-    let more = read_line(&mut input, &path)?;
+    let more = read_line(input, path)?;
     refute_unless!(more.is_empty(), "{} goes on after its last line", path.display());
-    let verified = reader.finish().refute(|| "the evidence does not hold together".to_owned())?;
-    conclude(verifier, &header, &verified, last_leaf, report).await
+    Ok(last_leaf)
+}
+
+/// The claim of evidence, with its last event.
+pub fn claim_of(header: &Header, verified: &VerifiedEvidence, leaf: Vec<u8>) -> Claim {
+    let event = &verified.last_event.header;
+    Claim {
+        ledger: verified.later.ledger,
+        stated: Some(verified.stated),
+        later: Some(verified.later),
+        seq: event.event_seq.get(),
+        leaf,
+        slot: event.slot,
+        transaction: header.transaction,
+    }
+}
+
+/// How many servers show all events of evidence: the transaction shows the last one alone.
+pub fn of_all(shown: &[Shown]) -> usize {
+    shown.iter().filter(|shown| !matches!(shown.event, Bridge::Transaction(_))).count()
+}
+
+/// Evidence in a few words.
+pub fn describe(header: &Header) -> String {
+    let (from, to) = (header.entries.from, header.entries.to);
+    let how = if header.content { "with their bytes" } else { "by their hashes" };
+    format!(
+        "{} of ledger {}, {from} up to {to}, {how}: none is missing, altered or out of place",
+        counted(to.saturating_sub(from), "entry", "entries"),
+        header.ledger,
+    )
 }
 
 fn expect_signer(signer: Option<Wallet>, leaf: &[u8]) -> anyhow::Result<()> {
@@ -101,20 +148,8 @@ async fn conclude(
         "content": header.content,
     });
     let LedgerHead { ledger, .. } = verified.later;
-    let claim = Claim {
-        ledger,
-        stated: Some(verified.stated),
-        later: Some(verified.later),
-        seq: event.event_seq.get(),
-        leaf,
-        slot: event.slot,
-        transaction: header.transaction,
-    };
-    let how = if header.content { "with their bytes" } else { "by their hashes" };
-    let entry = vec![format!(
-        "{} of ledger {ledger}, {from} up to {to}, {how}: none is missing, altered or out of place",
-        counted(to - from, "entry", "entries")
-    )];
+    let claim = claim_of(header, verified, leaf);
+    let entry = vec![describe(header)];
     let events = vec![format!(
         "{} up to number {} say who appended them and when; the last by {} in slot {}, at {} by the chain's clock",
         counted(header.events.to - header.events.from, "event", "events"),
@@ -126,8 +161,7 @@ async fn conclude(
     let before = header.events.to - header.events.from - 1;
     let (quorum, signer) = (verifier.quorum, verifier.arguments.signer);
     let shown = verifier.show(header.genesis_hash, &claim, entry, events, report).await?;
-    let of_all = shown.iter().filter(|shown| !matches!(shown.event, Bridge::Transaction(_))).count();
-    if before > 0 && !shown.is_empty() && of_all < quorum {
+    if before > 0 && !shown.is_empty() && of_all(&shown) < quorum {
         ensure!(
             signer.is_none(),
             "the transaction shows the last event alone, so that who signed the {before} before it cannot be told: give an \

@@ -1,20 +1,27 @@
-//! `counterfoil verify FILE`: recomputes a receipt, evidence or an export, then asks servers of the user's choice whether the
+//! `counterfoil verify FILE`: recomputes a receipt, evidence, an export or a promise, then asks servers of the user's choice whether the
 //! chain has it.
 
 mod arguments;
 mod evidence;
 mod export;
+mod promise;
 mod receipt;
+#[cfg(test)]
+mod samples;
+mod statement;
 mod verifier;
 
+use std::io::Read;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use counterfoil_core::LedgerId;
 use counterfoil_core::receipt::Receipt;
 
 pub use arguments::Arguments;
 
 use crate::bridge::Shown;
+use crate::commands::receipt::MAX_RECEIPT_BYTES;
 use crate::context::Options;
 use crate::file;
 use crate::verdict::{Report, Usage, Verdict};
@@ -40,12 +47,24 @@ async fn verify(options: &Options, arguments: &Arguments, report: &mut Report) -
     let mut input = file::open(&arguments.file)?;
     let first = read_line(&mut input, &arguments.file)?;
     let verifier = Verifier { options, arguments, pinned: &pinned, rpcs, quorum };
-    let what = if evidence::is_header(&first) {
-        evidence::verify(verifier, &first, input, report).await?
-    } else if export::is_export(&first) {
-        export::verify(verifier, first, input, report).await?
+    let is_of_lines = evidence::is_header(&first) || export::is_export(&first);
+    let mut document = first;
+    if !is_of_lines {
+        let read = (&mut input).take(MAX_RECEIPT_BYTES + 1).read_to_end(&mut document);
+        read.with_context(|| format!("cannot read {}", arguments.file.display()))?;
+        if promise::is_promise(&document) {
+            return promise::verify(verifier, document, report).await;
+        }
+    }
+    if arguments.is_of_promise() {
+        return Err(Usage("--receipt, --evidence and --promise-key are for a promise".to_owned()).into());
+    }
+    let what = if !is_of_lines {
+        receipt::verify(verifier, document, report).await?
+    } else if evidence::is_header(&document) {
+        evidence::verify(verifier, &document, input, report).await?
     } else {
-        receipt::verify(verifier, first, input, report).await?
+        export::verify(verifier, document, input, report).await?
     };
     report.not_checked.push("that what was written is true, or that everything was written".to_owned());
     Ok(match (arguments.offline, pinned.is_empty()) {

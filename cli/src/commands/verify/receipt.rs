@@ -1,9 +1,7 @@
 //! Verifying a receipt.
 
-use std::io::Read;
 use std::path::Path;
 
-use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use counterfoil_core::receipt::{Receipt, ReceiptError, VerifiedReceipt};
@@ -11,6 +9,7 @@ use counterfoil_service::counted;
 use serde_json::json;
 
 use super::arguments::Arguments;
+use super::statement;
 use super::verifier::Verifier;
 use crate::bridge::{Claim, Shown};
 use crate::commands::receipt;
@@ -21,17 +20,9 @@ use crate::verdict::{Refute, Report, refute_unless};
 /// How much of an entry is shown, in characters.
 const SHOWN: usize = 500;
 
-/// Verifies the receipt that begins with these bytes; returns what it is of.
-pub async fn verify(
-    verifier: Verifier<'_>,
-    mut text: Vec<u8>,
-    input: impl Read,
-    report: &mut Report,
-) -> anyhow::Result<String> {
-    let path = &verifier.arguments.file;
-    let read = input.take(receipt::MAX_RECEIPT_BYTES + 1).read_to_end(&mut text);
-    read.with_context(|| format!("cannot read {}", path.display()))?;
-    let receipt = receipt::parse(path, text)?;
+/// Verifies the receipt of these bytes; returns what it is of.
+pub async fn verify(verifier: Verifier<'_>, text: Vec<u8>, report: &mut Report) -> anyhow::Result<String> {
+    let receipt = receipt::parse(&verifier.arguments.file, text)?;
     Ok(verify_parsed(verifier, &receipt, report).await?.0)
 }
 
@@ -49,8 +40,17 @@ pub async fn verify_parsed(
     };
     expect_given(verifier.arguments, receipt, &verified, report)?;
     report.facts = facts(receipt, &verified, verifier.arguments.shows_event());
-    let entry = vec![describe_entry(receipt, &verified), describe_content(&receipt.entry.payload)];
-    let event = vec![describe_event(&verified)];
+    let mut entry = vec![describe_entry(receipt, &verified)];
+    let mut event = vec![describe_event(&verified)];
+    match statement::read(receipt, &verified)? {
+        None => entry.push(describe_content(&receipt.entry.payload)),
+        Some(found) => {
+            entry.extend(found.entry);
+            event.extend(found.event);
+            report.warnings.extend(found.warnings);
+            found.facts.into_iter().for_each(|(name, value)| report.facts[name] = value);
+        }
+    }
     let what = format!("entry {} of ledger {}", verified.index(), receipt.ledger);
     let claim = Claim::of(receipt, &verified);
     let shown = verifier.show(receipt.genesis_hash, &claim, entry, event, report).await?;
