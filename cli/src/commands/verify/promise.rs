@@ -30,7 +30,7 @@ pub fn is_promise(document: &[u8]) -> bool {
 struct Proof {
     findings: Findings,
     claim: Option<Claim>,
-    /// What it shows of the entries, for a person.
+    /// The sentences that it shows of the entries.
     entry: Vec<String>,
     /// How many events of it come before the last one, which the bridge of the transaction does not show.
     before: u64,
@@ -112,7 +112,7 @@ fn of_evidence(promise: &VerifiedPromise, path: &Path) -> anyhow::Result<Proof> 
     Ok(Proof { findings, claim: Some(claim), entry: vec![evidence::describe(&header)], before })
 }
 
-/// The word on the promise, and by what the proof was shown to be the chain's.
+/// The word on the promise; with it by what the proof was shown to be the chain's, or else what time it is there.
 async fn judge(
     mut verifier: Verifier<'_>,
     promise: &VerifiedPromise,
@@ -129,7 +129,8 @@ async fn judge(
                 true => None,
                 false => Some(newest_time(&mut verifier, promise, report).await?),
             };
-            return Ok((proof.findings.verdict(newest), String::new()));
+            let clock = newest.map(|newest| format!(", and it is {} by the chain's clock", time(newest)));
+            return Ok((proof.findings.verdict(newest), clock.unwrap_or_default()));
         }
     };
     let claim = proof.claim.context("a verdict rests on a proof")?;
@@ -141,7 +142,10 @@ async fn judge(
         "the transaction shows the last event alone, and the verdict rests on those before it: give an API that has the \
          ledger with --api"
     );
-    let by = if is_offline { "by the heads that you gave".to_owned() } else { format!("as {quorum} servers have it") };
+    let by = match is_offline {
+        true => "by the heads that you gave".to_owned(),
+        false => format!("at {}", counted(quorum as u64, "server", "servers")),
+    };
     Ok((word, by))
 }
 
@@ -215,9 +219,7 @@ fn describe_word(promise: &VerifiedPromise, word: &Word) -> String {
             format!("the deadline is {deadline}, and it is {} by the chain's clock", time(*newest))
         }
         Word::CannotTell(missing) => match missing {
-            Missing::End { last_time } => {
-                format!("{missing}; that is {}, and the deadline is {deadline}", time(*last_time))
-            }
+            Missing::End { last_time } => format!("{missing}; that is {}", time(*last_time)),
             _ => missing.to_string(),
         },
     }
@@ -256,7 +258,7 @@ fn conclude(
         Word::Kept(_) | Word::Broken { .. } if !is_key_pinned => (
             Verdict::Consistent,
             format!(
-                "the promise is {}, by no one: anybody can sign one; pin the gateway's key with --promise-key: {told}",
+                "the promise is {}, but anybody can sign one; pin the gateway's key with --promise-key: {told}",
                 name_of(word)
             ),
         ),
@@ -268,7 +270,10 @@ fn conclude(
         // The ledger is the one that the pinned key named.
         Word::Broken { .. } => (Verdict::Refused, format!("the promise is broken, {by}: {told}")),
         Word::Due { .. } => (Verdict::CannotTell, format!("the promise is due: {told}")),
-        Word::CannotTell(_) => (Verdict::CannotTell, format!("whether the promise was kept: {told}")),
+        Word::CannotTell(_) => (
+            Verdict::CannotTell,
+            format!("whether the promise was kept: {told}. The deadline is {}{by}", time(promise.body().deadline)),
+        ),
     }
 }
 
@@ -397,7 +402,9 @@ mod tests {
         assert!(broken.contains("entry 1 has it, of 2026-09-21T14:23:29Z: too late"), "{broken}");
         let due = told(&Word::Due { newest: DEADLINE - 2 });
         assert!(due.contains(deadline) && due.contains("it is 2026-09-21T14:23:18Z by the chain's clock"), "{due}");
-        let unfinished = told(&by_evidence(&[(DEADLINE - 3, vec![1])]).unwrap());
-        assert!(unfinished.contains("that is 2026-09-21T14:23:17Z") && unfinished.contains(deadline), "{unfinished}");
+        let unfinished = by_evidence(&[(DEADLINE - 3, vec![1])]).unwrap();
+        let (_, unfinished) = conclude(&believed(), &unfinished, ", and it is late", true, true);
+        assert!(unfinished.contains("that is 2026-09-21T14:23:17Z"), "{unfinished}");
+        assert!(unfinished.ends_with("The deadline is 2026-09-21T14:23:20Z, and it is late"), "{unfinished}");
     }
 }
