@@ -10,12 +10,33 @@ use minicbor::{Decoder, Encoder};
 
 use crate::ids::{AuthorTime, Commitment, RecordId, StreamId, SubjectId};
 use crate::signature::{AuthorSignature, Signature};
-use crate::statement::{Place, SignedStatement, Statement, StatementError, TAG};
+use crate::statement::{Place, SignedStatement, Statement, StatementError, TAG, TAG_BYTES};
 
 type Encoded = Result<(), minicbor::encode::Error<Infallible>>;
 
+impl Statement {
+    /// The bytes of the entry: what is hashed to the leaf.
+    #[must_use]
+    pub fn encode_entry(&self, signature: Option<&AuthorSignature>) -> Vec<u8> {
+        encode_entry(self, signature)
+    }
+}
+
+impl SignedStatement {
+    /// Reads an entry; none when it does not begin with the tag, and is raw bytes.
+    ///
+    /// # Errors
+    /// [`StatementError`] when it begins with the tag and is not the one encoding of a statement: raw bytes that pretend.
+    pub fn decode(entry: &[u8]) -> Result<Option<Self>, StatementError> {
+        match entry.starts_with(&TAG_BYTES) {
+            true => decode_entry(entry).map(Some),
+            false => Ok(None),
+        }
+    }
+}
+
 /// The whole entry.
-pub(crate) fn encode_entry(statement: &Statement, signature: Option<&AuthorSignature>) -> Vec<u8> {
+fn encode_entry(statement: &Statement, signature: Option<&AuthorSignature>) -> Vec<u8> {
     let map = encode_map(statement);
     encoded(|encoder| {
         encoder.tag(Tag::new(TAG.into()))?.array(if signature.is_some() { 2 } else { 1 })?.bytes(&map)?;
@@ -59,7 +80,7 @@ fn encoded(write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Encoded) -> Vec<u8>
 
 /// Reads an entry, then writes it again and compares: the reader takes longer forms of a number, other orders of keys and
 /// bytes that follow, the comparison does not.
-pub(crate) fn decode_entry(entry: &[u8]) -> Result<SignedStatement, StatementError> {
+fn decode_entry(entry: &[u8]) -> Result<SignedStatement, StatementError> {
     let mut decoder = Decoder::new(entry);
     let parts = read(&mut decoder, |decoder| {
         decoder.tag()?;

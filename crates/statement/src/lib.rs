@@ -11,6 +11,7 @@ mod ids;
 mod judge;
 mod promise;
 mod signature;
+mod signing;
 mod statement;
 
 pub use content_type::{ContentType, NotAContentType};

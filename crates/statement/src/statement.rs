@@ -1,27 +1,18 @@
 //! The statement: an author's word on a record. Source: docs/protocol.md, section 9.
 
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
 use core::num::NonZero;
 
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId, Wallet};
-use ed25519_dalek::{Signer, SigningKey};
-use merkle_log::{Hash, LeafHash};
-use sha2::{Digest, Sha256};
+use merkle_log::LeafHash;
 
-use crate::cbor;
 use crate::content_type::{ContentType, NotAContentType};
 use crate::ids::{AuthorTime, Commitment, NotARecordId, NotATime, RecordId, StreamId, SubjectId};
-use crate::signature::{AuthorSignature, Signature, is_signed_by};
+use crate::signature::AuthorSignature;
 
 /// The CBOR tag that begins each statement: "CfS1".
 pub const TAG: u32 = 0x4366_5331;
 /// The bytes that begin each statement.
 pub const TAG_BYTES: [u8; 5] = [0xda, 0x43, 0x66, 0x53, 0x31];
-
-/// The first line of the text that an author signs.
-const SIGNING_LINE: &str = "counterfoil statement v1\n";
 
 /// An author's word on a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,26 +162,6 @@ impl Place {
 }
 
 impl Statement {
-    /// The bytes of the entry: what is hashed to the leaf.
-    #[must_use]
-    pub fn encode_entry(&self, signature: Option<&AuthorSignature>) -> Vec<u8> {
-        cbor::encode_entry(self, signature)
-    }
-
-    /// The text that the author signs: two lines of ASCII, the second without an end, which a wallet can show.
-    #[must_use]
-    pub fn signing_text(&self) -> String {
-        let digest = Hash(Sha256::digest(cbor::encode_map(self)).into());
-        format!("{SIGNING_LINE}{digest}")
-    }
-
-    /// Signs with the author's key.
-    #[must_use]
-    pub fn sign(&self, key: &SigningKey) -> AuthorSignature {
-        let signature = Signature(key.sign(self.signing_text().as_bytes()).to_bytes());
-        AuthorSignature { author: Wallet(key.verifying_key().to_bytes()), signature }
-    }
-
     /// Makes sure that it is for this ledger: anybody can append another ledger's statement.
     ///
     /// # Errors
@@ -211,30 +182,5 @@ impl Statement {
             return Err(StatementError::OtherLedger { found: self.ledger });
         }
         Ok(())
-    }
-}
-
-impl SignedStatement {
-    /// Reads an entry; none when it does not begin with the tag, and is raw bytes.
-    ///
-    /// # Errors
-    /// [`StatementError`] when it begins with the tag and is not the one encoding of a statement: raw bytes that pretend.
-    pub fn decode(entry: &[u8]) -> Result<Option<Self>, StatementError> {
-        match entry.starts_with(&TAG_BYTES) {
-            true => cbor::decode_entry(entry).map(Some),
-            false => Ok(None),
-        }
-    }
-
-    /// Verifies the signature, where there is one. Gives the author whom it shows.
-    ///
-    /// # Errors
-    /// [`StatementError::NotSigned`].
-    pub fn verify_signature(&self) -> Result<Option<Wallet>, StatementError> {
-        let Some(AuthorSignature { author, signature }) = self.signature else { return Ok(None) };
-        match is_signed_by(&author.0, self.statement.signing_text().as_bytes(), &signature) {
-            true => Ok(Some(author)),
-            false => Err(StatementError::NotSigned { author }),
-        }
     }
 }
