@@ -18,6 +18,7 @@ mod mcp;
 mod naive;
 mod output;
 mod pending;
+mod promises;
 mod receipts;
 mod record;
 mod restart;
