@@ -417,15 +417,17 @@ fn evidence_that_does_not_hold_together_gives_no_verdict() {
 }
 
 #[test]
-fn the_same_id_with_another_commitment_is_named() {
+fn the_same_id_with_another_commitment_is_named_and_no_other_id_is() {
     let promise = verified(&promise(3, Some(1)));
-    let Shown::Evidence(header, lines) = with_altered(|statement| statement.commitment.0[0] ^= 1) else {
-        panic!("one")
+    let named = |alter: fn(&mut Statement)| {
+        let Shown::Evidence(header, lines) = with_altered(alter) else { panic!("evidence") };
+        let mut judge = EvidenceJudge::new(&promise, &header).expect("true");
+        for line in &lines {
+            judge.push(line).expect("true");
+        }
+        let (_, findings) = judge.finish().expect("true");
+        findings.other_commitment().map(|found| found.index)
     };
-    let mut judge = EvidenceJudge::new(&promise, &header).expect("true");
-    for line in &lines {
-        judge.push(line).expect("true");
-    }
-    let (_, findings) = judge.finish().expect("true");
-    assert_eq!(findings.other_commitment().map(|found| found.index), Some(10));
+    assert_eq!(named(|statement| statement.commitment.0[0] ^= 1), Some(10));
+    assert_eq!(named(|statement| (statement.record_id, statement.commitment.0[0]) = (record(3).id, 0)), None);
 }
