@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket, sockopt};
 use tempfile::TempDir;
 
 /// Longer than a server takes to start on a busy machine.
@@ -18,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct NatsServer {
     program: PathBuf,
     folder: TempDir,
+    /// Bound to the port and never listening, so that no other process gets it while the server is down.
+    _reserved: OwnedFd,
     port: u16,
     login: Option<(String, String)>,
     child: Option<Child>,
@@ -42,9 +46,8 @@ impl NatsServer {
 
     fn start_for(login: Option<(String, String)>) -> io::Result<Self> {
         let program = find_program()?;
-        // Free a moment ago; kept over restarts.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut server = Self { program, folder: tempfile::tempdir()?, port, login, child: None };
+        let (reserved, port) = reserve_port()?;
+        let mut server = Self { program, folder: tempfile::tempdir()?, _reserved: reserved, port, login, child: None };
         server.restart()?;
         Ok(server)
     }
@@ -146,4 +149,13 @@ fn greeting(port: u16) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     if line.starts_with("INFO ") { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+/// A free port of loopback, which only a socket with SO_REUSEADDR gets, as servers' listeners are, while the socket lives.
+fn reserve_port() -> io::Result<(OwnedFd, u16)> {
+    let reserved = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    sockopt::set_socket_reuseaddr(&reserved, true)?;
+    bind(&reserved, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+    let address = SocketAddrV4::try_from(getsockname(&reserved)?)?;
+    Ok((reserved, address.port()))
 }

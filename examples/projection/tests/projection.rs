@@ -6,7 +6,7 @@
 mod history;
 
 use std::fmt::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ use merkle_log::hash_leaf;
 use natsserver::NatsServer;
 use pgcluster::Durability;
 use rusqlite::{Connection, OpenFlags};
+use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 const LEDGERS: [LedgerId; 2] = [LedgerId([7; 32]), LedgerId([8; 32])];
@@ -146,7 +147,11 @@ async fn the_table_ends_equal_to_the_ledger() {
     let (sender, servers) = (publisher.clone(), Servers::new(&[nats.url()], None).unwrap());
     let limits = StreamLimits { max_age: Duration::from_secs(3_600), max_bytes: 1 << 20 };
     tokio::spawn(async move { sender.run(&servers, limits).await });
-    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Bound and never listening: no other process gets the port while the API is down.
+    let reserved = TcpSocket::new_v4().unwrap();
+    reserved.set_reuseaddr(true).unwrap();
+    reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listen = reserved.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let database: PathBuf = folder.path().join("table.sqlite");
     let mut api = start_api(&url, listen);
