@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use counterfoil_wire::Code;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::cors::CorsLayer;
 use tracing::{Instrument, Span, debug, debug_span, field};
@@ -20,10 +21,59 @@ use crate::etag::tag;
 use crate::metrics::RequestMetrics;
 use crate::rejection::Rejection;
 
-/// The longest body of a request, in bytes.
+/// The longest body of a request, in bytes, unless a service sets another.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(5);
+/// The unit in which room for bodies is taken.
+const ROOM_UNIT: usize = 4 * 1024;
+
+/// The bodies of requests: a body is read whole before its route runs.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// The longest one, in bytes.
+    pub bytes: usize,
+    /// How long one may take to arrive.
+    pub time: Duration,
+    /// The bytes of all bodies that are being read or answered, unless one alone may have more.
+    pub all_bytes: usize,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self { bytes: MAX_BODY_BYTES, time: Duration::from_secs(5), all_bytes: 256 << 20 }
+    }
+}
+
+/// The limits, with the room that is left.
+#[derive(Debug)]
+struct Bodies {
+    limits: BodyLimits,
+    room: Semaphore,
+}
+
+impl Bodies {
+    fn new(limits: BodyLimits) -> Self {
+        let units = limits.all_bytes.max(limits.bytes).div_ceil(ROOM_UNIT);
+        Self { limits, room: Semaphore::new(units.min(Semaphore::MAX_PERMITS)) }
+    }
+
+    /// Room for a body, by the length that its head tells; one that tells none may have the longest.
+    fn reserve(&self, headers: &HeaderMap) -> Result<SemaphorePermit<'_>, Rejection> {
+        let stated = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let bytes: usize = stated.unwrap_or(self.limits.bytes);
+        if bytes > self.limits.bytes {
+            return Err(self.too_large());
+        }
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
+        self.room.try_acquire_many(units).map_err(|_| {
+            Rejection::new(Code::Busy, "This server is reading as many bodies as it has room for. Try again.")
+        })
+    }
+
+    fn too_large(&self) -> Rejection {
+        let detail = format!("The body is larger than {} bytes, or broke off.", self.limits.bytes);
+        Rejection::new(Code::BodyTooLarge, detail)
+    }
+}
 
 /// A service around all routes at once. Clones share it.
 ///
@@ -37,6 +87,7 @@ struct Inner<S> {
     request_timeout: Duration,
     routes: S,
     requests: RequestMetrics,
+    bodies: Bodies,
     cors: Option<CorsLayer>,
 }
 
@@ -50,8 +101,19 @@ impl<S> Frame<S> {
     /// A frame around `routes`. Clients are not trusted: their requests are bounded in length and time. A response that has not
     /// begun within `request_timeout` is given up.
     pub fn new(routes: S, access: Arc<Access>, requests: RequestMetrics, request_timeout: Duration) -> Self {
+        Self::with_bodies(routes, access, requests, request_timeout, BodyLimits::default())
+    }
+
+    /// As [`Self::new`], with limits of bodies that are not the usual ones.
+    pub fn with_bodies(
+        routes: S,
+        access: Arc<Access>,
+        requests: RequestMetrics,
+        request_timeout: Duration,
+        bodies: BodyLimits,
+    ) -> Self {
         let cors = cors(access.origins());
-        Self(Arc::new(Inner { access, request_timeout, routes, requests, cors }))
+        Self(Arc::new(Inner { access, request_timeout, routes, requests, bodies: Bodies::new(bodies), cors }))
     }
 
     /// The metrics of the requests.
@@ -105,7 +167,7 @@ where
     /// All steps before the route.
     async fn pass(&self, request: Request) -> Result<Response, Infallible> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let route = |request| tag(request, |request| receive_in_time(request, self.routes.clone()));
+        let route = |request| tag(request, |request| receive_in_time(request, self.routes.clone(), &self.bodies));
         let started = Instant::now();
         let response = answer_in_time(self.request_timeout, guard(&self.access, request, route)).await;
         let (status, elapsed_ms) = (response.status().as_u16(), started.elapsed().as_millis());
@@ -141,7 +203,7 @@ fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
 
 /// Reads the whole body before the route runs. The body's time is its own and total: a late body gets its own problem, and
 /// a byte now and then does not extend it.
-async fn receive_in_time<S>(request: Request, routes: S) -> Response
+async fn receive_in_time<S>(request: Request, routes: S, bodies: &Bodies) -> Response
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
@@ -153,14 +215,16 @@ where
     if body.is_end_stream() {
         return route(routes, Request::from_parts(parts, body)).await;
     }
-    match tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_BODY_BYTES)).await {
+    // Held until the answer begins.
+    let _room = match bodies.reserve(&parts.headers) {
+        Ok(room) => room,
+        Err(rejection) => return rejection.into_response(),
+    };
+    match tokio::time::timeout(bodies.limits.time, to_bytes(body, bodies.limits.bytes)).await {
         Ok(Ok(bytes)) => route(routes, Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(_)) => {
-            let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes, or broke off.");
-            Rejection::new(Code::BodyTooLarge, detail).into_response()
-        }
+        Ok(Err(_)) => bodies.too_large().into_response(),
         Err(_) => {
-            let detail = format!("The body did not arrive within {} s.", BODY_TIME.as_secs());
+            let detail = format!("The body did not arrive within {} s.", bodies.limits.time.as_secs());
             Rejection::new(Code::RequestTimeout, detail).into_response()
         }
     }

@@ -16,7 +16,7 @@ pub use auth::{
     Secret, SecretError, SignIn, SignInError, SignInUriError, key_id_text, parse_key_id,
 };
 pub use etag::{Origin, REVALIDATE, pinned};
-pub use frame::{Frame, MAX_BODY_BYTES};
+pub use frame::{BodyLimits, Frame, MAX_BODY_BYTES};
 pub use metrics::RequestMetrics;
 pub use rejection::{Rejection, code_of_body};
 pub use secret_file::{SecretFileError, read_secret_file};

@@ -109,6 +109,12 @@ codes! {
     StoredDataCorrupt = "stored_data_corrupt", 500, "Stored data is corrupt";
     /// The database does not answer.
     DatabaseUnavailable = "database_unavailable", 503, "The database does not answer", temporary;
+    /// The server has as much work as it can hold.
+    Busy = "busy", 503, "The server is busy", temporary;
+    /// The ledger takes no records from this gateway: it is sealed, takes no subtrees, or the gateway's wallet may not append.
+    LedgerRefuses = "ledger_refuses", 409, "The ledger takes no records";
+    /// The caller's name for the request, its Idempotency-Key, is another request's.
+    IdempotencyKeyReused = "idempotency_key_reused", 422, "The Idempotency-Key is another request's";
     /// The answer took too long.
     Timeout = "timeout", 504, "The answer took too long", temporary;
     /// The search did not end in the time that a search has.
