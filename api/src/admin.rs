@@ -7,8 +7,8 @@ use anyhow::{Context, ensure};
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_http::{ApiKey, key_id_text, parse_key_id};
 use counterfoil_store::{
-    ApiKeyRow, PgPoolConnection, Reader, StoreError, add_reader, connect, insert_api_key, load_api_keys, load_ledger,
-    load_private_ledgers, load_readers, make_private, make_public, remove_reader, revoke_api_key,
+    ApiKeyRow, KeyScope, PgPoolConnection, Reader, StoreError, add_reader, connect, insert_api_key, load_api_keys,
+    load_ledger, load_private_ledgers, load_readers, make_private, make_public, remove_reader, revoke_api_key,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -24,7 +24,9 @@ pub enum Admin {
     CreateKey {
         /// Its purpose.
         name: String,
-        /// The ledgers that it reads, private ones too; all that are not private when there are none.
+        /// The scopes; reading when there are none.
+        scopes: Vec<KeyScope>,
+        /// The ledgers that it is for, private ones too; all that are not private when there are none.
         ledgers: Vec<LedgerId>,
         /// Requests a minute.
         rate: NonZeroU32,
@@ -66,8 +68,9 @@ pub async fn administer(database_url: &str, admin: Admin) -> anyhow::Result<Vec<
     let pool = pool.context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
     let mut connection = pool.acquire().await?;
     let said = match admin {
-        Admin::CreateKey { name, ledgers, rate, expires } => {
-            vec![create_key(&mut connection, name, ledgers, rate, expires).await?]
+        Admin::CreateKey { name, scopes, ledgers, rate, expires } => {
+            let scopes = if scopes.is_empty() { vec![KeyScope::Read] } else { scopes };
+            vec![create_key(&mut connection, name, scopes, ledgers, rate, expires).await?]
         }
         Admin::ListKeys => load_api_keys(&mut connection).await.map_err(refused)?.iter().map(key_json).collect(),
         Admin::RevokeKey { id } => {
@@ -148,6 +151,7 @@ fn refused(error: StoreError) -> anyhow::Error {
 async fn create_key(
     connection: &mut PgPoolConnection,
     name: String,
+    scopes: Vec<KeyScope>,
     ledgers: Vec<LedgerId>,
     rate: NonZeroU32,
     expires: Option<Timestamp>,
@@ -157,6 +161,7 @@ async fn create_key(
         id: key.id,
         name,
         secret_hash: key.secret_hash(),
+        scopes,
         ledgers: Some(ledgers).filter(|ledgers| !ledgers.is_empty()),
         requests_per_minute: rate.get(),
         created: String::new(),
@@ -173,6 +178,7 @@ fn key_json(key: &ApiKeyRow) -> serde_json::Value {
     json!({
         "id": key_id_text(key.id),
         "name": key.name,
+        "scopes": key.scopes.iter().map(|scope| scope.text()).collect::<Vec<_>>(),
         "ledgers": ledgers.map(|ledgers| ledgers.iter().map(LedgerId::to_string).collect::<Vec<_>>()),
         "requests_per_minute": key.requests_per_minute,
         "created": key.created,

@@ -9,7 +9,7 @@ use anyhow::Context;
 use axum::http::HeaderValue;
 use axum::http::uri::Authority;
 use clap::{Args, Subcommand};
-use counterfoil_api::{AccessSettings, Admin, Chain, Mode, Nats, Secret, SignIn, read_secret_file};
+use counterfoil_api::{AccessSettings, Admin, Chain, KeyScope, Mode, Nats, Secret, SignIn, read_secret_file};
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_nats::{Prefix, Servers, parse_server};
 use ipnet::IpNet;
@@ -131,6 +131,11 @@ fn parse_host(text: &str) -> Result<String, String> {
     }
 }
 
+fn parse_scope(text: &str) -> Result<KeyScope, String> {
+    let scope = KeyScope::ALL.into_iter().find(|scope| scope.text() == text);
+    scope.ok_or_else(|| "a scope is one of read, write, raw".to_owned())
+}
+
 /// A time to come.
 fn parse_end(text: &str) -> Result<Timestamp, String> {
     let now = Timestamp::now();
@@ -160,7 +165,11 @@ pub(crate) enum KeyCommand {
         /// Its purpose.
         #[arg(long)]
         name: String,
-        /// A ledger that it reads, also a private one; all that are not private when none is given.
+        /// A scope: read, through the API; write, records through the gateway; raw, entries through the gateway that are
+        /// public for ever. Give it several times for several; read when absent.
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = parse_scope)]
+        scopes: Vec<KeyScope>,
+        /// A ledger that it is for, also a private one; all that are not private when none is given.
         #[arg(long = "ledger", value_name = "LEDGER")]
         ledgers: Vec<LedgerId>,
         /// The number of requests that the key may make in a minute.
@@ -223,7 +232,9 @@ pub(crate) enum ReaderCommand {
 impl From<KeyCommand> for Admin {
     fn from(command: KeyCommand) -> Self {
         match command {
-            KeyCommand::Create { name, ledgers, rate, expires } => Self::CreateKey { name, ledgers, rate, expires },
+            KeyCommand::Create { name, scopes, ledgers, rate, expires } => {
+                Self::CreateKey { name, scopes, ledgers, rate, expires }
+            }
             KeyCommand::List => Self::ListKeys,
             KeyCommand::Revoke { id } => Self::RevokeKey { id },
         }

@@ -57,8 +57,13 @@ async fn each_operation_of_a_socket_is_a_request_of_its_caller() {
 async fn each_operation_of_a_socket_is_a_request_of_its_key() {
     let mut index = Index::open().await;
     let access = AccessSettings { mode: Mode::Required, ..AccessSettings::default() };
-    let admin =
-        Admin::CreateKey { name: "slow".to_owned(), ledgers: vec![], rate: 3.try_into().unwrap(), expires: None };
+    let admin = Admin::CreateKey {
+        name: "slow".to_owned(),
+        scopes: Vec::new(),
+        ledgers: vec![],
+        rate: 3.try_into().unwrap(),
+        expires: None,
+    };
     let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
     index.app = app(index.pool.clone(), Settings { access, ..settings() });
     let mut socket = Socket::sign_on(serve(&index).await, Some(&format!("Bearer {key}"))).await.unwrap();
@@ -125,8 +130,13 @@ async fn a_subscription_goes_on_after_an_answer_would_be_due() {
 #[tokio::test]
 async fn proofs_keys_and_health_are_answered_while_many_searches_wait() {
     let mut index = Index::open().await;
-    let admin =
-        Admin::CreateKey { name: "other".to_owned(), ledgers: vec![], rate: 3.try_into().unwrap(), expires: None };
+    let admin = Admin::CreateKey {
+        name: "other".to_owned(),
+        scopes: Vec::new(),
+        ledgers: vec![],
+        rate: 3.try_into().unwrap(),
+        expires: None,
+    };
     let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
     // One holds the lock, two listen, one searches, and two are left.
     index.pool = counterfoil_store::connect(&index.url, 6, Duration::from_secs(10)).await.unwrap();

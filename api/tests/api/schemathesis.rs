@@ -23,7 +23,13 @@ async fn every_answer_is_as_the_document_says() {
     let patient = ["--request-timeout-ms", "60000", "--access", "required", "--address-rate", "1000000"];
     let process = Process::start(&index.url, &[&arguments[..], &patient].concat());
     let rate = 1_000_000.try_into().unwrap();
-    let admin = Admin::CreateKey { name: "schemathesis".to_owned(), ledgers: Vec::new(), rate, expires: None };
+    let admin = Admin::CreateKey {
+        name: "schemathesis".to_owned(),
+        scopes: Vec::new(),
+        ledgers: Vec::new(),
+        rate,
+        expires: None,
+    };
     let created = administer(&index.url, admin).await.unwrap();
     let authorization = format!("Authorization: Bearer {}", created[0]["key"].as_str().unwrap());
 

@@ -77,6 +77,10 @@ impl From<&ReadError> for Rejection {
                  sign in, or send a key to it.",
             ),
             ReadError::Unauthorized => (Code::Unauthorized, "Sign in again, or ask the operator for a key."),
+            ReadError::ScopeMissing { .. } => (
+                Code::Forbidden,
+                "Send a key that has this scope for the ledger; the operator makes them by `key create --scope`.",
+            ),
             ReadError::NotCheckedYet(_) => {
                 (Code::NotCheckedYet, "Try again when the indexer has compared it with its account.")
             }

@@ -30,6 +30,14 @@ pub enum ReadError {
     /// The caller's key or session is no longer good.
     #[error("the key or session is no longer good")]
     Unauthorized,
+    /// The caller reads the ledger, and may not have records accepted for it.
+    #[error("no credential came that may do `{scope}` for ledger {ledger}")]
+    ScopeMissing {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The scope that a key needs.
+        scope: &'static str,
+    },
     /// Nothing of the ledger was compared with the chain yet.
     #[error("nothing of ledger {0} was checked against the chain yet")]
     NotCheckedYet(LedgerId),

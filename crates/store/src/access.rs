@@ -11,6 +11,37 @@ use crate::convert::bytes;
 /// The public part of a key's text.
 pub type KeyId = [u8; 8];
 
+/// A permission of a key, within its ledgers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyScope {
+    /// Read through the API.
+    Read,
+    /// Have the gateway accept records.
+    Write,
+    /// Have the gateway accept entries whose bytes are public for ever.
+    Raw,
+}
+
+impl KeyScope {
+    /// All scopes.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Raw];
+
+    /// As the table and the commands name it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Raw => "raw",
+        }
+    }
+
+    fn read(key: &str, text: &str) -> Result<Self, StoreError> {
+        let scope = Self::ALL.into_iter().find(|scope| scope.text() == text);
+        scope.ok_or_else(|| StoreError::corrupt("api_key", key, format!("there is no scope {text}")))
+    }
+}
+
 /// A key as stored. The table holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyRow {
@@ -20,7 +51,9 @@ pub struct ApiKeyRow {
     pub name: String,
     /// SHA-256 of the secret part.
     pub secret_hash: [u8; 32],
-    /// The ledgers that it reads; none for all that are not private.
+    /// Its permissions, at least one.
+    pub scopes: Vec<KeyScope>,
+    /// The ledgers that it is for; none for all that are not private.
     pub ledgers: Option<Vec<LedgerId>>,
     /// How many requests it may make in a minute.
     pub requests_per_minute: u32,
@@ -52,15 +85,17 @@ pub async fn insert_api_key(connection: &mut PgConnection, key: &ApiKeyRow) -> R
         key.ledgers.as_ref().map(|ledgers| ledgers.iter().map(|ledger| ledger.0.to_vec()).collect());
     let rate = i32::try_from(key.requests_per_minute)
         .map_err(|_| StoreError::TooLarge { what: "rate", value: key.requests_per_minute.into() })?;
+    let scopes: Vec<String> = key.scopes.iter().map(|scope| scope.text().to_owned()).collect();
     sqlx::query!(
-        "insert into api_key (id, name, secret_hash, ledgers, requests_per_minute, expires)
-         values ($1, $2, $3, $4, $5, $6::text::timestamptz)",
+        "insert into api_key (id, name, secret_hash, ledgers, requests_per_minute, expires, scopes)
+         values ($1, $2, $3, $4, $5, $6::text::timestamptz, $7)",
         &key.id[..],
         key.name,
         &key.secret_hash[..],
         ledgers.as_deref(),
         rate,
         key.expires,
+        &scopes,
     )
     .execute(connection)
     .await?;
@@ -73,7 +108,7 @@ pub async fn insert_api_key(connection: &mut PgConnection, key: &ApiKeyRow) -> R
 /// [`StoreError::Database`], [`StoreError::Corrupt`].
 pub async fn load_api_keys(connection: &mut PgConnection) -> Result<Vec<ApiKeyRow>, StoreError> {
     let rows = sqlx::query!(
-        r#"select id, name, secret_hash, ledgers, requests_per_minute,
+        r#"select id, name, secret_hash, scopes, ledgers, requests_per_minute,
                   to_char(created at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as "created!",
                   to_char(revoked at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as revoked,
                   to_char(expires at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as expires,
@@ -86,10 +121,12 @@ pub async fn load_api_keys(connection: &mut PgConnection) -> Result<Vec<ApiKeyRo
             let id: KeyId = bytes("api_key", &row.name, &row.id)?;
             let ledger = |address: &Vec<u8>| Ok::<_, StoreError>(LedgerId(bytes("api_key", &row.name, address)?));
             let ledgers = row.ledgers.as_ref().map(|ledgers| ledgers.iter().map(ledger).collect());
+            let scopes = row.scopes.iter().map(|scope| KeyScope::read(&row.name, scope)).collect::<Result<_, _>>()?;
             let rate = u32::try_from(row.requests_per_minute);
             Ok(ApiKeyRow {
                 id,
                 secret_hash: bytes("api_key", &row.name, &row.secret_hash)?,
+                scopes,
                 ledgers: ledgers.transpose()?,
                 requests_per_minute: rate.map_err(|error| StoreError::corrupt("api_key", &row.name, error))?,
                 created: row.created,

@@ -9,6 +9,7 @@ mod convert;
 mod error;
 mod evidence;
 mod forget;
+pub mod gateway;
 mod history;
 mod lease;
 mod ledger;
@@ -22,7 +23,7 @@ mod tiles;
 mod write;
 
 pub use access::{
-    ApiKeyRow, KeyId, Reader, add_reader, insert_api_key, load_api_keys, load_private_ledgers, load_readers,
+    ApiKeyRow, KeyId, KeyScope, Reader, add_reader, insert_api_key, load_api_keys, load_private_ledgers, load_readers,
     make_private, make_public, mark_keys_used, remove_reader, revoke_api_key,
 };
 pub use activity::{Amount, count_entries_between, count_events_before, count_of_signer_between, load_signers};
@@ -49,7 +50,7 @@ pub use ledger::{Halt, LedgerRow, Selection, add_ledger, load_ledger, load_ledge
 pub use notify::{Heard, Listener};
 pub use origin::Cluster;
 pub use pending::{Pending, clear_pending, load_pending, replace_pending};
-pub use read::{EntryRow, EventRow, load_entries, load_entries_at, load_entry, load_events};
+pub use read::{EntryRow, EventRow, load_entries, load_entries_at, load_entry, load_event_of_leaf, load_events};
 pub use search::column::{Column, EntryColumn, EventColumn, Field, LedgerColumn, TransactionColumn};
 pub use search::find::{
     Aggregate, Bucket, Comparison, Condition, Direction, Find, JsonTest, Scope, Value, aggregate, count, find,
@@ -64,7 +65,7 @@ pub use write::halt::{clear_halt, halt};
 pub use write::rollback::drop_unchecked;
 
 pub use sqlx::pool::PoolConnection;
-pub use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+pub use sqlx::{Error as SqlError, PgConnection, PgPool, Postgres, Transaction};
 
 /// A connection lent by the pool.
 pub type PgPoolConnection = PoolConnection<Postgres>;

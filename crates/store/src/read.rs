@@ -148,3 +148,28 @@ pub async fn load_events(
         })
         .collect()
 }
+
+/// Reads the event that appended a leaf, by its entry or by the subtree that it was appended with; none where the index has
+/// neither.
+///
+/// # Errors
+/// [`StoreError::Corrupt`], [`StoreError::Database`].
+pub async fn load_event_of_leaf(
+    connection: &mut PgConnection,
+    ledger: &LedgerRow,
+    index: LeafIndex,
+) -> Result<Option<EventRow>, StoreError> {
+    let seq = sqlx::query_scalar!(
+        r#"select coalesce(
+               (select event_seq from entry where ledger = $1 and index = $2),
+               (select event_seq from subtree
+                where ledger = $1 and not is_tile and (index << level) <= $2 and $2 < ((index + 1) << level)
+                order by (index << level) desc limit 1)
+           ) as seq"#,
+        ledger.key,
+        to_bigint("index", index.get())?,
+    );
+    let Some(seq) = seq.fetch_one(&mut *connection).await? else { return Ok(None) };
+    let seq = leaf_index("event", ledger.ledger, seq)?;
+    Ok(load_events(connection, ledger, &[seq]).await?.pop())
+}

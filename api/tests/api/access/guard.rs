@@ -120,6 +120,7 @@ async fn a_key_ends_when_its_time_has_come() {
     setting.serve(access(Mode::Required, &secret, LIFETIME));
     let made = Admin::CreateKey {
         name: "ends".to_owned(),
+        scopes: Vec::new(),
         ledgers: vec![],
         rate: 100.try_into().unwrap(),
         expires: Some(jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)),
@@ -145,8 +146,13 @@ async fn rates_are_counted_by_address_and_by_key_and_told() {
     let mut index = Index::open().await;
     let access =
         AccessSettings { mode: Mode::Required, address_rate: Some(3.try_into().unwrap()), ..AccessSettings::default() };
-    let admin =
-        Admin::CreateKey { name: "slow".to_owned(), ledgers: vec![], rate: 2.try_into().unwrap(), expires: None };
+    let admin = Admin::CreateKey {
+        name: "slow".to_owned(),
+        scopes: Vec::new(),
+        ledgers: vec![],
+        rate: 2.try_into().unwrap(),
+        expires: None,
+    };
     let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
     index.app = app(index.pool.clone(), Settings { access, ..settings() });
     let ask = async |path: &str, token: Option<&str>| {

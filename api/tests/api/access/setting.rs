@@ -172,8 +172,13 @@ pub fn sign(seed: [u8; 32], message: &str) -> String {
 }
 
 pub async fn key(index: &Index, ledgers: Vec<LedgerId>) -> String {
-    let admin =
-        Admin::CreateKey { name: "test".to_owned(), ledgers, rate: 1_000_000.try_into().unwrap(), expires: None };
+    let admin = Admin::CreateKey {
+        name: "test".to_owned(),
+        scopes: Vec::new(),
+        ledgers,
+        rate: 1_000_000.try_into().unwrap(),
+        expires: None,
+    };
     administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned()
 }
 

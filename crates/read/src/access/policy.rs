@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_store::{
-    KeyId, PgPool, Selection, StoreError, load_api_keys, load_private_ledgers, load_readers, snapshot,
+    KeyId, KeyScope, PgPool, Selection, StoreError, load_api_keys, load_private_ledgers, load_readers, snapshot,
 };
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
@@ -39,7 +39,8 @@ pub struct Policy {
 #[derive(Debug)]
 struct KeyPolicy {
     secret_hash: [u8; 32],
-    /// The ledgers that it reads; none for all that are not private.
+    scopes: Vec<KeyScope>,
+    /// The ledgers that it is for; none for all that are not private.
     ledgers: Option<BTreeSet<LedgerId>>,
     requests_per_minute: NonZeroU32,
     expires: Option<Timestamp>,
@@ -90,9 +91,8 @@ impl Policies {
             let ledgers = row.ledgers.map(BTreeSet::from_iter);
             // An end that cannot be read counts as past: nothing here writes one.
             let expires = row.expires.map(|expires| expires.parse().unwrap_or(Timestamp::MIN));
-            policy
-                .keys
-                .insert(row.id, KeyPolicy { secret_hash: row.secret_hash, ledgers, requests_per_minute, expires });
+            let (secret_hash, scopes) = (row.secret_hash, row.scopes);
+            policy.keys.insert(row.id, KeyPolicy { secret_hash, scopes, ledgers, requests_per_minute, expires });
         }
         for ledger in load_private_ledgers(&mut snapshot).await? {
             policy.readers.entry(ledger).or_default();
@@ -141,6 +141,7 @@ impl Policy {
         if let Who::Key(id) = who {
             match self.key(id) {
                 None => return false,
+                Some(key) if !key.scopes.contains(&KeyScope::Read) => return false,
                 Some(KeyPolicy { ledgers: Some(ledgers), .. }) => return ledgers.contains(&ledger),
                 Some(KeyPolicy { ledgers: None, .. }) => {}
             }
@@ -152,10 +153,25 @@ impl Policy {
         }
     }
 
+    /// Whether the caller may have records accepted for a ledger: a key alone may, by its scope.
+    pub(super) fn may_write(&self, who: Who, ledger: LedgerId, scope: KeyScope) -> bool {
+        let Who::Key(id) = who else { return false };
+        let Some(key) = self.key(id).filter(|key| key.scopes.contains(&scope)) else { return false };
+        match &key.ledgers {
+            Some(ledgers) => ledgers.contains(&ledger),
+            None => !self.is_private(ledger),
+        }
+    }
+
     /// The same for lists: all ledgers for which [`Self::may_read`].
     pub(super) fn selection(&self, who: Who) -> Selection {
         let scope = match who {
-            Who::Key(id) => self.keys.get(&id).and_then(|key| key.ledgers.as_ref()),
+            Who::Key(id) => match self.keys.get(&id) {
+                Some(key) if !key.scopes.contains(&KeyScope::Read) => {
+                    return Selection { only: Some(Vec::new()), except: Vec::new() };
+                }
+                key => key.and_then(|key| key.ledgers.as_ref()),
+            },
             Who::Anonymous | Who::Wallet(_) => None,
         };
         match scope {

@@ -51,10 +51,21 @@ impl Copy {
         self.value(&[value])
     }
 
+    /// A column that may be null.
+    pub(crate) fn optional(&mut self, value: Option<&[u8]>) -> &mut Self {
+        match value {
+            Some(value) => self.bytea(value),
+            None => {
+                self.bytes.extend_from_slice(&(-1_i32).to_be_bytes());
+                self
+            }
+        }
+    }
+
     /// One column: its length, then the parts one after the other.
     pub(crate) fn value(&mut self, parts: &[&[u8]]) -> &mut Self {
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        // A field of PostgreSQL is below 1 GB; the largest of ours are 65,535 bytes.
+        // A field of PostgreSQL is below 1 GB; the largest of ours is a megabyte.
         let length = i32::try_from(length).expect("a value is far smaller than 2 GB");
         self.bytes.extend_from_slice(&length.to_be_bytes());
         parts.iter().for_each(|part| self.bytes.extend_from_slice(part));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_store::{
-    ApiKeyRow, PgConnection, Reader, Swap, add_reader, begin_rebuild, connect_to_rebuild, insert_api_key,
+    ApiKeyRow, KeyScope, PgConnection, Reader, Swap, add_reader, begin_rebuild, connect_to_rebuild, insert_api_key,
     load_api_keys, load_private_ledgers, load_readers, make_private, make_public, mark_keys_used, migrate,
     remove_reader, revoke_api_key,
 };
@@ -16,6 +16,7 @@ fn key(id: u8) -> ApiKeyRow {
         id: [id; 8],
         name: format!("key {id}"),
         secret_hash: [id; 32],
+        scopes: vec![KeyScope::Read],
         ledgers: None,
         requests_per_minute: 600,
         created: String::new(),
@@ -30,7 +31,8 @@ async fn keys_are_read_as_they_were_written_and_are_revoked_once() {
     let database = Database::open().await;
     let mut connection = database.pool.acquire().await.unwrap();
     let expires = Some("2027-01-31T12:00:00Z".to_owned());
-    let scoped = ApiKeyRow { ledgers: Some(vec![LEDGER, OTHER_LEDGER]), expires, ..key(2) };
+    let scopes = vec![KeyScope::Read, KeyScope::Write, KeyScope::Raw];
+    let scoped = ApiKeyRow { scopes, ledgers: Some(vec![LEDGER, OTHER_LEDGER]), expires, ..key(2) };
     for key in [&key(1), &scoped] {
         insert_api_key(&mut connection, key).await.unwrap();
     }

@@ -8,6 +8,7 @@ mod cluster;
 mod commit;
 mod constraints;
 mod database;
+mod gateway;
 mod history;
 mod lease;
 mod migration;

@@ -1,0 +1,201 @@
+//! Accepting: requests and their records, many requests in one transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use counterfoil_core::LedgerId;
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+
+use super::terms::{Form, Terms};
+use crate::StoreError;
+use crate::convert::{bytes, to_bigint};
+use crate::write::copy::Copy;
+
+/// The advisory lock of the transaction that accepts: "cfaccept" in ASCII.
+const ACCEPT_LOCK: i64 = 0x6366_6163_6365_7074;
+
+/// A request that is to be accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRequest {
+    /// Its id: a UUID of version 7.
+    pub id: [u8; 16],
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// The caller's key; empty for a caller without one.
+    pub api_key: Vec<u8>,
+    /// The caller's name for the request, for at most one request of this caller and ledger.
+    pub idempotency_key: Option<String>,
+    /// SHA-256 over what must be the same where the same name comes again.
+    pub fingerprint: [u8; 32],
+    /// The promise; none where nothing is promised.
+    pub terms: Option<Terms>,
+    /// The records, at least one, in their order.
+    pub records: Vec<NewRecord>,
+}
+
+/// A record that is to be accepted. Ids of a request ascend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecord {
+    /// Its id: a UUID of version 7.
+    pub id: [u8; 16],
+    /// Its form.
+    pub form: Form,
+    /// Its media type.
+    pub content_type: String,
+    /// Its bytes.
+    pub content: Vec<u8>,
+    /// The salt of its commitment.
+    pub salt: [u8; 32],
+    /// SHA-256 of salt and content.
+    pub commitment: [u8; 32],
+    /// Its stream.
+    pub stream: [u8; 32],
+    /// Its subject.
+    pub subject: Option<[u8; 32]>,
+    /// The author's time, in milliseconds since 1970.
+    pub author_time_ms: u64,
+}
+
+/// The outcome of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is accepted once the transaction is committed.
+    New,
+    /// A request of the same caller and ledger has this name already, and was accepted with that id.
+    Before {
+        /// The id of that request.
+        request: [u8; 16],
+        /// Whether both are the same request.
+        is_same: bool,
+    },
+}
+
+/// Writes requests with their records; what became of each, in their order. Commit after it.
+///
+/// Of two requests of one caller and ledger with one name the first is accepted, also where they come in one call. One transaction
+/// at a time accepts; others wait for its end.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::UnknownLedger`]; nothing must be committed then.
+pub async fn accept(
+    connection: &mut PgConnection,
+    keys: &HashMap<LedgerId, i32>,
+    requests: &[NewRequest],
+) -> Result<Vec<Accepted>, StoreError> {
+    let key = |ledger: &LedgerId| keys.get(ledger).copied().ok_or(StoreError::UnknownLedger(*ledger));
+    let ids: Vec<Uuid> = requests.iter().map(|request| Uuid::from_bytes(request.id)).collect();
+    let ledgers = requests.iter().map(|request| key(&request.ledger)).collect::<Result<Vec<_>, _>>()?;
+    let api_keys: Vec<Vec<u8>> = requests.iter().map(|request| request.api_key.clone()).collect();
+    let names: Vec<Option<String>> = requests.iter().map(|request| request.idempotency_key.clone()).collect();
+    let fingerprints: Vec<Vec<u8>> = requests.iter().map(|request| request.fingerprint.to_vec()).collect();
+    let counts: Vec<i32> =
+        requests.iter().map(|request| i32::try_from(request.records.len()).unwrap_or(i32::MAX)).collect();
+    let sizes = requests
+        .iter()
+        .map(|request| to_bigint("bytes", request.records.iter().map(|record| record.content.len() as u64).sum()));
+    let sizes = sizes.collect::<Result<Vec<_>, _>>()?;
+    let terms = |of: fn(&Terms) -> Result<i64, StoreError>| {
+        requests.iter().map(|request| request.terms.as_ref().map(of).transpose()).collect::<Result<Vec<_>, _>>()
+    };
+    let from = terms(|terms| to_bigint("size", terms.from))?;
+    let deadlines = terms(|terms| Ok(terms.deadline))?;
+    let roots: Vec<Option<Vec<u8>>> =
+        requests.iter().map(|request| request.terms.map(|terms| terms.root.0.to_vec())).collect();
+    let copies: Vec<Option<i16>> = requests
+        .iter()
+        .map(|request| request.terms.map(|terms| i16::try_from(terms.copies).unwrap_or(i16::MAX)))
+        .collect();
+    // Numbers are in the order of commits, for the lock is held until this one.
+    sqlx::query_scalar!("select pg_advisory_xact_lock($1)", ACCEPT_LOCK).fetch_one(&mut *connection).await?;
+    let inserted = sqlx::query_scalar!(
+        "insert into gateway.request (id, ledger, api_key, idempotency_key, fingerprint, records, bytes,
+                                      promise_from, promise_deadline, promise_root, promise_copies)
+         select * from unnest($1::uuid[], $2::integer[], $3::bytea[], $4::text[], $5::bytea[], $6::integer[], $7::bigint[],
+                              $8::bigint[], $9::bigint[], $10::bytea[], $11::smallint[])
+         on conflict (ledger, api_key, idempotency_key) where idempotency_key is not null do nothing
+         returning id",
+        &ids,
+        &ledgers,
+        &api_keys,
+        &names as &[Option<String>],
+        &fingerprints,
+        &counts,
+        &sizes,
+        &from as &[Option<i64>],
+        &deadlines as &[Option<i64>],
+        &roots as &[Option<Vec<u8>>],
+        &copies as &[Option<i16>],
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let is_new: HashSet<Uuid> = inserted.into_iter().collect();
+    copy_records(
+        &mut *connection,
+        requests.iter().zip(&ledgers).filter(|(request, _)| is_new.contains(&Uuid::from_bytes(request.id))),
+    )
+    .await?;
+    let mut outcomes = Vec::with_capacity(requests.len());
+    for (request, ledger) in requests.iter().zip(&ledgers) {
+        outcomes.push(if is_new.contains(&Uuid::from_bytes(request.id)) {
+            Accepted::New
+        } else {
+            find_before(&mut *connection, request, *ledger).await?
+        });
+    }
+    Ok(outcomes)
+}
+
+async fn copy_records(
+    connection: &mut PgConnection,
+    requests: impl Iterator<Item = (&NewRequest, &i32)>,
+) -> Result<(), StoreError> {
+    let mut copy = Copy::new(11, 4096);
+    for (request, ledger) in requests {
+        for record in &request.records {
+            let time = to_bigint("author's time", record.author_time_ms)?;
+            copy.row()
+                .bytea(&record.id)
+                .integer(*ledger)
+                .bytea(&request.id)
+                .smallint(record.form.number())
+                .bytea(record.content_type.as_bytes())
+                .bytea(&record.content)
+                .bytea(&record.salt)
+                .bytea(&record.commitment)
+                .bytea(&record.stream)
+                .optional(record.subject.as_ref().map(|subject| &subject[..]))
+                .bigint(time);
+        }
+    }
+    let statement =
+        "copy gateway.record (id, ledger, request, form, content_type, content, salt, commitment, stream, subject,
+                                          author_time_ms)
+                     from stdin (format binary)";
+    copy.send(connection, statement).await
+}
+
+async fn find_before(connection: &mut PgConnection, request: &NewRequest, ledger: i32) -> Result<Accepted, StoreError> {
+    let before = sqlx::query!(
+        "select id, fingerprint from gateway.request where ledger = $1 and api_key = $2 and idempotency_key = $3",
+        ledger,
+        &request.api_key,
+        request.idempotency_key.as_deref(),
+    )
+    .fetch_one(connection)
+    .await?;
+    let fingerprint: [u8; 32] = bytes("gateway.request", before.id, &before.fingerprint)?;
+    Ok(Accepted::Before { request: before.id.into_bytes(), is_same: fingerprint == request.fingerprint })
+}
+
+/// Forgets callers' names of requests that are older than `days`; how many.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn forget_idempotency_keys(connection: &mut PgConnection, days: u32) -> Result<u64, StoreError> {
+    let forgotten = sqlx::query!(
+        "update gateway.request set idempotency_key = null
+         where idempotency_key is not null and accepted_at < now() - make_interval(days => $1)",
+        i32::try_from(days).unwrap_or(i32::MAX),
+    );
+    Ok(forgotten.execute(connection).await?.rows_affected())
+}
