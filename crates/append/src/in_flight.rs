@@ -31,6 +31,12 @@ enum Stage {
 }
 
 impl InFlight {
+    /// A transaction that was handed over before, with an end that is not known.
+    #[must_use]
+    pub fn sent_before() -> Self {
+        Self(Mutex::new(State { stage: Stage::Unclear, ..State::default() }))
+    }
+
     /// Whether a server may have the transaction, so that it may still be executed.
     #[must_use]
     pub fn may_have_arrived(&self) -> bool {

@@ -21,10 +21,13 @@ pub use error::{AppendError, SendError};
 pub use fit::entries_that_fit;
 pub use host::{BoxError, Host, Planned};
 pub use in_flight::InFlight;
+pub use instruction::SUBTREES_PER_TRANSACTION;
 pub use keypair::{read_keypair, wallet_of};
-pub use send::{Sent, send, send_watched};
+pub use send::{Sent, Signed, send, send_signed, send_watched, sign};
+pub use subtrees::roots;
 pub use wallet::{LAMPORTS_PER_SOL, fetch_balance, request_airdrop};
 
 pub use solana_instruction::Instruction;
 pub use solana_keypair::Keypair;
+pub use solana_signature::Signature;
 pub use solana_signer::Signer;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use counterfoil_client::{CallError, Few, Rpc, Source};
+use counterfoil_core::Wallet;
 use serde::Deserialize;
 use serde_json::json;
 use solana_commitment_config::CommitmentConfig;
@@ -66,28 +67,50 @@ pub async fn send_watched(
     in_flight: &InFlight,
 ) -> Result<Sent, SendError> {
     in_flight.begin();
+    let signed = sign(rpc, signer, instruction).await?;
+    send_signed(rpc, wallet_of(signer), &signed, in_flight).await
+}
+
+/// Signs a transaction of one instruction with the cluster's newest blockhash; `signer` pays. Nothing is sent.
+///
+/// # Errors
+/// [`SendError::Client`], [`SendError::Signer`].
+pub async fn sign(
+    rpc: &Rpc,
+    signer: &(dyn Signer + Send + Sync),
+    instruction: Instruction,
+) -> Result<Signed, SendError> {
     let (blockhash, last_valid_height) = rpc
         .client()
         .get_latest_blockhash_with_commitment(CommitmentConfig::confirmed())
         .await
         .map_err(rpc.failed("getLatestBlockhash"))?;
     let message = Message::new_with_blockhash(&[instruction], Some(&signer.pubkey()), &blockhash);
-    let signed = Signed::new(signer, &message, last_valid_height)?;
-    let payer = Payer { wallet: wallet_of(signer), server: rpc.name() };
-    let sent = settle(rpc, &signed, &payer, in_flight).await;
+    Signed::new(signer, &message, last_valid_height)
+}
+
+/// Sends a signed transaction, also one that was sent before, and waits as [`send`] does.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_signed(rpc: &Rpc, payer: Wallet, signed: &Signed, in_flight: &InFlight) -> Result<Sent, SendError> {
+    let payer = Payer { wallet: payer, server: rpc.name() };
+    let sent = settle(rpc, signed, &payer, in_flight).await;
     if !matches!(sent, Err(SendError::OutcomeUnknown { .. })) {
         in_flight.begin();
     }
     sent
 }
 
-/// A signed transaction.
-struct Signed {
-    signature: Signature,
+/// A signed transaction. A caller that keeps it can send it again after its process has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Its signature, which names it.
+    pub signature: Signature,
     /// As it is on the wire.
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// The height of the last block that can have it.
-    last_valid_height: u64,
+    pub last_valid_height: u64,
 }
 
 impl Signed {

@@ -69,8 +69,11 @@ impl Appender<'_> {
     }
 }
 
-/// The roots of a batch's subtrees.
-fn roots(batch: &SubtreeBatch, leaves: &[LeafHash]) -> Result<Vec<Hash>, AppendError> {
+/// The roots of a batch's subtrees, whose leaves are the first of `leaves`.
+///
+/// # Errors
+/// [`AppendError::Full`], for no batch that [`plan_subtrees`] makes.
+pub fn roots(batch: &SubtreeBatch, leaves: &[LeafHash]) -> Result<Vec<Hash>, AppendError> {
     let mut rest = leaves.iter();
     let root = |level: u8| {
         let mut subtree = Frontier::new();

@@ -16,6 +16,7 @@ mod source;
 mod transport;
 mod url;
 mod wire;
+mod writer;
 
 pub use backoff::Backoff;
 pub use clock::{ChainTime, fetch_time};
@@ -31,3 +32,4 @@ pub use source::{AccountAt, Feed, Fetched, ListedTransaction, Listing, MAX_LISTE
 pub use transport::{CallError, Limits, PREFLIGHT_FAILURE};
 pub use url::{beginning, hide_urls, is_local_url, one_machine_warning, parse_rpc_url, without_keys};
 pub use wire::Few;
+pub use writer::{Right, fetch_right};
