@@ -188,7 +188,19 @@ fn command(data: &Path) -> Command {
 
 fn command_as(data: &Path, validator: &str) -> Command {
     let mut command = Command::new(program("counterfoil"));
-    command.args(["dev", "--validator", validator, "--slot-ms", "100", "--api-port", "0", "--rpc-port", "0"]);
+    command.args([
+        "dev",
+        "--validator",
+        validator,
+        "--slot-ms",
+        "100",
+        "--api-port",
+        "0",
+        "--gateway-port",
+        "0",
+        "--rpc-port",
+        "0",
+    ]);
     command.arg("--data").arg(data).env_remove("DATABASE_URL").stdin(Stdio::null());
     command
 }
@@ -402,7 +414,7 @@ fn dev_says_which_port_is_in_use_and_what_to_do() {
     let port = taken.local_addr().unwrap().port().to_string();
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(program("counterfoil"))
-        .args(["dev", "--api-port", &port, "--rpc-port", "0", "--data"])
+        .args(["dev", "--api-port", &port, "--gateway-port", "0", "--rpc-port", "0", "--data"])
         .arg(folder.path().join("data"))
         .output()
         .unwrap();

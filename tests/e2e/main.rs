@@ -13,6 +13,7 @@ mod docs;
 mod entries;
 mod evidence;
 mod function;
+mod gateway;
 mod journey;
 mod mcp;
 mod naive;

@@ -199,7 +199,7 @@ impl Stack {
         path
     }
 
-    fn new_database(&self) -> String {
+    pub fn new_database(&self) -> String {
         let name = format!("index_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         self.postgres.create_database(&name).unwrap();
         self.postgres.url(&name)

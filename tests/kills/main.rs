@@ -4,6 +4,8 @@
 //! `KILLS`, `CRASHES` and `RECORDS` say how many, `SEED` repeats the draws; the moments depend on the machine.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
 
+mod gateway;
+
 use std::env;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `counterfoil dev`: a local chain, PostgreSQL, the indexer and the API, as one process tree.
+//! `counterfoil dev`: a local chain, PostgreSQL, the indexer, the API and the gateway, as one process tree.
 //!
 //! The services are programs of their own, found in the folder of this one; each stops when its standard input closes, so
 //! that nothing is left behind however this process ends.
@@ -44,6 +44,9 @@ pub struct Arguments {
     /// Port of the API; 0 for any free one.
     #[arg(long, default_value_t = 8080)]
     api_port: u16,
+    /// Port of the gateway, which takes records by HTTP; 0 for any free one.
+    #[arg(long, default_value_t = 8090)]
+    gateway_port: u16,
     /// Port of the local chain's JSON-RPC; 0 for any free one.
     #[arg(long, default_value_t = 8899)]
     rpc_port: u16,
@@ -120,6 +123,7 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     log_to_stderr("warn");
     let mut stop = StopSignals::listen(false).context("cannot listen for signals")?;
     expect_free(arguments.api_port, "--api-port")?;
+    expect_free(arguments.gateway_port, "--gateway-port")?;
     expect_free(arguments.rpc_port, "--rpc-port")?;
     let (folder, _lock) = folder::prepare(arguments.data.as_deref(), arguments.fresh)?;
 
@@ -194,7 +198,17 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
     api.env("DATABASE_URL", if is_ours { database_url.clone() + API_LIMITS } else { database_url.clone() });
     let api: Service = parts.start("api", api).await?;
 
+    note!("starting the gateway ...");
+    let mut gateway = Command::new(sibling("counterfoil-gateway")?);
+    gateway.args(["--listen", &format!("127.0.0.1:{}", arguments.gateway_port), "--rpc", &chain.rpc_url]);
+    gateway.args(["--program", &options.program().to_string()]).arg("--writer").arg(&wallet);
+    let promise_key = make_key(&folder.join("promise.key")).await?;
+    gateway.arg("--promise-key").arg(&promise_key).arg("--names-key").arg(make_key(&folder.join("names.key")).await?);
+    gateway.env("DATABASE_URL", &database_url);
+    let gateway: Service = parts.start("gateway", gateway).await?;
+
     let addresses = json!({
+        "gateway_url": gateway.url,
         "rpc_url": chain.rpc_url,
         "ws_url": chain.ws_url,
         "genesis_hash": chain.genesis_hash,
@@ -208,7 +222,7 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
     if let Some(path) = &arguments.ready_file {
         file::write(path, format!("{addresses:#}\n").as_bytes())?;
     }
-    print_addresses(&chain, &api, &indexer, &wallet, folder);
+    print_addresses(&chain, &api, &gateway, &indexer, &wallet, folder);
     // For a look into the tables; the password is this machine's alone.
     if is_ours {
         file::write_private(&folder.join("database.url"), database_url.as_bytes())?;
@@ -248,9 +262,27 @@ fn in_own_schema(url: &str) -> String {
     format!("{url}{}options=-c%20search_path%3Dcounterfoil", if url.contains('?') { '&' } else { '?' })
 }
 
-fn print_addresses(chain: &Localnet, api: &Service, indexer: &Service, wallet: &Path, folder: &Path) {
+/// The file of a key of the gateway's, made where there is none.
+async fn make_key(file: &Path) -> anyhow::Result<PathBuf> {
+    if !file.is_file() {
+        let made = Command::new(sibling("counterfoil-gateway")?).arg("make-key").arg(file).output().await;
+        let made = made.context("the gateway's program cannot be started")?;
+        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr).trim());
+    }
+    Ok(file.to_owned())
+}
+
+fn print_addresses(
+    chain: &Localnet,
+    api: &Service,
+    gateway: &Service,
+    indexer: &Service,
+    wallet: &Path,
+    folder: &Path,
+) {
     out!("Counterfoil runs:");
     out!("  API              {}/v1/ledgers   {}/docs   {}/graphql", api.url, api.url, api.url);
+    out!("  gateway          {}/v1/ledgers/LEDGER/records   takes records by POST", gateway.url);
     out!("  local chain      {}   {}", chain.rpc_url, chain.ws_url);
     out!("  indexer          {}/readyz   {}/metrics", indexer.url, indexer.url);
     out!("  logs             {}", folder.display());
@@ -263,7 +295,11 @@ fn print_addresses(chain: &Localnet, api: &Service, indexer: &Service, wallet: &
     }
     out!("  export COUNTERFOIL_RPC={} COUNTERFOIL_API={}", chain.rpc_url, api.url);
     out!("  export COUNTERFOIL_WALLET={}", wallet.display());
-    out!("  counterfoil ledger create");
+    out!("  LEDGER=$(counterfoil ledger create --allow-subtrees)");
+    out!(
+        "  curl -H 'Content-Type: application/json' -d '{{\"order\": 1}}' \"{}/v1/ledgers/$LEDGER/records?wait=checked\"",
+        gateway.url
+    );
 }
 
 /// A program of the project in the folder of this one.

@@ -1,0 +1,116 @@
+//! Records, as the gateway takes and tells them.
+
+use counterfoil_core::receipt::Receipt;
+use serde::Serialize;
+
+use crate::problem::Code;
+use crate::value::{Key, U64};
+
+/// How far a record is. Each state includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordState {
+    /// It is on disk. Its place in the ledger is not fixed yet.
+    Accepted,
+    /// Its entry and its place among the gateway's records are fixed, and the transaction that carries it is on disk.
+    Sealed,
+    /// The cluster confirmed the transaction; a fork can still take it back, and then it is sent again.
+    Confirmed,
+    /// The indexer has it from finalized events.
+    Finalized,
+    /// The index compared the ledger with the account on the chain: there is a receipt.
+    Checked,
+}
+
+impl RecordState {
+    /// As it is written.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Sealed => "sealed",
+            Self::Confirmed => "confirmed",
+            Self::Finalized => "finalized",
+            Self::Checked => "checked",
+        }
+    }
+}
+
+/// A record that was accepted.
+#[derive(Clone, Debug, Serialize)]
+pub struct AcceptedRecord {
+    /// Its id, a UUID of version 7.
+    pub id: String,
+    /// Where it is read, relative to this server.
+    pub url: String,
+}
+
+/// The answer to a request with records: they are on disk.
+#[derive(Clone, Debug, Serialize)]
+pub struct Acceptance<P> {
+    /// The records, in the order of the request.
+    pub records: Vec<AcceptedRecord>,
+    /// The promise for all of them, a document of docs/protocol.md, section 10. None for entries by their bytes, and where the
+    /// operator can promise nothing now.
+    pub promise: Option<P>,
+}
+
+/// The answer to one line of a request of many.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum LineAnswer {
+    /// It was accepted.
+    Accepted {
+        /// The line, from 1.
+        line: u32,
+        /// The record's id.
+        id: String,
+    },
+    /// It was not.
+    Refused {
+        /// The line, from 1.
+        line: u32,
+        /// The problem's code.
+        code: Code,
+        /// The fault, and what to do.
+        detail: String,
+    },
+}
+
+/// The last line of the answer to a request of many.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinesEnd<P> {
+    /// How many lines were accepted.
+    pub accepted: u32,
+    /// How many were refused.
+    pub refused: u32,
+    /// The promise for all that were accepted.
+    pub promise: Option<P>,
+}
+
+/// A record.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record<P> {
+    /// Its id.
+    pub id: String,
+    /// The ledger.
+    pub ledger: Key,
+    /// How far it is.
+    pub state: RecordState,
+    /// When it was accepted, by the gateway's clock.
+    pub accepted_at: String,
+    /// Its media type.
+    pub content_type: String,
+    /// Its index in the ledger; before `checked` the one that it is to get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<U64>,
+    /// The slot in which its transaction was confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_slot: Option<U64>,
+    /// The promise, with the proof that it is of this record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promise: Option<P>,
+    /// The receipt, once it is checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+}

@@ -1,0 +1,157 @@
+//! POST /v1/ledgers/{ledger}/records: takes records, accepts them on disk, answers with the promise.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, body::Bytes};
+use counterfoil_core::LedgerId;
+use counterfoil_http::{Rejection, RequestCaller};
+use counterfoil_read::Who;
+use counterfoil_statement::{Commitment, Promise, Record, RecordId, Salt, commit};
+use counterfoil_store::KeyScope;
+use counterfoil_store::gateway::{Accepted, Form, NewRecord, NewRequest, load_request};
+use counterfoil_wire::{Acceptance, AcceptedRecord, Code};
+use sha2::{Digest, Sha256};
+
+use super::content::{Content, read_content};
+use super::headers::Given;
+use super::lines;
+use crate::ids::{id_text, now};
+use crate::ledgers::unavailable;
+use crate::promises::promised;
+use crate::state::Gateway;
+use crate::wait::wait_for;
+
+/// Takes the records of a request.
+///
+/// The answer is 202 once they are on disk, 201 with the receipt where the caller waited for it and it came in time. `Location`
+/// is the first record.
+pub(crate) async fn post(
+    State(gateway): State<Arc<Gateway>>,
+    Path(ledger): Path<String>,
+    caller: RequestCaller,
+    parts: Parts,
+    body: Bytes,
+) -> Result<Response, Rejection> {
+    let ledger: LedgerId = ledger.parse().map_err(|error| {
+        Rejection::new(Code::MalformedKey, format!("{ledger:?} is no address of a ledger: {error}."))
+    })?;
+    let given = Given::read(&parts)?;
+    let scope = if given.form == Form::Raw { KeyScope::Raw } else { KeyScope::Write };
+    caller.caller().authorize_writing(ledger, scope).await?;
+    let standing = gateway.ledgers.standing(ledger).await?;
+    let taken = match &given.lines {
+        Some(lines) => lines::read(&body, *lines, &given, &gateway.limits)?,
+        None => lines::Taken::one(read_content(&parts, &body, &given, &gateway.limits)?),
+    };
+    if taken.accepted.is_empty() {
+        return Ok(lines::answer(&taken, &[], None));
+    }
+    let records = taken
+        .accepted
+        .iter()
+        .map(|content| gateway.new_record(ledger, &given, content))
+        .collect::<Result<Vec<_>, _>>()?;
+    let promised: Vec<Record> = records
+        .iter()
+        .filter(|record| record.form == Form::Statement)
+        .map(|record| Ok(Record { id: RecordId::new(record.id)?, commitment: Commitment(record.commitment) }))
+        .collect::<Result<_, counterfoil_statement::NotARecordId>>()
+        .map_err(|error| Rejection::new(Code::MalformedBody, error.to_string()))?;
+    let from = standing.checked_size.filter(|_| !promised.is_empty());
+    let terms = from.and_then(|from| gateway.promiser.terms(from, &promised));
+    let request = NewRequest {
+        id: records.first().map(|record| record.id).unwrap_or_default(),
+        ledger,
+        api_key: match caller.caller().who() {
+            Who::Key(id) => id.to_vec(),
+            Who::Anonymous | Who::Wallet(_) => Vec::new(),
+        },
+        idempotency_key: given.idempotency_key.clone(),
+        fingerprint: fingerprint(&parts, &body),
+        terms,
+        records,
+    };
+    let mut ids: Vec<[u8; 16]> = request.records.iter().map(|record| record.id).collect();
+    let mut promise = terms.map(|terms| gateway.promiser.sign(ledger, &terms, &promised));
+    let (first, accepted) = (request.id, gateway.committer.accept(request).await?);
+    let first = match accepted {
+        Accepted::New => first,
+        Accepted::Before { is_same: false, .. } => {
+            let detail =
+                "The Idempotency-Key was used for a request with another path or body. Use a new one for each request.";
+            return Err(Rejection::new(Code::IdempotencyKeyReused, detail));
+        }
+        Accepted::Before { request, is_same: true } => {
+            (ids, promise) = before(&gateway, ledger, request).await?;
+            request
+        }
+    };
+    gateway.sequencers.wake(ledger);
+    let mut response = match (&given.lines, given.wait) {
+        (Some(_), _) => lines::answer(&taken, &ids, promise.as_ref()),
+        (None, Some(wait)) => wait_for(&gateway, first, wait).await?,
+        (None, None) => (StatusCode::ACCEPTED, Json(acceptance(&ids, promise))).into_response(),
+    };
+    let place = HeaderValue::from_str(&url(&first)).expect("a path of digits and letters");
+    response.headers_mut().insert(header::LOCATION, place);
+    Ok(response)
+}
+
+impl Gateway {
+    fn new_record(&self, ledger: LedgerId, given: &Given, content: &Content) -> Result<NewRecord, Rejection> {
+        let fault = |error: getrandom::Error| Rejection::new(Code::Busy, format!("No random bytes: {error}."));
+        let mut salt = Salt([0; 32]);
+        getrandom::fill(&mut salt.0).map_err(fault)?;
+        let id = self.ids.next().map_err(fault)?;
+        let stream = content.stream.as_deref().or(given.stream.as_deref());
+        let subject = content.subject.as_deref().or(given.subject.as_deref());
+        Ok(NewRecord {
+            id: *id.as_bytes(),
+            form: given.form,
+            content_type: content.content_type.to_string(),
+            salt: salt.0,
+            commitment: commit(&salt, &content.bytes).0,
+            stream: self.names.stream(ledger, stream).0,
+            subject: subject.map(|subject| self.names.subject(ledger, subject).0),
+            author_time_ms: content.time.or(given.time).unwrap_or_else(now).ms(),
+            content: content.bytes.clone(),
+        })
+    }
+}
+
+/// The answer that a request of the same name got.
+async fn before(
+    gateway: &Gateway,
+    ledger: LedgerId,
+    request: [u8; 16],
+) -> Result<(Vec<[u8; 16]>, Option<Promise>), Rejection> {
+    let mut connection = gateway.pool.acquire().await.map_err(unavailable)?;
+    let Some((terms, records)) = load_request(&mut connection, request).await.map_err(unavailable)? else {
+        return Err(Rejection::new(Code::NotFound, "The request of this Idempotency-Key is not there any more."));
+    };
+    let corrupt =
+        |error: counterfoil_statement::NotARecordId| Rejection::new(Code::StoredDataCorrupt, error.to_string());
+    let promised = promised(&records).map_err(corrupt)?;
+    let promise = terms.map(|terms| gateway.promiser.sign(ledger, &terms, &promised));
+    Ok((records.iter().map(|record| record.id).collect(), promise))
+}
+
+fn acceptance(ids: &[[u8; 16]], promise: Option<Promise>) -> Acceptance<Promise> {
+    let records = ids.iter().map(|id| AcceptedRecord { id: id_text(id), url: url(id) }).collect();
+    Acceptance { records, promise }
+}
+
+/// The parts that are the same where a request comes again: method, path, query and body.
+fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let digest = Sha256::new().chain_update(parts.method.as_str()).chain_update([0]).chain_update(path);
+    digest.chain_update([0]).chain_update(body).finalize().into()
+}
+
+fn url(id: &[u8; 16]) -> String {
+    format!("/v1/records/{}", id_text(id))
+}

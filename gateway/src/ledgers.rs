@@ -1,0 +1,247 @@
+//! The ledgers that the gateway writes to: whether each takes records now, and what is known of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use counterfoil_append::{Keypair, wallet_of};
+use counterfoil_client::{ClientError, Right, Rpc, fetch_right};
+use counterfoil_core::limits::ledger_flag;
+use counterfoil_core::{LedgerId, Wallet};
+use counterfoil_http::Rejection;
+use counterfoil_store::gateway::{GatewayLedger, add_gateway_ledger, load_gateway_ledgers};
+use counterfoil_store::{PgPool, StoreError, load_ledger};
+use counterfoil_wire::Code;
+use jiff::Timestamp;
+use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::time::{sleep, timeout};
+use tracing::warn;
+
+/// How old a server's answer may be for the chain to count as reachable.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the index is asked for sizes. A promise that begins at an older one is true as well.
+const ROUND: Duration = Duration::from_secs(1);
+/// In one of how many rounds servers are asked too.
+const ROUNDS_PER_QUESTION: u64 = 5;
+/// How long servers have for an answer.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// A ledger that takes records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) right: Right,
+    /// The size that the index has compared with the chain. None where no server of the chain answered lately: nothing can be
+    /// promised then.
+    pub(crate) checked_size: Option<u64>,
+}
+
+struct Known {
+    key: i32,
+    /// The last answer of a server.
+    right: Result<Right, Rejection>,
+    /// When it came; none where it came to an earlier process.
+    asked: Option<Instant>,
+    /// None until the index was asked.
+    checked_size: Option<u64>,
+    changes: watch::Sender<u64>,
+}
+
+/// All ledgers that were asked for.
+pub(crate) struct Ledgers {
+    pub(crate) index: PgPool,
+    pub(crate) gateway: PgPool,
+    pub(crate) servers: Arc<Vec<Rpc>>,
+    pub(crate) writer: Arc<Keypair>,
+    wallet: Wallet,
+    known: Mutex<HashMap<LedgerId, Known>>,
+    /// Held while a ledger is asked for, so that one question serves all.
+    asking: AsyncMutex<()>,
+    /// Told of each ledger that becomes known.
+    begun: tokio::sync::mpsc::UnboundedSender<(LedgerId, i32)>,
+}
+
+impl Ledgers {
+    pub(crate) fn new(
+        index: PgPool,
+        gateway: PgPool,
+        servers: Arc<Vec<Rpc>>,
+        writer: Arc<Keypair>,
+        begun: tokio::sync::mpsc::UnboundedSender<(LedgerId, i32)>,
+    ) -> Self {
+        let wallet = wallet_of(&*writer);
+        Self { index, gateway, servers, writer, wallet, known: Mutex::default(), asking: AsyncMutex::default(), begun }
+    }
+
+    /// Begins with the ledgers of earlier runs and of other gateways on this database.
+    pub(crate) async fn resume(&self) -> Result<(), StoreError> {
+        for (ledger, known) in load_gateway_ledgers(&mut *self.gateway.acquire().await?).await? {
+            let GatewayLedger { key, by_grant, grant_expires_at } = known;
+            let right = Right { by_grant, entries: true, subtrees: true, expires_at: grant_expires_at };
+            self.remember(ledger, key, right);
+        }
+        Ok(())
+    }
+
+    /// The wallet that appends.
+    pub(crate) const fn wallet(&self) -> Wallet {
+        self.wallet
+    }
+
+    /// The numbers of ledgers in the gateway's tables.
+    pub(crate) fn keys(&self) -> HashMap<LedgerId, i32> {
+        self.known().iter().map(|(ledger, known)| (*ledger, known.key)).collect()
+    }
+
+    /// Says that something of this ledger's records changed.
+    pub(crate) fn tell(&self, ledger: LedgerId) {
+        if let Some(known) = self.known().get(&ledger) {
+            known.changes.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// Hears of changes from now on.
+    pub(crate) fn hear(&self, ledger: LedgerId) -> Option<watch::Receiver<u64>> {
+        self.known().get(&ledger).map(|known| known.changes.subscribe())
+    }
+
+    /// Whether a ledger takes records, or why not. Of a ledger that is known this costs nothing: [`Self::keep_fresh`] asks.
+    pub(crate) async fn standing(&self, ledger: LedgerId) -> Result<Standing, Rejection> {
+        if let Some(standing) = self.last(ledger) {
+            return standing;
+        }
+        let _asking = self.asking.lock().await;
+        if let Some(standing) = self.last(ledger) {
+            return standing;
+        }
+        let checked_size = self.load_checked_size(ledger).await?;
+        let asked = timeout(ANSWER_TIME, self.ask(ledger)).await.map_err(|_| chain_away())?;
+        let right = asked.map_err(|error| {
+            warn!(ledger.id = %ledger, "no server says whether ledger {ledger} takes records: {error}");
+            chain_away()
+        })??;
+        let mut connection = self.gateway.acquire().await.map_err(unavailable)?;
+        let added = add_gateway_ledger(&mut connection, ledger, right.by_grant, right.expires_at).await;
+        self.remember(ledger, added.map_err(unavailable)?, right);
+        self.note(ledger, Some(Ok(right)), Some(checked_size));
+        Ok(Standing { right, checked_size: Some(checked_size) })
+    }
+
+    /// Asks again and again about the ledgers that are known.
+    pub(crate) async fn keep_fresh(&self) {
+        let mut round = 0_u64;
+        loop {
+            // Another gateway's ledgers: this one takes them over when that one is gone.
+            if let Err(error) = self.resume().await {
+                warn!("the gateway's database does not say which ledgers there are: {error}");
+            }
+            for ledger in self.keys().into_keys() {
+                let size = self.load_checked_size(ledger).await.ok();
+                let right = match round % ROUNDS_PER_QUESTION {
+                    0 => timeout(ANSWER_TIME, self.ask(ledger)).await.ok().and_then(Result::ok),
+                    _ => None,
+                };
+                self.note(ledger, right, size);
+            }
+            round = round.wrapping_add(1);
+            sleep(ROUND).await;
+        }
+    }
+
+    async fn load_checked_size(&self, ledger: LedgerId) -> Result<u64, Rejection> {
+        match load_ledger(&mut *self.index.acquire().await.map_err(unavailable)?, ledger).await {
+            Ok(row) => Ok(row.checked.map_or(0, |(head, _)| head.entries.size.get())),
+            Err(StoreError::UnknownLedger(_)) => {
+                let detail =
+                    format!("Ledger {ledger} is not in the index. Create it, and wait until the indexer has it.");
+                Err(Rejection::new(Code::UnknownLedger, detail))
+            }
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn ask(&self, ledger: LedgerId) -> Result<Result<Right, Rejection>, ClientError> {
+        let mut last = None;
+        for server in &*self.servers {
+            let asked = async {
+                let account = server.fetch_confirmed_account(ledger).await?.account;
+                let right = fetch_right(server, ledger, &account, self.wallet).await?;
+                Ok::<_, ClientError>((account.flags, right))
+            };
+            match asked.await {
+                Ok((flags, right)) => return Ok(self.judge(ledger, flags, right)),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or(ClientError::NoLedger { server: String::new(), ledger }))
+    }
+
+    fn judge(&self, ledger: LedgerId, flags: u32, right: Right) -> Result<Right, Rejection> {
+        let refuses = |detail: String| Err(Rejection::new(Code::LedgerRefuses, detail));
+        let wallet = self.wallet;
+        if flags & ledger_flag::SEALED != 0 {
+            return refuses(format!("Ledger {ledger} is sealed: nothing can be appended to it."));
+        }
+        if flags & ledger_flag::SUBTREES_ALLOWED == 0 {
+            return refuses(format!(
+                "Ledger {ledger} takes no subtrees, by which a gateway appends: create one with --allow-subtrees."
+            ));
+        }
+        if flags & ledger_flag::OPEN != 0 {
+            return refuses(format!("Ledger {ledger} is open to others' appends, so that no promise could be kept."));
+        }
+        if !right.subtrees || right.expires_at <= Timestamp::now().as_second() {
+            return refuses(format!(
+                "The gateway's wallet {wallet} may not append to ledger {ledger}: its authority grants it by \
+                 `counterfoil writer grant {ledger} {wallet} --subtrees`."
+            ));
+        }
+        Ok(right)
+    }
+
+    /// The ledger as it was known last; none where it is not known.
+    fn last(&self, ledger: LedgerId) -> Option<Result<Standing, Rejection>> {
+        let all = self.known();
+        let known = all.get(&ledger)?;
+        let is_chain_there = known.asked.is_some_and(|asked| asked.elapsed() < PATIENCE);
+        let checked_size = known.checked_size.filter(|_| is_chain_there);
+        Some(known.right.clone().map(|right| Standing { right, checked_size }))
+    }
+
+    fn note(&self, ledger: LedgerId, right: Option<Result<Right, Rejection>>, checked_size: Option<u64>) {
+        if let Some(known) = self.known().get_mut(&ledger) {
+            if let Some(right) = right {
+                (known.right, known.asked) = (right, Some(Instant::now()));
+            }
+            known.checked_size = checked_size.or(known.checked_size);
+        }
+    }
+
+    fn remember(&self, ledger: LedgerId, key: i32, right: Right) {
+        let mut all = self.known();
+        if all.contains_key(&ledger) {
+            return;
+        }
+        let known = Known { key, right: Ok(right), asked: None, checked_size: None, changes: watch::Sender::new(0) };
+        all.insert(ledger, known);
+        // The receiver lives as long as the process.
+        let _ = self.begun.send((ledger, key));
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<LedgerId, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn chain_away() -> Rejection {
+    Rejection::new(
+        Code::Busy,
+        "Whether the ledger takes records is not known yet: no server of the chain answers. Try again.",
+    )
+}
+
+pub(crate) fn unavailable(error: impl Into<StoreError>) -> Rejection {
+    let error: StoreError = error.into();
+    let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
+    warn!("{error}{cause}");
+    Rejection::new(Code::DatabaseUnavailable, "Try again.")
+}

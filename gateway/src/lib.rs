@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod app;
+mod ids;
+mod intake;
+mod keys;
+mod ledgers;
+mod names;
+mod promises;
+mod records;
+mod run;
+mod sequencer;
+mod state;
+mod wait;
+
+pub use app::{App, Settings};
+pub use counterfoil_append::read_keypair;
+pub use counterfoil_http::{AccessSettings, Mode, TlsFiles};
+pub use keys::{KeyFileError, Names, read_names_key, read_promise_key, write_new_key};
+pub use run::{Config, run};

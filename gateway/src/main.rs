@@ -1,0 +1,207 @@
+//! `counterfoil-gateway`: takes records by HTTP, and brings them to the chain.
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when a pipe is closed, and escape nothing: out!, note!"
+)]
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use clap::{Parser, Subcommand};
+use counterfoil_client::{Rpc, idl, parse_rpc_url};
+use counterfoil_core::{GenesisHash, ProgramId};
+use counterfoil_gateway::{
+    AccessSettings, Config, Mode, Settings, TlsFiles, read_keypair, read_names_key, read_promise_key, run,
+    write_new_key,
+};
+use counterfoil_service::{LogFormat, SettingsRules, StopSignals, Telemetry, end, log_in_format, note, parse_settings};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+const SETTINGS: SettingsRules = SettingsRules {
+    file_env: "COUNTERFOIL_GATEWAY_CONFIG",
+    commands: &[],
+    urls: &["rpc", "otlp"],
+    database_urls: &["database-url", "gateway-database-url"],
+};
+
+/// Takes records over HTTP, keeps them, brings them to their ledgers, and answers with promises and receipts.
+///
+/// Each setting comes from its flag, else from its environment variable, else from the file that --config names, else it
+/// is the one built in.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// The gateway's own database, in its schema `gateway`. It holds what is accepted and not on the chain yet, so give it a
+    /// server with a synchronous standby. The index's when absent.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    gateway_database_url: Option<String>,
+    /// A TOML file of settings: the keys are the flags' names.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the settings in effect as such a file, with the source of each and without secrets, and end.
+    #[arg(long)]
+    print_config: bool,
+    /// A Solana JSON-RPC server. Transactions go to the first; whether a ledger takes records is asked of all in turn. The
+    /// index alone decides what became of a transaction.
+    #[arg(long, env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true, value_parser = parse_rpc_url, value_name = "URL")]
+    rpc: Vec<String>,
+    /// The program's address. The one that its IDL declares when absent.
+    #[arg(long, env = "COUNTERFOIL_PROGRAM", default_value_t = idl::declared_program())]
+    program: ProgramId,
+    /// The wallet that appends and pays, a Solana CLI key file. Each ledger's authority grants it subtrees.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_WRITER", value_name = "FILE")]
+    writer: Option<PathBuf>,
+    /// The file of the key that signs promises: `counterfoil-gateway make-key FILE` makes one. Publish its public part.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_PROMISE_KEY", value_name = "FILE")]
+    promise_key: Option<PathBuf>,
+    /// The file of the key under which streams' and subjects' names are hidden. Keep it: without it names give other streams.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_NAMES_KEY", value_name = "FILE")]
+    names_key: Option<PathBuf>,
+    /// The address on which the gateway is served; port 0 takes a free one.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_LISTEN", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// How often a busy ledger gets a transaction, in milliseconds; an idle one gets it at once. Each costs 5,000 lamports.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=3_600_000))]
+    window_ms: u64,
+    /// How far ahead promises reach, in seconds: by then a record is on the chain, or the operator is convicted.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=2_592_000))]
+    promise_s: u64,
+    /// On how many machines a commit of the gateway's database stands, as promises say: 1 and the synchronous standbys.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    copies: u16,
+    /// After what time without a sign of life another gateway on the same database takes a ledger over, in milliseconds.
+    #[arg(long, default_value_t = 5_000)]
+    lease_ms: u64,
+    /// The most bytes of a record.
+    #[arg(long, default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    record_bytes: u32,
+    /// The callers that must send a key. When absent: `off` where the gateway is served on a loopback address, `required` elsewhere.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_ACCESS", value_enum)]
+    access: Option<Mode>,
+    /// Requests a minute from one address that come without a good key; 600 when absent, no limit with --access off.
+    #[arg(long, value_name = "REQUESTS")]
+    address_rate: Option<NonZeroU32>,
+    /// The certificate with its chain, in PEM: serve TLS. Both files are reloaded when they change.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// The number of connections at a time; further ones wait.
+    #[arg(long, default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+    /// The number of connections from one address; an eighth of --max-connections when absent.
+    #[arg(long, value_name = "CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections_per_address: Option<u32>,
+    /// The address on which metrics are served for Prometheus, without authentication. Not served when absent.
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERFOIL_GATEWAY_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
+    /// The format of the log: text or json.
+    #[arg(long, env = "COUNTERFOIL_LOG_FORMAT", default_value_t)]
+    log_format: LogFormat,
+    /// The URL to which traces are sent by OTLP over HTTP. None are sent when absent.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true, value_name = "URL")]
+    otlp: Option<String>,
+    /// Stop when standard input closes, so that a parent that dies leaves nothing behind.
+    #[arg(long)]
+    exit_with_stdin: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Writes a new random key for --promise-key or --names-key to a file that is not there yet, and prints its public part.
+    MakeKey {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    end(run_command().await.map(|()| ExitCode::SUCCESS))
+}
+
+async fn run_command() -> anyhow::Result<()> {
+    let Some(arguments) = parse_settings::<Arguments>(&SETTINGS)? else { return Ok(()) };
+    if let Some(Command::MakeKey { file }) = arguments.command {
+        write_new_key(&file).with_context(|| format!("the key {}", file.display()))?;
+        note!("{}: as a promise key it is known as {}", file.display(), public_part(&file)?);
+        return Ok(());
+    }
+    let telemetry = arguments.otlp.as_deref();
+    let telemetry = telemetry
+        .map(|url| Telemetry::start(url, "counterfoil-gateway", &["counterfoil_gateway", "counterfoil_http"]))
+        .transpose()?;
+    let (telemetry, more) = telemetry.unzip();
+    log_in_format("info,sqlx=warn", arguments.log_format, more);
+    let mut stop = StopSignals::listen(arguments.exit_with_stdin).context("cannot listen for signals")?;
+    let outcome = run(config(arguments)?, async move { stop.received().await }).await;
+    if let Some(telemetry) = telemetry {
+        tokio::task::spawn_blocking(|| telemetry.stop()).await?;
+    }
+    outcome
+}
+
+fn config(arguments: Arguments) -> anyhow::Result<Config> {
+    ensure!(
+        arguments.tls_certificate.is_some() == arguments.tls_key.is_some(),
+        "--tls-certificate and --tls-key are given together"
+    );
+    ensure!(!arguments.rpc.is_empty(), "give a server of the chain by --rpc or COUNTERFOIL_RPC");
+    let database_url = arguments.database_url.context("give the index by --database-url or DATABASE_URL")?;
+    let file = |given: Option<PathBuf>, flag: &str| given.with_context(|| format!("give a file by {flag}"));
+    let writer = file(arguments.writer, "--writer")?;
+    let (promise_key, names_key) =
+        (file(arguments.promise_key, "--promise-key")?, file(arguments.names_key, "--names-key")?);
+    let mode = arguments.access.unwrap_or(if arguments.listen.ip().is_loopback() { Mode::Off } else { Mode::Required });
+    const ADDRESS_RATE: NonZeroU32 = NonZeroU32::new(600).expect("not zero");
+    Ok(Config {
+        gateway_database_url: arguments.gateway_database_url.unwrap_or_else(|| database_url.clone()),
+        database_url,
+        listen: arguments.listen,
+        metrics: arguments.metrics_listen,
+        tls: arguments.tls_certificate.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
+        max_connections: arguments.max_connections,
+        max_connections_per_address: arguments
+            .max_connections_per_address
+            .unwrap_or_else(|| arguments.max_connections.div_ceil(8)),
+        settings: Settings {
+            writer: read_keypair(&writer).with_context(|| format!("the wallet {}", writer.display()))?,
+            promise_key: read_promise_key(&promise_key)
+                .with_context(|| format!("the key {}", promise_key.display()))?,
+            names: read_names_key(&names_key).with_context(|| format!("the key {}", names_key.display()))?,
+            servers: arguments.rpc.iter().map(|url| Rpc::new(url, arguments.program)).collect(),
+            genesis_hash: GenesisHash([0; 32]),
+            program: arguments.program,
+            promise_time: Duration::from_secs(arguments.promise_s),
+            copies: arguments.copies,
+            window: Duration::from_millis(arguments.window_ms),
+            lease: Duration::from_millis(arguments.lease_ms),
+            record_bytes: arguments.record_bytes as usize,
+            access: AccessSettings {
+                mode,
+                address_rate: arguments.address_rate.or_else(|| (mode != Mode::Off).then_some(ADDRESS_RATE)),
+                hosts: (mode == Mode::Off).then(Vec::new),
+                ..AccessSettings::default()
+            },
+        },
+    })
+}
+
+fn public_part(file: &Path) -> anyhow::Result<String> {
+    let key = read_promise_key(file)?;
+    Ok(counterfoil_statement::PromiseKey(key.verifying_key().to_bytes()).to_string())
+}

@@ -1,0 +1,229 @@
+//! Sealing and planning: which records come next, their entries, and the transaction that carries them.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use counterfoil_append::{Instruction, SUBTREES_PER_TRANSACTION, entries_that_fit, instruction, roots, sign};
+use counterfoil_core::{LedgerId, ProgramId, Wallet, plan_subtrees};
+use counterfoil_statement::{AuthorTime, Commitment, ContentType, Place, RecordId, Statement, StreamId, SubjectId};
+use counterfoil_store::gateway::{
+    Attempt, Form, NewPlan, Outcome, Plan, Sealed, Sequencer, StreamEnd, Unsealed, add_attempt, add_plan, decide,
+    load_attempts, load_first_unplanned, load_sealed, load_streams, load_unsealed, seal,
+};
+use counterfoil_store::{LedgerRow, begin};
+use merkle_log::{Frontier, LeafHash, TreeSize, hash_leaf};
+use tracing::{info, warn};
+
+use super::work::{RoundError, Work, in_transaction};
+
+/// A plan with the instruction that does it.
+struct Prepared {
+    plan: NewPlan,
+    instruction: Instruction,
+}
+
+impl Work {
+    /// Plans the records that come next, where the time has come. Whether it did.
+    pub(super) async fn plan_next(
+        &mut self,
+        sequencer: &Sequencer,
+        row: &LedgerRow,
+        open: &[&Plan],
+    ) -> Result<bool, RoundError> {
+        if open.len() >= self.pace.open_plans || self.last_plan.is_some_and(|last| last.elapsed() < self.pace.window) {
+            return Ok(false);
+        }
+        let mut connection = self.ledgers.gateway.acquire().await?;
+        let unplanned = load_first_unplanned(&mut connection, sequencer).await?;
+        let unsealed = load_unsealed(&mut connection, sequencer, self.pace.records).await?;
+        drop(connection);
+        if unplanned.is_none() && unsealed.is_empty() {
+            return Ok(false);
+        }
+        // Records of a plan that is dead come before those of open ones: these have to end first.
+        if let Some((first, _)) = unplanned
+            && open.iter().any(|plan| plan.content.first_ordinal > first)
+        {
+            return self.end_expired(sequencer, row, open).await;
+        }
+        let expected =
+            open.last().map_or(row.applied_size.get(), |last| last.content.first_index + last.content.records);
+        self.seal_and_plan(sequencer, expected, unplanned, &unsealed).await?;
+        self.last_plan = Some(Instant::now());
+        Ok(true)
+    }
+
+    /// Seals records, and plans as many as one transaction carries, in one commit.
+    async fn seal_and_plan(
+        &mut self,
+        sequencer: &Sequencer,
+        expected: u64,
+        unplanned: Option<(u64, u64)>,
+        unsealed: &[Unsealed],
+    ) -> Result<(), RoundError> {
+        let (entries, streams) = self.entries(sequencer, unsealed).await?;
+        let first = unplanned.map_or(sequencer.next_ordinal, |(first, _)| first);
+        let mut run = match unplanned {
+            Some((first, records)) => {
+                let limit = records.min(self.pace.records.into());
+                load_sealed(&mut *self.ledgers.gateway.acquire().await?, self.key, first, limit).await?
+            }
+            None => Vec::new(),
+        };
+        let room = (self.pace.records as usize).saturating_sub(run.len());
+        // Records that were sealed earlier and those that are sealed now are neighbours, where nothing is planned between.
+        if unplanned.is_none_or(|(first, records)| first + records == sequencer.next_ordinal) {
+            run.extend(unsealed.iter().zip(&entries).take(room).map(|(record, entry)| Sealed {
+                record: record.id,
+                entry: entry.clone(),
+                form: record.form,
+            }));
+        }
+        let prepared = self.prepare(first, expected, &run).await?;
+        let signed = sign(self.server(), &*self.ledgers.writer, prepared.instruction).await?;
+        let attempt = Attempt {
+            signature: signed.signature.into(),
+            transaction: signed.bytes,
+            last_valid_height: signed.last_valid_height,
+        };
+        let plan = in_transaction!(self.ledgers.gateway, |transaction| {
+            let sequencer = seal(&mut transaction, sequencer, unsealed, &entries, &streams).await?;
+            let plan = add_plan(&mut transaction, &sequencer, &prepared.plan).await?;
+            add_attempt(&mut transaction, &sequencer, plan, &attempt).await?;
+            plan
+        });
+        self.here.insert(plan);
+        let (records, ledger) = (prepared.plan.records, self.ledger);
+        info!(ledger.id = %ledger, records, first_index = expected, "planned {records} records of ledger {ledger} from {expected} on");
+        Ok(())
+    }
+
+    /// The entries of records, and the ends of their streams after them.
+    async fn entries(
+        &self,
+        sequencer: &Sequencer,
+        unsealed: &[Unsealed],
+    ) -> Result<(Vec<Vec<u8>>, HashMap<[u8; 32], StreamEnd>), RoundError> {
+        let mut names: Vec<[u8; 32]> = unsealed.iter().map(|record| record.stream).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut connection = self.ledgers.gateway.acquire().await?;
+        let mut streams = load_streams(&mut connection, sequencer.key, &names).await?;
+        let mut entries = Vec::with_capacity(unsealed.len());
+        for record in unsealed {
+            entries.push(match &record.raw {
+                Some(bytes) => bytes.clone(),
+                None => {
+                    let before = streams.get(&record.stream);
+                    let (sequence, previous) = before.map_or((0, None), |end| (end.sequence + 1, Some(end.leaf)));
+                    let entry = self.statement(record, sequence, previous)?.encode_entry(None);
+                    streams.insert(record.stream, StreamEnd { sequence, leaf: hash_leaf(&entry) });
+                    entry
+                }
+            });
+        }
+        Ok((entries, streams))
+    }
+
+    fn statement(&self, record: &Unsealed, sequence: u64, previous: Option<LeafHash>) -> Result<Statement, RoundError> {
+        let corrupt = |error: &dyn std::fmt::Display| RoundError::Blocked(format!("a record is corrupt: {error}"));
+        Ok(Statement {
+            genesis_hash: self.cluster.genesis_hash,
+            program: self.cluster.program,
+            ledger: self.ledger,
+            record_id: RecordId::new(record.id).map_err(|error| corrupt(&error))?,
+            commitment: Commitment(record.commitment),
+            content_type: record.content_type.parse::<ContentType>().map_err(|error| corrupt(&error))?,
+            author_time: AuthorTime::new(record.author_time_ms).map_err(|error| corrupt(&error))?,
+            stream: StreamId(record.stream),
+            subject: record.subject.map(SubjectId),
+            place: Place::new(sequence, previous).map_err(|error| corrupt(&error))?,
+        })
+    }
+
+    /// Of a run of sealed records the first that go together: statements by the hashes of their subtrees, raw entries by their
+    /// bytes.
+    async fn prepare(&self, first: u64, expected: u64, run: &[Sealed]) -> Result<Prepared, RoundError> {
+        let (program, wallet) = (self.cluster.program, self.ledgers.wallet());
+        let right =
+            self.ledgers.standing(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?.right;
+        let form = run.first().map(|record| record.form);
+        let alike = run.iter().take_while(|record| Some(record.form) == form).count();
+        let run = run.get(..alike).unwrap_or_default();
+        let mut leaves: Vec<LeafHash> = run.iter().map(|record| hash_leaf(&record.entry)).collect();
+        let mut entries = Vec::new();
+        let subtrees = if form == Some(Form::Raw) {
+            entries = run.iter().map(|record| record.entry.clone()).collect();
+            entries.truncate(entries_that_fit(program, self.ledger, wallet, right.by_grant, &entries));
+            leaves.truncate(entries.len());
+            None
+        } else {
+            let size = TreeSize::new(expected).map_err(blocked)?;
+            let mut batches = plan_subtrees(size, leaves.len() as u64, SUBTREES_PER_TRANSACTION).map_err(blocked)?;
+            let batch = batches.next().ok_or_else(|| blocked("there is nothing to plan"))?;
+            leaves.truncate(usize::try_from(batch.leaves()).unwrap_or(usize::MAX));
+            Some(roots(&batch, &leaves)?)
+        };
+        let plan = NewPlan {
+            first_ordinal: first,
+            records: leaves.len() as u64,
+            first_index: expected,
+            subtrees,
+            root: root(&leaves)?,
+        };
+        let instruction = instruction_of(program, self.ledger, wallet, right.by_grant, &plan, &entries)?;
+        Ok(Prepared { plan, instruction })
+    }
+
+    /// Gives up open plans whose transactions have all expired while the ledger has not reached their size: they cannot land.
+    async fn end_expired(
+        &mut self,
+        sequencer: &Sequencer,
+        row: &LedgerRow,
+        open: &[&Plan],
+    ) -> Result<bool, RoundError> {
+        let height = self.finalized_height().await?;
+        let mut is_changed = false;
+        for plan in open {
+            let mut connection = self.ledgers.gateway.acquire().await?;
+            let attempts = load_attempts(&mut connection, plan.id).await?;
+            let is_expired = attempts.iter().all(|attempt| attempt.last_valid_height < height);
+            if is_expired && row.applied_size.get() < plan.content.first_index {
+                warn!(ledger.id = %self.ledger, "the transactions of a plan for index {} have expired", plan.content.first_index);
+                decide(&mut connection, sequencer, plan.id, Outcome::Dead).await?;
+                is_changed = true;
+            }
+        }
+        Ok(is_changed)
+    }
+}
+
+/// The instruction that does a plan; `entries` are those of a plan that carries them.
+pub(super) fn instruction_of(
+    program: ProgramId,
+    ledger: LedgerId,
+    wallet: Wallet,
+    by_grant: bool,
+    plan: &NewPlan,
+    entries: &[Vec<u8>],
+) -> Result<Instruction, RoundError> {
+    let Some(hashes) = &plan.subtrees else {
+        return Ok(instruction::append(program, ledger, wallet, by_grant, Some(plan.first_index), entries));
+    };
+    let size = TreeSize::new(plan.first_index).map_err(blocked)?;
+    let mut batches = plan_subtrees(size, plan.records, SUBTREES_PER_TRANSACTION).map_err(blocked)?;
+    let batch = batches.next().ok_or_else(|| blocked("a plan has no records"))?;
+    Ok(instruction::append_subtrees(program, ledger, wallet, by_grant, batch, hashes))
+}
+
+fn root(leaves: &[LeafHash]) -> Result<merkle_log::Root, RoundError> {
+    let mut frontier = Frontier::new();
+    for leaf in leaves {
+        frontier.append_leaf(leaf).map_err(|error| RoundError::Blocked(error.to_string()))?;
+    }
+    Ok(frontier.root())
+}
+
+fn blocked(error: impl std::fmt::Display) -> RoundError {
+    RoundError::Blocked(error.to_string())
+}

@@ -1,0 +1,174 @@
+//! One round after the other: what became of plans, what is sent next, what is planned next.
+
+use std::time::Duration;
+
+use counterfoil_client::with_causes;
+use counterfoil_core::EventBody;
+use counterfoil_store::gateway::{Outcome, Plan, Sequencer, decide, load_undone_plans, mark_confirmed, take_sequencer};
+use counterfoil_store::{EventRow, LedgerRow, PgConnection, load_entries, load_event_of_leaf, load_ledger};
+use merkle_log::{Frontier, LeafIndex};
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use super::work::{RoundError, Sending, Verdict, Work};
+
+/// How long a round waits for news: for what the index has checked meanwhile, and for other gateways' records.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long a round that failed waits.
+const PAUSE: Duration = Duration::from_secs(1);
+/// When a confirmed plan that the index does not have is sent again: a fork may have taken it back.
+const RESEND: Duration = Duration::from_secs(30);
+
+impl Work {
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.round().await {
+                Ok(()) => {
+                    // Woken or not, the next round looks at everything.
+                    let _ = timeout(LOOK, self.wake.notified()).await;
+                }
+                Err(error) => {
+                    self.tell(&with_causes(&error));
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, what: &str) {
+        if self.told.as_deref() != Some(what) {
+            warn!(ledger.id = %self.ledger, "ledger {}: {what}", self.ledger);
+            self.told = Some(what.to_owned());
+        }
+    }
+
+    async fn round(&mut self) -> Result<(), RoundError> {
+        let Some(sequencer) = self.take().await? else { return Ok(()) };
+        let row = load_ledger(&mut *self.ledgers.index.acquire().await?, self.ledger).await?;
+        let plans = self.load_plans().await?;
+        let mut is_changed = false;
+        for plan in plans {
+            is_changed |= self.look_after(&sequencer, &row, &plan).await?;
+        }
+        let plans = self.load_plans().await?;
+        self.see_sending(&plans).await?;
+        let open: Vec<&Plan> = plans.iter().filter(|plan| plan.outcome.is_none()).collect();
+        is_changed |= self.plan_next(&sequencer, &row, &open).await?;
+        if is_changed {
+            self.ledgers.tell(self.ledger);
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Becomes the ledger's sequencer, or remains it.
+    async fn take(&mut self) -> Result<Option<Sequencer>, RoundError> {
+        let mut connection = self.ledgers.gateway.acquire().await?;
+        let taken = take_sequencer(&mut connection, self.key, self.epoch, self.pace.lease).await?;
+        let epoch = taken.map(|sequencer| sequencer.epoch);
+        if epoch != self.epoch {
+            match epoch {
+                Some(epoch) => info!(ledger.id = %self.ledger, epoch, "this gateway plans for ledger {}", self.ledger),
+                None => info!(ledger.id = %self.ledger, "another gateway plans for ledger {}", self.ledger),
+            }
+            // The sender of a plan goes on: the bytes are on disk, and may arrive twice.
+            self.epoch = epoch;
+        }
+        Ok(taken)
+    }
+
+    async fn load_plans(&self) -> Result<Vec<Plan>, RoundError> {
+        Ok(load_undone_plans(&mut *self.ledgers.gateway.acquire().await?, self.key).await?)
+    }
+
+    /// Decides a plan and fills its entries in, where the index is that far. Whether anything changed.
+    async fn look_after(&mut self, sequencer: &Sequencer, row: &LedgerRow, plan: &Plan) -> Result<bool, RoundError> {
+        if plan.outcome.is_some() {
+            self.fill(plan).await?;
+            return Ok(true);
+        }
+        let checked_size = row.checked.map_or(0, |(head, _)| head.entries.size.get());
+        if checked_size <= plan.content.first_index {
+            return Ok(false);
+        }
+        let first = LeafIndex::new(plan.content.first_index).map_err(|error| RoundError::Blocked(error.to_string()))?;
+        let mut connection = self.ledgers.index.acquire().await?;
+        let Some(event) = load_event_of_leaf(&mut connection, row, first).await? else {
+            return Err(RoundError::Blocked(format!(
+                "the index has no event for leaf {first}, below its checked size"
+            )));
+        };
+        let outcome = match is_plan(&mut connection, row, plan, &event).await? {
+            true => Outcome::Landed { event_seq: event.event.header.event_seq.get() },
+            false => {
+                let (slot, signer) = (event.event.header.slot, event.event.header.signer);
+                error!(
+                    ledger.id = %self.ledger, slot,
+                    "another append took index {first} of ledger {}, by {signer}: its records are planned again", self.ledger
+                );
+                Outcome::Dead
+            }
+        };
+        decide(&mut *self.ledgers.gateway.acquire().await?, sequencer, plan.id, outcome).await?;
+        if matches!(outcome, Outcome::Landed { .. }) {
+            self.fill(plan).await?;
+        }
+        Ok(true)
+    }
+
+    /// Sees what became of the transaction that is being sent, and has the next one sent.
+    async fn see_sending(&mut self, plans: &[Plan]) -> Result<(), RoundError> {
+        if self.sending.as_ref().is_some_and(|(_, sending)| !sending.is_finished()) {
+            return Ok(());
+        }
+        if let Some((plan, sending)) = self.sending.take() {
+            let sent = sending.await.unwrap_or_else(|error| Sending::failed(error.to_string()));
+            if !sent.is_here {
+                self.here.remove(&plan);
+            }
+            match sent.verdict {
+                Verdict::Confirmed { slot } => {
+                    mark_confirmed(&mut *self.ledgers.gateway.acquire().await?, plan, slot).await?;
+                    self.ledgers.tell(self.ledger);
+                    self.wake.notify_one();
+                }
+                Verdict::Failed { why } => self.tell(&why),
+            }
+            // The plans that were read do not say so yet.
+            return Ok(());
+        }
+        if let Some(plan) = plans.iter().find(|plan| plan.outcome.is_none() && is_to_send(plan)) {
+            self.sending = Some((plan.id, self.send(plan, self.here.contains(&plan.id))));
+        }
+        Ok(())
+    }
+}
+
+fn is_to_send(plan: &Plan) -> bool {
+    plan.confirmed_slot.is_none() || plan.confirmed_for.is_some_and(|since| since > RESEND)
+}
+
+/// Whether an event has exactly the leaves of a plan.
+async fn is_plan(
+    connection: &mut PgConnection,
+    row: &LedgerRow,
+    plan: &Plan,
+    event: &EventRow,
+) -> Result<bool, RoundError> {
+    let (header, content) = (&event.event.header, &plan.content);
+    if header.first_index.get() != content.first_index || header.count != content.records {
+        return Ok(false);
+    }
+    match (&event.event.body, &content.subtrees) {
+        (EventBody::SubtreesAppended { hashes }, Some(planned)) => Ok(hashes == planned),
+        (EventBody::EntriesAppended { .. }, None) => {
+            let limit = u32::try_from(content.records).unwrap_or(u32::MAX);
+            let mut leaves = Frontier::new();
+            for entry in load_entries(connection, row, content.first_index, limit).await? {
+                leaves.append_leaf(&entry.leaf).map_err(|error| RoundError::Blocked(error.to_string()))?;
+            }
+            Ok(leaves.root() == content.root)
+        }
+        _ => Ok(false),
+    }
+}

@@ -1,0 +1,113 @@
+//! Sending a plan's transaction: the same bytes until they are confirmed or dead, then new ones for the same plan.
+
+use std::sync::Arc;
+
+use counterfoil_append::{InFlight, Signature, Signed, send_signed, sign};
+use counterfoil_client::{CallError, Rpc, Source, with_causes};
+use counterfoil_core::{LedgerId, ProgramId};
+use counterfoil_store::begin;
+use counterfoil_store::gateway::{Attempt, Plan, add_attempt, load_attempts, load_sealed, load_sequencer};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use super::plan::instruction_of;
+use super::work::{RoundError, Sending, Verdict, Work, in_transaction};
+use crate::ledgers::Ledgers;
+
+impl Work {
+    /// Sends the newest transaction of a plan, in the background. `is_here`: whether it is certain that no server has it: then it
+    /// is simulated first, for the error's sake.
+    pub(super) fn send(&self, plan: &Plan, is_here: bool) -> JoinHandle<Sending> {
+        let sender = Sender {
+            ledgers: self.ledgers.clone(),
+            program: self.cluster.program,
+            ledger: self.ledger,
+            key: self.key,
+            plan: plan.clone(),
+        };
+        tokio::spawn(async move {
+            let in_flight = if is_here { InFlight::default() } else { InFlight::sent_before() };
+            let verdict = match sender.send(&in_flight).await {
+                Ok(slot) => Verdict::Confirmed { slot },
+                Err(error) => Verdict::Failed { why: with_causes(&error) },
+            };
+            Sending { verdict, is_here: is_here && !in_flight.may_have_arrived() }
+        })
+    }
+
+    /// The server to which transactions go.
+    pub(super) fn server(&self) -> &Rpc {
+        &self.ledgers.servers[0]
+    }
+
+    /// The height of the newest finalized block: the lowest that the servers name.
+    pub(super) async fn finalized_height(&self) -> Result<u64, RoundError> {
+        let mut lowest = u64::MAX;
+        for server in &*self.ledgers.servers {
+            let height = server.call_at_once("getBlockHeight", json!([{ "commitment": "finalized" }])).await;
+            let height: u64 = height
+                .map_err(|error: CallError| RoundError::Blocked(format!("{}: {}", server.name(), error.reason())))?;
+            lowest = lowest.min(height);
+        }
+        Ok(lowest)
+    }
+}
+
+/// Sends one plan's transactions.
+struct Sender {
+    ledgers: Arc<Ledgers>,
+    program: ProgramId,
+    ledger: LedgerId,
+    key: i32,
+    plan: Plan,
+}
+
+impl Sender {
+    async fn send(&self, in_flight: &InFlight) -> Result<u64, RoundError> {
+        let server = &self.ledgers.servers[0];
+        let attempts = load_attempts(&mut *self.ledgers.gateway.acquire().await?, self.plan.id).await?;
+        let last = attempts.last().ok_or_else(|| RoundError::Blocked("a plan has no transaction".to_owned()))?;
+        let signed = Signed {
+            signature: Signature::from(last.signature),
+            bytes: last.transaction.clone(),
+            last_valid_height: last.last_valid_height,
+        };
+        let error = match send_signed(server, self.ledgers.wallet(), &signed, in_flight).await {
+            Ok(sent) => return Ok(sent.slot),
+            Err(error) => error,
+        };
+        let height = server.call_at_once("getBlockHeight", json!([{ "commitment": "finalized" }])).await;
+        if matches!(height, Ok::<u64, CallError>(height) if last.last_valid_height < height) {
+            // Another transaction for the same plan: the size that all of them expect lets one in.
+            self.sign_again().await?;
+        }
+        Err(error.into())
+    }
+
+    async fn sign_again(&self) -> Result<(), RoundError> {
+        let content = &self.plan.content;
+        let entries = match content.subtrees {
+            Some(_) => Vec::new(),
+            None => {
+                let mut connection = self.ledgers.gateway.acquire().await?;
+                let sealed = load_sealed(&mut connection, self.key, content.first_ordinal, content.records).await?;
+                sealed.into_iter().map(|sealed| sealed.entry).collect()
+            }
+        };
+        let standing =
+            self.ledgers.standing(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?;
+        let (wallet, by_grant) = (self.ledgers.wallet(), standing.right.by_grant);
+        let instruction = instruction_of(self.program, self.ledger, wallet, by_grant, content, &entries)?;
+        let signed = sign(&self.ledgers.servers[0], &*self.ledgers.writer, instruction).await?;
+        let attempt = Attempt {
+            signature: signed.signature.into(),
+            transaction: signed.bytes,
+            last_valid_height: signed.last_valid_height,
+        };
+        in_transaction!(self.ledgers.gateway, |transaction| {
+            let sequencer = load_sequencer(&mut transaction, self.key).await?;
+            add_attempt(&mut transaction, &sequencer, self.plan.id, &attempt).await?;
+        });
+        Ok(())
+    }
+}

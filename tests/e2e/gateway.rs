@@ -1,0 +1,339 @@
+//! The gateway: what it accepts is in the ledger once, through kills, races and other writers.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::thread;
+
+use reqwest::blocking::{Client, Response};
+use serde_json::{Value, json};
+
+use crate::stack::{Index, Service, expect_success, index, program, stack, text, wait_until};
+
+/// A gateway's files: its wallet is the authority of the tests' ledgers.
+struct Keys {
+    promise: PathBuf,
+    names: PathBuf,
+}
+
+fn keys() -> &'static Keys {
+    static KEYS: OnceLock<Keys> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let make = |name: &str| {
+            let path = stack().folder.path().join(name);
+            expect_success(&Command::new(program("counterfoil-gateway")).arg("make-key").arg(&path).output().unwrap());
+            path
+        };
+        Keys { promise: make("promise.key"), names: make("names.key") }
+    })
+}
+
+struct Gateway {
+    service: Service,
+    client: Client,
+}
+
+impl Gateway {
+    /// A gateway with a database of its own.
+    fn start(arguments: &[&str]) -> Self {
+        Self::start_on(&stack().new_database(), &stack().rpc, arguments)
+    }
+
+    fn start_on(database_url: &str, rpc: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program("counterfoil-gateway"));
+        command.args(["--rpc", rpc, "--listen", "127.0.0.1:0"]).arg("--writer").arg(stack().authority());
+        command.arg("--promise-key").arg(&keys().promise).arg("--names-key").arg(&keys().names);
+        if !arguments.contains(&"--window-ms") {
+            command.args(["--window-ms", "200"]);
+        }
+        command.args(arguments).env("DATABASE_URL", &index().database_url);
+        command.env("COUNTERFOIL_GATEWAY_DATABASE_URL", database_url);
+        Self { service: Service::start(command), client: Client::new() }
+    }
+
+    fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let mut request = self.client.post(format!("{}{path}", self.service.url())).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().unwrap()
+    }
+
+    fn record(&self, ledger: &str, headers: &[(&str, &str)], body: &str) -> Value {
+        let answer = self.post(&format!("/v1/ledgers/{ledger}/records"), headers, body);
+        assert_eq!(answer.status(), 202, "{:?}", answer.text());
+        answer.json().unwrap()
+    }
+
+    fn get(&self, path: &str) -> (u16, Value) {
+        let answer = self.client.get(format!("{}{path}", self.service.url())).send().unwrap();
+        (answer.status().as_u16(), answer.json().unwrap())
+    }
+
+    /// The record once it is checked.
+    fn wait_for(&self, id: &str) -> Value {
+        wait_until(&format!("record {id} is checked"), || {
+            let (_, record) = self.get(&format!("/v1/records/{id}"));
+            (record["state"] == "checked").then_some(record)
+        })
+    }
+}
+
+fn id(answer: &Value) -> String {
+    answer["records"][0]["id"].as_str().unwrap().to_owned()
+}
+
+fn size(index: &Index, ledger: &str) -> u64 {
+    let (_, body) = index.get(&format!("/v1/ledgers/{ledger}"));
+    body["checked"]["head"]["size"].as_str().map_or(0, |size| size.parse().unwrap())
+}
+
+/// Every record has an index of its own, and the ledger has no other entries.
+fn expect_each_once(index: &Index, gateway: &Gateway, ledger: &str, ids: &[String]) {
+    let indexes: BTreeSet<u64> =
+        ids.iter().map(|id| gateway.wait_for(id)["index"].as_str().unwrap().parse().unwrap()).collect();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "each record has an id of its own");
+    assert_eq!(indexes.len(), ids.len(), "no two records have one index");
+    assert_eq!(size(index, ledger), ids.len() as u64, "and nothing else is in the ledger");
+}
+
+#[test]
+fn a_record_is_promised_gets_into_the_ledger_and_its_receipt_verifies_without_the_gateway() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    index.wait_for(&ledger, 0);
+    let gateway = Gateway::start(&[]);
+    let answer = gateway.post(
+        &format!("/v1/ledgers/{ledger}/records?wait=checked"),
+        &[("counterfoil-stream", "orders"), ("counterfoil-time", "2026-02-28T12:00:00Z")],
+        r#"{"order":1}"#,
+    );
+    assert_eq!(answer.status(), 201);
+    let place = answer.headers()["location"].to_str().unwrap().to_owned();
+    let record: Value = answer.json().unwrap();
+    assert_eq!(record["state"], "checked");
+    assert_eq!(gateway.get(&place).1, record, "Location leads to the record");
+    let promise = &record["promise"];
+    assert_eq!((&promise["ledger"], &promise["records"]["count"]), (&json!(ledger), &json!("1")));
+    assert_eq!(promise["record"]["id"], record["id"], "the promise names the record");
+    drop(gateway);
+    let receipt = stack.folder.path().join("gateway.receipt.json");
+    std::fs::write(&receipt, record["receipt"].to_string()).unwrap();
+    let output = stack.cli(&["--api", index.api.url(), "verify", receipt.to_str().unwrap(), "--ledger", &ledger]);
+    assert!(text(&output.stdout).contains("VERIFIED"), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
+#[test]
+fn a_name_for_a_request_makes_it_safe_to_send_again_and_is_no_other_requests() {
+    let (stack, index) = (stack(), index());
+    let (ledger, other) = (stack.new_ledger(&["--allow-subtrees"]), stack.new_ledger(&["--allow-subtrees"]));
+    index.wait_for(&ledger, 0);
+    index.wait_for(&other, 0);
+    let gateway = Gateway::start(&[]);
+    let named = [("idempotency-key", "\"8e03978e\""), ("content-type", "application/json")];
+    let path = format!("/v1/ledgers/{ledger}/records");
+    // 64 callers at once: one record, and one answer for all.
+    let answers: BTreeSet<String> = thread::scope(|scope| {
+        let calls: Vec<_> =
+            (0..64).map(|_| scope.spawn(|| gateway.record(&ledger, &named, r#"{"x":1,"y":2}"#).to_string())).collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let first: Value = serde_json::from_str(answers.first().unwrap()).unwrap();
+    let again = [named[0], ("content-type", "application/json; charset=utf-8")];
+    assert_eq!(
+        gateway.record(&ledger, &again, r#"{"x":1,"y":2}"#),
+        first,
+        "the media type's parameter changes nothing"
+    );
+    let another = gateway.post(&path, &named, r#"{"y":2,"x":1}"#);
+    assert_eq!(another.status(), 422, "another body of the same name is refused");
+    let of_other = gateway.record(&other, &named, r#"{"x":1,"y":2}"#);
+    assert_ne!(id(&of_other), id(&first), "a name is a ledger's own");
+    expect_each_once(index, &gateway, &ledger, &[id(&first)]);
+    // The twin: without a name each request is a record.
+    let twice: BTreeSet<String> = (0..2).map(|_| id(&gateway.record(&ledger, &[], r#"{"x":1}"#))).collect();
+    assert_eq!(twice.len(), 2);
+}
+
+#[test]
+fn a_refusal_names_what_is_wrong_accepts_nothing_and_binds_no_name() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    let (plain, open) = (stack.new_ledger(&[]), stack.new_ledger(&["--open", "--allow-subtrees"]));
+    for ledger in [&ledger, &plain, &open] {
+        index.wait_for(ledger, 0);
+    }
+    let gateway = Gateway::start(&["--record-bytes", "1000"]);
+    let large = "x".repeat(1001);
+    let json = ("content-type", "application/json");
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+    let cases: [Case<'_>; 14] = [
+        (&ledger, "", &[json], "{", 400, "malformed_body"),
+        (&ledger, "", &[json], "", 400, "malformed_body"),
+        (&ledger, "", &[("content-type", "text/plain")], &large, 413, "body_too_large"),
+        (&ledger, "", &[("content-type", "nonsense")], "1", 415, "unsupported_media_type"),
+        (&ledger, "", &[json, ("content-encoding", "gzip")], "1", 415, "unsupported_media_type"),
+        (&ledger, "?form=other", &[json], "1", 400, "malformed_parameter"),
+        (&ledger, "?wait=for", &[json], "1", 400, "malformed_parameter"),
+        (&ledger, "?unknown=1", &[json], "1", 400, "malformed_parameter"),
+        (&ledger, "", &[json, ("counterfoil-time", "yesterday")], "1", 400, "malformed_parameter"),
+        (&ledger, "", &[json, ("idempotency-key", "\"open")], "1", 400, "malformed_parameter"),
+        (
+            &ledger,
+            "",
+            &[("content-type", "application/cloudevents+json")],
+            r#"{"specversion":"1.0"}"#,
+            400,
+            "malformed_body",
+        ),
+        (&plain, "", &[json], "1", 409, "ledger_refuses"),
+        (&open, "", &[json], "1", 409, "ledger_refuses"),
+        ("11111111111111111111111111111111", "", &[json, ("idempotency-key", "late")], "1", 404, "unknown_ledger"),
+    ];
+    for (ledger, query, headers, body, status, code) in cases {
+        let answer = gateway.post(&format!("/v1/ledgers/{ledger}/records{query}"), headers, body);
+        let (found, problem): (u16, Value) = (answer.status().as_u16(), answer.json().unwrap());
+        assert_eq!((found, problem["code"].as_str().unwrap()), (status, code), "{query} {headers:?} {body}: {problem}");
+    }
+    let lines = gateway.post(
+        &format!("/v1/ledgers/{ledger}/records"),
+        &[("content-type", "application/x-ndjson"), ("idempotency-key", "late")],
+        "{\"n\":1}{\"n\":2}\n\n{\"m\":1}\n\"\u{e9}",
+    );
+    let answers: Vec<Value> = lines.text().unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&answers[0]["line"], &answers[0]["code"]), (&json!(1), &json!("malformed_body")));
+    assert!(answers[0]["detail"].as_str().unwrap().contains("trailing characters"));
+    assert_eq!(answers[1]["line"], 3, "lines are numbered as in the body");
+    assert_eq!((&answers[2]["line"], &answers[2]["code"]), (&json!(4), &json!("malformed_body")));
+    assert_eq!((&answers[3]["accepted"], &answers[3]["refused"]), (&json!(1), &json!(2)));
+    expect_each_once(index, &gateway, &ledger, &[answers[1]["id"].as_str().unwrap().to_owned()]);
+}
+
+#[test]
+fn two_gateways_that_both_plan_are_killed_and_nothing_is_lost_or_doubled() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    index.wait_for(&ledger, 0);
+    // No lease: both plan, and the database and the chain let one at a time.
+    let database_url = stack.new_database();
+    let start = || Gateway::start_on(&database_url, &stack.rpc, &["--lease-ms", "0"]);
+    let mut gateways = [Some(start()), Some(start())];
+    let mut ids = Vec::new();
+    for round in 0..10 {
+        for (lane, gateway) in gateways.iter().flatten().enumerate() {
+            for n in 0..10 {
+                let name = format!("\"{round} {lane} {n}\"");
+                ids.push(id(&gateway.record(&ledger, &[("idempotency-key", &name)], &format!("[{round},{lane},{n}]"))));
+            }
+        }
+        gateways[round % 2].take().unwrap().service.kill();
+        gateways[round % 2] = Some(start());
+    }
+    expect_each_once(index, gateways[0].as_ref().unwrap(), &ledger, &ids);
+    let output = stack.cli(&["--api", index.api.url(), "audit", &ledger]);
+    expect_success(&output);
+}
+
+#[test]
+fn an_append_of_another_writer_takes_a_planned_index_and_the_records_are_planned_again() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    index.wait_for(&ledger, 0);
+    let gateway = Gateway::start(&["--window-ms", "0"]);
+    let mut ids = Vec::new();
+    for round in 0..5 {
+        for n in 0..4 {
+            ids.push(id(&gateway.record(&ledger, &[], &format!("[{round},{n}]"))));
+        }
+        stack.append_lines(&ledger, &[format!("{round}")]);
+    }
+    let indexes: BTreeSet<u64> =
+        ids.iter().map(|id| gateway.wait_for(id)["index"].as_str().unwrap().parse().unwrap()).collect();
+    assert_eq!(indexes.len(), ids.len());
+    assert_eq!(size(index, &ledger), ids.len() as u64 + 5, "each of both writers' entries once");
+}
+
+#[test]
+fn raw_entries_and_statements_go_by_one_queue_and_a_stream_has_no_hole() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    index.wait_for(&ledger, 0);
+    let gateway = Gateway::start(&[]);
+    let mut ids = Vec::new();
+    for n in 0..30 {
+        let form = if n % 3 == 0 { "?form=raw" } else { "" };
+        let path = format!("/v1/ledgers/{ledger}/records{form}");
+        let answer = gateway.post(&path, &[("counterfoil-stream", ["a", "b"][n % 2])], &n.to_string());
+        assert_eq!(answer.status(), 202);
+        ids.push(id(&answer.json().unwrap()));
+    }
+    expect_each_once(index, &gateway, &ledger, &ids);
+    let raw: Vec<String> =
+        (0..30).step_by(3).map(|n| gateway.wait_for(&ids[n])["receipt"]["entry"]["payload"].to_string()).collect();
+    assert_eq!(raw[1], "\"Mw==\"", "the entry is the content itself");
+    let order: Vec<u64> =
+        ids.iter().map(|id| gateway.wait_for(id)["index"].as_str().unwrap().parse().unwrap()).collect();
+    assert!(order.is_sorted(), "one caller's records keep their order: {order:?}");
+}
+
+#[test]
+fn a_caller_with_a_key_writes_where_its_scopes_let_it_and_reads_what_it_wrote() {
+    let (stack, index) = (stack(), index());
+    let (ledger, other) = (stack.new_ledger(&["--allow-subtrees"]), stack.new_ledger(&["--allow-subtrees"]));
+    index.wait_for(&ledger, 0);
+    index.wait_for(&other, 0);
+    let make = |scopes: &[&str]| {
+        let mut command = Command::new(program("counterfoil-api"));
+        command.args(["key", "create", "--name", "test", "--ledger", &ledger]).env("DATABASE_URL", &index.database_url);
+        for scope in scopes {
+            command.args(["--scope", scope]);
+        }
+        let output = command.output().unwrap();
+        expect_success(&output);
+        let key: Value = serde_json::from_slice(&output.stdout).unwrap();
+        format!("Bearer {}", key["key"].as_str().unwrap())
+    };
+    let (writer, reader, raw) = (make(&["write"]), make(&["read"]), make(&["write", "raw"]));
+    let gateway = Gateway::start(&["--access", "required"]);
+    let status = |key: Option<&String>, ledger: &str, query: &str| {
+        let headers: Vec<(&str, &str)> = key.map(|key| ("authorization", key.as_str())).into_iter().collect();
+        gateway.post(&format!("/v1/ledgers/{ledger}/records{query}"), &headers, "1").status().as_u16()
+    };
+    assert_eq!(status(None, &ledger, ""), 401);
+    assert_eq!(status(Some(&writer), &ledger, ""), 202);
+    assert_eq!(status(Some(&writer), &other, ""), 404, "another ledger is not there for it");
+    assert_eq!(status(Some(&reader), &ledger, ""), 403);
+    assert_eq!(status(Some(&writer), &ledger, "?form=raw"), 404, "a key that neither reads nor may do this");
+    assert_eq!(status(Some(&raw), &ledger, "?form=raw"), 202);
+    let answer = gateway.post(&format!("/v1/ledgers/{ledger}/records"), &[("authorization", &writer)], "2");
+    let place = answer.headers()["location"].to_str().unwrap().to_owned();
+    let read = |key: &String| {
+        let request = gateway.client.get(format!("{}{place}", gateway.service.url())).header("authorization", key);
+        request.send().unwrap().status().as_u16()
+    };
+    assert_eq!((read(&writer), read(&reader)), (200, 404));
+}
+
+#[test]
+fn records_are_accepted_without_a_promise_while_the_chain_is_away_and_a_new_ledger_is_not() {
+    let (stack, index) = (stack(), index());
+    let (ledger, unknown) = (stack.new_ledger(&["--allow-subtrees"]), stack.new_ledger(&["--allow-subtrees"]));
+    index.wait_for(&ledger, 0);
+    index.wait_for(&unknown, 0);
+    let database_url = stack.new_database();
+    let start = |rpc: &str| Gateway::start_on(&database_url, rpc, &["--lease-ms", "0"]);
+    let mut ids = vec![id(&start(&stack.rpc).record(&ledger, &[], "1"))];
+    // A port on which nothing listens.
+    let away = start("http://127.0.0.1:9");
+    let answer = away.post(&format!("/v1/ledgers/{unknown}/records"), &[], "1");
+    assert_eq!(answer.status(), 503, "whether the ledger takes records is not known");
+    let accepted = away.record(&ledger, &[], "2");
+    assert_eq!(accepted["promise"], Value::Null, "nothing is promised that may not be kept");
+    ids.push(id(&accepted));
+    drop(away);
+    let gateway = start(&stack.rpc);
+    ids.push(id(&gateway.record(&ledger, &[], "3")));
+    expect_each_once(index, &gateway, &ledger, &ids);
+}
