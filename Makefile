@@ -127,6 +127,9 @@ wasm-check: ## Fails when the committed verifier is not what the sources give, b
 	tools/wasm/build --check
 	node clients/verifier/build-page.mjs --check
 
+wasm-size: ## Says where the bytes of the verifier for the web are.
+	tools/wasm/build --size
+
 bench: bench-log bench-chain bench-compute bench-indexer bench-api bench-ai ## Measures, compared with peers; writes target/bench/*.jsonl.
 
 bench-log: ## Leaves per second and proofs per second, compared with ct-merkle.

@@ -10,8 +10,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use merkle_log::{Hash, LeafHash, LeafIndex, OutOfRange, ProofError, TreeHead, verify_range};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::json::{FromJson, ReadError, Value, deserialize_from_json};
 use crate::receipt::Head;
 use crate::relate::LogKind;
 use crate::{GenesisHash, LedgerId, ProgramId, json};
@@ -20,8 +21,7 @@ use crate::{GenesisHash, LedgerId, ProgramId, json};
 pub const FORMAT: &str = "counterfoil certificate v1";
 
 /// A certificate as it comes with a list; nothing in it is verified yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Certificate {
     /// [`FORMAT`].
     pub format: String,
@@ -43,7 +43,6 @@ pub struct Certificate {
     #[serde(with = "json::text")]
     pub to: u64,
     /// The head that the proof leads to.
-    #[serde(with = "json::object")]
     pub head: Head,
     /// The slot at which that head was read from the chain: a hint, which nothing proves.
     #[serde(with = "json::text")]
@@ -83,6 +82,27 @@ impl fmt::Display for CertificateError {
 }
 
 impl core::error::Error for CertificateError {}
+
+impl FromJson for Certificate {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|certificate| {
+            Ok(Self {
+                format: certificate.member("format")?,
+                genesis_hash: certificate.member("genesis_hash")?,
+                program: certificate.member("program")?,
+                ledger: certificate.member("ledger")?,
+                log: certificate.member("log")?,
+                from: certificate.member("from")?,
+                to: certificate.member("to")?,
+                head: certificate.member("head")?,
+                slot: certificate.member("slot")?,
+                proof: certificate.member("proof")?,
+            })
+        })
+    }
+}
+
+deserialize_from_json!(Certificate);
 
 impl Certificate {
     /// Verifies that `leaves` are all leaves of the head's tree from [`Self::from`] up to [`Self::to`], in order. Gives

@@ -149,7 +149,9 @@ impl fmt::Display for EventError {
         match self {
             Self::Truncated => f.write_str("the event ends inside a field"),
             Self::UnknownKind(kind) => {
-                write!(f, "the event is of unknown kind {kind:02x?}; a newer program may need a newer indexer")
+                f.write_str("the event is of unknown kind ")?;
+                kind.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                f.write_str("; a newer program may need a newer indexer")
             }
             Self::TrailingBytes { count } => write!(f, "{count} bytes follow the event"),
             Self::OutOfRange(error) => error.fmt(f),

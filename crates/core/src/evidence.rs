@@ -10,8 +10,9 @@ use core::fmt;
 use merkle_log::{
     Hash, LeafHash, LeafIndex, OutOfRange, ProofError, RangeVerifier, TreeHead, hash_leaf, verify_consistency,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::json::{FromJson, ReadError, Value, deserialize_from_json};
 use crate::limits::MAX_ENTRY_BYTES;
 use crate::receipt::{Head, TransactionSignature};
 use crate::{Event, EventBody, EventError, GenesisHash, LedgerHead, LedgerId, ProgramId, json};
@@ -20,8 +21,7 @@ use crate::{Event, EventBody, EventError, GenesisHash, LedgerHead, LedgerId, Pro
 pub const FORMAT: &str = "counterfoil evidence v1";
 
 /// The first line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Header {
     /// [`FORMAT`].
     pub format: String,
@@ -35,24 +35,21 @@ pub struct Header {
     #[serde(with = "json::text")]
     pub ledger: LedgerId,
     /// The entries; their head is the one that the last event states.
-    #[serde(with = "json::object")]
     pub entries: Range,
     /// The events that appended them, and those between; their head is one of any later moment.
-    #[serde(with = "json::object")]
     pub events: Range,
     /// Whether the entries stand there with their bytes, or by their leaf hashes.
     pub content: bool,
     /// The transaction that holds the last event: a hint.
-    #[serde(default, with = "json::optional::text", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "json::optional::text", skip_serializing_if = "Option::is_none")]
     pub transaction: Option<TransactionSignature>,
     /// How a later head contains the entries.
-    #[serde(default, with = "json::optional::object", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bridge: Option<Growth>,
 }
 
 /// A run of a log's leaves, and that it is whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Range {
     /// The first leaf.
     #[serde(with = "json::text")]
@@ -61,7 +58,6 @@ pub struct Range {
     #[serde(with = "json::text")]
     pub to: u64,
     /// The head that the proof leads to.
-    #[serde(with = "json::object")]
     pub head: Head,
     /// The roots of the largest subtrees outside the run, from left to right.
     #[serde(with = "json::hashes")]
@@ -69,11 +65,9 @@ pub struct Range {
 }
 
 /// How a later head extends the entries' one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Growth {
     /// The later head.
-    #[serde(with = "json::object")]
     pub head: Head,
     /// From the entries' head to it.
     #[serde(with = "json::hashes")]
@@ -81,26 +75,21 @@ pub struct Growth {
 }
 
 /// Any other line. Each event comes before its entries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Line {
     /// An event.
-    #[serde(with = "json::object")]
     Event(EventLine),
     /// An entry with its bytes.
-    #[serde(with = "json::object")]
     Entry(EntryLine),
     /// An entry by its leaf hash.
-    #[serde(with = "json::object")]
     Leaf(LeafLine),
     /// The last line: without it something was cut off.
-    #[serde(with = "json::object")]
     End(EndLine),
 }
 
 /// See [`Line::Event`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EventLine {
     /// Its index in the event log.
     #[serde(with = "json::text")]
@@ -111,8 +100,7 @@ pub struct EventLine {
 }
 
 /// See [`Line::Entry`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EntryLine {
     /// Its index.
     #[serde(with = "json::text")]
@@ -123,8 +111,7 @@ pub struct EntryLine {
 }
 
 /// See [`Line::Leaf`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeafLine {
     /// Its index.
     #[serde(with = "json::text")]
@@ -135,8 +122,7 @@ pub struct LeafLine {
 }
 
 /// See [`Line::End`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EndLine {
     /// How many lines of entries there were.
     #[serde(with = "json::text")]
@@ -201,6 +187,86 @@ impl fmt::Display for EvidenceError {
 }
 
 impl core::error::Error for EvidenceError {}
+
+impl FromJson for Header {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|header| {
+            Ok(Self {
+                format: header.member("format")?,
+                genesis_hash: header.member("genesis_hash")?,
+                program: header.member("program")?,
+                ledger: header.member("ledger")?,
+                entries: header.member("entries")?,
+                events: header.member("events")?,
+                content: header.member("content")?,
+                transaction: header.optional("transaction")?,
+                bridge: header.optional("bridge")?,
+            })
+        })
+    }
+}
+
+impl FromJson for Range {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|range| {
+            Ok(Self {
+                from: range.member("from")?,
+                to: range.member("to")?,
+                head: range.member("head")?,
+                proof: range.member("proof")?,
+            })
+        })
+    }
+}
+
+impl FromJson for Growth {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|growth| Ok(Self { head: growth.member("head")?, consistency: growth.member("consistency")? }))
+    }
+}
+
+impl FromJson for Line {
+    /// Reads an object of one member, whose name says what the line is.
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|line| {
+            let event = line.optional("event")?.map(Self::Event);
+            let entry = line.optional("entry")?.map(Self::Entry);
+            let leaf = line.optional("leaf")?.map(Self::Leaf);
+            let end = line.optional("end")?.map(Self::End);
+            let mut found = [event, entry, leaf, end].into_iter().flatten();
+            match (found.next(), found.next()) {
+                (Some(line), None) => Ok(line),
+                _ => Err(ReadError::new("a line has one member: `event`, `entry`, `leaf` or `end`")),
+            }
+        })
+    }
+}
+
+impl FromJson for EventLine {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|line| Ok(Self { seq: line.member("seq")?, leaf: line.member("leaf")? }))
+    }
+}
+
+impl FromJson for EntryLine {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|line| Ok(Self { index: line.member("index")?, payload: line.member("payload")? }))
+    }
+}
+
+impl FromJson for LeafLine {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|line| Ok(Self { index: line.member("index")?, hash: line.member("hash")? }))
+    }
+}
+
+impl FromJson for EndLine {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|line| Ok(Self { entries: line.member("entries")?, events: line.member("events")? }))
+    }
+}
+
+deserialize_from_json!(Header, Line);
 
 /// Evidence that is being read.
 #[derive(Clone, Debug)]

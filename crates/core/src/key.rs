@@ -54,6 +54,13 @@ macro_rules! key_type {
                 }
             }
         }
+
+        #[cfg(feature = "receipt")]
+        impl crate::json::FromJson for $name {
+            fn from_json(value: &crate::json::Value<'_>) -> Result<Self, crate::json::ReadError> {
+                from_json(value).map(Self)
+            }
+        }
     };
 }
 
@@ -72,4 +79,11 @@ key_type! {
 key_type! {
     /// The hash of a cluster's first block, which names the cluster.
     GenesisHash
+}
+
+/// A key of any kind.
+#[cfg(feature = "receipt")]
+#[inline(never)]
+fn from_json(value: &crate::json::Value<'_>) -> Result<[u8; 32], crate::json::ReadError> {
+    value.text().map(|Wallet(key)| key)
 }

@@ -1,9 +1,10 @@
 //! How an earlier head of a log stands to what a ledger's account says now.
 
 use merkle_log::TreeHead;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::LedgerAccount;
+use crate::json::{FromJson, ReadError, Value};
 
 /// How an earlier head stands to what an account says now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +22,32 @@ pub enum Relation {
 }
 
 /// Which of a ledger's two logs a head is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogKind {
     /// The entries.
     Entries,
     /// The events.
     Events,
+}
+
+impl LogKind {
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Entries => "entries",
+            Self::Events => "events",
+        }
+    }
+}
+
+impl FromJson for LogKind {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        let name = value.as_text()?;
+        let named = [Self::Entries, Self::Events].into_iter().find(|log| log.name() == name);
+        named.ok_or_else(|| ReadError::new("a log is `entries` or `events`"))
+    }
 }
 
 /// Compares an earlier head with an account.

@@ -5,10 +5,12 @@ use core::fmt;
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8; 32]) -> fmt::Result {
-    for byte in bytes {
-        write!(f, "{byte:02x}")?;
+    let mut text = [0; 64];
+    for ([high, low], byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        [*high, *low] =
+            [byte >> 4, byte & 0xf].map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or_default());
     }
-    Ok(())
+    f.write_str(core::str::from_utf8(&text).unwrap_or_default())
 }
 
 /// Reads 64 lowercase hexadecimal digits: one text for each hash, so uppercase is refused.

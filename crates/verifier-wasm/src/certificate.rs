@@ -1,69 +1,72 @@
 //! Pages of entries or events, each with the certificate that it is whole.
 
 use counterfoil_core::certificate::{Certificate, CertificateError};
-use counterfoil_core::json;
+use counterfoil_core::json::{FromJson, ReadError, Value};
 use counterfoil_core::limits::MAX_ENTRY_BYTES;
 use counterfoil_core::relate::LogKind;
 use merkle_log::{LeafHash, hash_leaf};
-use serde::{Deserialize, Deserializer};
 
 use crate::claim::{Claim, ClaimedHead, Shows, root_compared};
 use crate::pin::Pin;
-use crate::value::{Value, unreadable};
-use crate::verdict::{Comparison, Facts, Fault, Kind, Origin};
+use crate::verdict::{Comparison, Facts, Fault, Kind, Origin, unreadable};
 
-#[derive(Deserialize)]
 struct Page {
-    #[serde(with = "json::object")]
     certificate: Certificate,
-    #[serde(default)]
-    entries: Option<Vec<EntryRow>>,
-    #[serde(default)]
-    events: Option<Vec<EventRow>>,
+    entries: Option<Vec<Row>>,
+    events: Option<Vec<Row>>,
 }
 
-/// The members of a row that a certificate covers, and the hash that must follow from them.
-#[derive(Deserialize)]
-struct EntryRow {
-    #[serde(with = "json::text")]
-    index: u64,
-    payload: Hashed,
-    #[serde(default, with = "json::optional::text")]
-    leaf_hash: Option<LeafHash>,
-}
-
-#[derive(Deserialize)]
-struct EventRow {
-    #[serde(with = "json::text")]
-    seq: u64,
-    leaf: Hashed,
-    #[serde(default, with = "json::optional::text")]
-    leaf_hash: Option<LeafHash>,
-}
-
-/// Bytes, of which the hash alone is kept: a list's memory does not grow with its bytes.
-struct Hashed {
-    hash: LeafHash,
+/// The members of a row that a certificate covers, and the hash that must follow from them. Of the bytes their hash alone is
+/// kept: a list's memory does not grow with them.
+struct Row {
+    number: u64,
     bytes: usize,
+    hash: LeafHash,
+    said: Option<LeafHash>,
 }
 
-impl<'de> Deserialize<'de> for Hashed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = json::bytes::deserialize(deserializer)?;
-        Ok(Self { hash: hash_leaf(&bytes), bytes: bytes.len() })
+impl FromJson for Page {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.open_object(|page| {
+            Ok(Self {
+                certificate: page.member("certificate")?,
+                entries: page
+                    .optional_by("entries", |rows| rows_or_null(rows, |row| read_row(row, "index", "payload")))?
+                    .flatten(),
+                events: page
+                    .optional_by("events", |rows| rows_or_null(rows, |row| read_row(row, "seq", "leaf")))?
+                    .flatten(),
+            })
+        })
     }
+}
+
+fn rows_or_null<'a>(
+    value: &Value<'a>,
+    read: fn(&Value<'a>) -> Result<Row, ReadError>,
+) -> Result<Option<Vec<Row>>, ReadError> {
+    if *value == Value::Null { Ok(None) } else { value.list(read).map(Some) }
+}
+
+fn read_row(value: &Value<'_>, number: &str, bytes: &str) -> Result<Row, ReadError> {
+    value.open_object(|row| {
+        let (hash, length) =
+            row.member_by(bytes, |bytes| Vec::from_json(bytes).map(|bytes| (hash_leaf(&bytes), bytes.len())))?;
+        let said = row.optional("leaf_hash")?;
+        Ok(Row { number: row.member(number)?, bytes: length, hash, said })
+    })
 }
 
 /// Verifies that a page is all leaves of its range.
 pub(crate) fn verify(document: &Value<'_>, pin: &Pin, compared: &mut Vec<Comparison>) -> Result<Claim, Fault> {
     let Page { certificate, entries, events } =
-        Page::deserialize(document).map_err(|error| unreadable("it is not a page with a certificate", &error))?;
+        Page::from_json(document).map_err(|error| unreadable("it is not a page with a certificate", &error))?;
     let origin =
         Origin { genesis_hash: certificate.genesis_hash, program: certificate.program, ledger: certificate.ledger };
     pin.expect(&origin, compared)?;
     let (name, leaves) = match (certificate.log, entries, events) {
         (LogKind::Entries, Some(rows), None) => ("entries", leaves_of_entries(&rows, certificate.from)?),
-        (LogKind::Events, None, Some(rows)) => ("events", leaves_of_events(&rows, certificate.from)?),
+        (LogKind::Events, None, Some(rows)) => ("events", leaves(&rows, certificate.from, "events")?),
         _ => return Err(Fault::refused("the list is not of the log that the certificate names").at("certificate.log")),
     };
     let head = certificate.verify(leaves).map_err(|error| fault(&error, name))?;
@@ -84,40 +87,31 @@ pub(crate) fn verify(document: &Value<'_>, pin: &Pin, compared: &mut Vec<Compari
     })
 }
 
-fn leaves_of_entries(rows: &[EntryRow], from: u64) -> Result<Vec<LeafHash>, Fault> {
-    let rows = rows.iter().enumerate().map(|(at, row)| {
-        if !(1..=MAX_ENTRY_BYTES).contains(&row.payload.bytes) {
-            let problem = format!("the entry has {} bytes, not 1 to {MAX_ENTRY_BYTES}", row.payload.bytes);
+fn leaves_of_entries(rows: &[Row], from: u64) -> Result<Vec<LeafHash>, Fault> {
+    for (at, row) in rows.iter().enumerate() {
+        if !(1..=MAX_ENTRY_BYTES).contains(&row.bytes) {
+            let problem = format!("the entry has {} bytes, not 1 to {MAX_ENTRY_BYTES}", row.bytes);
             return Err(Fault::refused(problem).at(format_args!("entries[{at}].payload")));
         }
-        leaf(&row.payload, row.leaf_hash, (from, row.index), &format!("entries[{at}]"), at)
-    });
-    rows.collect()
+    }
+    leaves(rows, from, "entries")
 }
 
-fn leaves_of_events(rows: &[EventRow], from: u64) -> Result<Vec<LeafHash>, Fault> {
-    let rows = rows.iter().enumerate();
-    rows.map(|(at, row)| leaf(&row.leaf, row.leaf_hash, (from, row.seq), &format!("events[{at}]"), at)).collect()
-}
-
-/// A row's leaf hash. Its number and the hash that it says are shown to readers, so they must be the proven ones.
-fn leaf(
-    bytes: &Hashed,
-    said: Option<LeafHash>,
-    (from, number): (u64, u64),
-    place: &str,
-    at: usize,
-) -> Result<LeafHash, Fault> {
-    let expected = from.saturating_add(at as u64);
-    if number != expected {
-        return Err(Fault::refused(format_args!("the row says number {number}, it stands at {expected}")).at(place));
+/// The rows' leaf hashes. The numbers and the hashes that rows say are shown to readers, so they must be the proven ones.
+fn leaves(rows: &[Row], from: u64, list: &str) -> Result<Vec<LeafHash>, Fault> {
+    let mut leaves = Vec::with_capacity(rows.len());
+    for ((at, row), expected) in rows.iter().enumerate().zip(from..) {
+        if row.number != expected {
+            let problem = format!("the row says number {}, it stands at {expected}", row.number);
+            return Err(Fault::refused(problem).at(format_args!("{list}[{at}]")));
+        }
+        if row.said.is_some_and(|said| said != row.hash) {
+            let place = format!("{list}[{at}].leaf_hash");
+            return Err(Fault::refused("the row's leaf hash is not that of its bytes").at(place));
+        }
+        leaves.push(row.hash);
     }
-    if said.is_some_and(|said| said != bytes.hash) {
-        return Err(
-            Fault::refused("the row's leaf hash is not that of its bytes").at(format_args!("{place}.leaf_hash"))
-        );
-    }
-    Ok(bytes.hash)
+    Ok(leaves)
 }
 
 fn fault(error: &CertificateError, list: &str) -> Fault {

@@ -1,31 +1,37 @@
 //! Consistency proofs, as the API answers them.
 
-use counterfoil_core::json;
+use counterfoil_core::json::{FromJson, ReadError, Value};
 use counterfoil_core::receipt::Head;
 use counterfoil_core::relate::LogKind;
 use merkle_log::{Hash, ProofError, TreeHead, verify_consistency};
-use serde::Deserialize;
 
 use crate::claim::{Claim, ClaimedHead, Shows, root_compared};
-use crate::value::{Value, unreadable};
-use crate::verdict::{Facts, Fault, Kind};
+use crate::verdict::{Facts, Fault, Kind, unreadable};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Consistency {
     log: LogKind,
-    #[serde(with = "json::object")]
     first: Head,
-    #[serde(with = "json::object")]
     second: Head,
-    #[serde(with = "json::hashes")]
     proof: Vec<Hash>,
+}
+
+impl FromJson for Consistency {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|answer| {
+            Ok(Self {
+                log: answer.member("log")?,
+                first: answer.member("first")?,
+                second: answer.member("second")?,
+                proof: answer.member("proof")?,
+            })
+        })
+    }
 }
 
 /// Verifies that the second head extends the first.
 pub(crate) fn verify(document: &Value<'_>) -> Result<Claim, Fault> {
     let Consistency { log, first, second, proof } =
-        Consistency::deserialize(document).map_err(|error| unreadable("it is not a consistency proof", &error))?;
+        Consistency::from_json(document).map_err(|error| unreadable("it is not a consistency proof", &error))?;
     let in_range = |head: Head, place| TreeHead::try_from(head).map_err(|error| Fault::refused(error).at(place));
     let (first, second) = (in_range(first, "first")?, in_range(second, "second")?);
     verify_consistency(&first, &second, &proof).map_err(|error| {
@@ -37,10 +43,7 @@ pub(crate) fn verify(document: &Value<'_>) -> Result<Claim, Fault> {
         };
         Fault::refused(format_args!("the second head does not extend the first: {error}")).at(place)
     })?;
-    let name = match log {
-        LogKind::Entries => "entries",
-        LogKind::Events => "events",
-    };
+    let name = log.name();
     // Every log extends the empty one.
     let shows = if first.size.is_empty() && !second.size.is_empty() { Shows::Start } else { Shows::Leaves };
     Ok(Claim {

@@ -1,14 +1,14 @@
 //! Evidence, line by line.
 
 use counterfoil_core::evidence::{EvidenceError, EvidenceVerifier, Header, Line, Range};
+use counterfoil_core::json::{FromJson, Value};
 use counterfoil_core::relate::LogKind;
 use merkle_log::TreeHead;
 
 use crate::claim::{Claim, ClaimedHead, Shows, root_compared};
 use crate::pin::Pin;
 use crate::receipt::event_facts;
-use crate::value::{Value, unreadable};
-use crate::verdict::{Comparison, Facts, Fault, Kind, Origin};
+use crate::verdict::{Comparison, Facts, Fault, Kind, Origin, unreadable};
 
 /// The longest line, in bytes.
 const MAX_LINE_BYTES: usize = 1 << 20;
@@ -73,12 +73,12 @@ fn roots(entries: &TreeHead, events: &TreeHead) -> Vec<Comparison> {
     ]
 }
 
-fn read_line<T: serde::de::DeserializeOwned>(line: &[u8], number: u64) -> Result<T, Fault> {
+fn read_line<T: FromJson>(line: &[u8], number: u64) -> Result<T, Fault> {
     let place = format!("line {number}");
     if line.len() > MAX_LINE_BYTES {
         return Err(Fault::refused(format_args!("a line has at most {MAX_LINE_BYTES} bytes")).at(place));
     }
-    Value::parse(line).and_then(|value| T::deserialize(&value)).map_err(|error| {
+    Value::parse(line).and_then(|value| T::from_json(&value)).map_err(|error| {
         let place = error.place().map_or_else(|| place.clone(), |path| format!("{place}, {path}"));
         unreadable("it is no line of evidence", &error).at(place)
     })

@@ -1,21 +1,17 @@
 //! The verdict on a document: what it claims, compared with what the verifier pinned.
 
+use std::fmt::Write;
+
+use counterfoil_core::json::Plain;
 use counterfoil_core::receipt::Head;
 use counterfoil_core::relate::LogKind;
-use serde::Serialize;
 
 use crate::MAX_INPUT_BYTES;
 use crate::claim::{Claim, ClaimedHead, Shows};
 use crate::document::Document;
 use crate::pin::Pin;
-use crate::text::plain;
-use crate::verdict::{Claims, Comparison, Fault, LogHead, Report, Verdict};
-
-/// An input that no verdict can be given on, by a fault of the caller's.
-#[derive(Serialize)]
-struct Misuse {
-    error: String,
-}
+use crate::verdict::{Claims, Comparison, Fault, Report, Verdict};
+use crate::write::Writer;
 
 /// Verifies a document, compared with a pin; both as JSON, the pin empty for none. Gives the verdict as JSON.
 ///
@@ -23,17 +19,14 @@ struct Misuse {
 /// document.
 #[must_use]
 pub fn verify(document: &[u8], pin: &[u8]) -> Vec<u8> {
-    let pin = match Pin::read(pin) {
-        Ok(pin) => pin,
-        Err(error) => return to_json(&Misuse { error: plain(&format!("the pin cannot be read: {error}")) }),
-    };
-    to_json(&judge(document, &pin))
-}
-
-/// The JSON of a value that has one.
-pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
-    // Every map has texts as its keys, and memory is all that could be missing.
-    serde_json::to_vec(value).unwrap_or_default()
+    let mut json = Writer::default();
+    match Pin::read(pin) {
+        Ok(pin) => judge(document, &pin).write(&mut json),
+        Err(error) => {
+            json.object(|misuse| misuse.member("error").shown(&Plain(&format!("the pin cannot be read: {error}"))))
+        }
+    }
+    json.into_bytes()
 }
 
 fn judge(document: &[u8], pin: &Pin) -> Report {
@@ -140,7 +133,7 @@ fn conclude(claim: Claim, shown: &[ClaimedHead], pin: &Pin, compared: Vec<Compar
         not_checked: not_checked(&claim, pin, event, is_shown),
         claims: Some(Claims {
             origin: claim.origin,
-            heads: claim.heads.iter().map(|claimed| LogHead { log: claimed.log, head: claimed.head.into() }).collect(),
+            heads: claim.heads.iter().map(|claimed| (claimed.log, claimed.head)).collect(),
         }),
         facts: None,
     };
@@ -157,9 +150,20 @@ fn conclude(claim: Claim, shown: &[ClaimedHead], pin: &Pin, compared: Vec<Compar
 }
 
 fn names(heads: impl Iterator<Item = Head>) -> String {
-    let mut names: Vec<String> = heads.map(|head| format!("{}:{}", head.size, head.root)).collect();
-    names.dedup();
-    names.join(" and ")
+    let mut last = None;
+    let mut names = String::new();
+    for head in heads {
+        if last == Some(head) {
+            continue;
+        }
+        if last.is_some() {
+            names.push_str(" and ");
+        }
+        // Writing to a text cannot fail.
+        let _ = write!(names, "{}:{}", head.size, head.root);
+        last = Some(head);
+    }
+    names
 }
 
 fn not_checked(claim: &Claim, pin: &Pin, event: bool, is_shown: bool) -> Vec<String> {

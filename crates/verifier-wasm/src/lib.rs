@@ -13,10 +13,9 @@ mod judge;
 mod pin;
 mod prove;
 mod receipt;
-mod text;
 mod tiles;
-mod value;
 mod verdict;
+mod write;
 
 pub use judge::verify;
 pub use prove::prove;

@@ -1,73 +1,47 @@
 //! Proofs from tiles, for servers at the edge that keep nothing but tiles.
 
-use std::collections::BTreeSet;
-
-use counterfoil_core::json;
+use counterfoil_core::json::{FromJson, Plain, ReadError, Value};
 use counterfoil_core::receipt::Head;
 use merkle_log::{
     Hash, LeafIndex, Plan, Position, Tile, Tiles, TreeHead, TreeSize, consistency_plan, hash_leaf, range_plan,
 };
-use serde::{Deserialize, Serialize};
 
-use crate::judge::to_json;
-use crate::text::plain;
-use crate::tiles::{Peaks, path};
-use crate::value::Value;
+use crate::tiles::{Peaks, insert, path};
+use crate::write::Writer;
 
 /// The longest run of leaves that one proof is made for: as many as a tile has.
 const MAX_RUN: u64 = 256;
 
 /// The first line of the input; the tiles' bytes follow it, one tile after the other.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Request {
-    #[serde(with = "json::object")]
     head: Head,
     /// The roots of the perfect subtrees that make up the log, the largest first.
-    #[serde(with = "json::hashes")]
     frontier: Vec<Hash>,
     /// The proof that leaves are all of a run, as a certificate has it. Their bundles are among the tiles.
-    #[serde(default, with = "json::optional::object")]
     range: Option<Span>,
     /// The proof that `head` extends a tree of this many leaves.
-    #[serde(default, with = "json::optional::text")]
     first: Option<u64>,
-    #[serde(default)]
     tiles: Vec<Given>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Span {
-    #[serde(with = "json::text")]
     from: u64,
-    #[serde(with = "json::text")]
     to: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Given {
     path: String,
-    #[serde(with = "json::text")]
-    bytes: usize,
+    bytes: u64,
 }
 
 /// The answer.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
 enum Answer {
     /// The paths of all tiles and bundles that it takes, some of which were not given.
     Needed(Vec<String>),
     /// The proof; all tiles and bundles lead to the head.
-    #[serde(with = "json::hashes")]
     Proof(Vec<Hash>),
     /// A tile that leads elsewhere: no tile that came with it may be kept.
-    Refused {
-        reason: String,
-        #[serde(rename = "where")]
-        place: String,
-    },
+    Refused { reason: String, place: String },
     /// The request is none.
     Error(String),
 }
@@ -77,15 +51,57 @@ enum Answer {
 pub fn prove(input: &[u8]) -> Vec<u8> {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     let (line, bytes) = input.split_at_checked(end).unwrap_or((input, &[]));
-    let answer = match Value::parse(line).and_then(|value| Request::deserialize(&value)) {
+    let answer = match Value::parse(line).and_then(|value| Request::from_json(&value)) {
         Ok(request) => answer(&request, bytes.get(1..).unwrap_or_default()),
-        Err(error) => Answer::Error(plain(&format!("the request cannot be read: {error}"))),
+        Err(error) => Answer::Error(Plain(&format!("the request cannot be read: {error}")).to_string()),
     };
-    to_json(&answer)
+    answer.to_json()
+}
+
+impl FromJson for Request {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|request| {
+            Ok(Self {
+                head: request.member("head")?,
+                frontier: request.member("frontier")?,
+                range: request.optional("range")?,
+                first: request.optional("first")?,
+                tiles: request.optional("tiles")?.unwrap_or_default(),
+            })
+        })
+    }
+}
+
+impl FromJson for Span {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|span| Ok(Self { from: span.member("from")?, to: span.member("to")? }))
+    }
+}
+
+impl FromJson for Given {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|tile| Ok(Self { path: tile.member("path")?, bytes: tile.member("bytes")? }))
+    }
+}
+
+impl Answer {
+    fn to_json(&self) -> Vec<u8> {
+        let mut json = Writer::default();
+        json.object(|answer| match self {
+            Self::Needed(paths) => answer.member("needed").texts(paths),
+            Self::Proof(hashes) => answer.member("proof").list(hashes, |writer, hash| writer.shown(hash)),
+            Self::Refused { reason, place } => answer.member("refused").object(|refusal| {
+                refusal.member("reason").text(reason);
+                refusal.member("where").text(place);
+            }),
+            Self::Error(error) => answer.member("error").text(error),
+        });
+        json.into_bytes()
+    }
 }
 
 fn answer(request: &Request, bytes: &[u8]) -> Answer {
-    let wrong = |error: &dyn ToString| Answer::Error(plain(&error.to_string()));
+    let wrong = |error: &dyn ToString| Answer::Error(Plain(&error.to_string()).to_string());
     let head = match TreeHead::try_from(request.head) {
         Ok(head) => head,
         Err(error) => return wrong(&error),
@@ -123,7 +139,7 @@ fn answer(request: &Request, bytes: &[u8]) -> Answer {
 }
 
 /// The plan, and the tiles of which the leaves themselves are wanted.
-fn plan(request: &Request, size: TreeSize) -> Result<(Plan, BTreeSet<Tile>), String> {
+fn plan(request: &Request, size: TreeSize) -> Result<(Plan, Vec<Tile>), String> {
     let text = |error: &dyn ToString| error.to_string();
     match (&request.range, request.first) {
         (Some(Span { from, to }), None) => {
@@ -133,20 +149,22 @@ fn plan(request: &Request, size: TreeSize) -> Result<(Plan, BTreeSet<Tile>), Str
             let first = LeafIndex::new(*from).map_err(|error| text(&error))?;
             let end = TreeSize::new(*to).map_err(|error| text(&error))?;
             let plan = range_plan(first, end, size).map_err(|error| text(&error))?;
-            let ends = [*from, to.saturating_sub(1)].map(|offset| Tile::holding(Position { level: 0, offset }, size));
-            let leaves = ends.into_iter().collect::<Result<_, _>>().map_err(|error| text(&error))?;
+            let mut leaves = Vec::new();
+            for offset in [*from, to.saturating_sub(1)] {
+                insert(&mut leaves, Tile::holding(Position { level: 0, offset }, size).map_err(|error| text(&error))?);
+            }
             Ok((plan, leaves))
         }
         (None, Some(first)) => {
             let first = TreeSize::new(first).map_err(|error| text(&error))?;
-            Ok((consistency_plan(first, size).map_err(|error| text(&error))?, BTreeSet::new()))
+            Ok((consistency_plan(first, size).map_err(|error| text(&error))?, Vec::new()))
         }
         _ => Err("a request has either `range` or `first`".to_owned()),
     }
 }
 
 /// A tile's path below `/tile/`. A bundle stands in for the tile of its leaves.
-fn name(tile: &Tile, leaves: &BTreeSet<Tile>) -> String {
+fn name(tile: &Tile, leaves: &[Tile]) -> String {
     if leaves.contains(tile) { format!("entries/{}", path(tile)) } else { format!("{}/{}", tile.level, path(tile)) }
 }
 
@@ -154,7 +172,7 @@ fn name(tile: &Tile, leaves: &BTreeSet<Tile>) -> String {
 fn given<'a>(request: &Request, mut bytes: &'a [u8], needed: &[String]) -> Option<Vec<&'a [u8]>> {
     let mut found = vec![None; needed.len()];
     for given in &request.tiles {
-        let (tile, rest) = bytes.split_at_checked(given.bytes)?;
+        let (tile, rest) = bytes.split_at_checked(usize::try_from(given.bytes).ok()?)?;
         bytes = rest;
         if let Some(place) = needed.iter().position(|name| *name == given.path) {
             *found.get_mut(place)? = Some(tile);

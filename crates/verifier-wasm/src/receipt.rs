@@ -1,18 +1,17 @@
 //! Receipts.
 
 use counterfoil_core::Event;
+use counterfoil_core::json::{FromJson, Value};
 use counterfoil_core::receipt::{Receipt, ReceiptError, VerifiedReceipt, Version};
 use counterfoil_core::relate::LogKind;
-use serde::Deserialize;
 
 use crate::claim::{Claim, ClaimedHead, Shows, root_compared};
 use crate::pin::Pin;
-use crate::value::{Value, unreadable};
-use crate::verdict::{Comparison, EventFacts, Facts, Fault, Kind, Origin};
+use crate::verdict::{Comparison, EventFacts, Facts, Fault, Kind, Origin, unreadable};
 
 /// Verifies that a receipt's parts belong together.
 pub(crate) fn verify(document: &Value<'_>, pin: &Pin, compared: &mut Vec<Comparison>) -> Result<Claim, Fault> {
-    let receipt = Receipt::deserialize(document).map_err(|error| unreadable("it is not a receipt", &error))?;
+    let receipt = Receipt::from_json(document).map_err(|error| unreadable("it is not a receipt", &error))?;
     let origin = Origin { genesis_hash: receipt.genesis_hash, program: receipt.program, ledger: receipt.ledger };
     pin.expect(&origin, compared)?;
     let verified = receipt.verify().map_err(|error| fault(&receipt, &error))?;
@@ -22,20 +21,21 @@ pub(crate) fn verify(document: &Value<'_>, pin: &Pin, compared: &mut Vec<Compari
     let (entries_place, events_place) =
         if is_v1 { ("head", "event_head") } else { ("bridge.head", "bridge.event_head") };
     // Of version 1 the stated head is the one in `head`.
-    let stated_head = stated.filter(|_| !is_v1).map(|stated| head(LogKind::Entries, *stated, "event", Shows::Leaves));
-    let later_heads = later.map(|later| {
+    let mut heads = Vec::new();
+    if let Some(stated) = stated.filter(|_| !is_v1) {
+        heads.push(head(LogKind::Entries, *stated, "event", Shows::Leaves));
+    }
+    if let Some(later) = later {
         let by_event = if stated.is_some() { Shows::Both } else { Shows::Event };
-        [
-            head(LogKind::Entries, later.entries, entries_place, Shows::Leaves),
-            head(LogKind::Events, later.events, events_place, by_event),
-        ]
-    });
+        heads.push(head(LogKind::Entries, later.entries, entries_place, Shows::Leaves));
+        heads.push(head(LogKind::Events, later.events, events_place, by_event));
+    }
     Ok(Claim {
         kind: Kind::Receipt,
         origin: Some(origin),
         what: format!("entry {} of ledger {}", verified.index(), receipt.ledger),
         compared: inner(&verified),
-        heads: stated_head.into_iter().chain(later_heads.into_iter().flatten()).collect(),
+        heads,
         facts: Facts {
             index: Some(receipt.entry.index),
             leaf_hash: Some(*verified.leaf()),
@@ -53,11 +53,15 @@ pub(crate) fn event_facts(event: &Event) -> EventFacts {
 }
 
 fn inner(verified: &VerifiedReceipt) -> Vec<Comparison> {
-    let later = verified.later_heads();
-    let stated = verified.stated_head().map(|head| root_compared("root over the entries that the event states", head));
-    let entries = later.map(|later| root_compared("root over the entries of the later head", &later.entries));
-    let events = later.map(|later| root_compared("root over the events", &later.events));
-    stated.into_iter().chain(entries).chain(events).collect()
+    let mut compared = Vec::new();
+    if let Some(head) = verified.stated_head() {
+        compared.push(root_compared("root over the entries that the event states", head));
+    }
+    if let Some(later) = verified.later_heads() {
+        compared.push(root_compared("root over the entries of the later head", &later.entries));
+        compared.push(root_compared("root over the events", &later.events));
+    }
+    compared
 }
 
 fn fault(receipt: &Receipt, error: &ReceiptError) -> Fault {

@@ -3,8 +3,6 @@
 //! The peaks of the log fold into the head's root, the tiles at the right edge into the peaks, and a full tile into a peak or
 //! into the hash that stands for it in the tile above.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use merkle_log::{Frontier, Hash, Position, TILE_WIDTH, Tile, TileError, Tiles, TreeHead, TreeSize, subtrees};
 
 /// The tree levels between two tile levels.
@@ -13,7 +11,7 @@ const TILE_HEIGHT: u8 = 8;
 const MAX_LEVEL: u8 = 47;
 
 /// The roots of the perfect subtrees that make up a log, which fold into its head's root.
-pub(crate) struct Peaks(BTreeMap<Position, Hash>);
+pub(crate) struct Peaks(Vec<(Position, Hash)>);
 
 /// A tile that does not lead to the head.
 pub(crate) struct Foreign {
@@ -27,34 +25,38 @@ impl Peaks {
     /// # Errors
     /// A text when they are not the head's.
     pub(crate) fn of(head: &TreeHead, roots: &[Hash]) -> Result<Self, String> {
-        let positions: Vec<Position> = subtrees(TreeSize::ZERO, head.size, MAX_LEVEL).collect();
-        if positions.len() != roots.len() {
-            return Err(format!("a log of {} leaves has {} peaks, not {}", head.size, positions.len(), roots.len()));
+        let count = subtrees(TreeSize::ZERO, head.size, MAX_LEVEL).count();
+        if count != roots.len() {
+            return Err(format!("a log of {} leaves has {count} peaks, not {}", head.size, roots.len()));
         }
         let mut tree = Frontier::new();
-        for (position, root) in positions.iter().zip(roots) {
+        let mut peaks = Vec::with_capacity(count);
+        for (position, root) in subtrees(TreeSize::ZERO, head.size, MAX_LEVEL).zip(roots) {
             tree.append_subtree(position.level, root).map_err(|error| error.to_string())?;
+            peaks.push((position, *root));
         }
         if tree.root() != head.root {
             return Err(format!("they lead to root {}, the head's is {}", tree.root(), head.root));
         }
-        Ok(Self(positions.into_iter().zip(roots.iter().copied()).collect()))
+        Ok(Self(peaks))
     }
 
-    /// The tiles that give these nodes, and lead from them and from `leaves` to a peak.
+    /// The tiles that give these nodes, and lead from them and from `leaves` to a peak; ascending.
     pub(crate) fn tiles_below(
         &self,
         nodes: impl Iterator<Item = Position>,
-        leaves: &BTreeSet<Tile>,
+        leaves: &[Tile],
         size: TreeSize,
-    ) -> Result<BTreeSet<Tile>, TileError> {
-        let unknown = nodes.filter(|node| !self.0.contains_key(node));
-        let mut next: Vec<Tile> = unknown.map(|node| Tile::holding(node, size)).collect::<Result<_, _>>()?;
-        next.extend(leaves);
-        let mut all = BTreeSet::new();
+    ) -> Result<Vec<Tile>, TileError> {
+        let mut next = leaves.to_vec();
+        for node in nodes {
+            if self.peak(node).is_none() {
+                next.push(Tile::holding(node, size)?);
+            }
+        }
+        let mut all = Vec::new();
         while let Some(tile) = next.pop() {
-            let is_new = all.insert(tile);
-            if is_new && tile.is_full() && !self.0.contains_key(&root_of(&tile)) {
+            if insert(&mut all, tile) && tile.is_full() && self.peak(root_of(&tile)).is_none() {
                 next.push(Tile::holding(root_of(&tile), size)?);
             }
         }
@@ -62,7 +64,7 @@ impl Peaks {
     }
 
     /// Shows that tiles lead to the peaks; `wanted` is [`Self::tiles_below`].
-    pub(crate) fn authenticate(&self, wanted: &BTreeSet<Tile>, tiles: &Tiles) -> Result<(), Foreign> {
+    pub(crate) fn authenticate(&self, wanted: &[Tile], tiles: &Tiles) -> Result<(), Foreign> {
         for tile in wanted {
             let foreign = |reason: String| Foreign { tile: *tile, reason };
             let hashes = tiles.hashes(*tile).map_err(|error| foreign(error.to_string()))?;
@@ -85,8 +87,22 @@ impl Peaks {
 
     /// A node's hash.
     pub(crate) fn hash_at(&self, node: Position, tiles: &Tiles) -> Result<Hash, TileError> {
-        self.0.get(&node).map_or_else(|| tiles.hash_at(node), |root| Ok(*root))
+        self.peak(node).map_or_else(|| tiles.hash_at(node), Ok)
     }
+
+    /// The root of a peak; none of another node.
+    fn peak(&self, node: Position) -> Option<Hash> {
+        self.0.iter().find(|(peak, _)| *peak == node).map(|(_, root)| *root)
+    }
+}
+
+/// Puts a tile into its place of an ascending list; whether it was not there.
+pub(crate) fn insert(tiles: &mut Vec<Tile>, tile: Tile) -> bool {
+    let place = tiles.binary_search(&tile);
+    if let Err(at) = place {
+        tiles.insert(at, tile);
+    }
+    place.is_err()
 }
 
 /// The node that a full tile folds into.

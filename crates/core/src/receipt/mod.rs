@@ -14,9 +14,9 @@ use merkle_log::{
     Hash, LeafHash, LeafIndex, OutOfRange, ProofError, Root, TreeHead, TreeSize, hash_leaf, verify_consistency,
     verify_inclusion,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::json;
+use crate::json::{self, FromJson, ReadError, Value};
 use crate::limits::MAX_ENTRY_BYTES;
 use crate::{Event, EventBody, EventError, GenesisHash, LedgerHead, LedgerId, ProgramId};
 
@@ -66,17 +66,14 @@ pub enum Version {
 }
 
 /// How later heads contain an entry and its event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bridge {
     /// A later head of the log.
-    #[serde(with = "json::object")]
     pub head: Head,
     /// From the head that the event states to `head`.
     #[serde(with = "json::hashes")]
     pub consistency: Vec<Hash>,
     /// A later head of the event log.
-    #[serde(with = "json::object")]
     pub event_head: Head,
     /// From the event's leaf to the root of `event_head`.
     #[serde(with = "json::hashes")]
@@ -106,8 +103,7 @@ impl FromStr for TransactionSignature {
 }
 
 /// An entry and its inclusion proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EntryProof {
     /// Its index in the log.
     #[serde(with = "json::text")]
@@ -130,8 +126,7 @@ pub struct EventLeaf {
 }
 
 /// A head in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Head {
     /// How many leaves.
     #[serde(with = "json::text")]
@@ -139,6 +134,39 @@ pub struct Head {
     /// The root over them.
     #[serde(with = "json::text")]
     pub root: Root,
+}
+
+impl FromJson for TransactionSignature {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.text()
+    }
+}
+
+impl FromJson for Bridge {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|bridge| {
+            Ok(Self {
+                head: bridge.member("head")?,
+                consistency: bridge.member("consistency")?,
+                event_head: bridge.member("event_head")?,
+                event_proof: bridge.member("event_proof")?,
+            })
+        })
+    }
+}
+
+impl FromJson for EntryProof {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|entry| {
+            Ok(Self { index: entry.member("index")?, payload: entry.member("payload")?, proof: entry.member("proof")? })
+        })
+    }
+}
+
+impl FromJson for Head {
+    fn from_json(value: &Value<'_>) -> Result<Self, ReadError> {
+        value.object(|head| Ok(Self { size: head.member("size")?, root: head.member("root")? }))
+    }
 }
 
 impl From<TreeHead> for Head {

@@ -120,10 +120,10 @@ fn a_certificate_has_one_text() {
     assert_eq!((&text["from"], &text["to"], &text["slot"]), (&json!("2"), &json!("4"), &json!("77")));
     assert_eq!(serde_json::from_value::<Certificate>(text.clone()).expect("its own text"), certificate);
     for (field, value, expected) in [
-        ("from", json!(2), "invalid type: integer `2`"),
-        ("to", json!("04"), "not in its usual form"),
-        ("log", json!("other"), "unknown variant `other`"),
-        ("more", json!(1), "unknown field `more`"),
+        ("from", json!(2), "from: a number stands in place of a text"),
+        ("to", json!("04"), "to: not in its usual form"),
+        ("log", json!("other"), "log: a log is `entries` or `events`"),
+        ("more", json!(1), "the member `more` is none that it may have"),
     ] {
         let mut other: Value = text.clone();
         other[field] = value;

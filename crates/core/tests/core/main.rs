@@ -1,4 +1,4 @@
-//! Tests of the events, the state that they build, the account, receipts and evidence.
+//! Tests of the events, the state that they build, the account, receipts, evidence, and the reader of JSON.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests read vectors and run other verifiers")]
 
@@ -9,6 +9,7 @@ mod evidence;
 mod evidence_python;
 mod evidence_vectors;
 mod history;
+mod json;
 mod no_panic;
 mod python;
 mod receipt;
