@@ -19,10 +19,10 @@ pub use edge::{Edge, EdgeError, FullTile, Grown};
 pub use frontier::{Frontier, FrontierError, Peaks};
 pub use hash::{Hash, LeafHash, Root, empty_root, hash_children, hash_leaf};
 pub use number::{LEVELS, LeafIndex, MAX_TREE_SIZE, OutOfRange, Position, TreeHead, TreeSize};
-pub use plan::{Plan, PlanError, Run, consistency_plan, inclusion_plan, range_plan};
+pub use plan::{MAX_LEVEL, Plan, PlanError, Run, consistency_plan, inclusion_plan, range_plan};
 pub use proof::{
     MAX_PROOF_LEN, MAX_RANGE_PROOF_LEN, ProofError, RangeVerifier, verify_consistency, verify_inclusion, verify_nodes,
-    verify_range,
+    verify_range, verify_subtrees,
 };
 pub use subtrees::{Subtrees, subtrees};
 pub use tile::{TILE_WIDTH, Tile, TileError, Tiles};

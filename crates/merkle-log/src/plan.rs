@@ -8,7 +8,7 @@ use crate::number::highest_one;
 use crate::{Hash, LEVELS, LeafIndex, Position, Subtrees, Tile, TileError, Tiles, TreeSize, hash_children};
 
 /// The highest level of a stored node.
-pub(crate) const MAX_LEVEL: u8 = LEVELS as u8 - 1;
+pub const MAX_LEVEL: u8 = LEVELS as u8 - 1;
 
 /// Why no proof can be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -217,6 +217,22 @@ pub fn verify_nodes(
     range.finish()
 }
 
+/// As [`verify_range`], of leaves of which only the roots over them are known: `subtrees` are the perfect subtrees that follow
+/// each other from leaf `first` on, each by its level and root, as [`crate::subtrees()`] makes up a run of them.
+///
+/// # Errors
+/// As [`verify_range`]; [`ProofError::NoRange`] also when a subtree cannot begin where the one before it ends.
+pub fn verify_subtrees(
+    head: &TreeHead,
+    first: LeafIndex,
+    subtrees: impl IntoIterator<Item = (u8, Hash)>,
+    proof: &[Hash],
+) -> Result<(), ProofError> {
+    let mut range = RangeVerifier::new(head, 0, first, proof)?;
+    subtrees.into_iter().try_for_each(|(level, root)| range.push_at(level, &root))?;
+    range.finish()
+}
+
 /// Verifies a range whose nodes come one after the other, as [`verify_nodes`] does, in memory that does not grow with it.
 #[derive(Clone, Debug)]
 pub struct RangeVerifier<'a> {
@@ -250,12 +266,16 @@ impl<'a> RangeVerifier<'a> {
     /// # Errors
     /// [`ProofError::NoRange`] when the tree has no more such nodes.
     pub fn push(&mut self, node: &Hash) -> Result<(), ProofError> {
+        self.push_at(self.level, node)
+    }
+
+    fn push_at(&mut self, level: u8, node: &Hash) -> Result<(), ProofError> {
         self.count = self.count.saturating_add(1);
         let left = self.head.size.get().saturating_sub(self.tree.size().get());
-        if left.checked_shr(self.level.into()).is_none_or(|fit| fit == 0) {
+        if left.checked_shr(level.into()).is_none_or(|fit| fit == 0) {
             return Err(self.no_range());
         }
-        self.append(self.level, node)
+        self.append(level, node)
     }
 
     /// Ends after the last node.

@@ -3,12 +3,12 @@
 //! The peaks of the log fold into the head's root, the tiles at the right edge into the peaks, and a full tile into a peak or
 //! into the hash that stands for it in the tile above.
 
-use merkle_log::{Frontier, Hash, Position, TILE_WIDTH, Tile, TileError, Tiles, TreeHead, TreeSize, subtrees};
+use merkle_log::{
+    Frontier, Hash, MAX_LEVEL, Position, TILE_WIDTH, Tile, TileError, Tiles, TreeHead, TreeSize, subtrees,
+};
 
 /// The tree levels between two tile levels.
 const TILE_HEIGHT: u8 = 8;
-/// The highest level of a node.
-const MAX_LEVEL: u8 = 47;
 
 /// The roots of the perfect subtrees that make up a log, which fold into its head's root.
 pub(crate) struct Peaks(Vec<(Position, Hash)>);

@@ -1,8 +1,8 @@
 //! Range proofs: every range of every small tree, by an oracle that cuts trees as RFC 6962's text does.
 
 use merkle_log::{
-    Hash, LeafHash, PlanError, ProofError, TreeHead, hash_children, range_plan, verify_inclusion, verify_nodes,
-    verify_range,
+    Hash, LeafHash, MAX_LEVEL, PlanError, ProofError, TreeHead, hash_children, range_plan, subtrees, verify_inclusion,
+    verify_nodes, verify_range, verify_subtrees,
 };
 
 use crate::oracle::Oracle;
@@ -53,6 +53,48 @@ fn every_range_of_every_small_tree_is_proven_by_the_fewest_hashes() {
                 assert_eq!(proof, beside(0, leaves, &(first..end)), "{first}..{end} of {leaves}");
                 let run: Vec<LeafHash> = (first..end).map(leaf).collect();
                 assert_eq!(verify(&head, first, &run, &proof), Ok(()), "{first}..{end} of {leaves}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_range_holds_by_the_roots_of_its_subtrees_and_by_no_others() {
+    const EVERY: u64 = 24;
+    let oracle = log(EVERY);
+    for leaves in 1..=EVERY {
+        let head = head(&oracle, leaves);
+        for first in 0..leaves {
+            for end in first + 1..=leaves {
+                let proof = prove_range(&oracle, first, end, leaves, EVERY);
+                let run: Vec<(u8, Hash)> = subtrees(size(first), size(end), MAX_LEVEL)
+                    .map(|part| (part.level, subtree(part.offset << part.level, (part.offset + 1) << part.level)))
+                    .collect();
+                let verify = |run: &[(u8, Hash)], proof: &[Hash]| {
+                    verify_subtrees(&head, index(first), run.iter().copied(), proof)
+                };
+                assert_eq!(verify(&run, &proof), Ok(()), "{first}..{end} of {leaves}");
+                for at in 0..run.len() {
+                    let mut other = run.clone();
+                    other[at].1.0[7] ^= 1;
+                    assert!(matches!(verify(&other, &proof), Err(ProofError::RootMismatch { .. })));
+                    let mut other = run.clone();
+                    other[at].0 += 1;
+                    verify(&other, &proof).expect_err("a subtree of another size");
+                    let mut other = run.clone();
+                    other.remove(at);
+                    verify(&other, &proof).expect_err("a subtree less");
+                }
+                for at in 0..proof.len() {
+                    let mut other = proof.clone();
+                    other[at].0[7] ^= 1;
+                    assert!(matches!(verify(&run, &other), Err(ProofError::RootMismatch { .. })));
+                }
+                if let Some((_, fewer)) = proof.split_last() {
+                    verify(&run, fewer).expect_err("a hash less");
+                }
+                assert_eq!(verify(&run, &[&proof[..], &[Hash::default()]].concat()), Err(ProofError::TooLong));
+                verify(&[&run[..], &run[..1]].concat(), &proof).expect_err("a subtree more");
             }
         }
     }

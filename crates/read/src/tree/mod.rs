@@ -5,7 +5,6 @@
 //! by merkle-log, and verified as its reader will verify it, but for proofs of many leaves at once.
 
 mod nodes;
-mod whole;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,9 +12,9 @@ use std::ops::Range;
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{LedgerRow, Log, TileSet, load_tile_sets};
 use merkle_log::{
-    Frontier, Hash, LeafHash, LeafIndex, Plan, Position, ProofError, Root, TILE_WIDTH, Tile, TileError, Tiles,
-    TreeHead, TreeSize, consistency_plan, inclusion_plan, range_plan, verify_consistency, verify_inclusion,
-    verify_range,
+    Frontier, Hash, LeafHash, LeafIndex, MAX_LEVEL, Plan, Position, ProofError, TILE_WIDTH, Tile, TileError, Tiles,
+    TreeHead, TreeSize, consistency_plan, inclusion_plan, range_plan, subtrees, verify_consistency, verify_inclusion,
+    verify_range, verify_subtrees,
 };
 
 use crate::cache::Cache;
@@ -312,20 +311,13 @@ impl CheckedTree {
     pub(crate) fn prove_unread_range(&self, range: &Range<u64>) -> Result<Option<Vec<Hash>>, ReadError> {
         let (first, end) = (self.log.index(range.start)?, self.log.size(range.end, TreeSize::default())?);
         let plan = range_plan(first, end, self.log.head.size).map_err(plan_error(self.log.log))?;
-        let proof = self.nodes.proof(&plan, &mut Folded::default());
-        let proof = proof.map_err(|error| self.no_hash(error, self.log.place()));
-        let computed = proof.and_then(|proof| {
-            let mut outside = proof.iter().copied();
-            let all = 0..self.log.head.size.get();
-            Ok((whole::root_of(&all, range, &mut outside, &|position| self.hash_at(position))?, proof))
+        let parts = subtrees(self.log.size(range.start, TreeSize::default())?, end, MAX_LEVEL);
+        let roots: Result<Vec<_>, ReadError> = parts.map(|part| Ok((part.level, self.hash_at(part)?))).collect();
+        let proven = roots.and_then(|roots| {
+            self.prove(&plan, self.log.place(), |proof| verify_subtrees(&self.log.head, first, roots, proof))
         });
-        match computed {
-            Ok((root, proof)) if root == Some(Hash(self.log.head.root.0)) => Ok(Some(proof)),
-            Ok((root, _)) => {
-                let (size, checked) = (self.log.head.size, self.log.head.root);
-                let computed = Root(root.unwrap_or_default().0);
-                Err(self.log.corrupt(Difference::Root { size, computed, checked }))
-            }
+        match proven {
+            Ok(proof) => Ok(Some(proof)),
             Err(ReadError::UnknownNode { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -419,13 +411,14 @@ mod tests {
         (CheckedTree { log: CheckedLog { ledger, log, head }, nodes, lacks_entries: false }, [first, head], leaves)
     }
 
-    fn proofs(root: Option<Root>) -> [Result<Vec<Hash>, ReadError>; 3] {
+    fn proofs(root: Option<Root>) -> [Result<Vec<Hash>, ReadError>; 4] {
         let (tree, [first, head], leaves) = tree(root);
         let (index, leaf) = leaves[2];
         [
             tree.prove_leaf(&head, index, &leaf),
             tree.prove_growth(&first, &head),
             tree.prove_range(&(1..4), &leaves[1..4]),
+            tree.prove_unread_range(&(1..4)).map(|proof| proof.expect("all hashes are known")),
         ]
     }
 
