@@ -257,7 +257,7 @@ def read_promise(data):
     values = object_of(document, names, ["record"])
     need(is_text(values[0]) and values[0] == "counterfoil promise v1", "the format")
     count, root = object_of(values[6], ["count", "root"])
-    need(isinstance(values[7], Number) and re.fullmatch("0|[1-9][0-9]*", values[7]), "copies")
+    need(isinstance(values[7], str) and not isinstance(values[7], Number) and re.fullmatch("0|[1-9][0-9]*", values[7]), "copies")
     need(int(values[7]) < 2**32, "copies")
     promise = {
         "here": [from_base58(key, 32) for key in values[1:4]],

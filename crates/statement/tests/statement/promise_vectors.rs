@@ -47,8 +47,8 @@ fn alterations(document: &Value) -> Vec<Alteration> {
         (vec!["records", "count"], json!("0"), "no_records"),
         (vec!["records", "count"], json!(beyond), "out_of_range"),
         (vec!["records", "root"], json!("00".repeat(32)), "not_signed"),
-        (vec!["copies"], json!(3), "not_signed"),
-        (vec!["copies"], json!(0), "no_copies"),
+        (vec!["copies"], json!("3"), "not_signed"),
+        (vec!["copies"], json!("0"), "no_copies"),
         (vec!["key"], other_key, "not_signed"),
         (vec!["key"], forged["key"].clone(), "not_signed"),
         (vec!["signature"], forged["signature"].clone(), "not_signed"),
@@ -83,10 +83,10 @@ fn alterations(document: &Value) -> Vec<Alteration> {
         (&["deadline"], json!("-0")),
         (&["deadline"], json!("9223372036854775808")),
         (&["deadline"], json!(DEADLINE)),
-        (&["copies"], json!("2")),
-        (&["copies"], json!(2.0)),
-        (&["copies"], json!(4_294_967_296_u64)),
-        (&["copies"], json!(-1)),
+        (&["copies"], json!(2)),
+        (&["copies"], json!("02")),
+        (&["copies"], json!("4294967296")),
+        (&["copies"], json!("-1")),
         (&["copies"], json!(true)),
         (&["signature"], document["key"].clone()),
     ];
@@ -109,9 +109,9 @@ fn unreadable(document: &Value) -> Vec<String> {
     });
     let null = members.keys().map(|name| with(document, &[name], json!(null)).to_string());
     let others = [
-        text.replace("\"copies\":2", "\"copies\":2e0"),
-        text.replace("\"copies\":2", "\"copies\":02"),
-        text.replace("\"copies\":2", "\"copies\":-0"),
+        text.replace("\"copies\":\"2\"", "\"copies\":2e0"),
+        text.replace("\"copies\":\"2\"", "\"copies\":\"+2\""),
+        text.replace("\"copies\":\"2\"", "\"copies\":\"2\",\"copies\":\"2\""),
         text.replace("\"index\":\"1\"", "\"index\":\"1\",\"index\":\"1\""),
         text.clone() + "{}",
         text[..text.len() - 1].to_owned(),
