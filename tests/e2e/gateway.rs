@@ -167,9 +167,13 @@ fn a_refusal_names_what_is_wrong_accepts_nothing_and_binds_no_name() {
     }
     let gateway = Gateway::start(&["--record-bytes", "1000"]);
     let large = "x".repeat(1001);
+    let quoted = format!("\"{}\"", "x".repeat(900));
+    let event = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/a"), ("ce-type", "b")];
     let json = ("content-type", "application/json");
     type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
-    let cases: [Case<'_>; 14] = [
+    let cases: [Case<'_>; 16] = [
+        (&ledger, "?form=raw", &event, &quoted, 413, "body_too_large"),
+        (&ledger, "", &event[..3], "1", 400, "malformed_body"),
         (&ledger, "", &[json], "{", 400, "malformed_body"),
         (&ledger, "", &[json], "", 400, "malformed_body"),
         (&ledger, "", &[("content-type", "text/plain")], &large, 413, "body_too_large"),

@@ -1,12 +1,13 @@
 //! The frame around each route: authentication, time limits, body limit, hardening headers, CORS, metrics.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
@@ -33,7 +34,7 @@ pub struct BodyLimits {
     pub bytes: usize,
     /// How long one may take to arrive.
     pub time: Duration,
-    /// The bytes of all bodies that are being read or answered, unless one alone may have more.
+    /// The bytes that have come of all bodies that are being read or answered, unless one alone may have more.
     pub all_bytes: usize,
 }
 
@@ -56,15 +57,28 @@ impl Bodies {
         Self { limits, room: Semaphore::new(units.min(Semaphore::MAX_PERMITS)) }
     }
 
-    /// Room for a body, by the length that its head tells; one that tells none may have the longest.
-    fn reserve(&self, headers: &HeaderMap) -> Result<SemaphorePermit<'_>, Rejection> {
-        let stated = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let bytes: usize = stated.unwrap_or(self.limits.bytes);
-        if bytes > self.limits.bytes {
+    /// Reads a body whole. Room is taken for bytes that have come, not for those that are announced: a client that sends slowly
+    /// takes no more from others than it has sent.
+    async fn read(&self, headers: &HeaderMap, mut body: Body) -> Result<(Bytes, SemaphorePermit<'_>), Rejection> {
+        let stated = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if stated.is_some_and(|bytes| bytes > self.limits.bytes) {
             return Err(self.too_large());
         }
-        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
-        self.room.try_acquire_many(units).map_err(|_| {
+        let mut bytes = Vec::with_capacity(stated.unwrap_or(0).min(MAX_BODY_BYTES));
+        let mut room = self.reserve(0)?;
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let Ok(chunk) = frame.map_err(|_| self.too_large())?.into_data() else { continue };
+            if chunk.len() > self.limits.bytes.saturating_sub(bytes.len()) {
+                return Err(self.too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+            room.merge(self.reserve(bytes.len().div_ceil(ROOM_UNIT).saturating_sub(room.num_permits()))?);
+        }
+        Ok((bytes.into(), room))
+    }
+
+    fn reserve(&self, units: usize) -> Result<SemaphorePermit<'_>, Rejection> {
+        self.room.try_acquire_many(u32::try_from(units).unwrap_or(u32::MAX)).map_err(|_| {
             Rejection::new(Code::Busy, "This server is reading as many bodies as it has room for. Try again.")
         })
     }
@@ -215,14 +229,10 @@ where
     if body.is_end_stream() {
         return route(routes, Request::from_parts(parts, body)).await;
     }
-    // Held until the answer begins.
-    let _room = match bodies.reserve(&parts.headers) {
-        Ok(room) => room,
-        Err(rejection) => return rejection.into_response(),
-    };
-    match tokio::time::timeout(bodies.limits.time, to_bytes(body, bodies.limits.bytes)).await {
-        Ok(Ok(bytes)) => route(routes, Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(_)) => bodies.too_large().into_response(),
+    match tokio::time::timeout(bodies.limits.time, bodies.read(&parts.headers, body)).await {
+        // The room is held until the answer begins.
+        Ok(Ok((bytes, _room))) => route(routes, Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(rejection)) => rejection.into_response(),
         Err(_) => {
             let detail = format!("The body did not arrive within {} s.", bodies.limits.time.as_secs());
             Rejection::new(Code::RequestTimeout, detail).into_response()
@@ -258,4 +268,38 @@ fn harden(mut response: Response) -> Response {
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use axum::http::{HeaderMap, HeaderValue, header};
+    use counterfoil_wire::Code;
+
+    use super::{Bodies, BodyLimits};
+
+    const KIB: usize = 1024;
+
+    fn body(bytes: usize) -> Body {
+        Body::from(vec![7; bytes])
+    }
+
+    #[tokio::test]
+    async fn bodies_share_their_room_and_give_it_back() {
+        let bodies = Bodies::new(BodyLimits { bytes: 16 * KIB, time: Duration::MAX, all_bytes: 16 * KIB });
+        let read = async |bytes| bodies.read(&HeaderMap::new(), body(bytes)).await.map_err(|problem| problem.code);
+        let (first, room) = read(12 * KIB).await.unwrap();
+        assert_eq!(first.len(), 12 * KIB);
+        assert_eq!(read(8 * KIB).await.unwrap_err(), Code::Busy);
+        assert!(read(4 * KIB).await.is_ok(), "what is left");
+        drop(room);
+        assert!(read(16 * KIB).await.is_ok());
+        assert_eq!(read(16 * KIB + 1).await.unwrap_err(), Code::BodyTooLarge);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("16385"));
+        let announced = bodies.read(&headers, Body::empty()).await.map_err(|problem| problem.code);
+        assert_eq!(announced.unwrap_err(), Code::BodyTooLarge, "without waiting for it");
+    }
 }

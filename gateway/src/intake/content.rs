@@ -58,7 +58,7 @@ pub(super) fn read_content(
     limits: &ContentLimits,
 ) -> Result<Content, Rejection> {
     if parts.headers.contains_key("ce-specversion") {
-        return read_binary_event(&parts.headers, body, limits);
+        return read_binary_event(&parts.headers, body, given.form, limits);
     }
     let content_type = match parts.headers.get(header::CONTENT_TYPE) {
         None => json(),
@@ -106,7 +106,12 @@ impl Content {
 /// A CloudEvent whose attributes are headers: kept as the same event in one piece of JSON.
 ///
 /// Source: CloudEvents 1.0, HTTP protocol binding, section 3.1, and JSON event format, section 3.1.
-fn read_binary_event(headers: &HeaderMap, body: &[u8], limits: &ContentLimits) -> Result<Content, Rejection> {
+fn read_binary_event(
+    headers: &HeaderMap,
+    body: &[u8],
+    form: Form,
+    limits: &ContentLimits,
+) -> Result<Content, Rejection> {
     let mut event = Map::new();
     for (name, value) in headers {
         if let Some(attribute) = name.as_str().strip_prefix("ce-") {
@@ -133,7 +138,7 @@ fn read_binary_event(headers: &HeaderMap, body: &[u8], limits: &ContentLimits) -
     }
     let bytes = Value::Object(event).to_string().into_bytes();
     let content_type = EVENT.parse().expect("a media type");
-    Content { bytes, content_type, stream: None, subject: None, time: None }.checked(Form::Statement, limits)
+    Content { bytes, content_type, stream: None, subject: None, time: None }.checked(form, limits)
 }
 
 fn expect_event(event: &Event) -> Result<(), Rejection> {
