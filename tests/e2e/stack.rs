@@ -13,7 +13,8 @@ use pgcluster::{Cluster, Durability};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A plan that another append made worthless is planned again once its transaction has expired, which takes a minute and more.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// The length of the local chain's slots.
 const SLOT_MS: &str = "100";
 
