@@ -110,7 +110,7 @@ fn no_text_of_others_makes_a_line_of_a_verdict() {
     let forged_file = stack().folder.path().join("text.forged.json");
     fs::write(&forged_file, forged.to_string()).unwrap();
     let output = stack().cli(&["verify", forged_file.to_str().unwrap(), "--ledger", &ledger]);
-    expect_verdict(&output, "REFUSED", "unknown field");
+    expect_verdict(&output, "REFUSED", "is none that it may have");
     expect_no_forged_line(&output, "a receipt");
 
     let rpc = server_that_says(200, json!({ "jsonrpc": "2.0", "error": { "code": -32000, "message": PAINT } }));

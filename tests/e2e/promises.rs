@@ -164,7 +164,9 @@ fn a_promise_is_kept_broken_or_due_by_a_pinned_key_alone() {
     expect_verdict(&ledger.stack.cli(&no_ledger), "CONSISTENT", "pin yours with --ledger");
     let other = ["--promise-key", ledger.id.as_str(), "--receipt", &receipt];
     expect_verdict(&ledger.verify(&kept, &other), "REFUSED", "none of the keys that you rely on");
-    let forged = fs::read_to_string(&kept).unwrap().replace("\"copies\": 1", "\"copies\": 2");
+    let true_one = fs::read_to_string(&kept).unwrap();
+    let forged = true_one.replace("\"copies\": \"1\"", "\"copies\": \"2\"");
+    assert_ne!(forged, true_one);
     let forged = ledger.file("forged", forged.as_bytes());
     expect_verdict(&verify(&forged, &["--receipt", &receipt]), "REFUSED", "did not sign it");
     let usage = ledger.verify(&receipt, &by_key);
