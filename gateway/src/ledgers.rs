@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use counterfoil_append::{Keypair, wallet_of};
 use counterfoil_client::{ClientError, Right, Rpc, fetch_right};
 use counterfoil_core::limits::ledger_flag;
-use counterfoil_core::{LedgerId, Wallet};
+use counterfoil_core::{Event, EventBody, LedgerId, Wallet};
 use counterfoil_http::Rejection;
-use counterfoil_store::gateway::{GatewayLedger, add_gateway_ledger, load_gateway_ledgers};
-use counterfoil_store::{PgPool, StoreError, load_ledger};
+use counterfoil_store::gateway::{GatewayLedger, add_gateway_ledger, has_plan, load_gateway_ledgers};
+use counterfoil_store::{PgPool, StoreError, load_event_of_leaf, load_ledger};
 use counterfoil_wire::Code;
 use jiff::Timestamp;
+use merkle_log::LeafIndex;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::{sleep, timeout};
 use tracing::warn;
@@ -119,6 +120,7 @@ impl Ledgers {
             warn!(ledger.id = %ledger, "no server says whether ledger {ledger} takes records: {error}");
             chain_away()
         })??;
+        self.expect_own(ledger).await?;
         let mut connection = self.gateway.acquire().await.map_err(unavailable)?;
         let added = add_gateway_ledger(&mut connection, ledger, right.by_grant, right.expires_at).await;
         self.remember(ledger, added.map_err(unavailable)?, right);
@@ -136,10 +138,13 @@ impl Ledgers {
             }
             for ledger in self.keys().into_keys() {
                 let size = self.load_checked_size(ledger).await.ok();
-                let right = match round % ROUNDS_PER_QUESTION {
-                    0 => timeout(ANSWER_TIME, self.ask(ledger)).await.ok().and_then(Result::ok),
-                    _ => None,
-                };
+                let mut right = None;
+                if round % ROUNDS_PER_QUESTION == 0 {
+                    right = match self.expect_own(ledger).await {
+                        Err(problem) if problem.code == Code::LedgerRefuses => Some(Err(problem)),
+                        Ok(()) | Err(_) => timeout(ANSWER_TIME, self.ask(ledger)).await.ok().and_then(Result::ok),
+                    };
+                }
                 self.note(ledger, right, size);
             }
             round = round.wrapping_add(1);
@@ -157,6 +162,35 @@ impl Ledgers {
             }
             Err(error) => Err(unavailable(error)),
         }
+    }
+
+    /// Makes sure that the ledger's newest append is none of this wallet's that the gateway's database does not know: then it was
+    /// restored from before, or another gateway's database writes to the ledger, and records could get there twice.
+    pub(crate) async fn expect_own(&self, ledger: LedgerId) -> Result<(), Rejection> {
+        let mut connection = self.index.acquire().await.map_err(unavailable)?;
+        let row = load_ledger(&mut connection, ledger).await.map_err(unavailable)?;
+        let last = row.applied_size.get().checked_sub(1).and_then(|last| LeafIndex::new(last).ok());
+        let Some(last) = last else { return Ok(()) };
+        let event = load_event_of_leaf(&mut connection, &row, last).await.map_err(unavailable)?;
+        drop(connection);
+        let Some(Event { header, body: EventBody::SubtreesAppended { hashes } }) = event.map(|event| event.event)
+        else {
+            return Ok(());
+        };
+        let mut connection = self.gateway.acquire().await.map_err(unavailable)?;
+        let first_index = header.first_index.get();
+        let is_own = header.signer != self.wallet
+            || has_plan(&mut connection, ledger, first_index, &hashes).await.map_err(unavailable)?;
+        if is_own {
+            return Ok(());
+        }
+        let detail = format!(
+            "Ledger {ledger} has an append of the gateway's wallet at index {first_index}, in slot {}, that the gateway's database does \
+             not have: the database is older, or another gateway with a database of its own writes there. Give this gateway \
+             the newest database, or a ledger of its own.",
+            header.slot
+        );
+        Err(Rejection::new(Code::LedgerRefuses, detail))
     }
 
     async fn ask(&self, ledger: LedgerId) -> Result<Result<Right, Rejection>, ClientError> {

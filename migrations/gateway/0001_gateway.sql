@@ -142,6 +142,7 @@ create table gateway.plan (
 
 -- No ordinal is in two plans that may land, or have, at different sizes.
 create unique index plan_live on gateway.plan (ledger, first_ordinal) where outcome is null or outcome = 1;
+create index plan_by_index on gateway.plan (ledger, first_index);
 create index plan_open on gateway.plan (ledger, first_index) where not is_done;
 
 -- The signed transactions of a plan, each written before it is sent. One alone can land, for each expects the plan's size.

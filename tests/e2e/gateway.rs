@@ -341,3 +341,20 @@ fn records_are_accepted_without_a_promise_while_the_chain_is_away_and_a_new_ledg
     ids.push(id(&gateway.record(&ledger, &[], "3")));
     expect_each_once(index, &gateway, &ledger, &ids);
 }
+
+#[test]
+fn a_gateway_with_another_database_writes_nothing_to_a_ledger_that_has_one() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    index.wait_for(&ledger, 0);
+    let (first, second) = (Gateway::start(&[]), Gateway::start(&[]));
+    let ids: Vec<String> = (0..3).map(|n| id(&first.record(&ledger, &[], &n.to_string()))).collect();
+    expect_each_once(index, &first, &ledger, &ids);
+    let answer = second.post(&format!("/v1/ledgers/{ledger}/records"), &[], "3");
+    let (status, problem): (u16, Value) = (answer.status().as_u16(), answer.json().unwrap());
+    assert_eq!((status, problem["code"].as_str().unwrap()), (409, "ledger_refuses"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("the gateway's database does not have"), "{problem}");
+    // The twin: the one whose database has the plans goes on.
+    let more = id(&first.record(&ledger, &[], "4"));
+    expect_each_once(index, &first, &ledger, &[ids, vec![more]].concat());
+}

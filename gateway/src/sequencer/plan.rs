@@ -48,6 +48,9 @@ impl Work {
         }
         let expected =
             open.last().map_or(row.applied_size.get(), |last| last.content.first_index + last.content.records);
+        if open.is_empty() {
+            self.ledgers.expect_own(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?;
+        }
         self.seal_and_plan(sequencer, expected, unplanned, &unsealed).await?;
         self.last_plan = Some(Instant::now());
         Ok(true)

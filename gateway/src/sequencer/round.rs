@@ -12,8 +12,10 @@ use tracing::{error, info, warn};
 
 use super::work::{RoundError, Sending, Verdict, Work};
 
-/// How long a round waits for news: for what the index has checked meanwhile, and for other gateways' records.
+/// How long a round waits for what the index has checked meanwhile.
 const LOOK: Duration = Duration::from_millis(200);
+/// The same for a ledger without anything under way: for records of other gateways on this database. Its own wake it.
+const IDLE_LOOK: Duration = Duration::from_secs(1);
 /// How long a round that failed waits.
 const PAUSE: Duration = Duration::from_secs(1);
 /// When a confirmed plan that the index does not have is sent again: a fork may have taken it back.
@@ -23,9 +25,10 @@ impl Work {
     pub(super) async fn run(mut self) {
         loop {
             match self.round().await {
-                Ok(()) => {
+                Ok(is_busy) => {
+                    let look = if is_busy { LOOK } else { IDLE_LOOK.min(self.pace.lease / 3).max(LOOK) };
                     // Woken or not, the next round looks at everything.
-                    let _ = timeout(LOOK, self.wake.notified()).await;
+                    let _ = timeout(look, self.wake.notified()).await;
                 }
                 Err(error) => {
                     self.tell(&with_causes(&error));
@@ -42,8 +45,9 @@ impl Work {
         }
     }
 
-    async fn round(&mut self) -> Result<(), RoundError> {
-        let Some(sequencer) = self.take().await? else { return Ok(()) };
+    /// Whether something is under way.
+    async fn round(&mut self) -> Result<bool, RoundError> {
+        let Some(sequencer) = self.take().await? else { return Ok(false) };
         let row = load_ledger(&mut *self.ledgers.index.acquire().await?, self.ledger).await?;
         let plans = self.load_plans().await?;
         let mut is_changed = false;
@@ -58,7 +62,8 @@ impl Work {
             self.ledgers.tell(self.ledger);
             self.wake.notify_one();
         }
-        Ok(())
+        let is_in_window = self.last_plan.is_some_and(|last| last.elapsed() <= self.pace.window);
+        Ok(is_changed || is_in_window || !plans.is_empty())
     }
 
     /// Becomes the ledger's sequencer, or remains it.
@@ -128,6 +133,7 @@ impl Work {
             }
             match sent.verdict {
                 Verdict::Confirmed { slot } => {
+                    self.told = None;
                     mark_confirmed(&mut *self.ledgers.gateway.acquire().await?, plan, slot).await?;
                     self.ledgers.tell(self.ledger);
                     self.wake.notify_one();

@@ -25,12 +25,14 @@ impl Work {
             key: self.key,
             plan: plan.clone(),
         };
+        let wake = self.wake.clone();
         tokio::spawn(async move {
             let in_flight = if is_here { InFlight::default() } else { InFlight::sent_before() };
             let verdict = match sender.send(&in_flight).await {
                 Ok(slot) => Verdict::Confirmed { slot },
                 Err(error) => Verdict::Failed { why: with_causes(&error) },
             };
+            wake.notify_one();
             Sending { verdict, is_here: is_here && !in_flight.may_have_arrived() }
         })
     }

@@ -11,7 +11,7 @@ mod terms;
 
 pub use accept::{Accepted, NewRecord, NewRequest, accept, forget_idempotency_keys};
 pub use plan::{
-    Attempt, NewPlan, Outcome, Plan, add_attempt, add_plan, decide, load_attempts, load_first_unplanned,
+    Attempt, NewPlan, Outcome, Plan, add_attempt, add_plan, decide, has_plan, load_attempts, load_first_unplanned,
     load_undone_plans, mark_confirmed, mark_done,
 };
 pub use record::{Planned, RecordRow, RequestRecord, Usage, load_record, load_request, load_usage};

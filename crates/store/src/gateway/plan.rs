@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use counterfoil_core::LedgerId;
 use merkle_log::{Hash, Root};
 use sqlx::PgConnection;
 
@@ -150,6 +151,29 @@ pub async fn load_attempts(connection: &mut PgConnection, plan: i64) -> Result<V
             })
         })
         .collect()
+}
+
+/// Whether the gateway has a plan for these subtrees at this index of a ledger.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn has_plan(
+    connection: &mut PgConnection,
+    ledger: LedgerId,
+    first_index: u64,
+    subtrees: &[Hash],
+) -> Result<bool, StoreError> {
+    let subtrees: Vec<u8> = subtrees.iter().flat_map(|hash| hash.0).collect();
+    let has = sqlx::query_scalar!(
+        r#"select exists (
+               select from gateway.plan join gateway.ledger on ledger.id = plan.ledger
+               where address = $1 and first_index = $2 and subtrees = $3
+           ) as "has!""#,
+        &ledger.0[..],
+        to_bigint("index", first_index)?,
+        subtrees,
+    );
+    Ok(has.fetch_one(connection).await?)
 }
 
 /// Reads the plans of which something is left to do, in the order of the log.
