@@ -139,7 +139,7 @@ impl Ledgers {
             for ledger in self.keys().into_keys() {
                 let size = self.load_checked_size(ledger).await.ok();
                 let mut right = None;
-                if round % ROUNDS_PER_QUESTION == 0 {
+                if round.is_multiple_of(ROUNDS_PER_QUESTION) {
                     right = match self.expect_own(ledger).await {
                         Err(problem) if problem.code == Code::LedgerRefuses => Some(Err(problem)),
                         Ok(()) | Err(_) => timeout(ANSWER_TIME, self.ask(ledger)).await.ok().and_then(Result::ok),
