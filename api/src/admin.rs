@@ -7,8 +7,9 @@ use anyhow::{Context, ensure};
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_http::{ApiKey, key_id_text, parse_key_id};
 use counterfoil_store::{
-    ApiKeyRow, KeyScope, PgPoolConnection, Reader, StoreError, add_reader, connect, insert_api_key, load_api_keys,
-    load_ledger, load_private_ledgers, load_readers, make_private, make_public, remove_reader, revoke_api_key,
+    ApiKeyRow, KeyScope, PgPoolConnection, Quota, Reader, StoreError, add_reader, connect, insert_api_key,
+    load_api_keys, load_ledger, load_private_ledgers, load_readers, make_private, make_public, remove_reader,
+    revoke_api_key,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -26,6 +27,8 @@ pub enum Admin {
         name: String,
         /// The scopes; reading when there are none.
         scopes: Vec<KeyScope>,
+        /// What it may use of the gateway.
+        quota: Quota,
         /// The ledgers that it is for, private ones too; all that are not private when there are none.
         ledgers: Vec<LedgerId>,
         /// Requests a minute.
@@ -68,9 +71,9 @@ pub async fn administer(database_url: &str, admin: Admin) -> anyhow::Result<Vec<
     let pool = pool.context("cannot reach the database: check DATABASE_URL and that PostgreSQL runs")?;
     let mut connection = pool.acquire().await?;
     let said = match admin {
-        Admin::CreateKey { name, scopes, ledgers, rate, expires } => {
+        Admin::CreateKey { name, scopes, quota, ledgers, rate, expires } => {
             let scopes = if scopes.is_empty() { vec![KeyScope::Read] } else { scopes };
-            vec![create_key(&mut connection, name, scopes, ledgers, rate, expires).await?]
+            vec![create_key(&mut connection, name, scopes, quota, ledgers, rate, expires).await?]
         }
         Admin::ListKeys => load_api_keys(&mut connection).await.map_err(refused)?.iter().map(key_json).collect(),
         Admin::RevokeKey { id } => {
@@ -152,6 +155,7 @@ async fn create_key(
     connection: &mut PgPoolConnection,
     name: String,
     scopes: Vec<KeyScope>,
+    quota: Quota,
     ledgers: Vec<LedgerId>,
     rate: NonZeroU32,
     expires: Option<Timestamp>,
@@ -164,6 +168,7 @@ async fn create_key(
         scopes,
         ledgers: Some(ledgers).filter(|ledgers| !ledgers.is_empty()),
         requests_per_minute: rate.get(),
+        quota,
         created: String::new(),
         revoked: None,
         expires: expires.map(|expires| expires.to_string()),
@@ -181,6 +186,9 @@ fn key_json(key: &ApiKeyRow) -> serde_json::Value {
         "scopes": key.scopes.iter().map(|scope| scope.text()).collect::<Vec<_>>(),
         "ledgers": ledgers.map(|ledgers| ledgers.iter().map(LedgerId::to_string).collect::<Vec<_>>()),
         "requests_per_minute": key.requests_per_minute,
+        "records_a_day": key.quota.records.map(|bound| bound.to_string()),
+        "bytes_a_day": key.quota.bytes.map(|bound| bound.to_string()),
+        "lamports_a_day": key.quota.lamports.map(|bound| bound.to_string()),
         "created": key.created,
         "revoked": key.revoked,
         "expires": key.expires,

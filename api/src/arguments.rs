@@ -9,7 +9,7 @@ use anyhow::Context;
 use axum::http::HeaderValue;
 use axum::http::uri::Authority;
 use clap::{Args, Subcommand};
-use counterfoil_api::{AccessSettings, Admin, Chain, KeyScope, Mode, Nats, Secret, SignIn, read_secret_file};
+use counterfoil_api::{AccessSettings, Admin, Chain, KeyScope, Mode, Nats, Quota, Secret, SignIn, read_secret_file};
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_nats::{Prefix, Servers, parse_server};
 use ipnet::IpNet;
@@ -175,6 +175,15 @@ pub(crate) enum KeyCommand {
         /// The number of requests that the key may make in a minute.
         #[arg(long, value_name = "REQUESTS", default_value = "6000")]
         rate: NonZeroU32,
+        /// The number of records that the gateway accepts with the key in 24 hours; no bound when absent.
+        #[arg(long, value_name = "RECORDS")]
+        records_a_day: Option<u64>,
+        /// The number of bytes of records, likewise.
+        #[arg(long, value_name = "BYTES")]
+        bytes_a_day: Option<u64>,
+        /// Its share of what the gateway's transactions cost in 24 hours, after which nothing is accepted with it, in lamports.
+        #[arg(long, value_name = "LAMPORTS")]
+        lamports_a_day: Option<u64>,
         /// The time at which the key expires, as 2027-01-31T00:00:00Z, or a number of days from now as 90d. Never when absent.
         #[arg(long, value_name = "WHEN", value_parser = parse_end)]
         expires: Option<Timestamp>,
@@ -232,8 +241,18 @@ pub(crate) enum ReaderCommand {
 impl From<KeyCommand> for Admin {
     fn from(command: KeyCommand) -> Self {
         match command {
-            KeyCommand::Create { name, scopes, ledgers, rate, expires } => {
-                Self::CreateKey { name, scopes, ledgers, rate, expires }
+            KeyCommand::Create {
+                name,
+                scopes,
+                ledgers,
+                rate,
+                records_a_day: records,
+                bytes_a_day: bytes,
+                lamports_a_day: lamports,
+                expires,
+            } => {
+                let quota = Quota { records, bytes, lamports };
+                Self::CreateKey { name, scopes, quota, ledgers, rate, expires }
             }
             KeyCommand::List => Self::ListKeys,
             KeyCommand::Revoke { id } => Self::RevokeKey { id },

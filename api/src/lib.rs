@@ -23,7 +23,7 @@ pub use counterfoil_http::{
     AccessSettings, ApiKey, ApiKeyError, Chain, Mode, Secret, SecretError, SecretFileError, SignIn, SignInUriError,
     TlsFiles, read_secret_file,
 };
-pub use counterfoil_store::KeyScope;
+pub use counterfoil_store::{KeyScope, Quota};
 pub use function::{is_function, run_function};
 pub use graphql::{AllowedQueries, AllowedQueriesError, schema_graphql};
 pub use hints::Nats;

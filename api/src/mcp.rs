@@ -250,7 +250,7 @@ fn refusal(error: read::ReadError) -> Refusal {
     from_rejection(error.into())
 }
 
-fn from_rejection(Rejection { code, detail }: Rejection) -> Refusal {
+fn from_rejection(Rejection { code, detail, .. }: Rejection) -> Refusal {
     Refusal::new(code, detail)
 }
 

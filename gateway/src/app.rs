@@ -10,7 +10,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use counterfoil_append::Keypair;
+use counterfoil_append::TransactionSigner;
 use counterfoil_client::Rpc;
 use counterfoil_core::{GenesisHash, ProgramId};
 use counterfoil_http::{
@@ -25,14 +25,18 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tower::Service;
 
+use crate::budget::Budget;
 use crate::ids::Ids;
 use crate::intake::{Committer, CommitterLimits, ContentLimits, post as post_records};
 use crate::keys::Names;
-use crate::ledgers::{Ledgers, unavailable};
+use crate::ledgers::{Ledgers, Means, Terms, unavailable};
+use crate::metrics::Metrics;
+use crate::payers::Payers;
 use crate::promises::Promiser;
 use crate::records;
 use crate::sequencer::{Cluster, Pace, Sequencers};
 use crate::state::Gateway;
+use crate::watch::watch;
 
 /// The longest a request may take. The longest wait for a record is shorter.
 const REQUEST_TIME: Duration = Duration::from_secs(45);
@@ -42,8 +46,14 @@ const PATHS: AccessPaths =
 
 /// The settings of the gateway.
 pub struct Settings {
-    /// The wallet that appends and pays.
-    pub writer: Keypair,
+    /// The wallet that appends.
+    pub writer: Arc<dyn TransactionSigner>,
+    /// The wallets that pay; the appender where there are none.
+    pub payers: Vec<Arc<dyn TransactionSigner>>,
+    /// The most that a transaction bids for a place in a block beyond the fee of its signatures, in lamports.
+    pub max_bid: u64,
+    /// What transactions may cost in a day, in lamports.
+    pub lamports_a_day: Option<u64>,
     /// The key that signs promises.
     pub promise_key: SigningKey,
     /// The key of streams' and subjects' names.
@@ -56,6 +66,8 @@ pub struct Settings {
     pub program: ProgramId,
     /// How far ahead promises reach.
     pub promise_time: Duration,
+    /// How old the oldest record that waits may be for more to be accepted.
+    pub longest_wait: Duration,
     /// On how many machines a commit stands.
     pub copies: u16,
     /// How often a busy ledger gets a transaction.
@@ -77,7 +89,7 @@ const MAX_BODY_BYTES: usize = 16 << 20;
 /// The most lines of one request.
 const MAX_LINES: usize = 10_000;
 /// The most bytes of an entry that a transaction carries.
-const MAX_RAW_BYTES: usize = 800;
+const MAX_RAW_BYTES: usize = 768;
 
 /// Makes the service, and begins to work for the ledgers of earlier runs.
 ///
@@ -87,8 +99,14 @@ const MAX_RAW_BYTES: usize = 800;
 /// When the gateway's database does not answer.
 pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Result<App> {
     let (begun, mut to_begin) = mpsc::unbounded_channel();
-    let writer = Arc::new(settings.writer);
-    let ledgers = Arc::new(Ledgers::new(index.clone(), pool.clone(), Arc::new(settings.servers), writer, begun));
+    let requests = RequestMetrics::new("counterfoil_gateway");
+    let metrics = Metrics::new(&requests);
+    let payers = Payers::new(settings.writer.clone(), settings.payers, settings.max_bid);
+    let budget = Budget::new(settings.lamports_a_day, payers.most());
+    metrics.set_year(sol_a_year(settings.window, payers.most(), settings.lamports_a_day));
+    let means = Means { servers: settings.servers, writer: settings.writer, payers, budget };
+    let terms = Terms { promise_time: settings.promise_time, longest_wait: settings.longest_wait };
+    let ledgers = Arc::new(Ledgers::new(index.clone(), pool.clone(), means, terms, metrics, begun));
     ledgers.resume().await?;
     let cluster = Cluster { genesis_hash: settings.genesis_hash, program: settings.program };
     let pace = Pace { window: settings.window, lease: settings.lease, open_plans: 64, records: 65_536 };
@@ -121,6 +139,7 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
     });
     let fresh = ledgers.clone();
     tokio::spawn(async move { fresh.keep_fresh().await });
+    tokio::spawn(watch(ledgers));
     let routes = Router::new()
         .route("/v1/ledgers/{ledger}/records", post(post_records))
         .route("/v1/records/{id}", get(records::get))
@@ -140,8 +159,18 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
     let policies = Policies::new(index, settings.access.patience);
     let access = Access::new(settings.access, PATHS, policies, uses);
     let bodies = BodyLimits { bytes: MAX_BODY_BYTES, time: Duration::from_secs(30), ..BodyLimits::default() };
-    let requests = RequestMetrics::new("counterfoil_gateway");
     Ok(App(Frame::with_bodies(routes, access, requests, REQUEST_TIME, bodies)))
+}
+
+/// What a ledger that gets records all the time costs in a year at most, in SOL.
+pub(crate) fn sol_a_year(window: Duration, lamports: u64, lamports_a_day: Option<u64>) -> f64 {
+    const DAYS: f64 = 365.25;
+    /// A transaction is confirmed in a slot or two, so that even without a window there are not more.
+    const LEAST_WINDOW: f64 = 0.4;
+    #[expect(clippy::cast_precision_loss, reason = "an estimate needs no lamport's precision")]
+    let (lamports, a_day) = (lamports as f64, lamports_a_day.map(|lamports| lamports as f64));
+    let most_a_day = 86_400.0 / window.as_secs_f64().max(LEAST_WINDOW) * lamports;
+    a_day.unwrap_or(f64::INFINITY).min(most_a_day) * DAYS / 1e9
 }
 
 impl App {
@@ -196,6 +225,7 @@ async fn usage(State(gateway): State<Arc<Gateway>>, caller: RequestCaller) -> Re
             "ledger": row.ledger.to_string(),
             "records": row.records.to_string(),
             "bytes": row.bytes.to_string(),
+            "lamports": row.lamports.to_string(),
         })
     });
     Ok(Json(json!({ "hours": 24, "usage": rows.collect::<Vec<_>>() })))

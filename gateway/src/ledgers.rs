@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use counterfoil_append::{Keypair, wallet_of};
+use counterfoil_append::{TransactionSigner, fetch_recent_price};
 use counterfoil_client::{ClientError, Right, Rpc, fetch_right};
-use counterfoil_core::limits::ledger_flag;
+use counterfoil_core::limits::{NEVER, ledger_flag};
 use counterfoil_core::{Event, EventBody, LedgerId, Wallet};
 use counterfoil_http::Rejection;
 use counterfoil_store::gateway::{GatewayLedger, add_gateway_ledger, has_plan, load_gateway_ledgers};
@@ -17,6 +17,10 @@ use merkle_log::LeafIndex;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::{sleep, timeout};
 use tracing::warn;
+
+use crate::budget::Budget;
+use crate::metrics::Metrics;
+use crate::payers::Payers;
 
 /// How old a server's answer may be for the chain to count as reachable.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,9 +35,32 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
     pub(crate) right: Right,
-    /// The size that the index has compared with the chain. None where no server of the chain answered lately: nothing can be
-    /// promised then.
+    /// The size that the index has compared with the chain. None where nothing can be promised now: no server of the chain answered
+    /// lately, no wallet can pay, or the grant ends too soon.
     pub(crate) checked_size: Option<u64>,
+    /// The age of the oldest record that is not in the ledger.
+    pub(crate) oldest: Duration,
+    /// What others bid lately for a place in a block, in millionths of a lamport for a compute unit.
+    pub(crate) recent_price: u64,
+}
+
+/// What transactions are made and paid with.
+pub(crate) struct Means {
+    /// The servers of the chain; transactions go to the first.
+    pub(crate) servers: Vec<Rpc>,
+    /// The wallet that appends.
+    pub(crate) writer: Arc<dyn TransactionSigner>,
+    pub(crate) payers: Payers,
+    pub(crate) budget: Budget,
+}
+
+/// What is promised and accepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// How far ahead promises reach.
+    pub(crate) promise_time: Duration,
+    /// How old the oldest record that waits may be for more to be accepted.
+    pub(crate) longest_wait: Duration,
 }
 
 struct Known {
@@ -44,16 +71,24 @@ struct Known {
     asked: Option<Instant>,
     /// None until the index was asked.
     checked_size: Option<u64>,
+    oldest: Duration,
+    recent_price: u64,
     changes: watch::Sender<u64>,
+}
+
+impl Known {
+    fn is_chain_there(&self) -> bool {
+        self.asked.is_some_and(|asked| asked.elapsed() < PATIENCE)
+    }
 }
 
 /// All ledgers that were asked for.
 pub(crate) struct Ledgers {
     pub(crate) index: PgPool,
     pub(crate) gateway: PgPool,
-    pub(crate) servers: Arc<Vec<Rpc>>,
-    pub(crate) writer: Arc<Keypair>,
-    wallet: Wallet,
+    pub(crate) means: Means,
+    pub(crate) terms: Terms,
+    pub(crate) metrics: Metrics,
     known: Mutex<HashMap<LedgerId, Known>>,
     /// Held while a ledger is asked for, so that one question serves all.
     asking: AsyncMutex<()>,
@@ -65,12 +100,13 @@ impl Ledgers {
     pub(crate) fn new(
         index: PgPool,
         gateway: PgPool,
-        servers: Arc<Vec<Rpc>>,
-        writer: Arc<Keypair>,
+        means: Means,
+        terms: Terms,
+        metrics: Metrics,
         begun: tokio::sync::mpsc::UnboundedSender<(LedgerId, i32)>,
     ) -> Self {
-        let wallet = wallet_of(&*writer);
-        Self { index, gateway, servers, writer, wallet, known: Mutex::default(), asking: AsyncMutex::default(), begun }
+        let (known, asking) = (Mutex::default(), AsyncMutex::default());
+        Self { index, gateway, means, terms, metrics, known, asking, begun }
     }
 
     /// Begins with the ledgers of earlier runs and of other gateways on this database.
@@ -84,8 +120,8 @@ impl Ledgers {
     }
 
     /// The wallet that appends.
-    pub(crate) const fn wallet(&self) -> Wallet {
-        self.wallet
+    pub(crate) fn wallet(&self) -> Wallet {
+        self.means.writer.wallet()
     }
 
     /// The numbers of ledgers in the gateway's tables.
@@ -124,8 +160,8 @@ impl Ledgers {
         let mut connection = self.gateway.acquire().await.map_err(unavailable)?;
         let added = add_gateway_ledger(&mut connection, ledger, right.by_grant, right.expires_at).await;
         self.remember(ledger, added.map_err(unavailable)?, right);
-        self.note(ledger, Some(Ok(right)), Some(checked_size));
-        Ok(Standing { right, checked_size: Some(checked_size) })
+        self.note(ledger, Some(Ok(right)), Some(checked_size), None);
+        self.last(ledger).unwrap_or_else(|| Err(chain_away()))
     }
 
     /// Asks again and again about the ledgers that are known.
@@ -138,15 +174,18 @@ impl Ledgers {
             }
             for ledger in self.keys().into_keys() {
                 let size = self.load_checked_size(ledger).await.ok();
-                let mut right = None;
+                let (mut right, mut price) = (None, None);
                 if round.is_multiple_of(ROUNDS_PER_QUESTION) {
                     right = match self.expect_own(ledger).await {
                         Err(problem) if problem.code == Code::LedgerRefuses => Some(Err(problem)),
                         Ok(()) | Err(_) => timeout(ANSWER_TIME, self.ask(ledger)).await.ok().and_then(Result::ok),
                     };
+                    let first = fetch_recent_price(&self.means.servers[0], ledger);
+                    price = timeout(ANSWER_TIME, first).await.ok().and_then(Result::ok);
                 }
-                self.note(ledger, right, size);
+                self.note(ledger, right, size, price);
             }
+            self.metrics.set_chain(self.known().values().all(Known::is_chain_there));
             round = round.wrapping_add(1);
             sleep(ROUND).await;
         }
@@ -179,7 +218,7 @@ impl Ledgers {
         };
         let mut connection = self.gateway.acquire().await.map_err(unavailable)?;
         let first_index = header.first_index.get();
-        let is_own = header.signer != self.wallet
+        let is_own = header.signer != self.wallet()
             || has_plan(&mut connection, ledger, first_index, &hashes).await.map_err(unavailable)?;
         if is_own {
             return Ok(());
@@ -195,10 +234,10 @@ impl Ledgers {
 
     async fn ask(&self, ledger: LedgerId) -> Result<Result<Right, Rejection>, ClientError> {
         let mut last = None;
-        for server in &*self.servers {
+        for server in &self.means.servers {
             let asked = async {
                 let account = server.fetch_confirmed_account(ledger).await?.account;
-                let right = fetch_right(server, ledger, &account, self.wallet).await?;
+                let right = fetch_right(server, ledger, &account, self.wallet()).await?;
                 Ok::<_, ClientError>((account.flags, right))
             };
             match asked.await {
@@ -211,7 +250,7 @@ impl Ledgers {
 
     fn judge(&self, ledger: LedgerId, flags: u32, right: Right) -> Result<Right, Rejection> {
         let refuses = |detail: String| Err(Rejection::new(Code::LedgerRefuses, detail));
-        let wallet = self.wallet;
+        let wallet = self.wallet();
         if flags & ledger_flag::SEALED != 0 {
             return refuses(format!("Ledger {ledger} is sealed: nothing can be appended to it."));
         }
@@ -236,17 +275,54 @@ impl Ledgers {
     fn last(&self, ledger: LedgerId) -> Option<Result<Standing, Rejection>> {
         let all = self.known();
         let known = all.get(&ledger)?;
-        let is_chain_there = known.asked.is_some_and(|asked| asked.elapsed() < PATIENCE);
-        let checked_size = known.checked_size.filter(|_| is_chain_there);
-        Some(known.right.clone().map(|right| Standing { right, checked_size }))
+        let (is_chain_there, oldest, recent_price) = (known.is_chain_there(), known.oldest, known.recent_price);
+        Some(known.right.clone().map(|right| {
+            let promise_end = Timestamp::now().as_second().saturating_add_unsigned(self.terms.promise_time.as_secs());
+            let can_promise = is_chain_there
+                && self.means.payers.can_promise()
+                && right.expires_at > promise_end
+                && oldest < self.terms.promise_time / 2;
+            Standing { right, checked_size: known.checked_size.filter(|_| can_promise), oldest, recent_price }
+        }))
     }
 
-    fn note(&self, ledger: LedgerId, right: Option<Result<Right, Rejection>>, checked_size: Option<u64>) {
+    /// Refuses where records wait for longer than the operator states: then more would only be promised to wait.
+    pub(crate) fn expect_moving(&self, ledger: LedgerId, standing: &Standing) -> Result<(), Rejection> {
+        if standing.oldest <= self.terms.longest_wait {
+            return Ok(());
+        }
+        let detail = format!(
+            "A record of ledger {ledger} waits for {} s to get to the chain, and after {} s no more are taken. Nothing was accepted: \
+             come again later.",
+            standing.oldest.as_secs(),
+            self.terms.longest_wait.as_secs()
+        );
+        Err(Rejection::new(Code::Busy, detail).retry_after(60))
+    }
+
+    /// Notes how long the oldest record of a ledger waits.
+    pub(crate) fn note_oldest(&self, ledger: LedgerId, oldest: Duration) {
+        if let Some(known) = self.known().get_mut(&ledger) {
+            known.oldest = oldest;
+        }
+    }
+
+    fn note(
+        &self,
+        ledger: LedgerId,
+        right: Option<Result<Right, Rejection>>,
+        checked_size: Option<u64>,
+        recent_price: Option<u64>,
+    ) {
         if let Some(known) = self.known().get_mut(&ledger) {
             if let Some(right) = right {
+                let end = right.as_ref().ok().map(|right| right.expires_at).filter(|end| *end < NEVER);
+                let now = Timestamp::now().as_second();
+                self.metrics.set_grant(ledger, end.map(|end| end.saturating_sub(now)));
                 (known.right, known.asked) = (right, Some(Instant::now()));
             }
             known.checked_size = checked_size.or(known.checked_size);
+            known.recent_price = recent_price.unwrap_or(known.recent_price);
         }
     }
 
@@ -255,7 +331,15 @@ impl Ledgers {
         if all.contains_key(&ledger) {
             return;
         }
-        let known = Known { key, right: Ok(right), asked: None, checked_size: None, changes: watch::Sender::new(0) };
+        let known = Known {
+            key,
+            right: Ok(right),
+            asked: None,
+            checked_size: None,
+            oldest: Duration::ZERO,
+            recent_price: 0,
+            changes: watch::Sender::new(0),
+        };
         all.insert(ledger, known);
         // The receiver lives as long as the process.
         let _ = self.begun.send((ledger, key));

@@ -2,17 +2,21 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod budget;
 mod ids;
 mod intake;
 mod keys;
 mod ledgers;
+mod metrics;
 mod names;
+mod payers;
 mod promises;
 mod records;
 mod run;
 mod sequencer;
 mod state;
 mod wait;
+mod watch;
 
 pub use app::{App, Settings};
 pub use counterfoil_append::read_keypair;

@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
+use counterfoil_append::{LAMPORTS_PER_SOL, TransactionSigner};
 use counterfoil_client::{Rpc, idl, parse_rpc_url};
 use counterfoil_core::{GenesisHash, ProgramId};
 use counterfoil_gateway::{
@@ -61,9 +63,21 @@ struct Arguments {
     /// The program's address. The one that its IDL declares when absent.
     #[arg(long, env = "COUNTERFOIL_PROGRAM", default_value_t = idl::declared_program())]
     program: ProgramId,
-    /// The wallet that appends and pays, a Solana CLI key file. Each ledger's authority grants it subtrees.
+    /// The wallet that appends, a Solana CLI key file. Each ledger's authority grants it subtrees.
     #[arg(long, env = "COUNTERFOIL_GATEWAY_WRITER", value_name = "FILE")]
     writer: Option<PathBuf>,
+    /// A wallet that pays, a Solana CLI key file; give several to spread ledgers over them. The appender pays when absent. Another wallet's
+    /// signature costs 5,000 lamports a transaction more.
+    #[arg(long = "payer", env = "COUNTERFOIL_GATEWAY_PAYERS", value_delimiter = ',', value_name = "FILE")]
+    payers: Vec<PathBuf>,
+    /// The most that a transaction bids for a place in a block, in lamports beyond its signatures' fee. It bids what three of four
+    /// that wrote to the ledger lately did at most.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
+    max_bid_lamports: u64,
+    /// What transactions may cost in a day, in SOL. Busy ledgers get them less often then; where a promise would break, the budget
+    /// is exceeded. No bound when absent.
+    #[arg(long, value_name = "SOL", value_parser = parse_sol)]
+    sol_a_day: Option<u64>,
     /// The file of the key that signs promises: `counterfoil-gateway make-key FILE` makes one. Publish its public part.
     #[arg(long, env = "COUNTERFOIL_GATEWAY_PROMISE_KEY", value_name = "FILE")]
     promise_key: Option<PathBuf>,
@@ -79,6 +93,9 @@ struct Arguments {
     /// How far ahead promises reach, in seconds: by then a record is on the chain, or the operator is convicted.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=2_592_000))]
     promise_s: u64,
+    /// How old the oldest record that waits for the chain may be, in seconds: then no more are accepted until it moves.
+    #[arg(long, default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    longest_wait_s: u64,
     /// On how many machines a commit of the gateway's database stands, as promises say: 1 and the synchronous standbys.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     copies: u16,
@@ -179,7 +196,10 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             .max_connections_per_address
             .unwrap_or_else(|| arguments.max_connections.div_ceil(8)),
         settings: Settings {
-            writer: read_keypair(&writer).with_context(|| format!("the wallet {}", writer.display()))?,
+            writer: read_wallet(&writer)?,
+            payers: arguments.payers.iter().map(|file| read_wallet(file)).collect::<Result<_, _>>()?,
+            max_bid: arguments.max_bid_lamports,
+            lamports_a_day: arguments.sol_a_day,
             promise_key: read_promise_key(&promise_key)
                 .with_context(|| format!("the key {}", promise_key.display()))?,
             names: read_names_key(&names_key).with_context(|| format!("the key {}", names_key.display()))?,
@@ -187,6 +207,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             genesis_hash: GenesisHash([0; 32]),
             program: arguments.program,
             promise_time: Duration::from_secs(arguments.promise_s),
+            longest_wait: Duration::from_secs(arguments.longest_wait_s),
             copies: arguments.copies,
             window: Duration::from_millis(arguments.window_ms),
             lease: Duration::from_millis(arguments.lease_ms),
@@ -199,6 +220,23 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             },
         },
     })
+}
+
+fn read_wallet(file: &Path) -> anyhow::Result<Arc<dyn TransactionSigner>> {
+    Ok(Arc::new(read_keypair(file).with_context(|| format!("the wallet {}", file.display()))?))
+}
+
+/// An amount of SOL, in lamports.
+fn parse_sol(text: &str) -> Result<u64, String> {
+    const DIGITS: usize = 9;
+    let wrong = || format!("{text:?} is no amount of SOL, such as 0.25 or 3");
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    if part.len() > DIGITS || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let whole: u64 = whole.parse().map_err(|_| wrong())?;
+    let part: u64 = format!("{part:0<DIGITS$}").parse().map_err(|_| wrong())?;
+    whole.checked_mul(LAMPORTS_PER_SOL).and_then(|lamports| lamports.checked_add(part)).ok_or_else(wrong)
 }
 
 fn public_part(file: &Path) -> anyhow::Result<String> {

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use counterfoil_append::LAMPORTS_PER_SIGNATURE;
 use counterfoil_client::with_causes;
 use counterfoil_core::GenesisHash;
 use counterfoil_http::{Certificate, Places, TlsFiles, serve};
@@ -21,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::Settings;
-use crate::app::app;
+use crate::app::{app, sol_a_year};
 
 /// For requests, group commits and sequencers.
 const CONNECTIONS: u32 = 24;
@@ -164,9 +165,9 @@ async fn find_cluster(settings: &Settings, index: &PgPool) -> anyhow::Result<Gen
 
 /// Tells the most that a ledger costs which is always busy.
 fn tell_costs(settings: &Settings) {
-    const LAMPORTS: f64 = 5_000.0;
-    const SECONDS: f64 = 365.25 * 86_400.0;
-    let sol = SECONDS / settings.window.as_secs_f64().max(0.4) * LAMPORTS / 1e9;
+    let signatures = if settings.payers.is_empty() { 1 } else { 2 };
+    let lamports = signatures * LAMPORTS_PER_SIGNATURE + settings.max_bid;
+    let sol = sol_a_year(settings.window, lamports, settings.lamports_a_day);
     let least = settings.window.saturating_add(ROOM_FOR_A_RETRY);
     if settings.promise_time < least {
         warn!(
@@ -176,6 +177,7 @@ fn tell_costs(settings: &Settings) {
         );
     }
     info!(
-        "a ledger that gets records all the time costs at most {sol:.0} SOL a year with this --window-ms; an idle one, nothing"
+        "a ledger that gets records all the time costs at most {sol:.0} SOL a year with this --window-ms, {lamports} lamports a transaction; \
+         an idle one, nothing"
     );
 }

@@ -7,6 +7,6 @@ use counterfoil_http::Rejection;
 ///
 /// async-graphql takes whatever has a `Display` for an error, without a code. A [`Rejection`] has none, so each goes through here.
 pub(super) fn refuse(error: impl Into<Rejection>) -> Error {
-    let Rejection { code, detail } = error.into();
+    let Rejection { code, detail, .. } = error.into();
     Error::new(detail).extend_with(|_, extensions| extensions.set("code", code.text()))
 }

@@ -103,7 +103,7 @@ impl<'a> Appender<'a> {
     /// How many of `entries`, from the first on, fit one transaction. 0 when the first is too large.
     #[must_use]
     pub fn fit(&self, entries: &[Vec<u8>]) -> usize {
-        entries_that_fit(self.rpc.program(), self.ledger, self.wallet, self.is_writer, entries)
+        entries_that_fit(self.rpc.program(), self.ledger, self.wallet, self.is_writer, entries, 0)
     }
 
     /// Whether a transaction of an earlier run may still come.

@@ -11,6 +11,8 @@ use solana_pubkey::Pubkey;
 /// The hashes that fit a transaction of one `append_subtrees` whose appender pays, together with a limit and a price for
 /// compute units.
 pub const SUBTREES_PER_TRANSACTION: NonZeroUsize = NonZeroUsize::new(27).expect("it is not zero");
+/// The same where another wallet than the appender's pays.
+pub const SUBTREES_PER_PAID_TRANSACTION: NonZeroUsize = NonZeroUsize::new(24).expect("it is not zero");
 
 const SYSTEM_PROGRAM: [u8; 32] = [0; 32];
 

@@ -5,22 +5,26 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use counterfoil_client::address::key;
 use counterfoil_client::{CallError, Few, Rpc, Source};
 use counterfoil_core::Wallet;
 use serde::Deserialize;
 use serde_json::json;
 use solana_commitment_config::CommitmentConfig;
+use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_message::Message;
 use solana_signature::Signature;
-use solana_signer::Signer;
+use solana_signer::{Signer, SignerError};
 use solana_transaction_status_client_types::TransactionStatus;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::error::SendError;
 use crate::in_flight::InFlight;
 use crate::keypair::wallet_of;
+use crate::payment::{Payment, price_instructions};
 use crate::refusal::{Payer, failure, leaves_open, refusal};
+use crate::signer::TransactionSigner;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a poll may take: one that hangs must not keep the bytes from being sent again.
@@ -80,13 +84,41 @@ pub async fn sign(
     signer: &(dyn Signer + Send + Sync),
     instruction: Instruction,
 ) -> Result<Signed, SendError> {
-    let (blockhash, last_valid_height) = rpc
-        .client()
-        .get_latest_blockhash_with_commitment(CommitmentConfig::confirmed())
-        .await
-        .map_err(rpc.failed("getLatestBlockhash"))?;
+    let (blockhash, last_valid_height) = fetch_blockhash(rpc).await?;
     let message = Message::new_with_blockhash(&[instruction], Some(&signer.pubkey()), &blockhash);
-    Signed::new(signer, &message, last_valid_height)
+    let bytes = message.serialize();
+    let signature = signer.try_sign_message(&bytes).map_err(SendError::Signer)?;
+    Ok(Signed::new(&[signature], bytes, last_valid_height))
+}
+
+/// Signs a transaction that another wallet than the appender's may pay, and that may bid a price. Nothing is sent.
+///
+/// # Errors
+/// [`SendError::Client`]; [`SendError::Signer`], also when neither key is one that the transaction wants.
+pub async fn sign_paid(
+    rpc: &Rpc,
+    appender: &dyn TransactionSigner,
+    payment: &Payment<'_>,
+    instruction: Instruction,
+) -> Result<Signed, SendError> {
+    let (blockhash, last_valid_height) = fetch_blockhash(rpc).await?;
+    let mut instructions = payment.price.map(price_instructions).into_iter().flatten().collect::<Vec<_>>();
+    instructions.push(instruction);
+    let message = Message::new_with_blockhash(&instructions, Some(&key(payment.payer.wallet().0)), &blockhash);
+    let bytes = message.serialize();
+    let mut signatures = Vec::new();
+    for wanted in message.account_keys.iter().take(message.header.num_required_signatures.into()) {
+        let signers = [payment.payer, appender];
+        let signer = signers.into_iter().find(|signer| signer.wallet().0 == wanted.to_bytes());
+        let signer = signer.ok_or(SendError::Signer(SignerError::KeypairPubkeyMismatch))?;
+        signatures.push(signer.sign(&bytes).await.map_err(SendError::Signer)?);
+    }
+    Ok(Signed::new(&signatures, bytes, last_valid_height))
+}
+
+async fn fetch_blockhash(rpc: &Rpc) -> Result<(Hash, u64), SendError> {
+    let newest = rpc.client().get_latest_blockhash_with_commitment(CommitmentConfig::confirmed()).await;
+    Ok(newest.map_err(rpc.failed("getLatestBlockhash"))?)
 }
 
 /// Sends a signed transaction, also one that was sent before, and waits as [`send`] does.
@@ -114,14 +146,15 @@ pub struct Signed {
 }
 
 impl Signed {
-    fn new(signer: &dyn Signer, message: &Message, last_valid_height: u64) -> Result<Self, SendError> {
-        let message = message.serialize();
-        let signature = signer.try_sign_message(&message).map_err(SendError::Signer)?;
-        // The count of signatures, a compact-u16; one wallet signs.
-        let mut bytes = vec![1];
-        bytes.extend_from_slice(signature.as_ref());
+    /// `signatures` are the payer's and, where that is another wallet, the appender's.
+    fn new(signatures: &[Signature], message: Vec<u8>, last_valid_height: u64) -> Self {
+        // The count of signatures, a compact-u16, which is one byte up to 127.
+        let mut bytes = vec![u8::try_from(signatures.len()).unwrap_or(u8::MAX)];
+        for signature in signatures {
+            bytes.extend_from_slice(signature.as_ref());
+        }
         bytes.extend(message);
-        Ok(Self { signature, bytes, last_valid_height })
+        Self { signature: signatures.first().copied().unwrap_or_default(), bytes, last_valid_height }
     }
 }
 

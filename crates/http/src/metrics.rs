@@ -56,6 +56,15 @@ impl RequestMetrics {
         gauge(&self.registry, self.prefix, name, help)
     }
 
+    /// A metric of the service's own; its name begins with the service's.
+    ///
+    /// # Panics
+    /// When the metric was not made, or its name is taken.
+    #[must_use]
+    pub fn add<C: Collector + Clone + 'static>(&self, metric: prometheus::Result<C>) -> C {
+        register(&self.registry, metric)
+    }
+
     /// Counts a response.
     pub(crate) fn count(&self, status: StatusCode, took: Duration) {
         match status {

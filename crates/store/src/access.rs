@@ -6,7 +6,7 @@ use counterfoil_core::{LedgerId, Wallet};
 use sqlx::PgConnection;
 
 use crate::StoreError;
-use crate::convert::bytes;
+use crate::convert::{bytes, from_bigint, to_bigint};
 
 /// The public part of a key's text.
 pub type KeyId = [u8; 8];
@@ -57,6 +57,8 @@ pub struct ApiKeyRow {
     pub ledgers: Option<Vec<LedgerId>>,
     /// How many requests it may make in a minute.
     pub requests_per_minute: u32,
+    /// What it may use of the gateway.
+    pub quota: Quota,
     /// Since when, RFC 3339 in UTC.
     pub created: String,
     /// Since when it is worth nothing, RFC 3339 in UTC.
@@ -65,6 +67,17 @@ pub struct ApiKeyRow {
     pub expires: Option<String>,
     /// When it was last used, to a minute or so, RFC 3339 in UTC.
     pub last_used: Option<String>,
+}
+
+/// What a key may use of the gateway in 24 hours; none where there is no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Records.
+    pub records: Option<u64>,
+    /// Bytes of records.
+    pub bytes: Option<u64>,
+    /// Its share of what transactions cost, in lamports.
+    pub lamports: Option<u64>,
 }
 
 /// A wallet on a ledger's list.
@@ -87,8 +100,9 @@ pub async fn insert_api_key(connection: &mut PgConnection, key: &ApiKeyRow) -> R
         .map_err(|_| StoreError::TooLarge { what: "rate", value: key.requests_per_minute.into() })?;
     let scopes: Vec<String> = key.scopes.iter().map(|scope| scope.text().to_owned()).collect();
     sqlx::query!(
-        "insert into api_key (id, name, secret_hash, ledgers, requests_per_minute, expires, scopes)
-         values ($1, $2, $3, $4, $5, $6::text::timestamptz, $7)",
+        "insert into api_key (id, name, secret_hash, ledgers, requests_per_minute, expires, scopes,
+                              records_a_day, bytes_a_day, lamports_a_day)
+         values ($1, $2, $3, $4, $5, $6::text::timestamptz, $7, $8, $9, $10)",
         &key.id[..],
         key.name,
         &key.secret_hash[..],
@@ -96,10 +110,17 @@ pub async fn insert_api_key(connection: &mut PgConnection, key: &ApiKeyRow) -> R
         rate,
         key.expires,
         &scopes,
+        bound("records a day", key.quota.records)?,
+        bound("bytes a day", key.quota.bytes)?,
+        bound("lamports a day", key.quota.lamports)?,
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+fn bound(what: &'static str, bound: Option<u64>) -> Result<Option<i64>, StoreError> {
+    bound.map(|bound| to_bigint(what, bound)).transpose()
 }
 
 /// Reads all keys, the oldest first.
@@ -109,6 +130,7 @@ pub async fn insert_api_key(connection: &mut PgConnection, key: &ApiKeyRow) -> R
 pub async fn load_api_keys(connection: &mut PgConnection) -> Result<Vec<ApiKeyRow>, StoreError> {
     let rows = sqlx::query!(
         r#"select id, name, secret_hash, scopes, ledgers, requests_per_minute,
+                  records_a_day, bytes_a_day, lamports_a_day,
                   to_char(created at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as "created!",
                   to_char(revoked at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as revoked,
                   to_char(expires at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as expires,
@@ -129,6 +151,11 @@ pub async fn load_api_keys(connection: &mut PgConnection) -> Result<Vec<ApiKeyRo
                 scopes,
                 ledgers: ledgers.transpose()?,
                 requests_per_minute: rate.map_err(|error| StoreError::corrupt("api_key", &row.name, error))?,
+                quota: Quota {
+                    records: row.records_a_day.map(|bound| from_bigint("api_key", &row.name, bound)).transpose()?,
+                    bytes: row.bytes_a_day.map(|bound| from_bigint("api_key", &row.name, bound)).transpose()?,
+                    lamports: row.lamports_a_day.map(|bound| from_bigint("api_key", &row.name, bound)).transpose()?,
+                },
                 created: row.created,
                 revoked: row.revoked,
                 expires: row.expires,

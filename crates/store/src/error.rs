@@ -58,7 +58,7 @@ pub enum StoreError {
     #[error(transparent)]
     WrongCluster(Box<WrongCluster>),
     /// Another indexer has taken this one's place.
-    #[error("another indexer has taken this one's place")]
+    #[error("another process has taken this one's place")]
     LeaseLost,
     /// The ledger is not in the index.
     #[error("ledger {0} is not in the index")]

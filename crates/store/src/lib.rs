@@ -23,8 +23,8 @@ mod tiles;
 mod write;
 
 pub use access::{
-    ApiKeyRow, KeyId, KeyScope, Reader, add_reader, insert_api_key, load_api_keys, load_private_ledgers, load_readers,
-    make_private, make_public, mark_keys_used, remove_reader, revoke_api_key,
+    ApiKeyRow, KeyId, KeyScope, Quota, Reader, add_reader, insert_api_key, load_api_keys, load_private_ledgers,
+    load_readers, make_private, make_public, mark_keys_used, remove_reader, revoke_api_key,
 };
 pub use activity::{Amount, count_entries_between, count_events_before, count_of_signer_between, load_signers};
 pub use admin::check::{

@@ -115,6 +115,8 @@ codes! {
     LedgerRefuses = "ledger_refuses", 409, "The ledger takes no records";
     /// The caller's name for the request, its Idempotency-Key, is another request's.
     IdempotencyKeyReused = "idempotency_key_reused", 422, "The Idempotency-Key is another request's";
+    /// The key has used what it may in 24 hours.
+    QuotaExceeded = "quota_exceeded", 429, "The key has used what it may in a day";
     /// The answer took too long.
     Timeout = "timeout", 504, "The answer took too long", temporary;
     /// The search did not end in the time that a search has.

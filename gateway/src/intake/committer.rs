@@ -1,7 +1,7 @@
 //! The group commit: requests that come while a commit is under way share the next one.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use counterfoil_http::Rejection;
 use counterfoil_store::gateway::{Accepted, NewRequest, accept};
@@ -72,8 +72,11 @@ async fn work(mut receiver: mpsc::Receiver<Waiting>, pool: PgPool, ledgers: Arc<
         let (pool, ledgers) = (pool.clone(), ledgers.clone());
         tokio::spawn(async move {
             let (requests, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+            let begun = Instant::now();
             match commit(&pool, &ledgers, &requests).await {
                 Ok(outcomes) => {
+                    let is_new = requests.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Accepted::New);
+                    ledgers.metrics.committed(is_new.map(|(request, _)| request.records.len()).sum(), begun.elapsed());
                     for (answer, outcome) in answers.into_iter().zip(outcomes) {
                         // A caller that went away is told when it comes again.
                         let _ = answer.send(Ok(outcome));

@@ -107,7 +107,7 @@ pub(super) fn answer(taken: &Taken, ids: &[[u8; 16]], promise: Option<&Promise>)
     for (line, problem) in &taken.lines {
         let answer = match problem {
             None => LineAnswer::Accepted { line: *line, id: ids.next().map(id_text).unwrap_or_default() },
-            Some(Rejection { code, detail }) => {
+            Some(Rejection { code, detail, .. }) => {
                 refused += 1;
                 LineAnswer::Refused { line: *line, code: *code, detail: detail.clone() }
             }

@@ -12,7 +12,7 @@ use counterfoil_http::{Rejection, RequestCaller};
 use counterfoil_read::Who;
 use counterfoil_statement::{Commitment, Promise, Record, RecordId, Salt, commit};
 use counterfoil_store::KeyScope;
-use counterfoil_store::gateway::{Accepted, Form, NewRecord, NewRequest, load_request};
+use counterfoil_store::gateway::{Accepted, Form, NewRecord, NewRequest, OverQuota, Used, load_request};
 use counterfoil_wire::{Acceptance, AcceptedRecord, Code};
 use sha2::{Digest, Sha256};
 
@@ -41,8 +41,9 @@ pub(crate) async fn post(
     })?;
     let given = Given::read(&parts)?;
     let scope = if given.form == Form::Raw { KeyScope::Raw } else { KeyScope::Write };
-    caller.caller().authorize_writing(ledger, scope).await?;
+    let quota = caller.caller().authorize_writing(ledger, scope).await?;
     let standing = gateway.ledgers.standing(ledger).await?;
+    gateway.ledgers.expect_moving(ledger, &standing)?;
     let taken = match &given.lines {
         Some(lines) => lines::read(&body, *lines, &given, &gateway.limits)?,
         None => lines::Taken::one(read_content(&parts, &body, &given, &gateway.limits)?),
@@ -71,6 +72,7 @@ pub(crate) async fn post(
             Who::Anonymous | Who::Wallet(_) => Vec::new(),
         },
         idempotency_key: given.idempotency_key.clone(),
+        quota,
         fingerprint: fingerprint(&parts, &body),
         terms,
         records,
@@ -85,6 +87,7 @@ pub(crate) async fn post(
                 "The Idempotency-Key was used for a request with another path or body. Use a new one for each request.";
             return Err(Rejection::new(Code::IdempotencyKeyReused, detail));
         }
+        Accepted::OverQuota(over) => return Err(over_quota(&over)),
         Accepted::Before { request, is_same: true } => {
             (ids, promise) = before(&gateway, ledger, request).await?;
             request
@@ -121,6 +124,19 @@ impl Gateway {
             content: content.bytes.clone(),
         })
     }
+}
+
+fn over_quota(over: &OverQuota) -> Rejection {
+    let what = match over.what {
+        Used::Records => "records",
+        Used::Bytes => "bytes",
+        Used::Lamports => "lamports",
+    };
+    let detail = format!(
+        "This key may use {} {what} in 24 hours and has used {}. Nothing was accepted. GET /v1/usage tells what it used.",
+        over.bound, over.used
+    );
+    Rejection::new(Code::QuotaExceeded, detail).retry_after(3_600)
 }
 
 /// The answer that a request of the same name got.

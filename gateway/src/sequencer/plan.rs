@@ -3,18 +3,27 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use counterfoil_append::{Instruction, SUBTREES_PER_TRANSACTION, entries_that_fit, instruction, roots, sign};
+use std::num::NonZeroUsize;
+
+use counterfoil_append::{
+    Instruction, PAYER_BYTES, PRICE_BYTES, SUBTREES_PER_PAID_TRANSACTION, entries_that_fit, instruction, roots,
+};
 use counterfoil_core::{LedgerId, ProgramId, Wallet, plan_subtrees};
 use counterfoil_statement::{AuthorTime, Commitment, ContentType, Place, RecordId, Statement, StreamId, SubjectId};
 use counterfoil_store::gateway::{
-    Attempt, Form, NewPlan, Outcome, Plan, Sealed, Sequencer, StreamEnd, Unsealed, add_attempt, add_plan, decide,
-    load_attempts, load_first_unplanned, load_sealed, load_streams, load_unsealed, seal,
+    Form, NewPlan, Outcome, Plan, Sealed, Sequencer, StreamEnd, Unsealed, add_attempt, add_plan, count_unplanned,
+    decide, load_attempts, load_first_unplanned, load_sealed, load_streams, load_unsealed, seal,
 };
 use counterfoil_store::{LedgerRow, begin};
 use merkle_log::{Frontier, LeafHash, TreeSize, hash_leaf};
 use tracing::{info, warn};
 
+use super::send::sign;
 use super::work::{RoundError, Work, in_transaction};
+use crate::ledgers::Standing;
+
+/// What a transaction has besides the appender's own: another wallet that pays, and a price.
+const MORE_BYTES: usize = PAYER_BYTES + PRICE_BYTES;
 
 /// A plan with the instruction that does it.
 struct Prepared {
@@ -30,12 +39,21 @@ impl Work {
         row: &LedgerRow,
         open: &[&Plan],
     ) -> Result<bool, RoundError> {
-        if open.len() >= self.pace.open_plans || self.last_plan.is_some_and(|last| last.elapsed() < self.pace.window) {
+        if open.len() >= self.pace.open_plans {
             return Ok(false);
         }
         let mut connection = self.ledgers.gateway.acquire().await?;
+        // A plan that is full waits for no more records, and costs no more than one that is not.
+        let is_in_window = self.last_plan.is_some_and(|last| last.elapsed() < self.pace.window);
+        if is_in_window
+            && count_unplanned(&mut connection, sequencer, self.pace.records).await? < self.pace.records.into()
+        {
+            return Ok(false);
+        }
         let unplanned = load_first_unplanned(&mut connection, sequencer).await?;
-        let unsealed = load_unsealed(&mut connection, sequencer, self.pace.records).await?;
+        let waiting = unplanned.map_or(0, |(_, records)| records);
+        let room = self.pace.records.saturating_sub(u32::try_from(waiting).unwrap_or(u32::MAX));
+        let unsealed = load_unsealed(&mut connection, sequencer, room).await?;
         drop(connection);
         if unplanned.is_none() && unsealed.is_empty() {
             return Ok(false);
@@ -51,9 +69,36 @@ impl Work {
         if open.is_empty() {
             self.ledgers.expect_own(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?;
         }
+        if !self.may_spend().await? {
+            return Ok(false);
+        }
         self.seal_and_plan(sequencer, expected, unplanned, &unsealed).await?;
         self.last_plan = Some(Instant::now());
         Ok(true)
+    }
+
+    /// Whether the budget has what a transaction costs. A promise is kept also where it has not.
+    async fn may_spend(&mut self) -> Result<bool, RoundError> {
+        let (means, oldest) = (&self.ledgers.means, self.standing().await?.oldest);
+        let cost = means.payers.most();
+        if means.budget.take(cost) {
+            return Ok(true);
+        }
+        let is_urgent = oldest > self.ledgers.terms.promise_time / 2;
+        if is_urgent {
+            means.budget.overdraw(cost);
+        }
+        let words = if is_urgent {
+            "a record has waited for half the time of its promise: the budget is exceeded for it"
+        } else {
+            "the budget of SOL a day is used up for now: its records get a transaction later"
+        };
+        self.tell(words);
+        Ok(is_urgent)
+    }
+
+    pub(super) async fn standing(&self) -> Result<Standing, RoundError> {
+        self.ledgers.standing(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))
     }
 
     /// Seals records, and plans as many as one transaction carries, in one commit.
@@ -73,6 +118,7 @@ impl Work {
             }
             None => Vec::new(),
         };
+        let records = u64::from(self.pace.records);
         let room = (self.pace.records as usize).saturating_sub(run.len());
         // Records that were sealed earlier and those that are sealed now are neighbours, where nothing is planned between.
         if unplanned.is_none_or(|(first, records)| first + records == sequencer.next_ordinal) {
@@ -82,13 +128,14 @@ impl Work {
                 form: record.form,
             }));
         }
+        // What is more than a plan's ends with the subtree that is as large as a plan may be, so that all later ones are one subtree each.
+        let whole = records - expected % records;
+        if run.len() as u64 > whole {
+            run.truncate(usize::try_from(whole).unwrap_or(usize::MAX));
+        }
         let prepared = self.prepare(first, expected, &run).await?;
-        let signed = sign(self.server(), &*self.ledgers.writer, prepared.instruction).await?;
-        let attempt = Attempt {
-            signature: signed.signature.into(),
-            transaction: signed.bytes,
-            last_valid_height: signed.last_valid_height,
-        };
+        let recent = self.standing().await?.recent_price;
+        let attempt = sign(&self.ledgers.means, self.ledger, recent, prepared.instruction).await?;
         let plan = in_transaction!(self.ledgers.gateway, |transaction| {
             let sequencer = seal(&mut transaction, sequencer, unsealed, &entries, &streams).await?;
             let plan = add_plan(&mut transaction, &sequencer, &prepared.plan).await?;
@@ -148,8 +195,7 @@ impl Work {
     /// bytes.
     async fn prepare(&self, first: u64, expected: u64, run: &[Sealed]) -> Result<Prepared, RoundError> {
         let (program, wallet) = (self.cluster.program, self.ledgers.wallet());
-        let right =
-            self.ledgers.standing(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?.right;
+        let right = self.standing().await?.right;
         let form = run.first().map(|record| record.form);
         let alike = run.iter().take_while(|record| Some(record.form) == form).count();
         let run = run.get(..alike).unwrap_or_default();
@@ -157,12 +203,13 @@ impl Work {
         let mut entries = Vec::new();
         let subtrees = if form == Some(Form::Raw) {
             entries = run.iter().map(|record| record.entry.clone()).collect();
-            entries.truncate(entries_that_fit(program, self.ledger, wallet, right.by_grant, &entries));
+            entries.truncate(entries_that_fit(program, self.ledger, wallet, right.by_grant, &entries, MORE_BYTES));
             leaves.truncate(entries.len());
             None
         } else {
             let size = TreeSize::new(expected).map_err(blocked)?;
-            let mut batches = plan_subtrees(size, leaves.len() as u64, SUBTREES_PER_TRANSACTION).map_err(blocked)?;
+            let mut batches =
+                plan_subtrees(size, leaves.len() as u64, SUBTREES_PER_PAID_TRANSACTION).map_err(blocked)?;
             let batch = batches.next().ok_or_else(|| blocked("there is nothing to plan"))?;
             leaves.truncate(usize::try_from(batch.leaves()).unwrap_or(usize::MAX));
             Some(roots(&batch, &leaves)?)
@@ -214,7 +261,7 @@ pub(super) fn instruction_of(
         return Ok(instruction::append(program, ledger, wallet, by_grant, Some(plan.first_index), entries));
     };
     let size = TreeSize::new(plan.first_index).map_err(blocked)?;
-    let mut batches = plan_subtrees(size, plan.records, SUBTREES_PER_TRANSACTION).map_err(blocked)?;
+    let mut batches = plan_subtrees(size, plan.records, NonZeroUsize::MAX).map_err(blocked)?;
     let batch = batches.next().ok_or_else(|| blocked("a plan has no records"))?;
     Ok(instruction::append_subtrees(program, ledger, wallet, by_grant, batch, hashes))
 }

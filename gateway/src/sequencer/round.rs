@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use counterfoil_client::with_causes;
 use counterfoil_core::EventBody;
-use counterfoil_store::gateway::{Outcome, Plan, Sequencer, decide, load_undone_plans, mark_confirmed, take_sequencer};
-use counterfoil_store::{EventRow, LedgerRow, PgConnection, load_entries, load_event_of_leaf, load_ledger};
+use counterfoil_store::gateway::{
+    Outcome, Plan, Sequencer, charge, decide, load_undone_plans, mark_confirmed, take_sequencer,
+};
+use counterfoil_store::{EventRow, LedgerRow, PgConnection, begin, load_entries, load_event_of_leaf, load_ledger};
 use merkle_log::{Frontier, LeafIndex};
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
-use super::work::{RoundError, Sending, Verdict, Work};
+use super::work::{RoundError, Sending, Verdict, Work, in_transaction};
 
 /// How long a round waits for what the index has checked meanwhile.
 const LOOK: Duration = Duration::from_millis(200);
@@ -26,11 +28,13 @@ impl Work {
         loop {
             match self.round().await {
                 Ok(is_busy) => {
+                    self.ledgers.metrics.set_blocked(self.ledger, false);
                     let look = if is_busy { LOOK } else { IDLE_LOOK.min(self.pace.lease / 3).max(LOOK) };
                     // Woken or not, the next round looks at everything.
                     let _ = timeout(look, self.wake.notified()).await;
                 }
                 Err(error) => {
+                    self.ledgers.metrics.set_blocked(self.ledger, true);
                     self.tell(&with_causes(&error));
                     sleep(PAUSE).await;
                 }
@@ -38,7 +42,7 @@ impl Work {
         }
     }
 
-    fn tell(&mut self, what: &str) {
+    pub(super) fn tell(&mut self, what: &str) {
         if self.told.as_deref() != Some(what) {
             warn!(ledger.id = %self.ledger, "ledger {}: {what}", self.ledger);
             self.told = Some(what.to_owned());
@@ -114,7 +118,13 @@ impl Work {
                 Outcome::Dead
             }
         };
-        decide(&mut *self.ledgers.gateway.acquire().await?, sequencer, plan.id, outcome).await?;
+        drop(connection);
+        in_transaction!(self.ledgers.gateway, |transaction| {
+            decide(&mut transaction, sequencer, plan.id, outcome).await?;
+            if matches!(outcome, Outcome::Landed { .. }) {
+                charge(&mut transaction, plan.id).await?;
+            }
+        });
         if matches!(outcome, Outcome::Landed { .. }) {
             self.fill(plan).await?;
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use counterfoil_append::{InFlight, Signature, Signed, send_signed, sign};
-use counterfoil_client::{CallError, Rpc, Source, with_causes};
-use counterfoil_core::{LedgerId, ProgramId};
+use counterfoil_append::{InFlight, Instruction, Payment, SendError, Signature, Signed, send_signed, sign_paid};
+use counterfoil_client::{CallError, Source, with_causes};
+use counterfoil_core::{LedgerId, ProgramId, Wallet};
 use counterfoil_store::begin;
 use counterfoil_store::gateway::{Attempt, Plan, add_attempt, load_attempts, load_sealed, load_sequencer};
 use serde_json::json;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::plan::instruction_of;
 use super::work::{RoundError, Sending, Verdict, Work, in_transaction};
-use crate::ledgers::Ledgers;
+use crate::ledgers::{Ledgers, Means};
 
 impl Work {
     /// Sends the newest transaction of a plan, in the background. `is_here`: whether it is certain that no server has it: then it
@@ -37,15 +37,10 @@ impl Work {
         })
     }
 
-    /// The server to which transactions go.
-    pub(super) fn server(&self) -> &Rpc {
-        &self.ledgers.servers[0]
-    }
-
     /// The height of the newest finalized block: the lowest that the servers name.
     pub(super) async fn finalized_height(&self) -> Result<u64, RoundError> {
         let mut lowest = u64::MAX;
-        for server in &*self.ledgers.servers {
+        for server in &self.ledgers.means.servers {
             let height = server.call_at_once("getBlockHeight", json!([{ "commitment": "finalized" }])).await;
             let height: u64 = height
                 .map_err(|error: CallError| RoundError::Blocked(format!("{}: {}", server.name(), error.reason())))?;
@@ -53,6 +48,25 @@ impl Work {
         }
         Ok(lowest)
     }
+}
+
+/// Signs a transaction for a ledger, which one of the pool pays; `recent` is what others bid.
+pub(super) async fn sign(
+    means: &Means,
+    ledger: LedgerId,
+    recent: u64,
+    instruction: Instruction,
+) -> Result<Attempt, RoundError> {
+    let payer = means.payers.choose(ledger).map_err(RoundError::Blocked)?;
+    let payment = Payment { payer: &*payer, price: means.payers.price(recent) };
+    let signed = sign_paid(&means.servers[0], &*means.writer, &payment, instruction).await?;
+    Ok(Attempt {
+        signature: signed.signature.into(),
+        transaction: signed.bytes,
+        last_valid_height: signed.last_valid_height,
+        payer: Some(payer.wallet().0),
+        lamports: means.payers.cost(payment.price),
+    })
 }
 
 /// Sends one plan's transactions.
@@ -66,7 +80,7 @@ struct Sender {
 
 impl Sender {
     async fn send(&self, in_flight: &InFlight) -> Result<u64, RoundError> {
-        let server = &self.ledgers.servers[0];
+        let server = &self.ledgers.means.servers[0];
         let attempts = load_attempts(&mut *self.ledgers.gateway.acquire().await?, self.plan.id).await?;
         let last = attempts.last().ok_or_else(|| RoundError::Blocked("a plan has no transaction".to_owned()))?;
         let signed = Signed {
@@ -74,19 +88,32 @@ impl Sender {
             bytes: last.transaction.clone(),
             last_valid_height: last.last_valid_height,
         };
-        let error = match send_signed(server, self.ledgers.wallet(), &signed, in_flight).await {
-            Ok(sent) => return Ok(sent.slot),
+        let payer = last.payer.map_or(self.ledgers.wallet(), Wallet);
+        let error = match send_signed(server, payer, &signed, in_flight).await {
+            Ok(sent) => {
+                self.ledgers.metrics.confirmed(last.lamports);
+                return Ok(sent.slot);
+            }
             Err(error) => error,
         };
+        self.ledgers.metrics.failed();
+        if matches!(error, SendError::NoSol { .. }) {
+            self.ledgers.means.payers.look(&self.ledgers.means.servers).await;
+            if self.ledgers.means.payers.choose(self.ledger).is_ok_and(|other| other.wallet() != payer) {
+                self.sign_again(0).await?;
+            }
+            return Err(error.into());
+        }
         let height = server.call_at_once("getBlockHeight", json!([{ "commitment": "finalized" }])).await;
         if matches!(height, Ok::<u64, CallError>(height) if last.last_valid_height < height) {
             // Another transaction for the same plan: the size that all of them expect lets one in.
-            self.sign_again().await?;
+            self.sign_again(u64::MAX).await?;
         }
         Err(error.into())
     }
 
-    async fn sign_again(&self) -> Result<(), RoundError> {
+    /// `recent`: what others bid. A transaction that was left out for a minute and a half bids as much as it may.
+    async fn sign_again(&self, recent: u64) -> Result<(), RoundError> {
         let content = &self.plan.content;
         let entries = match content.subtrees {
             Some(_) => Vec::new(),
@@ -100,12 +127,7 @@ impl Sender {
             self.ledgers.standing(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?;
         let (wallet, by_grant) = (self.ledgers.wallet(), standing.right.by_grant);
         let instruction = instruction_of(self.program, self.ledger, wallet, by_grant, content, &entries)?;
-        let signed = sign(&self.ledgers.servers[0], &*self.ledgers.writer, instruction).await?;
-        let attempt = Attempt {
-            signature: signed.signature.into(),
-            transaction: signed.bytes,
-            last_valid_height: signed.last_valid_height,
-        };
+        let attempt = sign(&self.ledgers.means, self.ledger, recent, instruction).await?;
         in_transaction!(self.ledgers.gateway, |transaction| {
             let sequencer = load_sequencer(&mut transaction, self.key).await?;
             add_attempt(&mut transaction, &sequencer, self.plan.id, &attempt).await?;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use counterfoil_core::LedgerId;
-use counterfoil_store::{KeyScope, Selection};
+use counterfoil_store::{KeyScope, Quota, Selection};
 
 use super::audit::Told;
 use super::policy::{Policies, Policy};
@@ -78,15 +78,15 @@ impl Caller {
         if may_read { Ok(()) } else { Err(ReadError::UnknownLedger(ledger)) }
     }
 
-    /// Refuses unless the caller may have records accepted for this ledger. Without authentication everybody may.
+    /// Refuses unless the caller may have records accepted for this ledger, and says how much. Without authentication everybody may.
     ///
     /// # Errors
     /// [`ReadError::UnknownLedger`] where the caller may not read it either, [`ReadError::ScopeMissing`],
     /// [`ReadError::Unauthorized`], [`ReadError::Database`].
-    pub async fn authorize_writing(&self, ledger: LedgerId, scope: KeyScope) -> Result<(), ReadError> {
-        let Some(policy) = self.policy().await? else { return Ok(()) };
-        if policy.may_write(self.who, ledger, scope) {
-            return Ok(());
+    pub async fn authorize_writing(&self, ledger: LedgerId, scope: KeyScope) -> Result<Quota, ReadError> {
+        let Some(policy) = self.policy().await? else { return Ok(Quota::default()) };
+        if let Some(quota) = policy.writing(self.who, ledger, scope) {
+            return Ok(quota);
         }
         if policy.may_read(self.who, ledger) {
             return Err(ReadError::ScopeMissing { ledger, scope: scope.text() });

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_store::{
-    KeyId, KeyScope, PgPool, Selection, StoreError, load_api_keys, load_private_ledgers, load_readers, snapshot,
+    KeyId, KeyScope, PgPool, Quota, Selection, StoreError, load_api_keys, load_private_ledgers, load_readers, snapshot,
 };
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
@@ -43,6 +43,7 @@ struct KeyPolicy {
     /// The ledgers that it is for; none for all that are not private.
     ledgers: Option<BTreeSet<LedgerId>>,
     requests_per_minute: NonZeroU32,
+    quota: Quota,
     expires: Option<Timestamp>,
 }
 
@@ -91,8 +92,9 @@ impl Policies {
             let ledgers = row.ledgers.map(BTreeSet::from_iter);
             // An end that cannot be read counts as past: nothing here writes one.
             let expires = row.expires.map(|expires| expires.parse().unwrap_or(Timestamp::MIN));
-            let (secret_hash, scopes) = (row.secret_hash, row.scopes);
-            policy.keys.insert(row.id, KeyPolicy { secret_hash, scopes, ledgers, requests_per_minute, expires });
+            let (secret_hash, scopes, quota) = (row.secret_hash, row.scopes, row.quota);
+            let key = KeyPolicy { secret_hash, scopes, ledgers, requests_per_minute, quota, expires };
+            policy.keys.insert(row.id, key);
         }
         for ledger in load_private_ledgers(&mut snapshot).await? {
             policy.readers.entry(ledger).or_default();
@@ -153,14 +155,15 @@ impl Policy {
         }
     }
 
-    /// Whether the caller may have records accepted for a ledger: a key alone may, by its scope.
-    pub(super) fn may_write(&self, who: Who, ledger: LedgerId, scope: KeyScope) -> bool {
-        let Who::Key(id) = who else { return false };
-        let Some(key) = self.key(id).filter(|key| key.scopes.contains(&scope)) else { return false };
-        match &key.ledgers {
+    /// What the caller may have accepted for a ledger; none where it may not: a key alone may, by its scope.
+    pub(super) fn writing(&self, who: Who, ledger: LedgerId, scope: KeyScope) -> Option<Quota> {
+        let Who::Key(id) = who else { return None };
+        let key = self.key(id).filter(|key| key.scopes.contains(&scope))?;
+        let is_for_it = match &key.ledgers {
             Some(ledgers) => ledgers.contains(&ledger),
             None => !self.is_private(ledger),
-        }
+        };
+        is_for_it.then_some(key.quota)
     }
 
     /// The same for lists: all ledgers for which [`Self::may_read`].

@@ -7,7 +7,9 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::terms::{Form, Terms};
+use super::usage::{OverQuota, add_use, find_over_quota};
 use crate::StoreError;
+use crate::access::Quota;
 use crate::convert::{bytes, to_bigint};
 use crate::write::copy::Copy;
 
@@ -25,12 +27,21 @@ pub struct NewRequest {
     pub api_key: Vec<u8>,
     /// The caller's name for the request, for at most one request of this caller and ledger.
     pub idempotency_key: Option<String>,
+    /// What the caller may use in 24 hours, this request among it.
+    pub quota: Quota,
     /// SHA-256 over what must be the same where the same name comes again.
     pub fingerprint: [u8; 32],
     /// The promise; none where nothing is promised.
     pub terms: Option<Terms>,
     /// The records, at least one, in their order.
     pub records: Vec<NewRecord>,
+}
+
+impl NewRequest {
+    /// The bytes of its records.
+    pub(super) fn bytes(&self) -> u64 {
+        self.records.iter().map(|record| record.content.len() as u64).sum()
+    }
 }
 
 /// A record that is to be accepted. Ids of a request ascend.
@@ -68,6 +79,8 @@ pub enum Accepted {
         /// Whether both are the same request.
         is_same: bool,
     },
+    /// It is not accepted: its key would use more than it may.
+    OverQuota(OverQuota),
 }
 
 /// Writes requests with their records; what became of each, in their order. Commit after it.
@@ -90,9 +103,7 @@ pub async fn accept(
     let fingerprints: Vec<Vec<u8>> = requests.iter().map(|request| request.fingerprint.to_vec()).collect();
     let counts: Vec<i32> =
         requests.iter().map(|request| i32::try_from(request.records.len()).unwrap_or(i32::MAX)).collect();
-    let sizes = requests
-        .iter()
-        .map(|request| to_bigint("bytes", request.records.iter().map(|record| record.content.len() as u64).sum()));
+    let sizes = requests.iter().map(|request| to_bigint("bytes", request.bytes()));
     let sizes = sizes.collect::<Result<Vec<_>, _>>()?;
     let terms = |of: fn(&Terms) -> Result<i64, StoreError>| {
         requests.iter().map(|request| request.terms.as_ref().map(of).transpose()).collect::<Result<Vec<_>, _>>()
@@ -128,7 +139,18 @@ pub async fn accept(
     )
     .fetch_all(&mut *connection)
     .await?;
-    let is_new: HashSet<Uuid> = inserted.into_iter().collect();
+    let mut is_new: HashSet<Uuid> = inserted.into_iter().collect();
+    let over = find_over_quota(&mut *connection, requests, &is_new).await?;
+    if !over.is_empty() {
+        let refused: Vec<Uuid> = over.keys().copied().collect();
+        sqlx::query!("delete from gateway.request where id = any($1)", &refused).execute(&mut *connection).await?;
+        is_new.retain(|id| !over.contains_key(id));
+    }
+    add_use(
+        &mut *connection,
+        requests.iter().zip(&ledgers).filter(|(request, _)| is_new.contains(&Uuid::from_bytes(request.id))),
+    )
+    .await?;
     copy_records(
         &mut *connection,
         requests.iter().zip(&ledgers).filter(|(request, _)| is_new.contains(&Uuid::from_bytes(request.id))),
@@ -136,8 +158,11 @@ pub async fn accept(
     .await?;
     let mut outcomes = Vec::with_capacity(requests.len());
     for (request, ledger) in requests.iter().zip(&ledgers) {
-        outcomes.push(if is_new.contains(&Uuid::from_bytes(request.id)) {
+        let id = Uuid::from_bytes(request.id);
+        outcomes.push(if is_new.contains(&id) {
             Accepted::New
+        } else if let Some(over) = over.get(&id) {
+            Accepted::OverQuota(*over)
         } else {
             find_before(&mut *connection, request, *ledger).await?
         });

@@ -3,21 +3,25 @@
 //! They stand in the index's database or in another one: nothing here joins the two.
 
 mod accept;
+mod backlog;
 mod plan;
 mod record;
 mod schema;
 mod seal;
 mod terms;
+mod usage;
 
 pub use accept::{Accepted, NewRecord, NewRequest, accept, forget_idempotency_keys};
+pub use backlog::{Backlog, load_backlog, load_overdue};
 pub use plan::{
-    Attempt, NewPlan, Outcome, Plan, add_attempt, add_plan, decide, has_plan, load_attempts, load_first_unplanned,
-    load_undone_plans, mark_confirmed, mark_done,
+    Attempt, NewPlan, Outcome, Plan, add_attempt, add_plan, count_unplanned, decide, has_plan, load_attempts,
+    load_first_unplanned, load_undone_plans, mark_confirmed, mark_done,
 };
-pub use record::{Planned, RecordRow, RequestRecord, Usage, load_record, load_request, load_usage};
+pub use record::{Planned, RecordRow, RequestRecord, load_record, load_request};
 pub use schema::{connect_to_gateway, migrate_gateway};
 pub use seal::{
     GatewayLedger, Sealed, Sequencer, StreamEnd, Unsealed, add_gateway_ledger, load_gateway_ledgers, load_sealed,
     load_sequencer, load_streams, load_unsealed, seal, take_sequencer,
 };
 pub use terms::{Form, Terms};
+pub use usage::{OverQuota, Usage, Used, charge, forget_usage, load_usage};

@@ -81,6 +81,10 @@ pub struct Attempt {
     pub transaction: Vec<u8>,
     /// The height of the last block that can have it.
     pub last_valid_height: u64,
+    /// The wallet that pays; none for those from before it was kept, which the appender pays.
+    pub payer: Option<[u8; 32]>,
+    /// What it costs, in lamports.
+    pub lamports: u64,
 }
 
 /// Keeps a plan; its number. Commit before anything of it is sent.
@@ -116,8 +120,8 @@ pub async fn add_attempt(
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
     let added = sqlx::query!(
-        "insert into gateway.attempt (plan, number, signature, transaction, last_valid_height)
-         select $3, (select count(*) from gateway.attempt where plan = $3)::integer, $4, $5, $6
+        "insert into gateway.attempt (plan, number, signature, transaction, last_valid_height, payer, lamports)
+         select $3, (select count(*) from gateway.attempt where plan = $3)::integer, $4, $5, $6, $7, $8
          from gateway.sequencer where ledger = $1 and epoch = $2",
         sequencer.key,
         sequencer.epoch,
@@ -125,6 +129,8 @@ pub async fn add_attempt(
         &attempt.signature[..],
         attempt.transaction,
         to_bigint("height", attempt.last_valid_height)?,
+        attempt.payer.as_ref().map(|payer| &payer[..]),
+        to_bigint("lamports", attempt.lamports)?,
     );
     match added.execute(connection).await?.rows_affected() {
         1 => Ok(()),
@@ -138,7 +144,7 @@ pub async fn add_attempt(
 /// [`StoreError::Database`], [`StoreError::Corrupt`].
 pub async fn load_attempts(connection: &mut PgConnection, plan: i64) -> Result<Vec<Attempt>, StoreError> {
     let rows = sqlx::query!(
-        "select signature, transaction, last_valid_height from gateway.attempt where plan = $1 order by number",
+        "select signature, transaction, last_valid_height, payer, lamports from gateway.attempt where plan = $1 order by number",
         plan
     );
     let rows = rows.fetch_all(connection).await?;
@@ -147,6 +153,8 @@ pub async fn load_attempts(connection: &mut PgConnection, plan: i64) -> Result<V
             Ok(Attempt {
                 signature: bytes("gateway.attempt", plan, &row.signature)?,
                 last_valid_height: from_bigint("gateway.attempt", plan, row.last_valid_height)?,
+                payer: row.payer.map(|payer| bytes("gateway.attempt", plan, &payer)).transpose()?,
+                lamports: from_bigint("gateway.attempt", plan, row.lamports)?,
                 transaction: row.transaction,
             })
         })
@@ -217,15 +225,17 @@ pub async fn load_first_unplanned(
     connection: &mut PgConnection,
     sequencer: &Sequencer,
 ) -> Result<Option<(u64, u64)>, StoreError> {
-    // Live plans do not overlap. From the end of each: is there one that begins there? The first end without is the answer.
+    // Live plans do not overlap, and those before `landed_ordinal` leave no hole. From there and from the end of each: is there one
+    // that begins there? The first end without is the answer.
     let first = sqlx::query_scalar!(
         r#"with live as (
                select first_ordinal, first_ordinal + records as end from gateway.plan
-               where ledger = $1 and (outcome is null or outcome = 1)
+               where ledger = $1 and (outcome is null or outcome = 1) and first_ordinal >= $2
            )
-           select coalesce(min(at), 0) as "first!" from (select 0::bigint as at union all select "end" from live) as ends
+           select coalesce(min(at), 0) as "first!" from (select $2::bigint as at union all select "end" from live) as ends
            where not exists (select from live where live.first_ordinal = ends.at)"#,
-        sequencer.key
+        sequencer.key,
+        to_bigint("ordinal", sequencer.landed_ordinal)?,
     );
     let first = first.fetch_one(&mut *connection).await?;
     let next = sqlx::query_scalar!(
@@ -239,6 +249,28 @@ pub async fn load_first_unplanned(
     let end = next.map(|next| from_bigint("gateway.plan", sequencer.key, next)).transpose()?;
     let end = end.unwrap_or(sequencer.next_ordinal).min(sequencer.next_ordinal);
     Ok(Some((first, end.saturating_sub(first))).filter(|(_, records)| *records > 0))
+}
+
+/// How many records no plan has which landed or may land, up to `limit`.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn count_unplanned(
+    connection: &mut PgConnection,
+    sequencer: &Sequencer,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let unsealed = sqlx::query_scalar!(
+        r#"select count(*) as "records!" from (
+               select from gateway.record where ledger = $1 and number > $2 limit $3
+           ) as unsealed"#,
+        sequencer.key,
+        sequencer.sealed_number,
+        i64::from(limit),
+    );
+    let unsealed = from_bigint("gateway.record", sequencer.key, unsealed.fetch_one(&mut *connection).await?)?;
+    let sealed = load_first_unplanned(connection, sequencer).await?.map_or(0, |(_, records)| records);
+    Ok(sealed.saturating_add(unsealed).min(limit.into()))
 }
 
 /// Notes that a transaction of a plan was confirmed in this slot.
@@ -279,10 +311,25 @@ pub async fn decide(
         number,
         event_seq,
     );
-    match decided.execute(connection).await?.rows_affected() {
-        1 => Ok(()),
-        _ => Err(StoreError::LeaseLost),
+    if decided.execute(&mut *connection).await?.rows_affected() != 1 {
+        return Err(StoreError::LeaseLost);
     }
+    if number == 1 {
+        // Another wallet's append may have made room for a later plan first: the run goes as far as plans have landed by now.
+        sqlx::query!(
+            "with recursive run as (
+                 select landed_ordinal as at from gateway.sequencer where ledger = $1
+                 union all
+                 select plan.first_ordinal + plan.records from run
+                 join gateway.plan on plan.ledger = $1 and plan.outcome = 1 and plan.first_ordinal = run.at
+             )
+             update gateway.sequencer set landed_ordinal = (select max(at) from run) where ledger = $1",
+            sequencer.key
+        )
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
 }
 
 /// Notes that the index has the entries of a plan that landed.

@@ -20,9 +20,11 @@ pub struct Sequencer {
     /// The number of the holder. Only the newest may write.
     pub epoch: i64,
     /// The number of the last record that is sealed.
-    sealed_number: i64,
+    pub(super) sealed_number: i64,
     /// The ordinal of the next record.
     pub next_ordinal: u64,
+    /// All records below this ordinal are in the ledger.
+    pub landed_ordinal: u64,
 }
 
 /// A record whose place is not fixed yet.
@@ -137,7 +139,7 @@ pub async fn take_sequencer(
         "update gateway.sequencer
          set epoch = case when epoch = $2 then epoch else epoch + 1 end, renewed_at = now()
          where ledger = $1 and (epoch = $2 or renewed_at < now() - make_interval(secs => $3))
-         returning epoch, sealed_number, next_ordinal",
+         returning epoch, sealed_number, next_ordinal, landed_ordinal",
         key,
         epoch,
         patience.as_secs_f64(),
@@ -148,6 +150,7 @@ pub async fn take_sequencer(
         epoch: row.epoch,
         sealed_number: row.sealed_number,
         next_ordinal: from_bigint("gateway.sequencer", key, row.next_ordinal)?,
+        landed_ordinal: from_bigint("gateway.sequencer", key, row.landed_ordinal)?,
     }))
 }
 
@@ -156,13 +159,17 @@ pub async fn take_sequencer(
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Corrupt`].
 pub async fn load_sequencer(connection: &mut PgConnection, key: i32) -> Result<Sequencer, StoreError> {
-    let row = sqlx::query!("select epoch, sealed_number, next_ordinal from gateway.sequencer where ledger = $1", key);
+    let row = sqlx::query!(
+        "select epoch, sealed_number, next_ordinal, landed_ordinal from gateway.sequencer where ledger = $1",
+        key
+    );
     let row = row.fetch_one(connection).await?;
     Ok(Sequencer {
         key,
         epoch: row.epoch,
         sealed_number: row.sealed_number,
         next_ordinal: from_bigint("gateway.sequencer", key, row.next_ordinal)?,
+        landed_ordinal: from_bigint("gateway.sequencer", key, row.landed_ordinal)?,
     })
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_store::{
-    ApiKeyRow, KeyScope, PgConnection, Reader, Swap, add_reader, begin_rebuild, connect_to_rebuild, insert_api_key,
-    load_api_keys, load_private_ledgers, load_readers, make_private, make_public, mark_keys_used, migrate,
-    remove_reader, revoke_api_key,
+    ApiKeyRow, KeyScope, PgConnection, Quota, Reader, Swap, add_reader, begin_rebuild, connect_to_rebuild,
+    insert_api_key, load_api_keys, load_private_ledgers, load_readers, make_private, make_public, mark_keys_used,
+    migrate, remove_reader, revoke_api_key,
 };
 
 use crate::database::{Database, LEDGER, OTHER_LEDGER};
@@ -18,6 +18,7 @@ fn key(id: u8) -> ApiKeyRow {
         secret_hash: [id; 32],
         scopes: vec![KeyScope::Read],
         ledgers: None,
+        quota: Quota { records: Some(5), bytes: None, lamports: Some(0) },
         requests_per_minute: 600,
         created: String::new(),
         revoked: None,

@@ -99,6 +99,8 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("api_key_secret_hash_length", "update api_key set secret_hash = bytes(31)"),
     ("api_key_ledgers_not_empty", "update api_key set ledgers = '{}'"),
     ("api_key_rate_range", "update api_key set requests_per_minute = 0"),
+    ("api_key_quotas_range", "update api_key set records_a_day = -1"),
+    ("api_key_quotas_range", "update api_key set lamports_a_day = -1, bytes_a_day = 5"),
     ("api_key_scopes_known", "update api_key set scopes = '{}'"),
     ("api_key_scopes_known", "update api_key set scopes = '{read,erase}'"),
     ("private_ledger_key", "insert into private_ledger select * from private_ledger"),

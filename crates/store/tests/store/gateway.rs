@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use counterfoil_store::gateway::{
-    Accepted, Attempt, Form, NewPlan, NewRecord, NewRequest, Outcome, StreamEnd, Unsealed, accept, add_attempt,
-    add_gateway_ledger, add_plan, connect_to_gateway, decide, load_first_unplanned, load_record, load_sealed,
-    load_streams, load_undone_plans, load_unsealed, load_usage, mark_done, migrate_gateway, seal, take_sequencer,
+    Accepted, Attempt, Form, NewPlan, NewRecord, NewRequest, Outcome, OverQuota, StreamEnd, Terms, Unsealed, Used,
+    accept, add_attempt, add_gateway_ledger, add_plan, charge, connect_to_gateway, decide, load_backlog,
+    load_first_unplanned, load_overdue, load_record, load_sealed, load_streams, load_undone_plans, load_unsealed,
+    load_usage, mark_done, migrate_gateway, seal, take_sequencer,
 };
-use counterfoil_store::{PgPool, StoreError};
+use counterfoil_store::{PgPool, Quota, StoreError};
 use merkle_log::{LeafHash, Root};
 
 use crate::database::{Database, EmptyDatabase, LEDGER, OTHER_LEDGER};
@@ -63,6 +64,7 @@ fn request(id: u8, name: Option<&str>) -> NewRequest {
         ledger: LEDGER,
         api_key: Vec::new(),
         idempotency_key: name.map(str::to_owned),
+        quota: Quota::default(),
         fingerprint: [1; 32],
         terms: None,
         records: vec![record],
@@ -180,7 +182,13 @@ async fn a_record_is_in_one_plan_that_may_land_and_in_another_only_when_that_one
     assert!(add_plan(&mut connection, &sequencer, &plan(4, 3, 110)).await.is_err(), "it landed");
     let third = add_plan(&mut connection, &sequencer, &plan(0, 4, 107)).await.unwrap();
     assert_eq!(load_first_unplanned(&mut connection, &sequencer).await.unwrap(), Some((7, 2)));
-    let attempt = Attempt { signature: [1; 64], transaction: vec![1], last_valid_height: 5 };
+    let attempt = Attempt {
+        signature: [1; 64],
+        transaction: vec![1],
+        last_valid_height: 5,
+        payer: Some([3; 32]),
+        lamports: 10_001,
+    };
     add_attempt(&mut connection, &sequencer, third, &attempt).await.unwrap();
     let undone: Vec<i64> =
         load_undone_plans(&mut connection, gateway.key()).await.unwrap().iter().map(|plan| plan.id).collect();
@@ -197,4 +205,108 @@ async fn a_record_is_in_one_plan_that_may_land_and_in_another_only_when_that_one
     assert!(matches!(add_plan(&mut connection, &sequencer, &plan(7, 2, 111)).await, Err(StoreError::LeaseLost)));
     assert!(matches!(decide(&mut connection, &sequencer, third, Outcome::Dead).await, Err(StoreError::LeaseLost)));
     assert!(matches!(add_attempt(&mut connection, &sequencer, third, &attempt).await, Err(StoreError::LeaseLost)));
+}
+
+/// Records of a key, by their ids.
+fn of_key(key: u8, ids: &[u8], quota: Quota) -> NewRequest {
+    let first = request(ids[0], None);
+    let records = ids.iter().flat_map(|id| request(*id, None).records).collect();
+    NewRequest { api_key: vec![key; 8], quota, records, ..first }
+}
+
+#[tokio::test]
+async fn a_key_gets_as_much_accepted_as_its_quota_says_and_what_is_refused_leaves_nothing() {
+    let gateway = Gateway::open().await;
+    let quota = Quota { records: Some(3), ..Quota::default() };
+    let bytes = Quota { bytes: Some(6), ..Quota::default() };
+    let outcomes = gateway
+        .accept(&[
+            of_key(1, &[1, 2], quota),
+            of_key(1, &[3, 4], quota),
+            of_key(1, &[5], quota),
+            of_key(2, &[6, 7], bytes),
+            of_key(2, &[8], bytes),
+            of_key(3, &[9], Quota::default()),
+        ])
+        .await;
+    let over = |what, bound, used| Accepted::OverQuota(OverQuota { what, bound, used });
+    assert_eq!(
+        outcomes,
+        [
+            Accepted::New,
+            over(Used::Records, 3, 2),
+            Accepted::New,
+            Accepted::New,
+            over(Used::Bytes, 6, 6),
+            Accepted::New,
+        ]
+    );
+    assert_eq!(gateway.accept(&[of_key(1, &[10], quota)]).await, [over(Used::Records, 3, 3)], "in a later commit too");
+    assert_eq!(gateway.accept(&[of_key(1, &[11], Quota::default())]).await, [Accepted::New], "the twin: without one");
+    let mut connection = gateway.pool.acquire().await.unwrap();
+    for (id, is_there) in [(1, true), (3, false), (8, false), (10, false)] {
+        assert_eq!(load_record(&mut connection, [id; 16]).await.unwrap().is_some(), is_there, "record {id}");
+    }
+    let requests: i64 =
+        sqlx::query_scalar("select count(*) from gateway.request").fetch_one(&mut *connection).await.unwrap();
+    assert_eq!(requests, 5, "a request that was refused can come again under its name");
+    // A day later it may go on.
+    sqlx::query("update gateway.usage set hour = hour - interval '25 hours'").execute(&mut *connection).await.unwrap();
+    assert_eq!(gateway.accept(&[of_key(1, &[10], quota)]).await, [Accepted::New]);
+}
+
+#[tokio::test]
+async fn keys_share_what_a_transaction_costs_by_their_records_and_one_whose_share_is_used_up_gets_nothing_more() {
+    let gateway = Gateway::open().await;
+    let quota = Quota { lamports: Some(4_000), ..Quota::default() };
+    gateway.accept(&[of_key(1, &[1, 2, 3], quota), of_key(2, &[4], quota)]).await;
+    let mut connection = gateway.pool.acquire().await.unwrap();
+    let sequencer = take_sequencer(&mut connection, gateway.key(), None, Duration::ZERO).await.unwrap().unwrap();
+    let unsealed = load_unsealed(&mut connection, &sequencer, 10).await.unwrap();
+    let entries = vec![vec![1]; 4];
+    let sequencer = seal(&mut connection, &sequencer, &unsealed, &entries, &HashMap::new()).await.unwrap();
+    let id = add_plan(&mut connection, &sequencer, &plan(0, 4, 0)).await.unwrap();
+    for lamports in [9_000, 10_001] {
+        let attempt = Attempt { signature: [1; 64], transaction: vec![1], last_valid_height: 5, payer: None, lamports };
+        add_attempt(&mut connection, &sequencer, id, &attempt).await.unwrap();
+    }
+    decide(&mut connection, &sequencer, id, Outcome::Landed { event_seq: 0 }).await.unwrap();
+    assert_eq!(charge(&mut connection, id).await.unwrap(), 10_001, "what the last one costs");
+    let used: Vec<(u8, u64)> =
+        load_usage(&mut connection).await.unwrap().iter().map(|usage| (usage.api_key[0], usage.lamports)).collect();
+    assert_eq!(used, [(1, 7_501), (2, 2_501)]);
+    let outcomes = gateway.accept(&[of_key(1, &[5], quota), of_key(2, &[6], quota)]).await;
+    let over = OverQuota { what: Used::Lamports, bound: 4_000, used: 7_501 };
+    assert_eq!(outcomes, [Accepted::OverQuota(over), Accepted::New]);
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_until_it_is_in_the_ledger_and_a_promise_is_over_when_its_time_is() {
+    let gateway = Gateway::open().await;
+    let mut connection = gateway.pool.acquire().await.unwrap();
+    assert_eq!(load_backlog(&mut connection, gateway.key()).await.unwrap().oldest, None);
+    let terms = Terms { from: 0, deadline: 1_000, root: merkle_log::Hash([1; 32]), copies: 1 };
+    let promised =
+        |id| NewRequest { terms: Some(Terms { deadline: 1_000 + i64::from(id), ..terms }), ..request(id, None) };
+    gateway.accept(&[promised(1), promised(2), request(3, None), promised(4)]).await;
+    let sequencer = take_sequencer(&mut connection, gateway.key(), None, Duration::ZERO).await.unwrap().unwrap();
+    let unsealed = load_unsealed(&mut connection, &sequencer, 3).await.unwrap();
+    let sequencer = seal(&mut connection, &sequencer, &unsealed, &vec![vec![1]; 3], &HashMap::new()).await.unwrap();
+    let first = add_plan(&mut connection, &sequencer, &plan(0, 1, 0)).await.unwrap();
+    let second = add_plan(&mut connection, &sequencer, &plan(1, 2, 1)).await.unwrap();
+    let waits = async |connection: &mut sqlx::PgConnection, now| {
+        let backlog = load_backlog(connection, gateway.key()).await.unwrap();
+        let overdue = load_overdue(connection, gateway.key(), now).await.unwrap();
+        (backlog.records, backlog.oldest.is_some(), overdue.0, overdue.1)
+    };
+    assert_eq!(waits(&mut connection, 1_001).await, (4, true, 0, None), "until the second is over");
+    assert_eq!(waits(&mut connection, 1_002).await, (4, true, 1, Some(1_001)));
+    assert_eq!(waits(&mut connection, 2_000).await, (4, true, 3, Some(1_001)), "one was promised nothing");
+    counterfoil_store::gateway::mark_confirmed(&mut connection, first, 7).await.unwrap();
+    assert_eq!(waits(&mut connection, 2_000).await, (4, true, 2, Some(1_002)), "one is confirmed");
+    // A later plan may land first; the run of landed ones is whole when the earlier one does.
+    decide(&mut connection, &sequencer, second, Outcome::Landed { event_seq: 1 }).await.unwrap();
+    assert_eq!(waits(&mut connection, 2_000).await, (4, true, 1, Some(1_004)));
+    decide(&mut connection, &sequencer, first, Outcome::Landed { event_seq: 0 }).await.unwrap();
+    assert_eq!(waits(&mut connection, 2_000).await, (1, true, 1, Some(1_004)));
 }

@@ -1,0 +1,82 @@
+//! What waits: accepted records that are not in their ledger yet.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use crate::StoreError;
+use crate::convert::from_bigint;
+
+/// What waits for one ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many records are not in the ledger, a hundred thousand at most among those that are not sealed.
+    pub records: u64,
+    /// The age of the oldest of them.
+    pub oldest: Option<Duration>,
+    /// The number of plans that may still land.
+    pub open_plans: u64,
+}
+
+/// Reads what waits for a ledger.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_backlog(connection: &mut PgConnection, key: i32) -> Result<Backlog, StoreError> {
+    let row = sqlx::query!(
+        r#"select sequencer.next_ordinal - sequencer.landed_ordinal + (
+                   select count(*) from (
+                       select from gateway.record where record.ledger = $1 and number > sequencer.sealed_number limit 100000
+                   ) as unsealed
+               ) as "records!",
+               (select count(*) from gateway.plan where plan.ledger = $1 and not is_done and outcome is null) as "plans!",
+               extract(epoch from now() - (
+                   select accepted_at from gateway.request where id = coalesce(
+                       (select record.request from gateway.sealed join gateway.record on record.id = sealed.record
+                        where sealed.ledger = $1 and ordinal = sequencer.landed_ordinal),
+                       (select request from gateway.record where record.ledger = $1 and number > sequencer.sealed_number
+                        order by number limit 1)
+                   )
+               ))::double precision as oldest
+           from gateway.sequencer where sequencer.ledger = $1"#,
+        key
+    );
+    let row = row.fetch_one(connection).await?;
+    Ok(Backlog {
+        records: from_bigint("gateway.sequencer", key, row.records)?,
+        oldest: row.oldest.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.0, 1e9))),
+        open_plans: from_bigint("gateway.plan", key, row.plans)?,
+    })
+}
+
+/// How many of the thousand oldest records that no transaction has brought to the ledger were promised for a time that is over, and
+/// the oldest of those times, in seconds since 1970.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_overdue(connection: &mut PgConnection, key: i32, now: i64) -> Result<(u64, Option<i64>), StoreError> {
+    let row = sqlx::query!(
+        r#"with sealed as (
+               select record.request, record.form from gateway.sequencer
+               join gateway.sealed on sealed.ledger = sequencer.ledger and sealed.ordinal >= sequencer.landed_ordinal
+               join gateway.record on record.id = sealed.record
+               where sequencer.ledger = $1 and not exists (
+                   select from gateway.plan where plan.ledger = $1
+                       and (outcome = 1 or outcome is null and confirmed_slot is not null)
+                       and sealed.ordinal >= plan.first_ordinal and sealed.ordinal < plan.first_ordinal + plan.records)
+               order by sealed.ordinal limit 1000
+           ), unsealed as (
+               select record.request, record.form from gateway.sequencer
+               join gateway.record on record.ledger = sequencer.ledger and record.number > sequencer.sealed_number
+               where sequencer.ledger = $1 order by record.number limit 1000
+           )
+           select count(*) as "records!", min(promise_deadline) as deadline
+           from (select * from sealed union all select * from unsealed) as late
+           join gateway.request on request.id = late.request
+           where promise_deadline < $2 and late.form = 0"#,
+        key,
+        now
+    );
+    let row = row.fetch_one(connection).await?;
+    Ok((from_bigint("gateway.request", key, row.records)?, row.deadline))
+}
