@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use counterfoil_append::TransactionSigner;
+use counterfoil_archive::Archive;
 use counterfoil_client::Rpc;
 use counterfoil_core::{GenesisHash, ProgramId};
 use counterfoil_http::{
@@ -20,17 +21,18 @@ use counterfoil_read::{KeyUses, Policies, Reader, Who};
 use counterfoil_statement::{PromiseKey, SigningKey};
 use counterfoil_store::PgPool;
 use counterfoil_store::gateway::load_usage;
-use counterfoil_wire::Code;
-use serde_json::{Value, json};
+use counterfoil_wire::{Code, KeyUsage, PromiseKey as PublicKey, U64, Usage};
 use tokio::sync::mpsc;
 use tower::Service;
 
+use crate::archive::archive;
 use crate::budget::Budget;
 use crate::ids::Ids;
 use crate::intake::{Committer, CommitterLimits, ContentLimits, post as post_records};
 use crate::keys::Names;
 use crate::ledgers::{Ledgers, Means, Terms, unavailable};
 use crate::metrics::Metrics;
+use crate::openapi::openapi;
 use crate::payers::Payers;
 use crate::promises::Promiser;
 use crate::records;
@@ -41,8 +43,12 @@ use crate::watch::watch;
 /// The longest a request may take. The longest wait for a record is shorter.
 const REQUEST_TIME: Duration = Duration::from_secs(45);
 const LIVEZ: &str = "/livez";
-const PATHS: AccessPaths =
-    AccessPaths { open: &[LIVEZ, "/readyz", "/v1/promise-key"], liveness: Some(LIVEZ), socket: None, own_pages: &[] };
+const PATHS: AccessPaths = AccessPaths {
+    open: &[LIVEZ, "/readyz", "/v1/promise-key", "/v1/openapi.json"],
+    liveness: Some(LIVEZ),
+    socket: None,
+    own_pages: &[],
+};
 
 /// The settings of the gateway.
 pub struct Settings {
@@ -74,6 +80,8 @@ pub struct Settings {
     pub window: Duration,
     /// After what time another gateway takes a ledger over.
     pub lease: Duration,
+    /// Where entries are archived; none where they are not.
+    pub archive: Option<Archive>,
     /// The most bytes of a record.
     pub record_bytes: usize,
     /// Authentication and rates.
@@ -139,11 +147,15 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
     });
     let fresh = ledgers.clone();
     tokio::spawn(async move { fresh.keep_fresh().await });
+    if let Some(to) = settings.archive {
+        tokio::spawn(archive(to, ledgers.clone()));
+    }
     tokio::spawn(watch(ledgers));
     let routes = Router::new()
         .route("/v1/ledgers/{ledger}/records", post(post_records))
         .route("/v1/records/{id}", get(records::get))
         .route("/v1/records/{id}/events", get(records::events))
+        .route("/v1/openapi.json", get(openapi))
         .route("/v1/usage", get(usage))
         .route("/v1/promise-key", get(promise_key_of))
         .route(LIVEZ, get(async || StatusCode::OK))
@@ -203,12 +215,12 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
 }
 
 /// GET /v1/promise-key: the public key of this gateway's promises. A verifier takes it from elsewhere.
-async fn promise_key_of(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
-    Json(json!({ "key": gateway.promise_key.to_string() }))
+async fn promise_key_of(State(gateway): State<Arc<Gateway>>) -> Json<PublicKey> {
+    Json(PublicKey { key: gateway.promise_key.to_string() })
 }
 
 /// GET /v1/usage: what a key wrote to each ledger in the last 24 hours; where no key is needed, what all did.
-async fn usage(State(gateway): State<Arc<Gateway>>, caller: RequestCaller) -> Result<Json<Value>, Rejection> {
+async fn usage(State(gateway): State<Arc<Gateway>>, caller: RequestCaller) -> Result<Json<Usage>, Rejection> {
     let own = match caller.caller().who() {
         Who::Key(id) => Some(id.to_vec()),
         Who::Anonymous | Who::Wallet(_) if gateway.is_open => None,
@@ -220,15 +232,15 @@ async fn usage(State(gateway): State<Arc<Gateway>>, caller: RequestCaller) -> Re
     let usage = load_usage(&mut connection).await.map_err(unavailable)?;
     let rows = usage.into_iter().filter(|row| own.as_ref().is_none_or(|own| *own == row.api_key)).map(|row| {
         let key: Option<[u8; 8]> = row.api_key.try_into().ok();
-        json!({
-            "key": key.map(key_id_text),
-            "ledger": row.ledger.to_string(),
-            "records": row.records.to_string(),
-            "bytes": row.bytes.to_string(),
-            "lamports": row.lamports.to_string(),
-        })
+        KeyUsage {
+            key: key.map(key_id_text),
+            ledger: row.ledger.into(),
+            records: U64(row.records),
+            bytes: U64(row.bytes),
+            lamports: U64(row.lamports),
+        }
     });
-    Ok(Json(json!({ "hours": 24, "usage": rows.collect::<Vec<_>>() })))
+    Ok(Json(Usage { usage: rows.collect() }))
 }
 
 async fn not_found(uri: Uri) -> Rejection {

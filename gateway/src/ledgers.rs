@@ -73,6 +73,8 @@ struct Known {
     checked_size: Option<u64>,
     oldest: Duration,
     recent_price: u64,
+    /// Whether this gateway holds the lease.
+    is_planner: bool,
     changes: watch::Sender<u64>,
 }
 
@@ -300,6 +302,18 @@ impl Ledgers {
         Err(Rejection::new(Code::Busy, detail).retry_after(60))
     }
 
+    /// Notes whether this gateway plans for a ledger.
+    pub(crate) fn note_planner(&self, ledger: LedgerId, is_planner: bool) {
+        if let Some(known) = self.known().get_mut(&ledger) {
+            known.is_planner = is_planner;
+        }
+    }
+
+    /// Whether this gateway plans for a ledger: it alone does what one should do.
+    pub(crate) fn is_planner(&self, ledger: LedgerId) -> bool {
+        self.known().get(&ledger).is_some_and(|known| known.is_planner)
+    }
+
     /// Notes how long the oldest record of a ledger waits.
     pub(crate) fn note_oldest(&self, ledger: LedgerId, oldest: Duration) {
         if let Some(known) = self.known().get_mut(&ledger) {
@@ -338,6 +352,7 @@ impl Ledgers {
             checked_size: None,
             oldest: Duration::ZERO,
             recent_price: 0,
+            is_planner: false,
             changes: watch::Sender::new(0),
         };
         all.insert(ledger, known);

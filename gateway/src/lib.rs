@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod archive;
 mod budget;
 mod ids;
 mod intake;
@@ -9,6 +10,7 @@ mod keys;
 mod ledgers;
 mod metrics;
 mod names;
+mod openapi;
 mod payers;
 mod promises;
 mod records;
@@ -20,6 +22,8 @@ mod watch;
 
 pub use app::{App, Settings};
 pub use counterfoil_append::read_keypair;
+pub use counterfoil_archive::Archive;
 pub use counterfoil_http::{AccessSettings, Mode, TlsFiles};
 pub use keys::{KeyFileError, Names, read_names_key, read_promise_key, write_new_key};
+pub use openapi::openapi_json;
 pub use run::{Config, run};

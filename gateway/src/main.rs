@@ -18,7 +18,7 @@ use counterfoil_append::{LAMPORTS_PER_SOL, TransactionSigner};
 use counterfoil_client::{Rpc, idl, parse_rpc_url};
 use counterfoil_core::{GenesisHash, ProgramId};
 use counterfoil_gateway::{
-    AccessSettings, Config, Mode, Settings, TlsFiles, read_keypair, read_names_key, read_promise_key, run,
+    AccessSettings, Archive, Config, Mode, Settings, TlsFiles, read_keypair, read_names_key, read_promise_key, run,
     write_new_key,
 };
 use counterfoil_service::{LogFormat, SettingsRules, StopSignals, Telemetry, end, log_in_format, note, parse_settings};
@@ -102,6 +102,10 @@ struct Arguments {
     /// After what time without a sign of life another gateway on the same database takes a ledger over, in milliseconds.
     #[arg(long, default_value_t = 5_000)]
     lease_ms: u64,
+    /// Where entries get a second copy, which is read back: a folder, or s3://BUCKET/PREFIX with credentials and endpoint in the
+    /// environment as AWS' tools have them. `counterfoil-indexer rebuild --archive` uses it.
+    #[arg(long, env = "COUNTERFOIL_ARCHIVE", value_name = "PLACE")]
+    archive: Option<String>,
     /// The most bytes of a record.
     #[arg(long, default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     record_bytes: u32,
@@ -211,6 +215,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             copies: arguments.copies,
             window: Duration::from_millis(arguments.window_ms),
             lease: Duration::from_millis(arguments.lease_ms),
+            archive: arguments.archive.as_deref().map(Archive::open).transpose()?,
             record_bytes: arguments.record_bytes as usize,
             access: AccessSettings {
                 mode,

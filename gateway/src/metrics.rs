@@ -28,6 +28,7 @@ pub(crate) struct Metrics {
     blocked: IntGaugeVec,
     overdue: IntGaugeVec,
     grant: IntGaugeVec,
+    archived: IntGaugeVec,
     payer_lamports: IntGaugeVec,
     payer_hours: GaugeVec,
 }
@@ -67,6 +68,7 @@ impl Metrics {
                 "Records that were promised for a time that is over, of the oldest thousand.",
             ),
             grant: of_ledger("ledger_grant_seconds", "Seconds until the gateway's grant ends; absent without an end."),
+            archived: of_ledger("ledger_archived_entries", "Entries of the ledger in the archive; absent without one."),
             payer_lamports: to.add(IntGaugeVec::new(
                 Opts::new(name("payer_lamports"), "Lamports of a wallet that pays."),
                 &["payer"],
@@ -129,6 +131,10 @@ impl Metrics {
             // There is none where none was set.
             None => drop(self.grant.remove_label_values(&[&name])),
         }
+    }
+
+    pub(crate) fn set_archived(&self, ledger: LedgerId, size: u64) {
+        self.archived.with_label_values(&[&ledger.to_string()]).set(i64::try_from(size).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn set_payer(&self, state: &PayerState) {

@@ -37,8 +37,3 @@ alter table gateway.attempt
     add column payer bytea,
     add constraint attempt_lamports_range check (lamports >= 0),
     add constraint attempt_payer_length check (octet_length(payer) = 32);
-
--- All entries below this index are in the archive, and were read back from there.
-alter table gateway.ledger
-    add column archived_size bigint not null default 0,
-    add constraint ledger_archived_size_range check (archived_size >= 0);

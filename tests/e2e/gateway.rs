@@ -29,30 +29,38 @@ fn keys() -> &'static Keys {
     })
 }
 
-struct Gateway {
-    service: Service,
-    client: Client,
+pub(crate) struct Gateway {
+    pub(crate) service: Service,
+    pub(crate) client: Client,
 }
 
 impl Gateway {
     /// A gateway with a database of its own.
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::start_on(&stack().new_database(), &stack().rpc, arguments)
     }
 
-    fn start_on(database_url: &str, rpc: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn start_on(database_url: &str, rpc: &str, arguments: &[&str]) -> Self {
+        Self::start_over(&index().database_url, database_url, rpc, arguments)
+    }
+
+    /// A gateway over an index of the test's own.
+    pub(crate) fn start_over(index_url: &str, database_url: &str, rpc: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(program("counterfoil-gateway"));
-        command.args(["--rpc", rpc, "--listen", "127.0.0.1:0"]).arg("--writer").arg(stack().authority());
+        command.args(["--rpc", rpc, "--listen", "127.0.0.1:0"]);
+        if !arguments.contains(&"--writer") {
+            command.arg("--writer").arg(stack().authority());
+        }
         command.arg("--promise-key").arg(&keys().promise).arg("--names-key").arg(&keys().names);
         if !arguments.contains(&"--window-ms") {
             command.args(["--window-ms", "200"]);
         }
-        command.args(arguments).env("DATABASE_URL", &index().database_url);
+        command.args(arguments).env("DATABASE_URL", index_url);
         command.env("COUNTERFOIL_GATEWAY_DATABASE_URL", database_url);
         Self { service: Service::start(command), client: Client::new() }
     }
 
-    fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
         let mut request = self.client.post(format!("{}{path}", self.service.url())).body(body.to_owned());
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -60,19 +68,19 @@ impl Gateway {
         request.send().unwrap()
     }
 
-    fn record(&self, ledger: &str, headers: &[(&str, &str)], body: &str) -> Value {
+    pub(crate) fn record(&self, ledger: &str, headers: &[(&str, &str)], body: &str) -> Value {
         let answer = self.post(&format!("/v1/ledgers/{ledger}/records"), headers, body);
         assert_eq!(answer.status(), 202, "{:?}", answer.text());
         answer.json().unwrap()
     }
 
-    fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         let answer = self.client.get(format!("{}{path}", self.service.url())).send().unwrap();
         (answer.status().as_u16(), answer.json().unwrap())
     }
 
     /// The record once it is checked.
-    fn wait_for(&self, id: &str) -> Value {
+    pub(crate) fn wait_for(&self, id: &str) -> Value {
         wait_until(&format!("record {id} is checked"), || {
             let (_, record) = self.get(&format!("/v1/records/{id}"));
             (record["state"] == "checked").then_some(record)
@@ -80,7 +88,7 @@ impl Gateway {
     }
 }
 
-fn id(answer: &Value) -> String {
+pub(crate) fn id(answer: &Value) -> String {
     answer["records"][0]["id"].as_str().unwrap().to_owned()
 }
 
@@ -90,7 +98,7 @@ fn size(index: &Index, ledger: &str) -> u64 {
 }
 
 /// Every record has an index of its own, and the ledger has no other entries.
-fn expect_each_once(index: &Index, gateway: &Gateway, ledger: &str, ids: &[String]) {
+pub(crate) fn expect_each_once(index: &Index, gateway: &Gateway, ledger: &str, ids: &[String]) {
     let indexes: BTreeSet<u64> =
         ids.iter().map(|id| gateway.wait_for(id)["index"].as_str().unwrap().parse().unwrap()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "each record has an id of its own");

@@ -17,6 +17,7 @@ mod gateway;
 mod journey;
 mod mcp;
 mod naive;
+mod operator;
 mod output;
 mod pending;
 mod promises;

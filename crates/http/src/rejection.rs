@@ -13,20 +13,20 @@ pub struct Rejection {
     pub code: Code,
     /// The failure, the input, and what to do.
     pub detail: String,
-    /// When to come again where the problem passes, in seconds.
-    pub retry_after: u32,
+    /// When to come again, in seconds. None: in a second where the problem passes.
+    pub retry_after: Option<u32>,
 }
 
 impl Rejection {
     /// A rejection with a code and its detail.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), retry_after: 1 }
+        Self { code, detail: detail.into(), retry_after: None }
     }
 
     /// The same, with the seconds after which to come again.
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
-        Self { retry_after: seconds, ..self }
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// The problem document.
@@ -56,8 +56,8 @@ impl IntoResponse for Rejection {
         let (code, retry_after) = (self.code, self.retry_after);
         let mut response = (status(code), Json(self.into_body())).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        if code.is_temporary() {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+        if let Some(seconds) = retry_after.or(code.is_temporary().then_some(1)) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if code == Code::Unauthorized {
             // Source: RFC 6750 section 3.

@@ -2,12 +2,15 @@
 
 use counterfoil_core::receipt::Receipt;
 use serde::Serialize;
+#[cfg(feature = "openapi")]
+use utoipa::ToSchema;
 
 use crate::problem::Code;
 use crate::value::{Key, U64};
 
 /// How far a record is. Each state includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RecordState {
     /// It is on disk. Its place in the ledger is not fixed yet.
@@ -38,6 +41,7 @@ impl RecordState {
 
 /// A record that was accepted.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct AcceptedRecord {
     /// Its id, a UUID of version 7.
     pub id: String,
@@ -47,16 +51,19 @@ pub struct AcceptedRecord {
 
 /// The answer to a request with records: they are on disk.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Acceptance<P> {
     /// The records, in the order of the request.
     pub records: Vec<AcceptedRecord>,
     /// The promise for all of them, a document of docs/protocol.md, section 10. None for entries by their bytes, and where the
     /// operator can promise nothing now.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub promise: Option<P>,
 }
 
 /// The answer to one line of a request of many.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(untagged)]
 pub enum LineAnswer {
     /// It was accepted.
@@ -79,17 +86,20 @@ pub enum LineAnswer {
 
 /// The last line of the answer to a request of many.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct LinesEnd<P> {
     /// How many lines were accepted.
     pub accepted: u32,
     /// How many were refused.
     pub refused: u32,
     /// The promise for all that were accepted.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub promise: Option<P>,
 }
 
 /// A record.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Record<P> {
     /// Its id.
     pub id: String,
@@ -109,8 +119,42 @@ pub struct Record<P> {
     pub confirmed_slot: Option<U64>,
     /// The promise, with the proof that it is of this record.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub promise: Option<P>,
     /// The receipt, once it is checked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub receipt: Option<Receipt>,
+}
+
+/// The use of a ledger by a key in the last 24 hours, in whole hours of the clock.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct KeyUsage {
+    /// The key's id; null for callers without one.
+    pub key: Option<String>,
+    /// The ledger.
+    pub ledger: Key,
+    /// Records that were accepted.
+    pub records: U64,
+    /// Their bytes.
+    pub bytes: U64,
+    /// Its share of what the transactions that carried them cost.
+    pub lamports: U64,
+}
+
+/// What keys used.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct Usage {
+    /// By key and ledger.
+    pub usage: Vec<KeyUsage>,
+}
+
+/// The key that signs a gateway's promises.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct PromiseKey {
+    /// Its public part, base58.
+    pub key: String,
 }

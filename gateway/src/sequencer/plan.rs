@@ -79,8 +79,8 @@ impl Work {
 
     /// Whether the budget has what a transaction costs. A promise is kept also where it has not.
     async fn may_spend(&mut self) -> Result<bool, RoundError> {
-        let (means, oldest) = (&self.ledgers.means, self.standing().await?.oldest);
-        let cost = means.payers.most();
+        let (means, standing) = (&self.ledgers.means, self.standing().await?);
+        let (cost, oldest) = (means.payers.cost(means.payers.price(standing.recent_price)), standing.oldest);
         if means.budget.take(cost) {
             return Ok(true);
         }

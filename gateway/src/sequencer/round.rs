@@ -80,6 +80,7 @@ impl Work {
                 Some(epoch) => info!(ledger.id = %self.ledger, epoch, "this gateway plans for ledger {}", self.ledger),
                 None => info!(ledger.id = %self.ledger, "another gateway plans for ledger {}", self.ledger),
             }
+            self.ledgers.note_planner(self.ledger, epoch.is_some());
             // The sender of a plan goes on: the bytes are on disk, and may arrive twice.
             self.epoch = epoch;
         }

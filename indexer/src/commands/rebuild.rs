@@ -2,7 +2,8 @@
 
 use anyhow::{Context, bail};
 use clap::Args;
-use counterfoil_indexer::rebuild::rebuild;
+use counterfoil_archive::Archive;
+use counterfoil_indexer::rebuild::{Wanted, rebuild};
 use counterfoil_service::{StopSignals, counted, out};
 
 use crate::commands::sources::Sources;
@@ -18,13 +19,18 @@ pub struct Arguments {
     /// and those named here are not. The command tells which parts are missing.
     #[arg(long)]
     allow_less: bool,
+    /// The archive of a gateway, a folder or s3://BUCKET/PREFIX, for entries that the old index does not have or has false.
+    #[arg(long, env = "COUNTERFOIL_ARCHIVE", value_name = "PLACE")]
+    archive: Option<String>,
 }
 
 pub async fn run(database_url: String, arguments: Arguments) -> anyhow::Result<()> {
     let mut stop = StopSignals::listen(false).context("cannot listen for signals")?;
     let config = arguments.sources.config(database_url)?;
+    let archive = arguments.archive.as_deref().map(Archive::open).transpose()?;
+    let wanted = Wanted { keep_old: arguments.keep_old, allow_less: arguments.allow_less, archive };
     let rebuilt = tokio::select! {
-        rebuilt = rebuild(&config, arguments.keep_old, arguments.allow_less) => rebuilt?,
+        rebuilt = rebuild(&config, &wanted) => rebuilt?,
         () = stop.received() => bail!("interrupted: the old index is in place; the next rebuild starts from the beginning"),
     };
     let (ledgers, events, entries) = (rebuilt.ledgers, rebuilt.events, rebuilt.entries);
@@ -37,6 +43,12 @@ pub async fn run(database_url: String, arguments: Arguments) -> anyhow::Result<(
     }
     if rebuilt.taken_over > 0 {
         out!("taken over: {} filled in before", counted(rebuilt.taken_over, "entry", "entries"));
+    }
+    if rebuilt.from_archive > 0 {
+        out!("from the archive: {}", counted(rebuilt.from_archive, "entry", "entries"));
+    }
+    for fault in &rebuilt.archive_faults {
+        out!("not filled in from the archive: {fault}");
     }
     for left in &rebuilt.left_behind {
         out!("left behind: {left}; fill them in again");

@@ -1,13 +1,16 @@
-//! Filling in entries whose leaves were appended by the hashes of their subtrees: from a file, or from a log that serves
-//! C2SP tlog-tiles.
+//! Filling in entries whose leaves were appended by the hashes of their subtrees: from a file, from a log that serves C2SP
+//! tlog-tiles, or from an archive.
 //!
 //! The source is not trusted. It can leave entries out, not alter them: each subtree's entries must lead to the
 //! root that the ledger's checked events appended. That is seen before anything is written, and again as it is written.
 
 use std::fs::File;
+use std::future::Future;
 use std::io::{BufRead, BufReader, Seek, Write};
+use std::ops::Range;
 
 use anyhow::{Context, bail};
+use counterfoil_archive::{Archive, BUNDLE_WIDTH, encode_bundle};
 use counterfoil_core::LedgerId;
 use counterfoil_core::limits::MAX_SUBTREE_LEVEL;
 use counterfoil_store::{
@@ -89,14 +92,65 @@ pub async fn fill_from_tiles(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> anyhow::Result<Filled> {
     let mut log = TlogTiles::open(url).await?;
+    fill_from(pool, ledger, u64::MAX, &mut log, progress).await
+}
+
+/// Fills in the missing entries of a ledger that an archive has, as [`fill_from_tiles`] does; what the archive does not have yet stays
+/// missing.
+///
+/// # Errors
+/// When the archive does not answer, is damaged or has false entries; when the database fails.
+pub async fn fill_from_archive(
+    pool: &PgPool,
+    ledger: LedgerId,
+    archive: &Archive,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> anyhow::Result<Filled> {
+    let size = archive.size(ledger).await?;
+    fill_from(pool, ledger, size, &mut Archived { archive, ledger, size }, progress).await
+}
+
+/// Bundles of entries, wherever they are.
+pub(super) trait Bundles {
+    /// Writes the entries of these leaves to a file, one after the other, as bundles hold them.
+    fn fetch(&mut self, leaves: Range<u64>, file: &mut File) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
+struct Archived<'a> {
+    archive: &'a Archive,
+    ledger: LedgerId,
+    size: u64,
+}
+
+impl Bundles for Archived<'_> {
+    async fn fetch(&mut self, leaves: Range<u64>, file: &mut File) -> anyhow::Result<()> {
+        for number in leaves.start / BUNDLE_WIDTH..leaves.end.div_ceil(BUNDLE_WIDTH) {
+            let bundle = self.archive.read(self.ledger, number, self.size).await?;
+            let wanted = bundle.into_iter().zip(number * BUNDLE_WIDTH..).filter(|(_, index)| leaves.contains(index));
+            let entries: Vec<Vec<u8>> = wanted.map(|(entry, _)| entry).collect();
+            file.write_all(&encode_bundle(&entries)?).context("the temporary file cannot be written")?;
+        }
+        Ok(())
+    }
+}
+
+/// `size`: how many leaves the source has; subtrees beyond are left.
+async fn fill_from(
+    pool: &PgPool,
+    ledger: LedgerId,
+    size: u64,
+    source: &mut impl Bundles,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> anyhow::Result<Filled> {
     let mut done = Filled::default();
     let mut from = 0;
     loop {
         let row = load_ledger(&mut *pool.acquire().await?, ledger).await?;
-        let missing = load_missing(&mut *pool.acquire().await?, &row, from, SUBTREES_PER_PAGE).await?;
+        let mut missing = load_missing(&mut *pool.acquire().await?, &row, from, SUBTREES_PER_PAGE).await?;
+        missing.retain(|subtree| subtree.first_index() + subtree.leaves() <= size);
         let Some(run) = first_run(&missing) else { return Ok(done) };
         let mut file = tempfile::tempfile().context("no temporary file can be made")?;
-        log.fetch(run.clone(), &mut file).await?;
+        source.fetch(run.clone(), &mut file).await?;
         file.flush()?;
         let filled = fill_from_file(pool, ledger, &file, run.start, progress).await?;
         done.subtrees += filled.subtrees;
@@ -108,7 +162,7 @@ pub async fn fill_from_tiles(
 }
 
 /// Of missing subtrees in order, the leaves from the first one on that are fetched together.
-fn first_run(missing: &[MissingSubtree]) -> Option<std::ops::Range<u64>> {
+fn first_run(missing: &[MissingSubtree]) -> Option<Range<u64>> {
     let first = missing.first()?;
     let (start, mut end) = (first.first_index(), first.first_index() + first.leaves());
     for subtree in &missing[1..] {

@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use counterfoil_archive::Archive;
 use counterfoil_core::LedgerId;
 use counterfoil_service::Progress;
 use counterfoil_store::{
     Difference, Fill, FillError, LedgerRow, MissingSubtree, PgConnection, PgPool, StoreError, Swap, analyze, begin,
     begin_rebuild, connect_to_rebuild, find_differences, find_obstacles, load_cluster, load_entries, load_ledger,
-    load_ledgers, load_missing, migrate,
+    load_ledgers, load_missing, load_missing_at, migrate,
 };
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
@@ -22,6 +23,7 @@ use tracing::{info, warn};
 use crate::database::Database;
 use crate::health::Condition;
 use crate::metrics::Metrics;
+use crate::repair::fill::fill_from_archive;
 use crate::repair::fsck::{extent, fsck};
 use crate::run::{CONNECTIONS, Work, alone, bind_to_cluster};
 use crate::{Config, Indexer, Round, open};
@@ -45,6 +47,10 @@ pub struct Rebuilt {
     pub entries: u64,
     /// Of these, entries that came from the old index.
     pub taken_over: u64,
+    /// Entries that came from the archive.
+    pub from_archive: u64,
+    /// Why the archive's entries of a ledger were not filled in.
+    pub archive_faults: Vec<String>,
     /// Subtrees whose entries only the old index has, for they are false.
     pub left_behind: Vec<LeftBehind>,
     /// The parts of the old index that the new one does not have.
@@ -67,13 +73,23 @@ pub struct LeftBehind {
     pub problem: String,
 }
 
-/// Rebuilds the index and swaps it in. `config` names the servers; its listening addresses are not used. With `allow_less`
-/// also when the new index serves less than the old one, for a quorum may have invented that.
+/// What is wanted of a rebuild.
+#[derive(Clone, Default)]
+pub struct Wanted {
+    /// Keep the old index, in a schema of its own.
+    pub keep_old: bool,
+    /// Swap also when the new index serves less than the old one, for a quorum may have invented that.
+    pub allow_less: bool,
+    /// Where to find entries that the old index does not have.
+    pub archive: Option<Archive>,
+}
+
+/// Rebuilds the index and swaps it in. `config` names the servers; its listening addresses are not used.
 ///
 /// # Errors
 /// When an indexer is at work; when the servers do not lead as far as the old index is checked, or halt a ledger; when
 /// the database refuses. The old index is in place then, as it was.
-pub async fn rebuild(config: &Config, keep_old: bool, allow_less: bool) -> anyhow::Result<Rebuilt> {
+pub async fn rebuild(config: &Config, wanted: &Wanted) -> anyhow::Result<Rebuilt> {
     let servers = config.servers()?;
     let pool = open(&config.database_url).await?;
     // The connection that holds the lock makes the swap: when it is lost, there is none.
@@ -100,16 +116,19 @@ pub async fn rebuild(config: &Config, keep_old: bool, allow_less: bool) -> anyho
         let new_rows = all_ledgers(&mut *new.acquire().await?).await?;
         rebuilt.missing = find_missing(&old_rows, &new_rows);
         ensure!(
-            allow_less || rebuilt.missing.is_empty(),
+            wanted.allow_less || rebuilt.missing.is_empty(),
             "the new index would have less than the old one, so there is no swap: {}. Give servers that have it all, or a \
              newer recording, and no --ledger or --authority that leaves some out; or --allow-less, when a quorum of servers \
              was false before",
             rebuilt.missing.join("; ")
         );
         take_over(&pool, &new, &old_rows, &mut rebuilt).await?;
+        if let Some(archive) = &wanted.archive {
+            fill_in(archive, &new, &new_rows, &mut rebuilt).await?;
+        }
         check(&new, &mut rebuilt).await?;
         rebuilt.differences = compare(&mut lock, &old_rows, &new_rows).await?;
-        if swap(&mut lock, &old_rows, keep_old).await? {
+        if swap(&mut lock, &old_rows, wanted.keep_old).await? {
             break;
         }
         info!("entries were filled in meanwhile; they are taken over too");
@@ -202,6 +221,33 @@ async fn take_over(old: &PgPool, new: &PgPool, old_rows: &[LedgerRow], rebuilt: 
                 }
                 progress.add(leaves);
             }
+        }
+    }
+    Ok(())
+}
+
+/// Fills in from the archive what is still missing. A ledger whose archive is away or false is told and left as it is.
+async fn fill_in(archive: &Archive, new: &PgPool, rows: &[LedgerRow], rebuilt: &mut Rebuilt) -> anyhow::Result<()> {
+    rebuilt.archive_faults.clear();
+    for row in rows {
+        let missing = load_ledger(&mut *new.acquire().await?, row.ledger).await?.missing;
+        if missing == 0 {
+            continue;
+        }
+        let progress = Progress::begin("read from the archive", "missing entries", 0, missing);
+        match fill_from_archive(new, row.ledger, archive, &mut |entries| progress.add(entries)).await {
+            Ok(filled) => {
+                rebuilt.from_archive += filled.entries;
+                let still = load_ledger(&mut *new.acquire().await?, row.ledger).await?;
+                let mut rest = Vec::new();
+                for left in rebuilt.left_behind.drain(..) {
+                    let is_missing = left.ledger != row.ledger
+                        || load_missing_at(&mut *new.acquire().await?, &still, left.first_index).await?.is_some();
+                    rest.extend(is_missing.then_some(left));
+                }
+                rebuilt.left_behind = rest;
+            }
+            Err(fault) => rebuilt.archive_faults.push(format!("ledger {}: {fault:#}", row.ledger)),
         }
     }
     Ok(())

@@ -8,10 +8,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use counterfoil_archive::tile_path;
 use counterfoil_client::Backoff;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use merkle_log::{MAX_TREE_SIZE, TILE_WIDTH};
 use reqwest::{Client, StatusCode};
+
+use crate::repair::fill::Bundles;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -47,35 +50,6 @@ impl TlogTiles {
         let size = std::str::from_utf8(&checkpoint).ok().and_then(|text| text.lines().nth(1)?.parse().ok());
         log.size = size.filter(|size| *size <= MAX_TREE_SIZE).context("the log's checkpoint says no size")?;
         Ok(log)
-    }
-
-    /// Writes the entries of these leaves, one after the other, as bundles hold them.
-    pub(crate) async fn fetch(&mut self, leaves: Range<u64>, file: &mut File) -> anyhow::Result<()> {
-        ensure!(
-            leaves.end <= self.size,
-            "the log has {} leaves; leaves {} to {} are wanted",
-            self.size,
-            leaves.start,
-            leaves.end - 1
-        );
-        let numbers = leaves.start / TILE_WIDTH..leaves.end.div_ceil(TILE_WIDTH);
-        let log = &*self;
-        let mut bundles = stream::iter(numbers)
-            .map(async |number| Ok::<_, anyhow::Error>((number, log.fetch_bundle(number).await?)))
-            .buffered(AT_ONCE);
-        while let Some((number, bundle)) = bundles.try_next().await? {
-            let first = number * TILE_WIDTH;
-            let mut bytes = Cursor::new(bundle.as_slice());
-            for index in first..(first + TILE_WIDTH).min(leaves.end) {
-                let start = bytes.position();
-                read_entry(&mut bytes).with_context(|| format!("bundle {number} of the log, entry {index}"))?;
-                if leaves.contains(&index) {
-                    let range = usize::try_from(start)?..usize::try_from(bytes.position())?;
-                    file.write_all(&bundle[range]).context("the temporary file cannot be written")?;
-                }
-            }
-        }
-        Ok(())
     }
 
     async fn fetch_bundle(&self, number: u64) -> anyhow::Result<Vec<u8>> {
@@ -121,6 +95,36 @@ impl TlogTiles {
     }
 }
 
+impl Bundles for TlogTiles {
+    async fn fetch(&mut self, leaves: Range<u64>, file: &mut File) -> anyhow::Result<()> {
+        ensure!(
+            leaves.end <= self.size,
+            "the log has {} leaves; leaves {} to {} are wanted",
+            self.size,
+            leaves.start,
+            leaves.end - 1
+        );
+        let numbers = leaves.start / TILE_WIDTH..leaves.end.div_ceil(TILE_WIDTH);
+        let log = &*self;
+        let mut bundles = stream::iter(numbers)
+            .map(async |number| Ok::<_, anyhow::Error>((number, log.fetch_bundle(number).await?)))
+            .buffered(AT_ONCE);
+        while let Some((number, bundle)) = bundles.try_next().await? {
+            let first = number * TILE_WIDTH;
+            let mut bytes = Cursor::new(bundle.as_slice());
+            for index in first..(first + TILE_WIDTH).min(leaves.end) {
+                let start = bytes.position();
+                read_entry(&mut bytes).with_context(|| format!("bundle {number} of the log, entry {index}"))?;
+                if leaves.contains(&index) {
+                    let range = usize::try_from(start)?..usize::try_from(bytes.position())?;
+                    file.write_all(&bundle[range]).context("the temporary file cannot be written")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Reads one entry of a bundle. Source: C2SP tlog-tiles, "Log entries".
 pub(crate) fn read_entry(from: &mut impl Read) -> anyhow::Result<Vec<u8>> {
     let mut read = |bytes: &mut [u8]| {
@@ -144,28 +148,4 @@ enum Answer {
 
 fn is_transient(error: &anyhow::Error) -> bool {
     error.downcast_ref::<reqwest::Error>().is_some_and(|error| !error.is_builder() && !error.is_redirect())
-}
-
-/// A number in groups of three digits, all but the last with an x before them: 1234067 is x001/x234/067.
-fn tile_path(number: u64) -> String {
-    let mut path = format!("{:03}", number % 1_000);
-    let mut rest = number / 1_000;
-    while rest > 0 {
-        path = format!("x{:03}/{path}", rest % 1_000);
-        rest /= 1_000;
-    }
-    path
-}
-
-#[cfg(test)]
-mod tests {
-    use super::tile_path;
-
-    #[test]
-    fn tiles_are_named_as_the_specification_says() {
-        let named = [(0, "000"), (7, "007"), (999, "999"), (1_000, "x001/000"), (1_234_067, "x001/x234/067")];
-        for (number, path) in named {
-            assert_eq!(tile_path(number), path);
-        }
-    }
 }
