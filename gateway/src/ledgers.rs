@@ -234,7 +234,7 @@ impl Ledgers {
         Err(Rejection::new(Code::LedgerRefuses, detail))
     }
 
-    async fn ask(&self, ledger: LedgerId) -> Result<Result<Right, Rejection>, ClientError> {
+    pub(crate) async fn ask(&self, ledger: LedgerId) -> Result<Result<Right, Rejection>, ClientError> {
         let mut last = None;
         for server in &self.means.servers {
             let asked = async {

@@ -4,6 +4,7 @@
 mod app;
 mod archive;
 mod budget;
+mod doctor;
 mod ids;
 mod intake;
 mod keys;
@@ -24,6 +25,7 @@ pub use app::{App, Settings};
 pub use counterfoil_append::read_keypair;
 pub use counterfoil_archive::Archive;
 pub use counterfoil_http::{AccessSettings, Mode, TlsFiles};
+pub use doctor::{Finding, Patient, examine};
 pub use keys::{KeyFileError, Names, read_names_key, read_promise_key, write_new_key};
 pub use openapi::openapi_json;
 pub use run::{Config, run};

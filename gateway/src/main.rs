@@ -13,23 +13,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use counterfoil_append::{LAMPORTS_PER_SOL, TransactionSigner};
 use counterfoil_client::{Rpc, idl, parse_rpc_url};
 use counterfoil_core::{GenesisHash, ProgramId};
 use counterfoil_gateway::{
-    AccessSettings, Archive, Config, Mode, Settings, TlsFiles, read_keypair, read_names_key, read_promise_key, run,
-    write_new_key,
+    AccessSettings, Archive, Config, Finding, Mode, Patient, Settings, TlsFiles, examine, read_keypair, read_names_key,
+    read_promise_key, run, write_new_key,
 };
-use counterfoil_service::{LogFormat, SettingsRules, StopSignals, Telemetry, end, log_in_format, note, parse_settings};
+use counterfoil_service::{
+    LogFormat, SettingsRules, StopSignals, Telemetry, end, log_in_format, note, out, out_json, parse_settings,
+};
+use counterfoil_statement::{PromiseKey, SigningKey};
 use mimalloc::MiMalloc;
+use serde_json::json;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 const SETTINGS: SettingsRules = SettingsRules {
     file_env: "COUNTERFOIL_GATEWAY_CONFIG",
-    commands: &[],
+    commands: &["doctor"],
     urls: &["rpc", "otlp"],
     database_urls: &["database-url", "gateway-database-url"],
 };
@@ -43,44 +47,18 @@ const SETTINGS: SettingsRules = SettingsRules {
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    database_url: Option<String>,
-    /// The gateway's own database, in its schema `gateway`. It holds what is accepted and not on the chain yet, so give it a
-    /// server with a synchronous standby. The index's when absent.
-    #[arg(long, env = "COUNTERFOIL_GATEWAY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    gateway_database_url: Option<String>,
     /// A TOML file of settings: the keys are the flags' names.
     #[arg(long, env = "COUNTERFOIL_GATEWAY_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print the settings in effect as such a file, with the source of each and without secrets, and end.
     #[arg(long)]
     print_config: bool,
-    /// A Solana JSON-RPC server. Transactions go to the first; whether a ledger takes records is asked of all in turn. The
-    /// index alone decides what became of a transaction.
-    #[arg(long, env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true, value_parser = parse_rpc_url, value_name = "URL")]
-    rpc: Vec<String>,
-    /// The program's address. The one that its IDL declares when absent.
-    #[arg(long, env = "COUNTERFOIL_PROGRAM", default_value_t = idl::declared_program())]
-    program: ProgramId,
-    /// The wallet that appends, a Solana CLI key file. Each ledger's authority grants it subtrees.
-    #[arg(long, env = "COUNTERFOIL_GATEWAY_WRITER", value_name = "FILE")]
-    writer: Option<PathBuf>,
-    /// A wallet that pays, a Solana CLI key file; give several to spread ledgers over them. The appender pays when absent. Another wallet's
-    /// signature costs 5,000 lamports a transaction more.
-    #[arg(long = "payer", env = "COUNTERFOIL_GATEWAY_PAYERS", value_delimiter = ',', value_name = "FILE")]
-    payers: Vec<PathBuf>,
-    /// The most that a transaction bids for a place in a block, in lamports beyond its signatures' fee. It bids what three of four
-    /// that wrote to the ledger lately did at most.
-    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
-    max_bid_lamports: u64,
+    #[command(flatten)]
+    sources: Sources,
     /// What transactions may cost in a day, in SOL. Busy ledgers get them less often then; where a promise would break, the budget
     /// is exceeded. No bound when absent.
     #[arg(long, value_name = "SOL", value_parser = parse_sol)]
     sol_a_day: Option<u64>,
-    /// The file of the key that signs promises: `counterfoil-gateway make-key FILE` makes one. Publish its public part.
-    #[arg(long, env = "COUNTERFOIL_GATEWAY_PROMISE_KEY", value_name = "FILE")]
-    promise_key: Option<PathBuf>,
     /// The file of the key under which streams' and subjects' names are hidden. Keep it: without it names give other streams.
     #[arg(long, env = "COUNTERFOIL_GATEWAY_NAMES_KEY", value_name = "FILE")]
     names_key: Option<PathBuf>,
@@ -90,15 +68,9 @@ struct Arguments {
     /// How often a busy ledger gets a transaction, in milliseconds; an idle one gets it at once. Each costs 5,000 lamports.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=3_600_000))]
     window_ms: u64,
-    /// How far ahead promises reach, in seconds: by then a record is on the chain, or the operator is convicted.
-    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=2_592_000))]
-    promise_s: u64,
     /// How old the oldest record that waits for the chain may be, in seconds: then no more are accepted until it moves.
     #[arg(long, default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     longest_wait_s: u64,
-    /// On how many machines a commit of the gateway's database stands, as promises say: 1 and the synchronous standbys.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    copies: u16,
     /// After what time without a sign of life another gateway on the same database takes a ledger over, in milliseconds.
     #[arg(long, default_value_t = 5_000)]
     lease_ms: u64,
@@ -141,6 +113,45 @@ struct Arguments {
     exit_with_stdin: bool,
 }
 
+/// What both the gateway and its doctor need.
+#[derive(Args)]
+struct Sources {
+    /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// The gateway's own database, in its schema `gateway`. It holds what is accepted and not on the chain yet, so give it a
+    /// server with a synchronous standby. The index's when absent.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    gateway_database_url: Option<String>,
+    /// A Solana JSON-RPC server. Transactions go to the first; whether a ledger takes records is asked of all in turn. The
+    /// index alone decides what became of a transaction.
+    #[arg(long, env = "COUNTERFOIL_RPC", value_delimiter = ',', hide_env_values = true, value_parser = parse_rpc_url, value_name = "URL")]
+    rpc: Vec<String>,
+    /// The program's address. The one that its IDL declares when absent.
+    #[arg(long, env = "COUNTERFOIL_PROGRAM", default_value_t = idl::declared_program())]
+    program: ProgramId,
+    /// The wallet that appends, a Solana CLI key file. Each ledger's authority grants it subtrees.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_WRITER", value_name = "FILE")]
+    writer: Option<PathBuf>,
+    /// A wallet that pays, a Solana CLI key file; give several to spread ledgers over them. The appender pays when absent. Another wallet's
+    /// signature costs 5,000 lamports a transaction more.
+    #[arg(long = "payer", env = "COUNTERFOIL_GATEWAY_PAYERS", value_delimiter = ',', value_name = "FILE")]
+    payers: Vec<PathBuf>,
+    /// The most that a transaction bids for a place in a block, in lamports beyond its signatures' fee. It bids what three of four
+    /// that wrote to the ledger lately did at most.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
+    max_bid_lamports: u64,
+    /// The file of the key that signs promises: `counterfoil-gateway make-key FILE` makes one. Publish its public part.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_PROMISE_KEY", value_name = "FILE")]
+    promise_key: Option<PathBuf>,
+    /// How far ahead promises reach, in seconds: by then a record is on the chain, or the operator is convicted.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=2_592_000))]
+    promise_s: u64,
+    /// On how many machines a commit of the gateway's database stands, as promises say: 1 and the synchronous standbys.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    copies: u16,
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Writes a new random key for --promise-key or --names-key to a file that is not there yet, and prints its public part.
@@ -148,19 +159,31 @@ enum Command {
         /// The file.
         file: PathBuf,
     },
+    /// Says in words how databases, servers, keys, wallets and ledgers are, and what to do about it. Exit code 0 only when all is well.
+    Doctor {
+        #[command(flatten)]
+        sources: Box<Sources>,
+        /// Print what was found as JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    end(run_command().await.map(|()| ExitCode::SUCCESS))
+    end(run_command().await)
 }
 
-async fn run_command() -> anyhow::Result<()> {
-    let Some(arguments) = parse_settings::<Arguments>(&SETTINGS)? else { return Ok(()) };
-    if let Some(Command::MakeKey { file }) = arguments.command {
-        write_new_key(&file).with_context(|| format!("the key {}", file.display()))?;
-        note!("{}: as a promise key it is known as {}", file.display(), public_part(&file)?);
-        return Ok(());
+async fn run_command() -> anyhow::Result<ExitCode> {
+    let Some(arguments) = parse_settings::<Arguments>(&SETTINGS)? else { return Ok(ExitCode::SUCCESS) };
+    match arguments.command {
+        Some(Command::MakeKey { file }) => {
+            write_new_key(&file).with_context(|| format!("the key {}", file.display()))?;
+            note!("{}: as a promise key it is known as {}", file.display(), public_part(&file)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Doctor { sources, json }) => return tell(examine(sources.patient()?).await?, json),
+        None => {}
     }
     let telemetry = arguments.otlp.as_deref();
     let telemetry = telemetry
@@ -173,7 +196,73 @@ async fn run_command() -> anyhow::Result<()> {
     if let Some(telemetry) = telemetry {
         tokio::task::spawn_blocking(|| telemetry.stop()).await?;
     }
-    outcome
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+fn tell(findings: Vec<Finding>, json: bool) -> anyhow::Result<ExitCode> {
+    let ills = findings.iter().filter(|finding| finding.advice.is_some()).count();
+    let code = if ills > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    if json {
+        let found = findings
+            .iter()
+            .map(|Finding { subject, state, advice }| json!({ "subject": subject, "state": state, "advice": advice }));
+        out_json(&json!({ "well": ills == 0, "findings": found.collect::<Vec<_>>() }));
+        return Ok(code);
+    }
+    for Finding { subject, state, advice } in &findings {
+        out!("{} {subject}: {state}", if advice.is_none() { "ok" } else { "!!" });
+        if let Some(advice) = advice {
+            out!("     {advice}");
+        }
+    }
+    match ills {
+        0 => out!("all is well"),
+        ills => out!("{ills} of {} things looked at need attention", findings.len()),
+    }
+    Ok(code)
+}
+
+impl Sources {
+    fn patient(&self) -> anyhow::Result<Patient> {
+        let promise_key = self.promise_key()?;
+        Ok(Patient {
+            gateway_database_url: self.gateway_database_url()?,
+            database_url: self.database_url()?,
+            servers: self.servers()?,
+            writer: self.writer()?,
+            payers: self.payers()?,
+            max_bid: self.max_bid_lamports,
+            promise_key: PromiseKey(promise_key.verifying_key().to_bytes()),
+            promise_time: Duration::from_secs(self.promise_s),
+            copies: self.copies,
+        })
+    }
+
+    fn database_url(&self) -> anyhow::Result<String> {
+        self.database_url.clone().context("give the index by --database-url or DATABASE_URL")
+    }
+
+    fn gateway_database_url(&self) -> anyhow::Result<String> {
+        self.gateway_database_url.clone().map_or_else(|| self.database_url(), Ok)
+    }
+
+    fn servers(&self) -> anyhow::Result<Vec<Rpc>> {
+        ensure!(!self.rpc.is_empty(), "give a server of the chain by --rpc or COUNTERFOIL_RPC");
+        Ok(self.rpc.iter().map(|url| Rpc::new(url, self.program)).collect())
+    }
+
+    fn writer(&self) -> anyhow::Result<Arc<dyn TransactionSigner>> {
+        read_wallet(self.writer.as_deref().context("give a file by --writer")?)
+    }
+
+    fn payers(&self) -> anyhow::Result<Vec<Arc<dyn TransactionSigner>>> {
+        self.payers.iter().map(|file| read_wallet(file)).collect()
+    }
+
+    fn promise_key(&self) -> anyhow::Result<SigningKey> {
+        let file = self.promise_key.as_deref().context("give a file by --promise-key")?;
+        read_promise_key(file).with_context(|| format!("the key {}", file.display()))
+    }
 }
 
 fn config(arguments: Arguments) -> anyhow::Result<Config> {
@@ -181,17 +270,13 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
         arguments.tls_certificate.is_some() == arguments.tls_key.is_some(),
         "--tls-certificate and --tls-key are given together"
     );
-    ensure!(!arguments.rpc.is_empty(), "give a server of the chain by --rpc or COUNTERFOIL_RPC");
-    let database_url = arguments.database_url.context("give the index by --database-url or DATABASE_URL")?;
-    let file = |given: Option<PathBuf>, flag: &str| given.with_context(|| format!("give a file by {flag}"));
-    let writer = file(arguments.writer, "--writer")?;
-    let (promise_key, names_key) =
-        (file(arguments.promise_key, "--promise-key")?, file(arguments.names_key, "--names-key")?);
+    let sources = &arguments.sources;
+    let names_key = arguments.names_key.context("give a file by --names-key")?;
     let mode = arguments.access.unwrap_or(if arguments.listen.ip().is_loopback() { Mode::Off } else { Mode::Required });
     const ADDRESS_RATE: NonZeroU32 = NonZeroU32::new(600).expect("not zero");
     Ok(Config {
-        gateway_database_url: arguments.gateway_database_url.unwrap_or_else(|| database_url.clone()),
-        database_url,
+        gateway_database_url: sources.gateway_database_url()?,
+        database_url: sources.database_url()?,
         listen: arguments.listen,
         metrics: arguments.metrics_listen,
         tls: arguments.tls_certificate.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
@@ -200,19 +285,18 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             .max_connections_per_address
             .unwrap_or_else(|| arguments.max_connections.div_ceil(8)),
         settings: Settings {
-            writer: read_wallet(&writer)?,
-            payers: arguments.payers.iter().map(|file| read_wallet(file)).collect::<Result<_, _>>()?,
-            max_bid: arguments.max_bid_lamports,
+            writer: sources.writer()?,
+            payers: sources.payers()?,
+            max_bid: sources.max_bid_lamports,
             lamports_a_day: arguments.sol_a_day,
-            promise_key: read_promise_key(&promise_key)
-                .with_context(|| format!("the key {}", promise_key.display()))?,
+            promise_key: sources.promise_key()?,
             names: read_names_key(&names_key).with_context(|| format!("the key {}", names_key.display()))?,
-            servers: arguments.rpc.iter().map(|url| Rpc::new(url, arguments.program)).collect(),
+            servers: sources.servers()?,
             genesis_hash: GenesisHash([0; 32]),
-            program: arguments.program,
-            promise_time: Duration::from_secs(arguments.promise_s),
+            program: sources.program,
+            promise_time: Duration::from_secs(sources.promise_s),
             longest_wait: Duration::from_secs(arguments.longest_wait_s),
-            copies: arguments.copies,
+            copies: sources.copies,
             window: Duration::from_millis(arguments.window_ms),
             lease: Duration::from_millis(arguments.lease_ms),
             archive: arguments.archive.as_deref().map(Archive::open).transpose()?,
@@ -246,5 +330,5 @@ fn parse_sol(text: &str) -> Result<u64, String> {
 
 fn public_part(file: &Path) -> anyhow::Result<String> {
     let key = read_promise_key(file)?;
-    Ok(counterfoil_statement::PromiseKey(key.verifying_key().to_bytes()).to_string())
+    Ok(PromiseKey(key.verifying_key().to_bytes()).to_string())
 }

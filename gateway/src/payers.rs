@@ -145,6 +145,11 @@ impl Payers {
         !is_all_known || known.iter().sum::<u64>() >= self.most().saturating_mul(PROMISED_TRANSACTIONS)
     }
 
+    /// How many transactions a wallet with so many lamports pays.
+    pub(crate) fn transactions(&self, lamports: u64) -> u64 {
+        lamports.saturating_sub(self.rent_minimum.load(Ordering::Relaxed)) / self.most()
+    }
+
     pub(crate) fn states(&self) -> Vec<PayerState> {
         let state = |payer: &Payer| {
             let usable = self.usable(payer);

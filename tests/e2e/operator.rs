@@ -347,3 +347,38 @@ fn a_budget_makes_a_busy_ledgers_records_wait_and_none_is_lost() {
     let year = metric(&metrics, "counterfoil_gateway_year_sol").unwrap();
     assert!((300.0..330.0).contains(&year), "{year}: what the budget allows");
 }
+
+#[test]
+fn the_doctor_names_what_is_ill_and_finds_a_well_gateway_well() {
+    let (stack, ledger) = (stack(), new_ledger());
+    let database_url = stack.new_database();
+    let gateway = Gateway::start_on(&database_url, &stack.rpc, &[]);
+    gateway.wait_for(&id(&gateway.record(&ledger, &[], "1")));
+    let (poor, _) = wallet("ill", RENT_MINIMUM + 2_000);
+    let promise_key = stack.folder.path().join("promise.key");
+    let doctor = |rpc: &str, more: &[&str]| {
+        let mut command = Command::new(program("counterfoil-gateway"));
+        command.args(["doctor", "--rpc", rpc]).arg("--writer").arg(stack.authority());
+        command.arg("--promise-key").arg(&promise_key).args(more).env("DATABASE_URL", &index().database_url);
+        command.env("COUNTERFOIL_GATEWAY_DATABASE_URL", &database_url).output().unwrap()
+    };
+    let told = doctor(&stack.rpc, &["--json"]);
+    let found: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let ill: Vec<&str> = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| !finding["advice"].is_null())
+        .map(|finding| finding["subject"].as_str().unwrap())
+        .collect();
+    // The tests' database does not write to the disk.
+    assert_eq!(ill, ["commits"], "{found}");
+    let told = doctor("http://127.0.0.1:9", &["--payer", &poor, "--copies", "2"]);
+    assert_eq!(told.status.code(), Some(1));
+    let words = text(&told.stdout);
+    for ill in ["!! copies: ", "!! server http://127.0.0.1:9: ", "!! payer ", &format!("!! ledger {ledger}: ")] {
+        assert!(words.contains(ill), "{ill}: {words}");
+    }
+    let words = text(&doctor(&stack.rpc, &["--payer", &poor]).stdout);
+    assert!(words.contains("pays 0 transactions and leaves the rent minimum"), "{words}");
+}

@@ -18,7 +18,7 @@ pub use plan::{
     load_first_unplanned, load_undone_plans, mark_confirmed, mark_done,
 };
 pub use record::{Planned, RecordRow, RequestRecord, load_record, load_request};
-pub use schema::{connect_to_gateway, migrate_gateway};
+pub use schema::{Durability, connect_to_gateway, load_durability, migrate_gateway};
 pub use seal::{
     GatewayLedger, Sealed, Sequencer, StreamEnd, Unsealed, add_gateway_ledger, load_gateway_ledgers, load_sealed,
     load_sequencer, load_streams, load_unsealed, seal, take_sequencer,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::StoreError;
 use crate::admin::schema::connect_in;
@@ -25,6 +25,50 @@ pub async fn connect_to_gateway(
     statement_timeout: Duration,
 ) -> Result<PgPool, StoreError> {
     connect_in(url, connections, statement_timeout, None).await
+}
+
+/// How safe a commit of a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Durability {
+    /// The settings that must be on for a commit to be on disk, and are off.
+    pub off: Vec<String>,
+    /// Further machines that have a commit before it is acknowledged.
+    pub standbys: u32,
+    /// The newest version of the gateway's tables there; none where they are not there.
+    pub version: Option<i64>,
+    /// The newest version that this program knows.
+    pub known_version: i64,
+}
+
+/// Reads how safe a commit is.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn load_durability(connection: &mut PgConnection) -> Result<Durability, StoreError> {
+    let off = sqlx::query_scalar!(
+        r#"select name as "name!" from pg_settings
+           where name in ('fsync', 'full_page_writes') and setting <> 'on'
+              or name = 'synchronous_commit' and setting not in ('on', 'remote_apply') order by name"#
+    );
+    let off = off.fetch_all(&mut *connection).await?;
+    let standbys = sqlx::query_scalar!(
+        r#"select count(*) as "standbys!" from pg_stat_replication where sync_state in ('sync', 'quorum')"#
+    );
+    let standbys = standbys.fetch_one(&mut *connection).await?;
+    // The table is made by the first migration, so that no query can be checked against it before.
+    let is_there: bool = sqlx::query_scalar("select to_regclass('gateway._sqlx_migrations') is not null")
+        .fetch_one(&mut *connection)
+        .await?;
+    let version = match is_there {
+        true => {
+            sqlx::query_scalar("select max(version) from gateway._sqlx_migrations where success")
+                .fetch_one(connection)
+                .await?
+        }
+        false => None,
+    };
+    let known_version = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+    Ok(Durability { off, standbys: u32::try_from(standbys).unwrap_or(u32::MAX), version, known_version })
 }
 
 /// Brings the gateway's tables to this version, in the schema `gateway`.
