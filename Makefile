@@ -130,7 +130,7 @@ wasm-check: ## Fails when the committed verifier is not what the sources give, b
 wasm-size: ## Says where the bytes of the verifier for the web are.
 	tools/wasm/build --size
 
-bench: bench-log bench-chain bench-compute bench-indexer bench-api bench-ai ## Measures, compared with peers; writes target/bench/*.jsonl.
+bench: bench-log bench-chain bench-compute bench-indexer bench-api bench-ai bench-gateway ## Measures, compared with peers; writes target/bench/*.jsonl.
 
 bench-log: ## Leaves per second and proofs per second, compared with ct-merkle.
 	cargo bench --locked -p merkle-log
@@ -140,6 +140,10 @@ bench-chain: ## Records per second from a local chain into PostgreSQL.
 
 bench-functions: setup ## The API as a function, compared with aws-lambda-web-adapter; minutes the first time.
 	bench/functions
+
+bench-gateway: setup ## The gateway: records a second, a backlog, time to confirmation, compared with PostgreSQL alone, pgmq and JetStream; minutes.
+	tools/setup bench-api
+	bench/gateway/run
 
 bench-compute: ## Compute units, account sizes and rent, compared with SPL account compression.
 	bench/compute/run

@@ -1,4 +1,4 @@
--- What a key may use of the gateway in 24 hours; null where there is no bound.
+-- Bounds of what a key uses of the gateway in 24 hours; null where there is no bound.
 alter table api_key
     add column records_a_day bigint,
     add column bytes_a_day bigint,

@@ -27,7 +27,7 @@ pub enum Admin {
         name: String,
         /// The scopes; reading when there are none.
         scopes: Vec<KeyScope>,
-        /// What it may use of the gateway.
+        /// Bounds of its use of the gateway.
         quota: Quota,
         /// The ledgers that it is for, private ones too; all that are not private when there are none.
         ledgers: Vec<LedgerId>,

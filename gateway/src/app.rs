@@ -58,7 +58,7 @@ pub struct Settings {
     pub payers: Vec<Arc<dyn TransactionSigner>>,
     /// The most that a transaction bids for a place in a block beyond the fee of its signatures, in lamports.
     pub max_bid: u64,
-    /// What transactions may cost in a day, in lamports.
+    /// The bound of what transactions cost in a day, in lamports.
     pub lamports_a_day: Option<u64>,
     /// The key that signs promises.
     pub promise_key: SigningKey,
@@ -174,7 +174,7 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
     Ok(App(Frame::with_bodies(routes, access, requests, REQUEST_TIME, bodies)))
 }
 
-/// What a ledger that gets records all the time costs in a year at most, in SOL.
+/// The most that a ledger costs in a year which gets records all the time, in SOL.
 pub(crate) fn sol_a_year(window: Duration, lamports: u64, lamports_a_day: Option<u64>) -> f64 {
     const DAYS: f64 = 365.25;
     /// A transaction is confirmed in a slot or two, so that even without a window there are not more.

@@ -1,10 +1,10 @@
-//! What transactions may cost in a day: busy ledgers get them less often where that would be exceeded.
+//! A bound of what transactions cost in a day: busy ledgers get them less often where that would be exceeded.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 const SECONDS_A_DAY: f64 = 86_400.0;
-/// What an idle gateway may save up, in hours of the budget: so much may come at once.
+/// The part that an idle gateway may save up, in hours of the budget: so much may come at once.
 const SAVED_HOURS: f64 = 1.0;
 
 /// A budget of lamports a day, for all ledgers of this process. It fills evenly over the day.

@@ -30,7 +30,7 @@ const GRANT_BOUND: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Fewer transactions than these in a wallet want attention.
 const FEW_TRANSACTIONS: u64 = 10_000;
 
-/// What is looked at.
+/// The gateway that is looked at.
 pub struct Patient {
     /// The index. Holds a password: keep it out of logs.
     pub database_url: String,
@@ -59,7 +59,7 @@ pub struct Finding {
     pub subject: String,
     /// How it is.
     pub state: String,
-    /// What to do; none when it is well.
+    /// Advice; none when it is well.
     pub advice: Option<String>,
 }
 

@@ -40,11 +40,11 @@ pub(crate) struct Standing {
     pub(crate) checked_size: Option<u64>,
     /// The age of the oldest record that is not in the ledger.
     pub(crate) oldest: Duration,
-    /// What others bid lately for a place in a block, in millionths of a lamport for a compute unit.
+    /// The bid of others lately for a place in a block, in millionths of a lamport for a compute unit.
     pub(crate) recent_price: u64,
 }
 
-/// What transactions are made and paid with.
+/// Servers, keys and money: transactions are made with them.
 pub(crate) struct Means {
     /// The servers of the chain; transactions go to the first.
     pub(crate) servers: Vec<Rpc>,
@@ -54,7 +54,7 @@ pub(crate) struct Means {
     pub(crate) budget: Budget,
 }
 
-/// What is promised and accepted.
+/// The bounds of promises and of acceptance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     /// How far ahead promises reach.

@@ -55,7 +55,7 @@ struct Arguments {
     print_config: bool,
     #[command(flatten)]
     sources: Sources,
-    /// What transactions may cost in a day, in SOL. Busy ledgers get them less often then; where a promise would break, the budget
+    /// The bound of what transactions cost in a day, in SOL. Busy ledgers get them less often then; where a promise would break, the budget
     /// is exceeded. No bound when absent.
     #[arg(long, value_name = "SOL", value_parser = parse_sol)]
     sol_a_day: Option<u64>,
@@ -113,7 +113,7 @@ struct Arguments {
     exit_with_stdin: bool,
 }
 
-/// What both the gateway and its doctor need.
+/// The settings that both the gateway and its doctor need.
 #[derive(Args)]
 struct Sources {
     /// The index: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Better given in the environment than here.

@@ -106,7 +106,7 @@ fn record() {}
 #[expect(dead_code, reason = "it carries the description")]
 fn record_events() {}
 
-/// What the caller's key used of each ledger in the last 24 hours; where no key is needed, what all did.
+/// The use of each ledger by the caller's key in the last 24 hours; where no key is needed, what all did.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "Operation", security(("bearer" = [])),
     responses(

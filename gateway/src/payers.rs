@@ -12,9 +12,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tracing::{error, info, warn};
 
-/// What an account without data must keep, where no server tells it: a wallet below it cannot pay. Source: Solana's rent.
+/// The lamports that an account without data must keep, where no server tells it: a wallet below it cannot pay. Source: Solana's rent.
 const RENT_MINIMUM: u64 = 890_880;
-/// Promises are given while all wallets together can pay so many transactions.
+/// Promises are given while all wallets together can pay this number of transactions.
 const PROMISED_TRANSACTIONS: u64 = 20;
 /// For how many hours funds should last; below it the log and the metrics say so.
 const ALARM_HOURS: f64 = 24.0;
@@ -40,7 +40,7 @@ struct Payer {
     funds: Mutex<Funds>,
 }
 
-/// What is known of a wallet's lamports.
+/// A wallet's lamports, as far as known.
 #[derive(Default)]
 struct Funds {
     /// None until a server told.
@@ -102,12 +102,12 @@ impl Payers {
         }
     }
 
-    /// What a transaction costs that bids this price.
+    /// The cost of a transaction that bids this price.
     pub(crate) fn cost(&self, price: Option<Price>) -> u64 {
         self.signatures * LAMPORTS_PER_SIGNATURE + price.map_or(0, Price::lamports)
     }
 
-    /// What a transaction costs at most.
+    /// The most that a transaction costs.
     pub(crate) fn most(&self) -> u64 {
         self.signatures * LAMPORTS_PER_SIGNATURE + self.max_bid
     }
@@ -145,7 +145,7 @@ impl Payers {
         !is_all_known || known.iter().sum::<u64>() >= self.most().saturating_mul(PROMISED_TRANSACTIONS)
     }
 
-    /// How many transactions a wallet with so many lamports pays.
+    /// How many transactions a wallet with this many lamports pays.
     pub(crate) fn transactions(&self, lamports: u64) -> u64 {
         lamports.saturating_sub(self.rent_minimum.load(Ordering::Relaxed)) / self.most()
     }
@@ -213,7 +213,7 @@ impl Payers {
         }
     }
 
-    /// What a wallet can spend: it must keep the rent minimum. None where that is not known.
+    /// The lamports that a wallet can spend: it must keep the rent minimum. None where that is not known.
     fn usable(&self, payer: &Payer) -> Option<u64> {
         let lamports = payer.funds().lamports?;
         Some(lamports.saturating_sub(self.rent_minimum.load(Ordering::Relaxed)))
@@ -228,7 +228,7 @@ impl Payer {
 
 impl Funds {
     fn note(&mut self, lamports: u64, now: Instant) {
-        // What came in is not spending.
+        // Money that came in is not spending.
         let spent = self.spending.total() + self.lamports.map_or(0, |last| last.saturating_sub(lamports));
         self.lamports = Some(lamports);
         self.spending.note(spent, now);
@@ -271,7 +271,7 @@ mod tests {
             }
         }
         let poor = payers(&[RENT_MINIMUM + 2_000, 0]);
-        let error = poor.choose(LedgerId([1; 32])).map(|payer| payer.wallet()).expect_err("nobody can pay");
+        let error = poor.choose(LedgerId([1; 32])).map(|payer| payer.wallet()).expect_err("no wallet can pay");
         assert!(error.contains("rent minimum of 890880"), "{error}");
         assert!(!poor.can_promise());
     }

@@ -1,4 +1,4 @@
-//! What the operator must hear of: records that wait, promises that are over, wallets that run dry. And what is forgotten in time.
+//! News that the operator must hear of: records that wait, promises that are over, wallets that run dry. And what is forgotten in time.
 
 use std::collections::HashMap;
 use std::sync::Arc;

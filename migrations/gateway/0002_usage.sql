@@ -1,4 +1,4 @@
--- What each key used of each ledger, by the hour: added to in the transaction that accepts, and by what transactions cost once they
+-- The use of each ledger by each key, by the hour: added to in the transaction that accepts, and by what transactions cost once they
 -- are in the ledger. `api_key` is empty for callers without one.
 create table gateway.usage (
     api_key bytea not null,
@@ -17,7 +17,7 @@ insert into gateway.usage (api_key, ledger, hour, records, bytes)
 select api_key, ledger, date_trunc('hour', accepted_at), sum(records), sum(bytes)
 from gateway.request where accepted_at > now() - interval '25 hours' group by 1, 2, 3;
 
--- What was this for is `usage` now.
+-- `usage` does now what this was for.
 drop index gateway.request_by_time;
 -- For the names that are forgotten.
 create index request_by_named_time on gateway.request (accepted_at) where idempotency_key is not null;
@@ -31,7 +31,7 @@ update gateway.sequencer set landed_ordinal = coalesce((
         where next.ledger = this.ledger and next.outcome = 1 and next.first_ordinal = this.first_ordinal + this.records)
 ), 0);
 
--- What a transaction costs at most, and the wallet that pays it.
+-- The most that a transaction costs, and the wallet that pays it.
 alter table gateway.attempt
     add column lamports bigint not null default 5000,
     add column payer bytea,

@@ -62,7 +62,7 @@ fn a_wallet_that_can_pay_pays_and_where_none_can_nothing_is_promised_and_nothing
     let mut ids = vec![id(&gateway.record(&ledger, &[], "1"))];
     gateway.wait_for(&ids[0]);
     assert_eq!(balance(&poor_address), RENT_MINIMUM + 2_000);
-    assert_eq!(balance(&rich_address), 1_000_000_000 - 10_000, "two signatures, and no price where nobody bids");
+    assert_eq!(balance(&rich_address), 1_000_000_000 - 10_000, "two signatures, and no price where no one bids");
     drop(gateway);
 
     let payer = ["--payer", &poor, "--metrics-listen", "127.0.0.1:0", "--lease-ms", "0"];

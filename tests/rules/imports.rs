@@ -6,10 +6,11 @@ use std::process::Command;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// The workspaces of the project, each by its manifest.
-const MANIFESTS: [&str; 6] = [
+const MANIFESTS: [&str; 7] = [
     "Cargo.toml",
     "bench/compute/Cargo.toml",
     "bench/compute/peer/Cargo.toml",
+    "bench/gateway/Cargo.toml",
     "bench/indexer/Cargo.toml",
     "fuzz/Cargo.toml",
     "localnet/agave/Cargo.toml",
@@ -30,8 +31,8 @@ const NEVER: [(&str, &[&str]); 4] = [
     ("counterfoil-cli", &["axum", "utoipa", "async-graphql", "sqlx", "counterfoil-store", "counterfoil-read"]),
 ];
 
-/// The only packages that hold SQL: the store, and the bench that measures PostgreSQL alone next to it.
-const OF_SQL: [&str; 2] = ["counterfoil-store", "counterfoil-bench-indexer"];
+/// The only packages that hold SQL: the store, and the benches that measure PostgreSQL without it.
+const OF_SQL: [&str; 3] = ["counterfoil-store", "counterfoil-bench-gateway", "counterfoil-bench-indexer"];
 
 /// ARCHITECTURE.md's table: each package with the packages of the project that it may use outside its tests.
 fn table() -> BTreeMap<String, BTreeSet<String>> {

@@ -1,4 +1,4 @@
-//! Who pays for a transaction, and what.
+//! The payment of a transaction: a wallet, and a price.
 
 use counterfoil_client::{CallError, Rpc};
 use counterfoil_core::LedgerId;
@@ -20,11 +20,11 @@ pub const PRICE_BYTES: usize = 32 + (3 + 5) + (3 + 9);
 const COMPUTE_BUDGET: Pubkey = Pubkey::from_str_const("ComputeBudget111111111111111111111111111111");
 const MICRO: u64 = 1_000_000;
 
-/// Who pays for a transaction, and what.
+/// The payment of a transaction.
 pub struct Payment<'a> {
     /// The wallet that pays.
     pub payer: &'a dyn TransactionSigner,
-    /// What it pays beyond the fee of the signatures.
+    /// The bid beyond the fee of the signatures.
     pub price: Option<Price>,
 }
 
@@ -46,7 +46,7 @@ impl Price {
         (micro_lamports > 0).then_some(Self { units, micro_lamports })
     }
 
-    /// What it costs, in lamports.
+    /// Its cost, in lamports.
     #[must_use]
     pub const fn lamports(self) -> u64 {
         (self.units as u64).saturating_mul(self.micro_lamports).div_ceil(MICRO)
@@ -67,7 +67,7 @@ struct RecentFee {
     micro_lamports: u64,
 }
 
-/// What three of four transactions that wrote to a ledger lately bid at most, in millionths of a lamport for a compute unit; 0 where
+/// The most that three of four transactions which wrote to a ledger lately bid, in millionths of a lamport for a compute unit; 0 where
 /// none did.
 ///
 /// # Errors

@@ -47,7 +47,7 @@ pub enum ArchiveError {
         /// Why.
         cause: std::io::Error,
     },
-    /// What is read is not what was written.
+    /// The bytes read are not those that were written.
     #[error("the archive gives back other bytes for {path} than were written")]
     ReadBack {
         /// The file.

@@ -57,7 +57,7 @@ pub struct ApiKeyRow {
     pub ledgers: Option<Vec<LedgerId>>,
     /// How many requests it may make in a minute.
     pub requests_per_minute: u32,
-    /// What it may use of the gateway.
+    /// Bounds of its use of the gateway.
     pub quota: Quota,
     /// Since when, RFC 3339 in UTC.
     pub created: String,
@@ -69,7 +69,7 @@ pub struct ApiKeyRow {
     pub last_used: Option<String>,
 }
 
-/// What a key may use of the gateway in 24 hours; none where there is no bound.
+/// Bounds of what a key uses of the gateway in 24 hours; none where there is no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
     /// Records.

@@ -143,7 +143,7 @@ pub struct KeyUsage {
     pub lamports: U64,
 }
 
-/// What keys used.
+/// The use of ledgers by keys.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Usage {

@@ -22,7 +22,7 @@ use super::send::sign;
 use super::work::{RoundError, Work, in_transaction};
 use crate::ledgers::Standing;
 
-/// What a transaction has besides the appender's own: another wallet that pays, and a price.
+/// The bytes that a transaction has besides the appender's own: another wallet that pays, and a price.
 const MORE_BYTES: usize = PAYER_BYTES + PRICE_BYTES;
 
 /// A plan with the instruction that does it.
@@ -128,7 +128,7 @@ impl Work {
                 form: record.form,
             }));
         }
-        // What is more than a plan's ends with the subtree that is as large as a plan may be, so that all later ones are one subtree each.
+        // A run that is longer than a plan ends with the subtree that is as large as a plan may be, so that all later ones are one subtree each.
         let whole = records - expected % records;
         if run.len() as u64 > whole {
             run.truncate(usize::try_from(whole).unwrap_or(usize::MAX));

@@ -73,7 +73,7 @@ pub struct LeftBehind {
     pub problem: String,
 }
 
-/// What is wanted of a rebuild.
+/// The choices of a rebuild.
 #[derive(Clone, Default)]
 pub struct Wanted {
     /// Keep the old index, in a schema of its own.

@@ -155,7 +155,7 @@ impl Policy {
         }
     }
 
-    /// What the caller may have accepted for a ledger; none where it may not: a key alone may, by its scope.
+    /// The bounds of what the caller has accepted for a ledger; none where it may not: a key alone may, by its scope.
     pub(super) fn writing(&self, who: Who, ledger: LedgerId, scope: KeyScope) -> Option<Quota> {
         let Who::Key(id) = who else { return None };
         let key = self.key(id).filter(|key| key.scopes.contains(&scope))?;

@@ -27,7 +27,7 @@ pub struct NewRequest {
     pub api_key: Vec<u8>,
     /// The caller's name for the request, for at most one request of this caller and ledger.
     pub idempotency_key: Option<String>,
-    /// What the caller may use in 24 hours, this request among it.
+    /// The bounds of what the caller uses in 24 hours, this request among it.
     pub quota: Quota,
     /// SHA-256 over what must be the same where the same name comes again.
     pub fingerprint: [u8; 32],

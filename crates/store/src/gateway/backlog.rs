@@ -1,4 +1,4 @@
-//! What waits: accepted records that are not in their ledger yet.
+//! The backlog: accepted records that are not in their ledger yet.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use crate::StoreError;
 use crate::convert::from_bigint;
 
-/// What waits for one ledger.
+/// The backlog of one ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// How many records are not in the ledger, a hundred thousand at most among those that are not sealed.
@@ -18,7 +18,7 @@ pub struct Backlog {
     pub open_plans: u64,
 }
 
-/// Reads what waits for a ledger.
+/// Reads the backlog of a ledger.
 ///
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Corrupt`].

@@ -83,7 +83,7 @@ pub struct Attempt {
     pub last_valid_height: u64,
     /// The wallet that pays; none for those from before it was kept, which the appender pays.
     pub payer: Option<[u8; 32]>,
-    /// What it costs, in lamports.
+    /// Its cost, in lamports.
     pub lamports: u64,
 }
 

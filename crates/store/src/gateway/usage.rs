@@ -1,4 +1,4 @@
-//! What keys use of ledgers, by the hour, and the bounds of it.
+//! The use of ledgers by keys, by the hour, and the bounds of it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,15 +13,15 @@ use crate::convert::{bytes, from_bigint, to_bigint};
 /// A bound that a request would exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OverQuota {
-    /// What is bounded.
+    /// The bounded quantity.
     pub what: Used,
     /// The bound.
     pub bound: u64,
-    /// What was used of it in the last 24 hours.
+    /// How much of it was used in the last 24 hours.
     pub used: u64,
 }
 
-/// What a bound is of.
+/// A bounded quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Used {
     /// Records.
@@ -85,7 +85,7 @@ pub(super) async fn find_over_quota(
         let exceeded =
             whats.into_iter().zip(bounds).zip(used.iter().zip(adds)).find_map(|((what, bound), (used, adds))| {
                 let bound = bound?;
-                // What transactions cost is known after them: a key whose share is used up gets nothing more.
+                // The cost of transactions is known after them: a key whose share is used up gets nothing more.
                 let is_over = if what == Used::Lamports { *used >= bound } else { used.saturating_add(adds) > bound };
                 is_over.then_some(OverQuota { what, bound, used: *used })
             });
