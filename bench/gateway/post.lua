@@ -19,7 +19,7 @@ end
 
 local function record()
     sent = sent + 1
-    return string.format('{"number":%012d,"content":"%s"}', sent, padding)
+    return string.format('{"number":"%012d","text":"%s"}', sent, padding)
 end
 
 function request()

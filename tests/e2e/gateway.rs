@@ -9,6 +9,7 @@ use std::thread;
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 
+use crate::liar::{Lies, liar};
 use crate::stack::{Index, Service, expect_success, index, program, stack, text, wait_until};
 
 /// A gateway's files: its wallet is the authority of the tests' ledgers.
@@ -365,4 +366,39 @@ fn a_gateway_with_another_database_writes_nothing_to_a_ledger_that_has_one() {
     // The twin: the one whose database has the plans goes on.
     let more = id(&first.record(&ledger, &[], "4"));
     expect_each_once(index, &first, &ledger, &[ids, vec![more]].concat());
+}
+
+#[test]
+fn a_server_that_swallows_doubles_and_disowns_transactions_loses_and_doubles_nothing() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    index.wait_for(&ledger, 0);
+    let lies = Lies { swallows: 20, forks: 0, doubles: 20, disowns: 20, most_forks: 0 };
+    let rpc = liar(&stack.rpc, lies, fastrand::Rng::with_seed(7));
+    let gateway = Gateway::start_on(&stack.new_database(), &rpc, &["--window-ms", "0"]);
+    let ids: Vec<String> = (0..30)
+        .map(|n| {
+            thread::sleep(std::time::Duration::from_millis(30));
+            id(&gateway.record(&ledger, &[], &n.to_string()))
+        })
+        .collect();
+    expect_each_once(index, &gateway, &ledger, &ids);
+}
+
+#[test]
+fn a_fork_that_switches_after_it_was_confirmed_has_the_same_bytes_sent_again() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    index.wait_for(&ledger, 0);
+    let lies = Lies { swallows: 0, forks: 100, doubles: 0, disowns: 0, most_forks: 1 };
+    let rpc = liar(&stack.rpc, lies, fastrand::Rng::with_seed(7));
+    let gateway = Gateway::start_on(&stack.new_database(), &rpc, &[]);
+    let path = format!("/v1/ledgers/{ledger}/records?wait=confirmed");
+    let confirmed: Value = gateway.post(&path, &[], "1").json().unwrap();
+    assert_eq!(confirmed["state"], "confirmed", "the fork had it: {confirmed}");
+    // Those that follow expect the size after it: they land behind it and not in its place.
+    let mut ids = vec![confirmed["id"].as_str().unwrap().to_owned()];
+    ids.extend((2..5).map(|n| id(&gateway.record(&ledger, &[], &n.to_string()))));
+    expect_each_once(index, &gateway, &ledger, &ids);
+    assert_eq!(gateway.wait_for(&ids[0])["index"], "0");
 }

@@ -14,6 +14,7 @@ use pgcluster::{Cluster, Durability};
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
+use crate::liar::{Lies, liar};
 use crate::{number, program};
 
 /// A gateway lives at most this long before it is killed.
@@ -77,6 +78,9 @@ fn kills_of_the_gateway_and_of_its_database_lose_and_double_no_record() {
             .args(["--program", &format!("{}={}", idl["address"].as_str().unwrap(), so.display())]),
     );
     let rpc = chain.url("rpc_url");
+    // Forks are given up for half a minute each: few of them.
+    let lies = Lies { swallows: 5, forks: 1, doubles: 10, disowns: 10, most_forks: 1 };
+    let liar = liar(&rpc, lies, Rng::with_seed(seed));
     // The index survives: what is tried is the gateway's own database.
     let index_server = Cluster::start_temporary(Durability::None).unwrap();
     index_server.create_database("index").unwrap();
@@ -110,7 +114,7 @@ fn kills_of_the_gateway_and_of_its_database_lose_and_double_no_record() {
     let start = |server: &Cluster| {
         Running::start(
             Command::new(program("counterfoil-gateway"))
-                .args(["--rpc", &rpc, "--listen", &listen, "--window-ms", "100", "--lease-ms", "300"])
+                .args(["--rpc", &liar, "--listen", &listen, "--window-ms", "100", "--lease-ms", "300"])
                 .arg("--writer")
                 .arg(path("wallet"))
                 .arg("--promise-key")

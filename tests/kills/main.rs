@@ -5,6 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may panic")]
 
 mod gateway;
+#[path = "../e2e/http.rs"]
+mod http;
+#[path = "../e2e/liar.rs"]
+mod liar;
 
 use std::env;
 use std::io::{BufRead, BufReader};

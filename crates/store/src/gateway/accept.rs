@@ -6,12 +6,12 @@ use counterfoil_core::LedgerId;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
+use super::rows::write_records;
 use super::terms::{Form, Terms};
 use super::usage::{OverQuota, add_use, find_over_quota};
 use crate::StoreError;
 use crate::access::Quota;
 use crate::convert::{bytes, to_bigint};
-use crate::write::copy::Copy;
 
 /// The advisory lock of the transaction that accepts: "cfaccept" in ASCII.
 const ACCEPT_LOCK: i64 = 0x6366_6163_6365_7074;
@@ -151,7 +151,7 @@ pub async fn accept(
         requests.iter().zip(&ledgers).filter(|(request, _)| is_new.contains(&Uuid::from_bytes(request.id))),
     )
     .await?;
-    copy_records(
+    write_records(
         &mut *connection,
         requests.iter().zip(&ledgers).filter(|(request, _)| is_new.contains(&Uuid::from_bytes(request.id))),
     )
@@ -168,35 +168,6 @@ pub async fn accept(
         });
     }
     Ok(outcomes)
-}
-
-async fn copy_records(
-    connection: &mut PgConnection,
-    requests: impl Iterator<Item = (&NewRequest, &i32)>,
-) -> Result<(), StoreError> {
-    let mut copy = Copy::new(11, 4096);
-    for (request, ledger) in requests {
-        for record in &request.records {
-            let time = to_bigint("author's time", record.author_time_ms)?;
-            copy.row()
-                .bytea(&record.id)
-                .integer(*ledger)
-                .bytea(&request.id)
-                .smallint(record.form.number())
-                .bytea(record.content_type.as_bytes())
-                .bytea(&record.content)
-                .bytea(&record.salt)
-                .bytea(&record.commitment)
-                .bytea(&record.stream)
-                .optional(record.subject.as_ref().map(|subject| &subject[..]))
-                .bigint(time);
-        }
-    }
-    let statement =
-        "copy gateway.record (id, ledger, request, form, content_type, content, salt, commitment, stream, subject,
-                                          author_time_ms)
-                     from stdin (format binary)";
-    copy.send(connection, statement).await
 }
 
 async fn find_before(connection: &mut PgConnection, request: &NewRequest, ledger: i32) -> Result<Accepted, StoreError> {

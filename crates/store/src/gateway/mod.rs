@@ -6,6 +6,7 @@ mod accept;
 mod backlog;
 mod plan;
 mod record;
+mod rows;
 mod schema;
 mod seal;
 mod terms;

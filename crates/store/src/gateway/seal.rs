@@ -7,10 +7,10 @@ use counterfoil_core::LedgerId;
 use merkle_log::LeafHash;
 use sqlx::PgConnection;
 
+use super::rows::write_sealed;
 use super::terms::Form;
 use crate::StoreError;
 use crate::convert::{bytes, from_bigint, to_bigint};
-use crate::write::copy::Copy;
 
 /// A ledger's sequencer, as its holder knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,13 +268,7 @@ pub async fn seal(
     if moved.execute(&mut *connection).await?.rows_affected() != 1 {
         return Err(StoreError::LeaseLost);
     }
-    let bytes: usize = entries.iter().map(Vec::len).sum();
-    let mut copy = Copy::new(4, bytes.saturating_add(entries.len().saturating_mul(50)));
-    for (ordinal, (record, entry)) in (first..).zip(records.iter().zip(entries)) {
-        copy.row().integer(sequencer.key).bigint(ordinal).bytea(&record.id).bytea(entry);
-    }
-    copy.send(&mut *connection, "copy gateway.sealed (ledger, ordinal, record, entry) from stdin (format binary)")
-        .await?;
+    write_sealed(&mut *connection, sequencer.key, first, records, entries).await?;
     let (mut names, mut sequences, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
     for (stream, end) in streams {
         names.push(stream.to_vec());

@@ -11,7 +11,7 @@ use crate::write::copy::Copy;
 use crate::{Log, StoreError};
 
 /// The most bytes of rows that INSERT writes; COPY writes larger batches. At 100 bytes an entry these are 1,500 rows.
-const INSERT_BYTES: usize = 256 * 1024;
+pub(crate) const INSERT_BYTES: usize = 256 * 1024;
 
 /// Rows of `event`, of one ledger.
 #[derive(Default)]
