@@ -216,3 +216,28 @@ export class ConfirmationError extends Error {
     }
   }
 }
+
+/** Why a promise is not believed; see {@link PromiseError}. */
+export type PromiseErrorCode =
+  | 'out_of_range'
+  | 'no_records'
+  | 'no_copies'
+  | 'not_signed'
+  | 'record'
+  | 'other_key'
+  | 'wrong_ledger'
+  | 'wrong_record';
+
+/** A promise is not one of the keys that you rely on, or not of what you asked for: it promises you nothing. */
+export class PromiseError extends Error {
+  override readonly name = 'PromiseError';
+
+  constructor(
+    /** Why. */
+    readonly code: PromiseErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

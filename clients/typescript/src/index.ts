@@ -68,6 +68,16 @@ export {
   type TreeHead,
 } from './merkle.js';
 export {
+  formatPromise,
+  parsePromise,
+  PROMISE_FORMAT,
+  promiseSigningBytes,
+  verifyPromise,
+  type GatewayPromise,
+  type PromisedRecord,
+  type PromisePins,
+} from './promise.js';
+export {
   formatReceipt,
   MAX_ENTRY_BYTES,
   parseReceipt,
