@@ -31,7 +31,7 @@ export interface GatewayOptions {
   readonly fetch?: typeof fetch;
   /** How long a call may take with all its tries, in milliseconds; 120,000 when absent. */
   readonly timeoutMs?: number;
-  /** How long one try may take, in milliseconds; 15,000 when absent. What the gateway is asked to wait comes on top. */
+  /** How long one try may take, in milliseconds; 15,000 when absent, in addition to the time that the gateway is asked to wait. */
   readonly attemptMs?: number;
   /** How often a request is sent at most; 10 when absent. */
   readonly attempts?: number;
@@ -40,13 +40,13 @@ export interface GatewayOptions {
 /** A record's content: text and bytes as they are, all else as its JSON. */
 export type Content = string | Uint8Array | object | number | boolean | null;
 
-/** What is said of a record in addition to its content. */
+/** The facts of a record in addition to its content. */
 export interface RecordOptions {
   /** Its media type; JSON when absent. */
   readonly contentType?: string;
   /** The stream that it belongs to. */
   readonly stream?: string;
-  /** What it is about. */
+  /** The thing that it is about. */
   readonly subject?: string;
   /** When it happened; when the gateway got it, where absent. */
   readonly time?: Date | string;
@@ -90,7 +90,7 @@ export interface Appended {
   readonly idempotencyKey: string;
 }
 
-/** What became of one of many records: `at` is its number among those that were given, from 0. */
+/** The fate of one of many records: `at` is its number among those that were given, from 0. */
 export type LineAnswer =
   | {
       readonly at: number;
@@ -307,7 +307,7 @@ export class Gateway {
     return send(fetching ?? globalThis.fetch, this.#url, { ...call, headers }, bounds);
   }
 
-  /** What an answer says; an error where it is not what was asked for. */
+  /** Reads an answer; an error where it is not what was asked for. */
   async #reading<T>(idempotencyKey: string | undefined, read: () => Promise<T>): Promise<T> {
     try {
       return await read();

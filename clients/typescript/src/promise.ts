@@ -77,7 +77,7 @@ export interface PromisedRecord {
   readonly proof: readonly ReadonlyUint8Array[];
 }
 
-/** What a reader relies on, from elsewhere than the promise. */
+/** The facts that a reader relies on, from elsewhere than the promise. */
 export interface PromisePins {
   /** The keys of gateways whose promises are believed. */
   readonly keys: readonly string[];

@@ -11,7 +11,7 @@ export interface Call {
   readonly body?: Uint8Array<ArrayBuffer>;
   /** Its name, for errors. */
   readonly idempotencyKey?: string;
-  /** What a try may take in addition, because the server was asked to wait. */
+  /** The time that a try may take in addition, because the server was asked to wait. */
   readonly extraMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -45,7 +45,7 @@ export async function send(fetching: typeof fetch, url: string, call: Call, boun
     const facts = { idempotencyKey: call.idempotencyKey, attempts: attempt };
     const outcome = await sendOnce(fetching, url, call, Math.min(bounds.attemptMs, left), facts);
     if (typeof outcome === 'string') return outcome;
-    // Full jitter, so that callers who were refused together do not come together again. What the server asks for is on top.
+    // Full jitter, so that callers who were refused together do not come together again. The time that the server asks for is on top.
     const most = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LAST_PAUSE_MS);
     const pause = (outcome.retryAfterMs ?? 0) + Math.random() * most;
     const isOver = attempt >= bounds.attempts || performance.now() + pause >= end;
