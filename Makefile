@@ -68,7 +68,7 @@ test-deploy: ## The Helm chart by the real helm and Kubernetes' strict schemas, 
 	deploy/lambda/test
 	[ "$$(id -u)" != 0 ] || { tools/setup images && deploy/images/test --short; }
 
-images: setup ## Builds the images of indexer, API and CLI, each an OCI layout in target/images; minutes.
+images: setup ## Builds the images of indexer, API, gateway and CLI, each an OCI layout in target/images; minutes.
 	tools/setup images
 	deploy/images/build
 
