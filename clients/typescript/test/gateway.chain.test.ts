@@ -32,6 +32,9 @@ interface Addresses {
   readonly wallet: string;
 }
 
+/** A chain, PostgreSQL and three services start one after the other. */
+const START_MS = 180_000;
+
 let folder: string;
 let dev: ChildProcess;
 let addresses: Addresses;
@@ -55,7 +58,7 @@ before(async () => {
     dev.once('exit', (code) => reject(new Error(`counterfoil dev ended with ${code}`)));
   });
   ended.catch(() => undefined);
-  const started = waitUntil('dev is ready', async () => existsSync(ready) || undefined);
+  const started = waitUntil('dev is ready', async () => existsSync(ready) || undefined, START_MS);
   await Promise.race([started, ended]);
   addresses = JSON.parse(readFileSync(ready, 'utf8')) as Addresses;
   // The operator of this gateway is the test.

@@ -119,11 +119,15 @@ export function programPath(name: string): string {
   return join(process.env['CARGO_TARGET_DIR'] ?? projectPath('target'), 'debug', name);
 }
 
-export async function waitUntil<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (const start = performance.now(); performance.now() - start < PATIENCE_MS; ) {
+export async function waitUntil<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  for (const start = performance.now(); performance.now() - start < patienceMs; ) {
     const found = await look();
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`not within ${PATIENCE_MS} ms: ${what}`);
+  throw new Error(`not within ${patienceMs} ms: ${what}`);
 }
