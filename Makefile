@@ -61,14 +61,15 @@ anchor-test: setup ## The Anchor CLI builds the program and its IDL and runs the
 test-fresh: ## As root: sets up, builds and runs the demo in a Debian with nothing but git, make and a toolchain, as two users.
 	tools/fresh
 
-test-deploy: ## The Helm chart by the real helm and Kubernetes' strict schemas, systemd's units by systemd, the API as a function, and as root in a container.
+test-deploy: ## The Helm chart by the real helm and Kubernetes' strict schemas, dashboards and alerts by the lists of metrics, systemd's units by systemd, the API as a function, and as root in a container.
 	tools/setup deploy
 	deploy/helm/test
+	deploy/metrics/test
 	deploy/systemd/test
 	deploy/lambda/test
 	[ "$$(id -u)" != 0 ] || { tools/setup images && deploy/images/test --short; }
 
-images: setup ## Builds the images of indexer, API and CLI, each an OCI layout in target/images; minutes.
+images: setup ## Builds the images of indexer, API, gateway and CLI, each an OCI layout in target/images; minutes.
 	tools/setup images
 	deploy/images/build
 

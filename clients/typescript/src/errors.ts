@@ -216,3 +216,87 @@ export class ConfirmationError extends Error {
     }
   }
 }
+
+/** Why a promise is not believed; see {@link PromiseError}. */
+export type PromiseErrorCode =
+  | 'out_of_range'
+  | 'no_records'
+  | 'no_copies'
+  | 'not_signed'
+  | 'record'
+  | 'other_key'
+  | 'wrong_ledger'
+  | 'wrong_record';
+
+/** A promise is not one of the keys that you rely on, or not of what you asked for: it promises you nothing. */
+export class PromiseError extends Error {
+  override readonly name = 'PromiseError';
+
+  constructor(
+    /** Why. */
+    readonly code: PromiseErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/**
+ * A gateway did not do what it was asked. Its `code` is that of the gateway's problem document, or one of these:
+ *
+ * - `no_answer`: none came, whole and in time, in as many tries as were allowed.
+ * - `not_yet`: the record did not get as far as it was waited for.
+ * - `wrong_answer`: the answer is not what the request asks for.
+ * - `wrong_promise`: the promise is for another ledger or record, or none of the pinned keys signed it; `cause` says which.
+ * - `http_STATUS`: an answer without a problem document, such as a proxy's.
+ */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  /** The status of the last answer; none came where it is undefined. */
+  readonly status: number | undefined;
+  /** The failure, the input, and what to do. */
+  readonly detail: string;
+  /** The name of the request. Under it the same request can be sent again, and its records are accepted once. */
+  readonly idempotencyKey: string | undefined;
+  /** How often it was sent. */
+  readonly attempts: number;
+  /** When the gateway takes it again, in milliseconds from the answer on, where it said so. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    /** Why. */
+    readonly code: string,
+    detail: string,
+    facts: {
+      readonly status?: number | undefined;
+      readonly idempotencyKey?: string | undefined;
+      readonly attempts?: number;
+      readonly retryAfterMs?: number | undefined;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    super(`${code}: ${detail}`, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.detail = detail;
+    this.status = facts.status;
+    this.idempotencyKey = facts.idempotencyKey;
+    this.attempts = facts.attempts ?? 0;
+    this.retryAfterMs = facts.retryAfterMs;
+  }
+
+  /**
+   * The caller's next step: `retry` later, with the same `idempotencyKey`, for whether the records were accepted is not known;
+   * or `reject`, for the same request will not be taken, or what it was answered cannot be believed.
+   */
+  get action(): 'retry' | 'reject' {
+    if (this.code === 'no_answer' || this.code === 'not_yet') return 'retry';
+    return isTemporary(this.status, this.retryAfterMs) ? 'retry' : 'reject';
+  }
+}
+
+/** Whether a request that was answered with this status may be sent again as it is. */
+function isTemporary(status: number | undefined, retryAfterMs: number | undefined): boolean {
+  if (status === 429 || status === 502 || status === 503 || status === 504) return true;
+  // Of conflicts only those pass that say when to come again: a request of the same name that is under way.
+  return status === 409 && retryAfterMs !== undefined;
+}

@@ -1,5 +1,5 @@
 /**
- * Verifies what Counterfoil proves: proofs, events, accounts, receipts, evidence. The instructions, accounts and errors of the
+ * Verifies what Counterfoil proves: proofs, events, accounts, receipts, evidence, promises; and writes by a gateway. The instructions, accounts and errors of the
  * program, generated from its IDL, are in `@counterfoil/client/program`.
  */
 
@@ -50,6 +50,21 @@ export {
   type VerifiedEvidence,
 } from './evidence.js';
 export {
+  Gateway,
+  isAsFarAs,
+  RECORD_STATES,
+  type AppendManyOptions,
+  type Appended,
+  type AppendOptions,
+  type Content,
+  type GatewayOptions,
+  type GatewayRecord,
+  type LineAnswer,
+  type NewRecord,
+  type RecordOptions,
+  type RecordState,
+} from './gateway.js';
+export {
   emptyRoot,
   frontierRoot,
   hashChildren,
@@ -67,6 +82,16 @@ export {
   type Subtree,
   type TreeHead,
 } from './merkle.js';
+export {
+  formatPromise,
+  parsePromise,
+  PROMISE_FORMAT,
+  promiseSigningBytes,
+  verifyPromise,
+  type GatewayPromise,
+  type PromisedRecord,
+  type PromisePins,
+} from './promise.js';
 export {
   formatReceipt,
   MAX_ENTRY_BYTES,

@@ -155,7 +155,15 @@ export interface VerifiedReceipt {
  * @throws {@link MalformedError} that says where, {@link ReceiptError} when it is of another format.
  */
 export function parseReceipt(text: string): Receipt {
-  const json = parseJson(text, 'receipt');
+  return readReceipt(parseJson(text, 'receipt'));
+}
+
+/**
+ * Reads a receipt that stands in another document, whose text was read by {@link parseJson}.
+ *
+ * @throws as {@link parseReceipt} does.
+ */
+export function readReceipt(json: unknown): Receipt {
   switch (readText(readField(json, 'format', 'receipt'), 'receipt.format')) {
     case RECEIPT_FORMAT:
       return readV2(json);

@@ -2,12 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import {
@@ -51,6 +50,7 @@ import {
 import * as program from '../src/generated/index.js';
 import { Node, type SentEvent } from './node.js';
 import {
+  insidePackage,
   naiveBeside,
   naiveConsistency,
   naiveLeaf,
@@ -59,6 +59,7 @@ import {
   projectPath,
   toHex,
   utf8,
+  writeExamples,
 } from './support.js';
 
 /** A ledger that this test alone writes to, so that it knows all its entries and events. */
@@ -588,13 +589,9 @@ async function serveConsistency(journal: Journal) {
 
 test("the README's examples run as they stand there", async (context) => {
   const journal = await createJournal();
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code!);
-  assert.equal(examples.length, 3);
-  // Inside of the package, whose own name leads to it there.
-  const folder = fileURLToPath(new URL('../examples', import.meta.url));
-  mkdirSync(folder, { recursive: true });
-  examples.forEach((code, number) => writeFileSync(join(folder, `${number}.mjs`), code));
+  const folder = insidePackage('examples');
+  // The last one is run over a gateway, in gateway.chain.test.ts.
+  assert.equal(writeExamples(folder).length, 4);
   const { privateKey } = authority.keyPair;
   const jwk = await crypto.subtle.exportKey('jwk', privateKey);
   const key = [...Buffer.from(jwk.d!, 'base64url'), ...Buffer.from(jwk.x!, 'base64url')];

@@ -44,13 +44,17 @@ export class Node {
     this.rpc = createSolanaRpc(url);
   }
 
+  /** A node that is there with the program. */
+  static at(url: string): Node {
+    return new Node(url);
+  }
+
   static async start(): Promise<Node> {
     const url = process.env['ANCHOR_PROVIDER_URL'];
-    if (url !== undefined) return new Node(url);
+    if (url !== undefined) return Node.at(url);
     const { address } = JSON.parse(readFileSync(projectPath('idls/counterfoil.json'), 'utf8')) as { address: string };
     const so = projectPath('programs/counterfoil/release/counterfoil.so');
-    const target = process.env['CARGO_TARGET_DIR'] ?? projectPath('target');
-    const node = process.env['COUNTERFOIL_LOCALNET'] ?? join(target, 'debug/counterfoil-localnet');
+    const node = process.env['COUNTERFOIL_LOCALNET'] ?? programPath('counterfoil-localnet');
     // It ends with this process, whose end closes its standard input.
     const child = spawn(node, ['--slot-ms', '100', '--program', `${address}=${so}`, '--exit-with-stdin'], {
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -110,11 +114,20 @@ export class Node {
   }
 }
 
-async function waitUntil<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (const start = performance.now(); performance.now() - start < PATIENCE_MS; ) {
+/** The path of a program of the project, as `make build` leaves it. */
+export function programPath(name: string): string {
+  return join(process.env['CARGO_TARGET_DIR'] ?? projectPath('target'), 'debug', name);
+}
+
+export async function waitUntil<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  for (const start = performance.now(); performance.now() - start < patienceMs; ) {
     const found = await look();
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`not within ${PATIENCE_MS} ms: ${what}`);
+  throw new Error(`not within ${patienceMs} ms: ${what}`);
 }

@@ -1,7 +1,8 @@
 /** The parts that the tests share: the project's files, and an RFC 6962 of their own, written from its definitions. */
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { ReadonlyUint8Array } from '@solana/kit';
@@ -16,6 +17,20 @@ export function projectPath(path: string): string {
 /** A file of vectors that all implementations read; `Vectors` says what is in it. */
 export function readVectors<Vectors>(name: string): Vectors {
   return JSON.parse(readFileSync(projectPath(`docs/vectors/${name}.json`), 'utf8')) as Vectors;
+}
+
+/** The README's examples, in its order, each as a file `NUMBER.mjs` of a folder, which is made. */
+export function writeExamples(folder: string): string[] {
+  const readme = readFileSync(projectPath('clients/typescript/README.md'), 'utf8');
+  const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code!);
+  mkdirSync(folder, { recursive: true });
+  examples.forEach((code, number) => writeFileSync(join(folder, `${number}.mjs`), code));
+  return examples;
+}
+
+/** A folder inside of the package, whose own name leads to it there. */
+export function insidePackage(name: string): string {
+  return projectPath(`clients/typescript/build/${name}`);
 }
 
 export function fromHex(hex: string): Uint8Array {

@@ -91,3 +91,16 @@ topologySpreadConstraints:
     labelSelector:
       matchLabels: {{- include "counterfoil.selector" . | nindent 8 }}
 {{- end }}
+
+{{/* A settings file. Helm reads every number of a values file as one with a fraction, which the programs refuse for a count. */}}
+{{- define "counterfoil.toml" -}}
+{{- $settings := dict -}}
+{{- range $name, $value := . -}}
+{{- if and (kindIs "float64" $value) (eq (floor $value) $value) -}}
+{{- $_ := set $settings $name (int64 $value) -}}
+{{- else -}}
+{{- $_ := set $settings $name $value -}}
+{{- end -}}
+{{- end -}}
+{{- toToml $settings -}}
+{{- end }}
