@@ -28,6 +28,9 @@ test-full: test ## Also 1,000 simulated histories in place of 200, and twice the
 	SEEDS=1000 cargo test --locked --workspace --test follow simulation
 	KILLS=60 CRASHES=8 cargo test --locked --workspace --test kills
 
+model: setup ## Checks the model of sealing: every state within its bounds, and each rule taken out. RECORDS=3 widens them: minutes more.
+	$(if $(RECORDS),MODEL_RECORDS=$(RECORDS)) cargo test --locked -p counterfoil-model -- --nocapture
+
 test-nats: build ## The tests of hints over NATS: a server that is killed, wiped, frozen and lies, and the example that keeps a table.
 	cargo test --locked --workspace --test publish --test projection
 	cargo test --locked --workspace --test operate nats
