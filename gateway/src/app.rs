@@ -36,6 +36,7 @@ use crate::openapi::openapi;
 use crate::payers::Payers;
 use crate::promises::Promiser;
 use crate::records;
+use crate::restored::{look, watch_origin};
 use crate::sequencer::{Cluster, Pace, Sequencers};
 use crate::state::Gateway;
 use crate::watch::watch;
@@ -115,6 +116,9 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
     let means = Means { servers: settings.servers, writer: settings.writer, payers, budget };
     let terms = Terms { promise_time: settings.promise_time, longest_wait: settings.longest_wait };
     let ledgers = Arc::new(Ledgers::new(index.clone(), pool.clone(), means, terms, metrics, begun));
+    // A standby that took over has another timeline, and where commits wait for it nothing is missing there.
+    let with_timeline = settings.copies == 1;
+    look(&ledgers, with_timeline).await?;
     ledgers.resume().await?;
     let cluster = Cluster { genesis_hash: settings.genesis_hash, program: settings.program };
     let pace = Pace { window: settings.window, lease: settings.lease, open_plans: 64, records: 65_536 };
@@ -150,6 +154,7 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
     if let Some(to) = settings.archive {
         tokio::spawn(archive(to, ledgers.clone()));
     }
+    tokio::spawn(watch_origin(ledgers.clone(), with_timeline));
     tokio::spawn(watch(ledgers));
     let routes = Router::new()
         .route("/v1/ledgers/{ledger}/records", post(post_records))

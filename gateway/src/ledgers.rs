@@ -9,11 +9,13 @@ use counterfoil_client::{ClientError, Right, Rpc, fetch_right};
 use counterfoil_core::limits::{NEVER, ledger_flag};
 use counterfoil_core::{Event, EventBody, LedgerId, Wallet};
 use counterfoil_http::Rejection;
-use counterfoil_store::gateway::{GatewayLedger, add_gateway_ledger, has_plan, load_gateway_ledgers};
-use counterfoil_store::{PgPool, StoreError, load_event_of_leaf, load_ledger};
+use counterfoil_store::gateway::{
+    GatewayLedger, add_gateway_ledger, has_plan, has_raw_record, load_gateway_ledgers, load_own_events, note_own_events,
+};
+use counterfoil_store::{LedgerRow, PgConnection, PgPool, StoreError, load_entries, load_events, load_ledger};
 use counterfoil_wire::Code;
 use jiff::Timestamp;
-use merkle_log::LeafIndex;
+use merkle_log::{Frontier, LeafIndex};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::{sleep, timeout};
 use tracing::warn;
@@ -21,6 +23,7 @@ use tracing::warn;
 use crate::budget::Budget;
 use crate::metrics::Metrics;
 use crate::payers::Payers;
+use crate::restored::Restored;
 
 /// How old a server's answer may be for the chain to count as reachable.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ROUND: Duration = Duration::from_secs(1);
 /// In one of how many rounds servers are asked too.
 const ROUNDS_PER_QUESTION: u64 = 5;
+/// How many events are looked through at a time.
+const EVENTS_PER_LOOK: u64 = 256;
 /// How long servers have for an answer.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
@@ -75,6 +80,8 @@ struct Known {
     recent_price: u64,
     /// Whether this gateway holds the lease.
     is_planner: bool,
+    /// Up to which event all appends of this wallet are known.
+    own_events: u64,
     changes: watch::Sender<u64>,
 }
 
@@ -91,6 +98,7 @@ pub(crate) struct Ledgers {
     pub(crate) means: Means,
     pub(crate) terms: Terms,
     pub(crate) metrics: Metrics,
+    pub(crate) restored: Restored,
     known: Mutex<HashMap<LedgerId, Known>>,
     /// Held while a ledger is asked for, so that one question serves all.
     asking: AsyncMutex<()>,
@@ -108,7 +116,8 @@ impl Ledgers {
         begun: tokio::sync::mpsc::UnboundedSender<(LedgerId, i32)>,
     ) -> Self {
         let (known, asking) = (Mutex::default(), AsyncMutex::default());
-        Self { index, gateway, means, terms, metrics, known, asking, begun }
+        let restored = Restored::default();
+        Self { index, gateway, means, terms, metrics, restored, known, asking, begun }
     }
 
     /// Begins with the ledgers of earlier runs and of other gateways on this database.
@@ -205,33 +214,62 @@ impl Ledgers {
         }
     }
 
-    /// Makes sure that the ledger's newest append is none of this wallet's that the gateway's database does not know: then it was
-    /// restored from before, or another gateway's database writes to the ledger, and records could get there twice.
+    /// Makes sure that each append of this wallet to the ledger is one that the gateway's database has: else it was restored from before, or
+    /// another gateway's database writes to the ledger, and records could get there twice.
     pub(crate) async fn expect_own(&self, ledger: LedgerId) -> Result<(), Rejection> {
-        let mut connection = self.index.acquire().await.map_err(unavailable)?;
-        let row = load_ledger(&mut connection, ledger).await.map_err(unavailable)?;
-        let last = row.applied_size.get().checked_sub(1).and_then(|last| LeafIndex::new(last).ok());
-        let Some(last) = last else { return Ok(()) };
-        let event = load_event_of_leaf(&mut connection, &row, last).await.map_err(unavailable)?;
-        drop(connection);
-        let Some(Event { header, body: EventBody::SubtreesAppended { hashes } }) = event.map(|event| event.event)
-        else {
-            return Ok(());
-        };
-        let mut connection = self.gateway.acquire().await.map_err(unavailable)?;
-        let first_index = header.first_index.get();
-        let is_own = header.signer != self.wallet()
-            || has_plan(&mut connection, ledger, first_index, &hashes).await.map_err(unavailable)?;
-        if is_own {
-            return Ok(());
+        let mut index = self.index.acquire().await.map_err(unavailable)?;
+        let mut gateway = self.gateway.acquire().await.map_err(unavailable)?;
+        let row = load_ledger(&mut index, ledger).await.map_err(unavailable)?;
+        let applied = row.applied_event_seq.get();
+        let noted = load_own_events(&mut gateway, ledger).await.map_err(unavailable)?;
+        let mut from = self.known().get(&ledger).map_or(noted, |known| known.own_events.max(noted));
+        while from < applied {
+            let end = applied.min(from.saturating_add(EVENTS_PER_LOOK));
+            let seqs: Vec<LeafIndex> = (from..end).filter_map(|seq| LeafIndex::new(seq).ok()).collect();
+            for event in load_events(&mut index, &row, &seqs).await.map_err(unavailable)? {
+                if !self.is_known(&mut index, &mut gateway, &row, &event.event).await.map_err(unavailable)? {
+                    return Err(foreign(ledger, &event.event));
+                }
+            }
+            from = end;
+            if from - noted >= EVENTS_PER_LOOK {
+                note_own_events(&mut gateway, ledger, from).await.map_err(unavailable)?;
+            }
+            if let Some(known) = self.known().get_mut(&ledger) {
+                known.own_events = from;
+            }
         }
-        let detail = format!(
-            "Ledger {ledger} has an append of the gateway's wallet at index {first_index}, in slot {}, that the gateway's database does \
-             not have: the database is older, or another gateway with a database of its own writes there. Give this gateway \
-             the newest database, or a ledger of its own.",
-            header.slot
-        );
-        Err(Rejection::new(Code::LedgerRefuses, detail))
+        Ok(())
+    }
+
+    /// Whether an event is no append of this wallet's that the gateway's database does not have.
+    async fn is_known(
+        &self,
+        index: &mut PgConnection,
+        gateway: &mut PgConnection,
+        row: &LedgerRow,
+        event: &Event,
+    ) -> Result<bool, StoreError> {
+        let (header, ledger) = (&event.header, row.ledger);
+        if header.signer != self.wallet() {
+            return Ok(true);
+        }
+        let first_index = header.first_index.get();
+        match &event.body {
+            EventBody::SubtreesAppended { hashes } => has_plan(gateway, ledger, first_index, hashes).await,
+            EventBody::EntriesAppended { .. } => {
+                let limit = u32::try_from(header.count).unwrap_or(u32::MAX);
+                let rows = load_entries(index, row, first_index, limit).await?;
+                let mut leaves = Frontier::new();
+                // No transaction has more leaves than a log.
+                if rows.iter().any(|entry| leaves.append_leaf(&entry.leaf).is_err()) {
+                    return Ok(false);
+                }
+                let entries: Vec<Vec<u8>> = rows.into_iter().map(|entry| entry.payload).collect();
+                Ok(!has_raw_record(gateway, ledger, first_index, &leaves.root(), &entries).await?)
+            }
+            _ => Ok(true),
+        }
     }
 
     pub(crate) async fn ask(&self, ledger: LedgerId) -> Result<Result<Right, Rejection>, ClientError> {
@@ -353,6 +391,7 @@ impl Ledgers {
             oldest: Duration::ZERO,
             recent_price: 0,
             is_planner: false,
+            own_events: 0,
             changes: watch::Sender::new(0),
         };
         all.insert(ledger, known);
@@ -363,6 +402,16 @@ impl Ledgers {
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<LedgerId, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn foreign(ledger: LedgerId, event: &Event) -> Rejection {
+    let detail = format!(
+        "Ledger {ledger} has an append of the gateway's wallet at index {}, in slot {}, that the gateway's database does not have: the \
+         database is older, or another gateway with a database of its own writes there. Give this gateway the newest database, or a \
+         ledger of its own.",
+        event.header.first_index, event.header.slot
+    );
+    Rejection::new(Code::LedgerRefuses, detail)
 }
 
 fn chain_away() -> Rejection {

@@ -15,6 +15,7 @@ mod openapi;
 mod payers;
 mod promises;
 mod records;
+mod restored;
 mod run;
 mod sequencer;
 mod state;

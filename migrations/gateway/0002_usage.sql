@@ -37,3 +37,16 @@ alter table gateway.attempt
     add column payer bytea,
     add constraint attempt_lamports_range check (lamports >= 0),
     add constraint attempt_payer_length check (octet_length(payer) = 32);
+
+-- The events of the ledger up to which each append of the gateway's wallet is one that this database has.
+alter table gateway.ledger
+    add column own_events bigint not null default 0,
+    add constraint ledger_own_events_range check (own_events >= 0);
+
+-- The server that these tables stand on, as it names itself: where it is another one, they may have been restored from before.
+create table gateway.origin (
+    is_only boolean not null default true,
+    server text not null,
+    constraint origin_one_row primary key (is_only),
+    constraint origin_is_only check (is_only)
+);

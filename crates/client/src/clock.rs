@@ -1,6 +1,8 @@
 //! The chain's clock, which events state.
 
+use counterfoil_core::LedgerId;
 use counterfoil_core::bytes::{Reader, Truncated};
+use serde_json::json;
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
 
@@ -29,6 +31,32 @@ pub async fn fetch_time(rpc: &Rpc) -> Result<ChainTime, ClientError> {
     let time = data.and_then(|data| read_time(&data).ok());
     let unix_time = time.ok_or_else(|| rpc.malformed("getAccountInfo", "what is no clock"))?;
     Ok(ChainTime { slot, unix_time })
+}
+
+/// The newest finalized block of a server, and a ledger's size there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The block's height: a transaction that no block up to here may have, and that is not there, never lands.
+    pub height: u64,
+    /// The ledger's size in a block at or after it.
+    pub size: u64,
+}
+
+/// Fetches the height of the newest finalized block, and the size that a ledger has there or later. Of nodes behind one address the one
+/// that tells the size may be behind the one that tells the height: leave room for that.
+///
+/// # Errors
+/// [`ClientError::Rpc`]; [`ClientError::Malformed`], also when the account is older than the block, so that nothing is known of
+/// both; [`ClientError::NoLedger`] and others of [`Rpc::fetch_account`].
+pub async fn fetch_settled(rpc: &Rpc, ledger: LedgerId) -> Result<Settled, ClientError> {
+    let finalized = || json!([{ "commitment": "finalized" }]);
+    let slot: u64 = rpc.call("getSlot", finalized()).await?;
+    let height: u64 = rpc.call("getBlockHeight", finalized()).await?;
+    let account = rpc.fetch_account(ledger).await?;
+    if account.slot < slot {
+        return Err(rpc.malformed("getSlot", "a slot that the ledger's account is older than"));
+    }
+    Ok(Settled { height, size: account.account.entries.size().get() })
 }
 
 /// Slot, the epoch's first second, epoch, the next leaders' epoch, second; 8 bytes each.

@@ -19,7 +19,7 @@ mod wire;
 mod writer;
 
 pub use backoff::Backoff;
-pub use clock::{ChainTime, fetch_time};
+pub use clock::{ChainTime, Settled, fetch_settled, fetch_time};
 pub use decode::{InnerInstruction, TransactionRecord, decode};
 pub use error::{ClientError, with_causes};
 pub use feeds::blocks::block_feed;

@@ -193,7 +193,11 @@ impl Rpc {
         }
     }
 
-    async fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, ClientError> {
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<T, ClientError> {
         self.transport.call(method, params).await.map_err(self.call_failed(method))
     }
 

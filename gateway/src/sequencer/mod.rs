@@ -45,6 +45,7 @@ impl Sequencers {
             sending: None,
             last_plan: None,
             here: HashSet::new(),
+            caught_up: None,
             told: None,
         };
         tokio::spawn(work.run());

@@ -11,8 +11,8 @@ use counterfoil_append::{
 use counterfoil_core::{LedgerId, ProgramId, Wallet, plan_subtrees};
 use counterfoil_statement::{AuthorTime, Commitment, ContentType, Place, RecordId, Statement, StreamId, SubjectId};
 use counterfoil_store::gateway::{
-    Form, NewPlan, Outcome, Plan, Sealed, Sequencer, StreamEnd, Unsealed, add_attempt, add_plan, count_unplanned,
-    decide, load_attempts, load_first_unplanned, load_sealed, load_streams, load_unsealed, seal,
+    Form, NewPlan, Plan, Sealed, Sequencer, StreamEnd, Unsealed, add_attempt, add_plan, count_unplanned, give_up,
+    load_attempts, load_first_unplanned, load_sealed, load_streams, load_unsealed, seal,
 };
 use counterfoil_store::{LedgerRow, begin};
 use merkle_log::{Frontier, LeafHash, TreeSize, hash_leaf};
@@ -24,6 +24,9 @@ use crate::ledgers::Standing;
 
 /// The bytes that a transaction has besides the appender's own: another wallet that pays, and a price.
 const MORE_BYTES: usize = PAYER_BYTES + PRICE_BYTES;
+
+/// How many blocks the nodes behind one address may be apart.
+const NODES_APART: u64 = 64;
 
 /// A plan with the instruction that does it.
 struct Prepared {
@@ -39,7 +42,7 @@ impl Work {
         row: &LedgerRow,
         open: &[&Plan],
     ) -> Result<bool, RoundError> {
-        if open.len() >= self.pace.open_plans {
+        if open.len() >= self.pace.open_plans || self.ledgers.restored.is_quiet() {
             return Ok(false);
         }
         let mut connection = self.ledgers.gateway.acquire().await?;
@@ -66,6 +69,14 @@ impl Work {
         }
         let expected =
             open.last().map_or(row.applied_size.get(), |last| last.content.first_index + last.content.records);
+        let times = self.ledgers.restored.times();
+        if self.caught_up != Some(times) {
+            // What landed before this process began must be in the index, so that the next line finds it.
+            if row.applied_size.get() < self.settled().await?.size {
+                return Ok(false);
+            }
+            self.caught_up = Some(times);
+        }
         if open.is_empty() {
             self.ledgers.expect_own(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?;
         }
@@ -232,15 +243,19 @@ impl Work {
         row: &LedgerRow,
         open: &[&Plan],
     ) -> Result<bool, RoundError> {
-        let height = self.finalized_height().await?;
+        // The chain's size at that height, for the index may be behind: a plan of which it has no event may have landed.
+        let settled = self.settled().await?;
         let mut is_changed = false;
         for plan in open {
             let mut connection = self.ledgers.gateway.acquire().await?;
             let attempts = load_attempts(&mut connection, plan.id).await?;
-            let is_expired = attempts.iter().all(|attempt| attempt.last_valid_height < height);
-            if is_expired && row.applied_size.get() < plan.content.first_index {
+            drop(connection);
+            let is_expired = attempts.iter().all(|attempt| attempt.last_valid_height + NODES_APART < settled.height);
+            if is_expired && settled.size.max(row.applied_size.get()) < plan.content.first_index {
                 warn!(ledger.id = %self.ledger, "the transactions of a plan for index {} have expired", plan.content.first_index);
-                decide(&mut connection, sequencer, plan.id, Outcome::Dead).await?;
+                in_transaction!(self.ledgers.gateway, |transaction| {
+                    give_up(&mut transaction, sequencer, plan.id, attempts.len()).await?;
+                });
                 is_changed = true;
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use counterfoil_append::{InFlight, Instruction, Payment, SendError, Signature, Signed, send_signed, sign_paid};
-use counterfoil_client::{CallError, Source, with_causes};
+use counterfoil_client::{CallError, Settled, fetch_settled, with_causes};
 use counterfoil_core::{LedgerId, ProgramId, Wallet};
 use counterfoil_store::begin;
 use counterfoil_store::gateway::{Attempt, Plan, add_attempt, load_attempts, load_sealed, load_sequencer};
@@ -37,16 +37,16 @@ impl Work {
         })
     }
 
-    /// The height of the newest finalized block: the lowest that the servers name.
-    pub(super) async fn finalized_height(&self) -> Result<u64, RoundError> {
-        let mut lowest = u64::MAX;
+    /// The height of the newest finalized block and the ledger's size there or later: the lowest height and the largest size that the
+    /// servers name. All of them must answer.
+    pub(super) async fn settled(&self) -> Result<Settled, RoundError> {
+        let mut all = Settled { height: u64::MAX, size: 0 };
         for server in &self.ledgers.means.servers {
-            let height = server.call_at_once("getBlockHeight", json!([{ "commitment": "finalized" }])).await;
-            let height: u64 = height
-                .map_err(|error: CallError| RoundError::Blocked(format!("{}: {}", server.name(), error.reason())))?;
-            lowest = lowest.min(height);
+            let settled = fetch_settled(server, self.ledger).await;
+            let settled = settled.map_err(|error| RoundError::Blocked(with_causes(&error)))?;
+            all = Settled { height: all.height.min(settled.height), size: all.size.max(settled.size) };
         }
-        Ok(lowest)
+        Ok(all)
     }
 }
 

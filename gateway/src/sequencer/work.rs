@@ -44,6 +44,8 @@ pub(super) struct Work {
     pub(super) last_plan: Option<Instant>,
     /// Plans of this process whose transactions no server has, for certain.
     pub(super) here: HashSet<i64>,
+    /// The restore, by its number, after which the index was seen to have all that is final; none before.
+    pub(super) caught_up: Option<u64>,
     /// The fault that was told last, so that each is told once.
     pub(super) told: Option<String>,
 }

@@ -15,14 +15,16 @@ mod usage;
 pub use accept::{Accepted, NewRecord, NewRequest, accept, forget_idempotency_keys};
 pub use backlog::{Backlog, load_backlog, load_overdue};
 pub use plan::{
-    Attempt, NewPlan, Outcome, Plan, add_attempt, add_plan, count_unplanned, decide, has_plan, load_attempts,
-    load_first_unplanned, load_undone_plans, mark_confirmed, mark_done,
+    Attempt, NewPlan, Outcome, Plan, add_attempt, add_plan, count_unplanned, decide, give_up, has_plan, has_raw_record,
+    load_attempts, load_first_unplanned, load_undone_plans, mark_confirmed, mark_done,
 };
 pub use record::{Planned, RecordRow, RequestRecord, load_record, load_request};
-pub use schema::{Durability, connect_to_gateway, load_durability, migrate_gateway};
+pub use schema::{
+    Durability, connect_to_gateway, load_durability, load_origin, load_server, migrate_gateway, note_origin,
+};
 pub use seal::{
-    GatewayLedger, Sealed, Sequencer, StreamEnd, Unsealed, add_gateway_ledger, load_gateway_ledgers, load_sealed,
-    load_sequencer, load_streams, load_unsealed, seal, take_sequencer,
+    GatewayLedger, Sealed, Sequencer, StreamEnd, Unsealed, add_gateway_ledger, load_gateway_ledgers, load_own_events,
+    load_sealed, load_sequencer, load_streams, load_unsealed, note_own_events, seal, take_sequencer,
 };
 pub use terms::{Form, Terms};
 pub use usage::{OverQuota, Usage, Used, charge, forget_usage, load_usage};

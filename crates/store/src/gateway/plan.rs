@@ -109,16 +109,17 @@ pub async fn add_plan(connection: &mut PgConnection, sequencer: &Sequencer, plan
     id.fetch_optional(connection).await?.ok_or(StoreError::LeaseLost)
 }
 
-/// Keeps a signed transaction of a plan. Commit before it is sent.
+/// Keeps a signed transaction of a plan that is open, which no one can give up until the commit. Commit before it is sent.
 ///
 /// # Errors
-/// [`StoreError::LeaseLost`], [`StoreError::Database`].
+/// [`StoreError::LeaseLost`], also when the plan is not open any more; [`StoreError::Database`].
 pub async fn add_attempt(
     connection: &mut PgConnection,
     sequencer: &Sequencer,
     plan: i64,
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
+    lock_open(&mut *connection, plan).await?;
     let added = sqlx::query!(
         "insert into gateway.attempt (plan, number, signature, transaction, last_valid_height, payer, lamports)
          select $3, (select count(*) from gateway.attempt where plan = $3)::integer, $4, $5, $6, $7, $8
@@ -136,6 +137,32 @@ pub async fn add_attempt(
         1 => Ok(()),
         _ => Err(StoreError::LeaseLost),
     }
+}
+
+/// Locks a plan that is open until the end of the transaction.
+async fn lock_open(connection: &mut PgConnection, plan: i64) -> Result<(), StoreError> {
+    let open = sqlx::query_scalar!("select id from gateway.plan where id = $1 and outcome is null for update", plan);
+    open.fetch_optional(connection).await?.map(|_| ()).ok_or(StoreError::LeaseLost)
+}
+
+/// Gives an open plan up which has these `attempts` and no more: each has expired, and none is in the ledger. In a transaction.
+///
+/// # Errors
+/// [`StoreError::LeaseLost`] when another one has taken the lease, decided the plan or added a transaction to it;
+/// [`StoreError::Database`].
+pub async fn give_up(
+    connection: &mut PgConnection,
+    sequencer: &Sequencer,
+    plan: i64,
+    attempts: usize,
+) -> Result<(), StoreError> {
+    lock_open(&mut *connection, plan).await?;
+    // After the lock: a transaction that was added meanwhile is seen.
+    let there = sqlx::query_scalar!(r#"select count(*) as "count!" from gateway.attempt where plan = $1"#, plan);
+    if u64::try_from(there.fetch_one(&mut *connection).await?).ok() != Some(attempts as u64) {
+        return Err(StoreError::LeaseLost);
+    }
+    decide(connection, sequencer, plan, Outcome::Dead).await
 }
 
 /// Reads the signed transactions of a plan, the oldest first.
@@ -161,7 +188,7 @@ pub async fn load_attempts(connection: &mut PgConnection, plan: i64) -> Result<V
         .collect()
 }
 
-/// Whether the gateway has a plan for these subtrees at this index of a ledger.
+/// Whether the gateway has a plan for these subtrees at this index of a ledger, one that may land or has.
 ///
 /// # Errors
 /// [`StoreError::Database`].
@@ -175,11 +202,40 @@ pub async fn has_plan(
     let has = sqlx::query_scalar!(
         r#"select exists (
                select from gateway.plan join gateway.ledger on ledger.id = plan.ledger
-               where address = $1 and first_index = $2 and subtrees = $3
+               where address = $1 and first_index = $2 and subtrees = $3 and (outcome is null or outcome = 1)
            ) as "has!""#,
         &ledger.0[..],
         to_bigint("index", first_index)?,
         subtrees,
+    );
+    Ok(has.fetch_one(connection).await?)
+}
+
+/// Whether one of these entries is a record whose bytes go on the chain, while no plan that may land or has begins at this index with
+/// the root of all of them.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn has_raw_record(
+    connection: &mut PgConnection,
+    ledger: LedgerId,
+    first_index: u64,
+    root: &Root,
+    entries: &[Vec<u8>],
+) -> Result<bool, StoreError> {
+    let has = sqlx::query_scalar!(
+        r#"select not exists (
+               select from gateway.plan join gateway.ledger on ledger.id = plan.ledger
+               where address = $1 and first_index = $2 and subtrees is null and root = $3
+                   and (outcome is null or outcome = 1)
+           ) and exists (
+               select from gateway.record join gateway.ledger on ledger.id = record.ledger
+               where address = $1 and form = 1 and content = any($4)
+           ) as "has!""#,
+        &ledger.0[..],
+        to_bigint("index", first_index)?,
+        &root.0[..],
+        entries,
     );
     Ok(has.fetch_one(connection).await?)
 }

@@ -71,6 +71,50 @@ pub async fn load_durability(connection: &mut PgConnection) -> Result<Durability
     Ok(Durability { off, standbys: u32::try_from(standbys).unwrap_or(u32::MAX), version, known_version })
 }
 
+/// The server of a database, as it names itself: its system identifier, and its timeline where `with_timeline`. A copy that was started
+/// elsewhere has another timeline, and so has a standby that took over. None where the role may not ask.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn load_server(connection: &mut PgConnection, with_timeline: bool) -> Result<Option<String>, StoreError> {
+    let may_ask = sqlx::query_scalar!(
+        r#"select has_function_privilege('pg_control_system()', 'execute')
+               and has_function_privilege('pg_control_checkpoint()', 'execute') as "may_ask!""#
+    );
+    if !may_ask.fetch_one(&mut *connection).await? {
+        return Ok(None);
+    }
+    let server = sqlx::query_scalar!(
+        r#"select system_identifier::text || case when $1 then ', timeline ' || timeline_id else '' end as "server!"
+           from pg_control_system(), pg_control_checkpoint()"#,
+        with_timeline
+    );
+    Ok(Some(server.fetch_one(connection).await?))
+}
+
+/// Reads the server on which the gateway's tables stood last; none where that was not noted.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn load_origin(connection: &mut PgConnection) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar!("select server from gateway.origin").fetch_optional(connection).await?)
+}
+
+/// Notes the server on which the gateway's tables stand.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn note_origin(connection: &mut PgConnection, server: &str) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into gateway.origin (server) values ($1)
+         on conflict on constraint origin_one_row do update set server = excluded.server",
+        server
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Brings the gateway's tables to this version, in the schema `gateway`.
 ///
 /// # Errors

@@ -124,6 +124,30 @@ pub async fn load_gateway_ledgers(
         .collect()
 }
 
+/// Up to which event each append of the gateway's wallet to a ledger is one that the database has.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_own_events(connection: &mut PgConnection, ledger: LedgerId) -> Result<u64, StoreError> {
+    let events = sqlx::query_scalar!("select own_events from gateway.ledger where address = $1", &ledger.0[..]);
+    events.fetch_optional(connection).await?.map_or(Ok(0), |events| from_bigint("gateway.ledger", ledger, events))
+}
+
+/// Notes it.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn note_own_events(connection: &mut PgConnection, ledger: LedgerId, events: u64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update gateway.ledger set own_events = $2 where address = $1 and own_events < $2",
+        &ledger.0[..],
+        to_bigint("events", events)?,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Tries to become a ledger's sequencer, or to remain it: renews the lease of `epoch`, or takes one that was not renewed for
 /// `patience`. None where another one has it.
 ///
