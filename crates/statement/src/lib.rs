@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+mod base58;
 mod cbor;
 mod content_type;
 mod ids;

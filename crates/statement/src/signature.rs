@@ -7,6 +7,8 @@ use counterfoil_core::receipt::TransactionSignature;
 use counterfoil_core::{ParseKeyError, Wallet};
 use ed25519_dalek::VerifyingKey;
 
+use crate::base58;
+
 /// An Ed25519 signature. Shown and read in base58.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature(pub [u8; 64]);
@@ -26,7 +28,7 @@ pub struct AuthorSignature {
 
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        TransactionSignature(self.0).fmt(f)
+        base58::write_64(&self.0, f)
     }
 }
 
@@ -46,7 +48,7 @@ impl FromStr for Signature {
 
 impl fmt::Display for PromiseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Wallet(self.0).fmt(f)
+        base58::write_32(&self.0, f)
     }
 }
 

@@ -3,12 +3,12 @@
 use alloc::string::String;
 
 use counterfoil_core::json::{self, FromJson, ReadError, Value};
-use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use merkle_log::{Hash, Root};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{FORMAT, Promise, PromiseBody, PromisedRecord, Record, Records};
+use crate::base58;
 use crate::ids::{Commitment, RecordId};
 use crate::signature::{PromiseKey, Signature};
 
@@ -16,12 +16,12 @@ use crate::signature::{PromiseKey, Signature};
 #[derive(Serialize)]
 struct Document<'p> {
     format: &'static str,
-    #[serde(with = "json::text")]
-    genesis_hash: GenesisHash,
-    #[serde(with = "json::text")]
-    program: ProgramId,
-    #[serde(with = "json::text")]
-    ledger: LedgerId,
+    #[serde(serialize_with = "base58::key")]
+    genesis_hash: [u8; 32],
+    #[serde(serialize_with = "base58::key")]
+    program: [u8; 32],
+    #[serde(serialize_with = "base58::key")]
+    ledger: [u8; 32],
     #[serde(with = "json::text")]
     from: u64,
     #[serde(with = "json::text")]
@@ -68,9 +68,9 @@ impl Serialize for Promise {
         });
         let document = Document {
             format: FORMAT,
-            genesis_hash: body.genesis_hash,
-            program: body.program,
-            ledger: body.ledger,
+            genesis_hash: body.genesis_hash.0,
+            program: body.program.0,
+            ledger: body.ledger.0,
             from: body.from,
             deadline: body.deadline,
             records: DocumentRecords { count: body.records.count, root: body.records.root },

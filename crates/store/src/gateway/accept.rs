@@ -8,13 +8,13 @@ use sqlx::types::Uuid;
 
 use super::rows::write_records;
 use super::terms::{Form, Terms};
-use super::usage::{OverQuota, add_use, find_over_quota};
+use super::usage::{OverQuota, find_over_quota};
 use crate::StoreError;
 use crate::access::Quota;
 use crate::convert::{bytes, to_bigint};
 
 /// The advisory lock of the transaction that accepts: "cfaccept" in ASCII.
-const ACCEPT_LOCK: i64 = 0x6366_6163_6365_7074;
+pub(super) const ACCEPT_LOCK: i64 = 0x6366_6163_6365_7074;
 
 /// A request that is to be accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +85,8 @@ pub enum Accepted {
 
 /// Writes requests with their records; what became of each, in their order. Commit after it.
 ///
-/// Of two requests of one caller and ledger with one name the first is accepted, also where they come in one call. One transaction
-/// at a time accepts; others wait for its end.
+/// Of two requests of one caller and ledger with one name the first is accepted, also where they come in one call. Records get their
+/// numbers in the order of the commits: one transaction at a time writes them, and others wait for its end.
 ///
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::UnknownLedger`]; nothing must be committed then.
@@ -116,8 +116,10 @@ pub async fn accept(
         .iter()
         .map(|request| request.terms.map(|terms| i16::try_from(terms.copies).unwrap_or(i16::MAX)))
         .collect();
-    // Numbers are in the order of commits, for the lock is held until this one.
-    sqlx::query_scalar!("select pg_advisory_xact_lock($1)", ACCEPT_LOCK).fetch_one(&mut *connection).await?;
+    // What quotas leave is exact under the lock alone. Else the records take it, later, so that it is held for less time.
+    if requests.iter().any(|request| request.quota != Quota::default()) {
+        sqlx::query_scalar!("select pg_advisory_xact_lock($1)", ACCEPT_LOCK).fetch_one(&mut *connection).await?;
+    }
     let inserted = sqlx::query_scalar!(
         "insert into gateway.request (id, ledger, api_key, idempotency_key, fingerprint, records, bytes,
                                       promise_from, promise_deadline, promise_root, promise_copies)
@@ -146,16 +148,13 @@ pub async fn accept(
         sqlx::query!("delete from gateway.request where id = any($1)", &refused).execute(&mut *connection).await?;
         is_new.retain(|id| !over.contains_key(id));
     }
-    add_use(
-        &mut *connection,
-        requests.iter().zip(&ledgers).filter(|(request, _)| is_new.contains(&Uuid::from_bytes(request.id))),
-    )
-    .await?;
-    write_records(
-        &mut *connection,
-        requests.iter().zip(&ledgers).filter(|(request, _)| is_new.contains(&Uuid::from_bytes(request.id))),
-    )
-    .await?;
+    let new: Vec<(&NewRequest, i32)> = requests
+        .iter()
+        .zip(&ledgers)
+        .filter(|(request, _)| is_new.contains(&Uuid::from_bytes(request.id)))
+        .map(|(request, ledger)| (request, *ledger))
+        .collect();
+    write_records(&mut *connection, &new).await?;
     let mut outcomes = Vec::with_capacity(requests.len());
     for (request, ledger) in requests.iter().zip(&ledgers) {
         let id = Uuid::from_bytes(request.id);

@@ -3,8 +3,9 @@
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use super::accept::{NewRecord, NewRequest};
+use super::accept::{ACCEPT_LOCK, NewRecord, NewRequest};
 use super::seal::Unsealed;
+use super::usage::Sums;
 use crate::StoreError;
 use crate::convert::to_bigint;
 use crate::write::copy::Copy;
@@ -13,21 +14,29 @@ use crate::write::rows::INSERT_BYTES;
 /// The bytes of a record's row but for its content.
 const RECORD_BYTES: usize = 250;
 
-/// Writes the records of requests, with the numbers of their ledgers.
+/// The most bytes of records that INSERT writes: some ten thousand records.
+const INSERTED_RECORD_BYTES: usize = 4 << 20;
+
+/// Writes the records of requests, with the numbers of their ledgers, and adds to what their keys used. From here to its end the
+/// transaction is the only one that does.
 pub(super) async fn write_records(
     connection: &mut PgConnection,
-    requests: impl Iterator<Item = (&NewRequest, &i32)>,
+    requests: &[(&NewRequest, i32)],
 ) -> Result<(), StoreError> {
-    let rows: Vec<([u8; 16], i32, &NewRecord)> = requests
-        .flat_map(|(request, ledger)| request.records.iter().map(move |record| (request.id, *ledger, record)))
-        .collect();
-    if rows.is_empty() {
+    if requests.is_empty() {
         return Ok(());
     }
+    let rows: Vec<([u8; 16], i32, &NewRecord)> = requests
+        .iter()
+        .flat_map(|(request, ledger)| request.records.iter().map(move |record| (request.id, *ledger, record)))
+        .collect();
     let times = rows.iter().map(|(_, _, record)| to_bigint("author's time", record.author_time_ms));
     let times = times.collect::<Result<Vec<_>, _>>()?;
+    let sums = Sums::of(requests)?;
     let bytes = rows.iter().map(|(_, _, record)| record.content.len().saturating_add(RECORD_BYTES)).sum();
-    if bytes > INSERT_BYTES {
+    if bytes > INSERTED_RECORD_BYTES {
+        sqlx::query_scalar!("select pg_advisory_xact_lock($1)", ACCEPT_LOCK).fetch_one(&mut *connection).await?;
+        sums.add(&mut *connection).await?;
         let mut copy = Copy::new(11, bytes);
         for ((request, ledger, record), time) in rows.iter().zip(times) {
             copy.row()
@@ -50,11 +59,24 @@ pub(super) async fn write_records(
         return copy.send(connection, statement).await;
     }
     let column = |value: fn(&NewRecord) -> &[u8]| rows.iter().map(|(_, _, record)| value(record)).collect::<Vec<_>>();
+    // One statement, for each costs a round trip under the lock. Numbers are drawn row by row, once the lock is held.
     sqlx::query!(
-        "insert into gateway.record (id, ledger, request, form, content_type, content, salt, commitment, stream, subject,
+        "with held as materialized (select pg_advisory_xact_lock($1)), used as (
+             insert into gateway.usage as used (api_key, ledger, hour, records, bytes)
+             select added.api_key, added.ledger, date_trunc('hour', now()), added.records, added.bytes
+             from held, unnest($13::bytea[], $14::integer[], $15::bigint[], $16::bigint[])
+                 as added (api_key, ledger, records, bytes)
+             on conflict (api_key, ledger, hour) do update
+             set records = used.records + excluded.records, bytes = used.bytes + excluded.bytes
+         )
+         insert into gateway.record (id, ledger, request, form, content_type, content, salt, commitment, stream, subject,
                                      author_time_ms)
-         select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::smallint[], $5::text[], $6::bytea[], $7::bytea[],
-                              $8::bytea[], $9::bytea[], $10::bytea[], $11::bigint[])",
+         select id, ledger, request, form, content_type, content, salt, commitment, stream, subject, author_time_ms
+         from held, unnest($2::uuid[], $3::integer[], $4::uuid[], $5::smallint[], $6::text[], $7::bytea[], $8::bytea[],
+                           $9::bytea[], $10::bytea[], $11::bytea[], $12::bigint[]) with ordinality
+             as rows (id, ledger, request, form, content_type, content, salt, commitment, stream, subject, author_time_ms, at)
+         order by at",
+        ACCEPT_LOCK,
         &rows.iter().map(|(_, _, record)| Uuid::from_bytes(record.id)).collect::<Vec<_>>(),
         &rows.iter().map(|(_, ledger, _)| *ledger).collect::<Vec<_>>(),
         &rows.iter().map(|(request, _, _)| Uuid::from_bytes(*request)).collect::<Vec<_>>(),
@@ -67,6 +89,10 @@ pub(super) async fn write_records(
         &rows.iter().map(|(_, _, record)| record.subject.as_ref().map(|subject| &subject[..])).collect::<Vec<_>>()
             as &[Option<&[u8]>],
         &times,
+        &sums.keys,
+        &sums.ledgers,
+        &sums.records,
+        &sums.bytes,
     )
     .execute(connection)
     .await?;

@@ -101,38 +101,50 @@ pub(super) async fn find_over_quota(
     Ok(over)
 }
 
-/// Adds what these requests use, with the numbers of their ledgers.
-pub(super) async fn add_use(
-    connection: &mut PgConnection,
-    requests: impl Iterator<Item = (&NewRequest, &i32)>,
-) -> Result<(), StoreError> {
-    let mut sums: BTreeMap<(&[u8], i32), (u64, u64)> = BTreeMap::new();
-    for (request, ledger) in requests {
-        let sum = sums.entry((&request.api_key, *ledger)).or_default();
-        sum.0 = sum.0.saturating_add(request.records.len() as u64);
-        sum.1 = sum.1.saturating_add(request.bytes());
+/// The sums of what requests use, by key and ledger, as columns.
+pub(super) struct Sums {
+    pub(super) keys: Vec<Vec<u8>>,
+    pub(super) ledgers: Vec<i32>,
+    pub(super) records: Vec<i64>,
+    pub(super) bytes: Vec<i64>,
+}
+
+impl Sums {
+    /// Of these requests, with the numbers of their ledgers.
+    pub(super) fn of(requests: &[(&NewRequest, i32)]) -> Result<Self, StoreError> {
+        let mut sums: BTreeMap<(&[u8], i32), (u64, u64)> = BTreeMap::new();
+        for (request, ledger) in requests {
+            let sum = sums.entry((&request.api_key, *ledger)).or_default();
+            sum.0 = sum.0.saturating_add(request.records.len() as u64);
+            sum.1 = sum.1.saturating_add(request.bytes());
+        }
+        let mut columns = Self { keys: Vec::new(), ledgers: Vec::new(), records: Vec::new(), bytes: Vec::new() };
+        for ((key, ledger), (count, size)) in sums {
+            columns.keys.push(key.to_vec());
+            columns.ledgers.push(ledger);
+            columns.records.push(to_bigint("records", count)?);
+            columns.bytes.push(to_bigint("bytes", size)?);
+        }
+        Ok(columns)
     }
-    let (mut keys, mut ledgers, mut records, mut sizes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for ((key, ledger), (count, size)) in sums {
-        keys.push(key.to_vec());
-        ledgers.push(ledger);
-        records.push(to_bigint("records", count)?);
-        sizes.push(to_bigint("bytes", size)?);
+
+    /// Adds them.
+    pub(super) async fn add(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        sqlx::query!(
+            "insert into gateway.usage as used (api_key, ledger, hour, records, bytes)
+             select added.api_key, added.ledger, date_trunc('hour', now()), added.records, added.bytes
+             from unnest($1::bytea[], $2::integer[], $3::bigint[], $4::bigint[]) as added (api_key, ledger, records, bytes)
+             on conflict (api_key, ledger, hour) do update
+             set records = used.records + excluded.records, bytes = used.bytes + excluded.bytes",
+            &self.keys,
+            &self.ledgers,
+            &self.records,
+            &self.bytes,
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
     }
-    sqlx::query!(
-        "insert into gateway.usage as used (api_key, ledger, hour, records, bytes)
-         select added.api_key, added.ledger, date_trunc('hour', now()), added.records, added.bytes
-         from unnest($1::bytea[], $2::integer[], $3::bigint[], $4::bigint[]) as added (api_key, ledger, records, bytes)
-         on conflict (api_key, ledger, hour) do update
-         set records = used.records + excluded.records, bytes = used.bytes + excluded.bytes",
-        &keys,
-        &ledgers,
-        &records,
-        &sizes,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// Divides what the newest transaction of a plan costs among the keys whose records it carries; what it costs.
@@ -157,7 +169,7 @@ pub async fn charge(connection: &mut PgConnection, plan: i64) -> Result<u64, Sto
                insert into gateway.usage as used (api_key, ledger, hour, records, bytes, lamports)
                select shares.api_key, carried.ledger, date_trunc('hour', now()), 0, 0,
                       ceil(carried.lamports::numeric * shares.records / carried.records)::bigint
-               from shares, carried
+               from shares, carried order by api_key
                on conflict (api_key, ledger, hour) do update set lamports = used.lamports + excluded.lamports
            )
            select coalesce(lamports, 0) as "lamports!" from carried"#,
