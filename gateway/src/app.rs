@@ -113,6 +113,7 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
     let payers = Payers::new(settings.writer.clone(), settings.payers, settings.max_bid);
     let budget = Budget::new(settings.lamports_a_day, payers.most());
     metrics.set_year(sol_a_year(settings.window, payers.most(), settings.lamports_a_day));
+    metrics.set_promise(settings.promise_time);
     let means = Means { servers: settings.servers, writer: settings.writer, payers, budget };
     let terms = Terms { promise_time: settings.promise_time, longest_wait: settings.longest_wait };
     let ledgers = Arc::new(Ledgers::new(index.clone(), pool.clone(), means, terms, metrics, begun));

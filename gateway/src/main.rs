@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,10 +22,12 @@ use counterfoil_gateway::{
     AccessSettings, Archive, Config, Finding, Mode, Patient, Settings, TlsFiles, examine, read_keypair, read_names_key,
     read_promise_key, run, write_new_key,
 };
+use counterfoil_http::read_secret_file;
 use counterfoil_service::{
     LogFormat, SettingsRules, StopSignals, Telemetry, end, log_in_format, note, out, out_json, parse_settings,
 };
 use counterfoil_statement::{PromiseKey, SigningKey};
+use ipnet::IpNet;
 use mimalloc::MiMalloc;
 use serde_json::json;
 
@@ -57,8 +60,8 @@ struct Arguments {
     sources: Sources,
     /// The bound of what transactions cost in a day, in SOL. Busy ledgers get them less often then; where a promise would break, the budget
     /// is exceeded. No bound when absent.
-    #[arg(long, value_name = "SOL", value_parser = parse_sol)]
-    sol_a_day: Option<u64>,
+    #[arg(long, value_name = "SOL")]
+    sol_a_day: Option<Sol>,
     /// The file of the key under which streams' and subjects' names are hidden. Keep it: without it names give other streams.
     #[arg(long, env = "COUNTERFOIL_GATEWAY_NAMES_KEY", value_name = "FILE")]
     names_key: Option<PathBuf>,
@@ -81,12 +84,20 @@ struct Arguments {
     /// The most bytes of a record.
     #[arg(long, default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     record_bytes: u32,
-    /// The callers that must send a key. When absent: `off` where the gateway is served on a loopback address, `required` elsewhere.
+    /// The callers that must send a key. When absent: `off` where the gateway is served on a loopback address and without
+    /// --trusted-proxy, `required` elsewhere.
     #[arg(long, env = "COUNTERFOIL_GATEWAY_ACCESS", value_enum)]
     access: Option<Mode>,
     /// Requests a minute from one address that come without a good key; 600 when absent, no limit with --access off.
     #[arg(long, value_name = "REQUESTS")]
     address_rate: Option<NonZeroU32>,
+    /// A proxy, or a network of them, whose X-Forwarded-For is believed.
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<IpNet>,
+    /// A name by which clients may call this server, besides localhost and addresses, as gateway.example.com. When absent: none with
+    /// --access off and on a loopback address without --trusted-proxy; any name elsewhere.
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
     /// The certificate with its chain, in PEM: serve TLS. Both files are reloaded when they change.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
@@ -272,7 +283,8 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
     );
     let sources = &arguments.sources;
     let names_key = arguments.names_key.context("give a file by --names-key")?;
-    let mode = arguments.access.unwrap_or(if arguments.listen.ip().is_loopback() { Mode::Off } else { Mode::Required });
+    let is_local = arguments.listen.ip().is_loopback() && arguments.trusted_proxy.is_empty();
+    let mode = arguments.access.unwrap_or(if is_local { Mode::Off } else { Mode::Required });
     const ADDRESS_RATE: NonZeroU32 = NonZeroU32::new(600).expect("not zero");
     Ok(Config {
         gateway_database_url: sources.gateway_database_url()?,
@@ -288,7 +300,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             writer: sources.writer()?,
             payers: sources.payers()?,
             max_bid: sources.max_bid_lamports,
-            lamports_a_day: arguments.sol_a_day,
+            lamports_a_day: arguments.sol_a_day.map(|Sol(lamports)| lamports),
             promise_key: sources.promise_key()?,
             names: read_names_key(&names_key).with_context(|| format!("the key {}", names_key.display()))?,
             servers: sources.servers()?,
@@ -304,7 +316,8 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             access: AccessSettings {
                 mode,
                 address_rate: arguments.address_rate.or_else(|| (mode != Mode::Off).then_some(ADDRESS_RATE)),
-                hosts: (mode == Mode::Off).then(Vec::new),
+                hosts: (mode == Mode::Off || is_local || !arguments.host.is_empty()).then_some(arguments.host),
+                trusted_proxies: arguments.trusted_proxy,
                 ..AccessSettings::default()
             },
         },
@@ -312,23 +325,51 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
 }
 
 fn read_wallet(file: &Path) -> anyhow::Result<Arc<dyn TransactionSigner>> {
-    Ok(Arc::new(read_keypair(file).with_context(|| format!("the wallet {}", file.display()))?))
+    let name = || format!("the wallet {}", file.display());
+    // Refused where others may write to it, as all keys are.
+    read_secret_file(file).with_context(name)?;
+    Ok(Arc::new(read_keypair(file).with_context(name)?))
 }
 
-/// An amount of SOL, in lamports.
-fn parse_sol(text: &str) -> Result<u64, String> {
-    const DIGITS: usize = 9;
-    let wrong = || format!("{text:?} is no amount of SOL, such as 0.25 or 3");
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    if part.len() > DIGITS || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
+/// An amount of SOL, in lamports. Written as 0.25 or 3; in a file of settings as a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sol(u64);
+
+impl FromStr for Sol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const DIGITS: usize = 9;
+        let wrong = || format!("{text:?} is no amount of SOL, such as 0.25 or 3");
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        if part.is_empty() || part.len() > DIGITS || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong());
+        }
+        let whole: u64 = whole.parse().map_err(|_| wrong())?;
+        let part: u64 = format!("{part:0<DIGITS$}").parse().map_err(|_| wrong())?;
+        let lamports = whole.checked_mul(LAMPORTS_PER_SOL).and_then(|lamports| lamports.checked_add(part));
+        lamports.map(Self).ok_or_else(wrong)
     }
-    let whole: u64 = whole.parse().map_err(|_| wrong())?;
-    let part: u64 = format!("{part:0<DIGITS$}").parse().map_err(|_| wrong())?;
-    whole.checked_mul(LAMPORTS_PER_SOL).and_then(|lamports| lamports.checked_add(part)).ok_or_else(wrong)
 }
 
 fn public_part(file: &Path) -> anyhow::Result<String> {
     let key = read_promise_key(file)?;
     Ok(PromiseKey(key.verifying_key().to_bytes()).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sol;
+
+    #[test]
+    fn an_amount_of_sol_is_read_to_the_lamport() {
+        for (text, lamports) in
+            [("3", 3_000_000_000), ("0.25", 250_000_000), ("0.000000001", 1), ("18446744073.709551615", u64::MAX)]
+        {
+            assert_eq!(text.parse(), Ok(Sol(lamports)));
+        }
+        for text in ["", ".5", "1.", "-1", "0.0000000001", "18446744073.709551616", "1e3", "1,5"] {
+            assert!(text.parse::<Sol>().is_err(), "{text}");
+        }
+    }
 }

@@ -22,6 +22,7 @@ pub(crate) struct Metrics {
     transactions: IntCounterVec,
     lamports: IntCounter,
     year_sol: Gauge,
+    promise_seconds: IntGauge,
     chain_reachable: IntGauge,
     backlog: IntGaugeVec,
     oldest: GaugeVec,
@@ -53,6 +54,7 @@ impl Metrics {
                 name("year_sol"),
                 "SOL that a year costs, as in the last hour; the most for a busy ledger until that is known.",
             )),
+            promise_seconds: to.add(IntGauge::new(name("promise_seconds"), "How far ahead promises reach.")),
             chain_reachable: to.add(IntGauge::new(name("chain_reachable"), "1 where a server of the chain answers.")),
             backlog: of_ledger("ledger_backlog_records", "Accepted records that are not in the ledger."),
             oldest: to.add(GaugeVec::new(
@@ -97,6 +99,10 @@ impl Metrics {
 
     pub(crate) fn failed(&self) {
         self.transactions.with_label_values(&["failed"]).inc();
+    }
+
+    pub(crate) fn set_promise(&self, ahead: Duration) {
+        self.promise_seconds.set(i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn set_year(&self, sol: f64) {

@@ -10,7 +10,7 @@ use counterfoil_read::receipt;
 use counterfoil_statement::Promise;
 use counterfoil_store::gateway::{Form, Outcome, RecordRow, load_record, load_request};
 use counterfoil_store::load_ledger;
-use counterfoil_wire::{Code, Key, Record, RecordState, U64};
+use counterfoil_wire::{Code, Hash, Key, Record, RecordState, U64};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::ids::id_text;
@@ -114,12 +114,15 @@ impl Gateway {
             (RecordState::Checked, Some(planned)) => Some(receipt(&self.reader, row.ledger, planned.index).await?),
             _ => None,
         };
+        let is_statement = row.form == Form::Statement;
         Ok(Record {
             id: id_text(&row.id),
             ledger: Key(row.ledger.to_string()),
             state,
             accepted_at: row.accepted_at.clone(),
             content_type: row.content_type.clone(),
+            commitment: is_statement.then(|| Hash(merkle_log::Hash(row.commitment))),
+            salt: is_statement.then(|| Hash(merkle_log::Hash(row.salt))),
             index: row.planned.map(|planned| U64(planned.index)),
             confirmed_slot: row.planned.and_then(|planned| planned.confirmed_slot).map(U64),
             promise,

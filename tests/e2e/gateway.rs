@@ -8,6 +8,7 @@ use std::thread;
 
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::liar::{Lies, liar};
 use crate::stack::{Index, Service, expect_success, index, program, stack, text, wait_until};
@@ -123,6 +124,12 @@ fn a_record_is_promised_gets_into_the_ledger_and_its_receipt_verifies_without_th
     let record: Value = answer.json().unwrap();
     assert_eq!(record["state"], "checked");
     assert_eq!(gateway.get(&place).1, record, "Location leads to the record");
+    let hex = |text: &str| -> Vec<u8> {
+        (0..64).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    };
+    let (salt, commitment) = (record["salt"].as_str().unwrap(), record["commitment"].as_str().unwrap());
+    let committed = Sha256::new().chain_update(hex(salt)).chain_update(r#"{"order":1}"#).finalize();
+    assert_eq!(committed[..], hex(commitment), "the commitment is of this content");
     let promise = &record["promise"];
     assert_eq!((&promise["ledger"], &promise["records"]["count"]), (&json!(ledger), &json!("1")));
     assert_eq!(promise["record"]["id"], record["id"], "the promise names the record");
@@ -158,6 +165,14 @@ fn a_name_for_a_request_makes_it_safe_to_send_again_and_is_no_other_requests() {
     );
     let another = gateway.post(&path, &named, r#"{"y":2,"x":1}"#);
     assert_eq!(another.status(), 422, "another body of the same name is refused");
+    for header in [("counterfoil-stream", "a"), ("counterfoil-subject", "b"), ("ce-id", "7")] {
+        let another = gateway.post(&path, &[named[0], named[1], header], r#"{"x":1,"y":2}"#);
+        assert_eq!(
+            another.status().as_u16(),
+            if header.0 == "ce-id" { 400 } else { 422 },
+            "{header:?} is a part of the record"
+        );
+    }
     let of_other = gateway.record(&other, &named, r#"{"x":1,"y":2}"#);
     assert_ne!(id(&of_other), id(&first), "a name is a ledger's own");
     expect_each_once(index, &gateway, &ledger, &[id(&first)]);

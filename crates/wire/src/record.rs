@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::problem::Code;
-use crate::value::{Key, U64};
+use crate::value::{Hash, Key, U64};
 
 /// How far a record is. Each state includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -111,6 +111,12 @@ pub struct Record<P> {
     pub accepted_at: String,
     /// Its media type.
     pub content_type: String,
+    /// The commitment that its entry holds: SHA-256 of salt and content. None for entries by their bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<Hash>,
+    /// The salt: with it a holder of the content shows that it is this record's, to those it tells it to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub salt: Option<Hash>,
     /// Its index in the ledger; before `checked` the one that it is to get.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<U64>,

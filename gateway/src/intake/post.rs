@@ -17,7 +17,7 @@ use counterfoil_wire::{Acceptance, AcceptedRecord, Code};
 use sha2::{Digest, Sha256};
 
 use super::content::{Content, read_content};
-use super::headers::Given;
+use super::headers::{Given, essence};
 use super::lines;
 use crate::ids::{id_text, now};
 use crate::ledgers::unavailable;
@@ -73,7 +73,7 @@ pub(crate) async fn post(
         },
         idempotency_key: given.idempotency_key.clone(),
         quota,
-        fingerprint: fingerprint(&parts, &body),
+        fingerprint: fingerprint(&parts, &given, &body),
         terms,
         records,
     };
@@ -161,11 +161,29 @@ fn acceptance(ids: &[[u8; 16]], promise: Option<Promise>) -> Acceptance<Promise>
     Acceptance { records, promise }
 }
 
-/// The parts that are the same where a request comes again: method, path, query and body.
-fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let digest = Sha256::new().chain_update(parts.method.as_str()).chain_update([0]).chain_update(path);
-    digest.chain_update([0]).chain_update(body).finalize().into()
+/// The parts that are the same where a request comes again: method, path, query, body, and the headers that become a part of the record.
+/// Each but the body ends with a zero byte, which none of them has.
+fn fingerprint(parts: &Parts, given: &Given, body: &[u8]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    let mut add = |part: &[u8]| {
+        digest.update(part);
+        digest.update([0]);
+    };
+    add(parts.method.as_str().as_bytes());
+    add(parts.uri.path_and_query().map_or("/", |path| path.as_str()).as_bytes());
+    add(essence(&parts.headers).unwrap_or_default().as_bytes());
+    add(given.stream.as_deref().unwrap_or_default().as_bytes());
+    add(given.subject.as_deref().unwrap_or_default().as_bytes());
+    add(given.time.map(|time| time.ms().to_string()).unwrap_or_default().as_bytes());
+    let mut attributes: Vec<_> = parts.headers.iter().filter(|(name, _)| name.as_str().starts_with("ce-")).collect();
+    attributes.sort_by_key(|(name, value)| (name.as_str(), value.as_bytes()));
+    for (name, value) in attributes {
+        add(name.as_str().as_bytes());
+        add(value.as_bytes());
+    }
+    digest.update([0]);
+    digest.update(body);
+    digest.finalize().into()
 }
 
 fn url(id: &[u8; 16]) -> String {

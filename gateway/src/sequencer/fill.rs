@@ -1,7 +1,7 @@
 //! Handing entries to the index: the chain has statements by the hashes of their subtrees alone.
 
 use counterfoil_core::plan_subtrees;
-use counterfoil_store::gateway::{Plan, load_sealed, mark_done};
+use counterfoil_store::gateway::{Plan, load_sealed_entries, mark_done};
 use counterfoil_store::{Fill, FillError, begin};
 use merkle_log::TreeSize;
 use std::num::NonZeroUsize;
@@ -44,13 +44,8 @@ impl Work {
         while done < leaves {
             let limit = (leaves - done).min(ENTRIES_PER_CHUNK as u64);
             let mut gateway = self.ledgers.gateway.acquire().await?;
-            let sealed = load_sealed(&mut gateway, self.key, first_ordinal + done, limit).await?;
-            if sealed.len() as u64 != limit {
-                let missing =
-                    format!("the gateway has no entries for index {} and on", first_index + done + sealed.len() as u64);
-                return Err(RoundError::Blocked(missing));
-            }
-            let entries: Vec<Vec<u8>> = sealed.into_iter().map(|sealed| sealed.entry).collect();
+            let entries = load_sealed_entries(&mut gateway, self.key, first_ordinal + done, limit).await?;
+            drop(gateway);
             fill.push(&entries).await?;
             done += limit;
         }

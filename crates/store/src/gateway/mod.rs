@@ -24,7 +24,8 @@ pub use schema::{
 };
 pub use seal::{
     GatewayLedger, Sealed, Sequencer, StreamEnd, Unsealed, add_gateway_ledger, load_gateway_ledgers, load_own_events,
-    load_sealed, load_sequencer, load_streams, load_unsealed, note_own_events, seal, take_sequencer,
+    load_sealed, load_sealed_entries, load_sequencer, load_streams, load_unsealed, note_own_events, seal,
+    take_sequencer,
 };
 pub use terms::{Form, Terms};
 pub use usage::{OverQuota, Usage, Used, charge, forget_usage, load_usage};

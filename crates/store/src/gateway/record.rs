@@ -29,6 +29,8 @@ pub struct RecordRow {
     pub content: Vec<u8>,
     /// The salt of its commitment.
     pub salt: [u8; 32],
+    /// The commitment to its bytes.
+    pub commitment: [u8; 32],
     /// When it was accepted, RFC 3339 in UTC.
     pub accepted_at: String,
     /// The terms of the request's promise.
@@ -59,7 +61,7 @@ pub struct Planned {
 pub async fn load_record(connection: &mut PgConnection, id: [u8; 16]) -> Result<Option<RecordRow>, StoreError> {
     let row = sqlx::query!(
         r#"select record.id, ledger.address, record.request, request.api_key, record.form, record.content_type,
-                  record.content, record.salt,
+                  record.content, record.salt, record.commitment,
                   to_char(request.accepted_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "accepted_at!",
                   request.promise_from, request.promise_deadline, request.promise_root, request.promise_copies,
                   sealed.ordinal as "ordinal?", plan.first_ordinal as "first_ordinal?", plan.first_index as "first_index?",
@@ -109,6 +111,7 @@ pub async fn load_record(connection: &mut PgConnection, id: [u8; 16]) -> Result<
         content_type: row.content_type,
         content: row.content,
         salt: bytes(table, row.id, &row.salt)?,
+        commitment: bytes(table, row.id, &row.commitment)?,
         accepted_at: row.accepted_at,
         terms,
         is_sealed: row.ordinal.is_some(),

@@ -313,6 +313,37 @@ pub async fn seal(
     Ok(Sequencer { sealed_number: last.number, next_ordinal: next, ..*sequencer })
 }
 
+/// Reads the entries of `limit` sealed records from ordinal `first` on, in order.
+///
+/// # Errors
+/// [`StoreError::Database`]; [`StoreError::Corrupt`] when one of them is missing.
+pub async fn load_sealed_entries(
+    connection: &mut PgConnection,
+    key: i32,
+    first: u64,
+    limit: u64,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    let rows = sqlx::query!(
+        "select ordinal, entry from gateway.sealed where ledger = $1 and ordinal >= $2 order by ordinal limit $3",
+        key,
+        to_bigint("ordinal", first)?,
+        to_bigint("limit", limit)?,
+    );
+    let rows = rows.fetch_all(connection).await?;
+    let end = first.saturating_add(limit);
+    let missing =
+        |ordinal: u64| StoreError::corrupt("gateway.sealed", format!("{key}, {ordinal}"), "the row is missing");
+    let mut entries = Vec::with_capacity(rows.len());
+    for (row, ordinal) in rows.into_iter().zip(first..) {
+        if row.ordinal != to_bigint("ordinal", ordinal)? {
+            return Err(missing(ordinal));
+        }
+        entries.push(row.entry);
+    }
+    let next = first.saturating_add(entries.len() as u64);
+    if next < end { Err(missing(next)) } else { Ok(entries) }
+}
+
 /// Reads at most `limit` sealed records from ordinal `first` on, in order.
 ///
 /// # Errors

@@ -152,6 +152,24 @@ impl Sums {
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Corrupt`].
 pub async fn charge(connection: &mut PgConnection, plan: i64) -> Result<u64, StoreError> {
+    // Where one key alone has written to the ledger, its records need no look.
+    let only = sqlx::query_scalar!(
+        r#"with carried as (
+               select ledger, (select lamports from gateway.attempt where plan = $1 order by number desc limit 1) as lamports
+               from gateway.plan where id = $1
+           ), keys as (
+               select used.api_key from gateway.usage as used, carried where used.ledger = carried.ledger group by used.api_key
+           )
+           insert into gateway.usage as used (api_key, ledger, hour, records, bytes, lamports)
+           select keys.api_key, carried.ledger, date_trunc('hour', now()), 0, 0, coalesce(carried.lamports, 0)
+           from keys, carried where (select count(*) from keys) = 1
+           on conflict (api_key, ledger, hour) do update set lamports = used.lamports + excluded.lamports
+           returning (select coalesce(lamports, 0) from carried) as "lamports!""#,
+        plan
+    );
+    if let Some(lamports) = only.fetch_optional(&mut *connection).await? {
+        return from_bigint("gateway.attempt", plan, lamports);
+    }
     let lamports = sqlx::query_scalar!(
         r#"with carried as (
                select ledger, first_ordinal, records,
@@ -204,11 +222,11 @@ pub async fn load_usage(connection: &mut PgConnection) -> Result<Vec<Usage>, Sto
         .collect()
 }
 
-/// Forgets what was used more than two days ago.
+/// Forgets what was used more than a month ago.
 ///
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn forget_usage(connection: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query!("delete from gateway.usage where hour < now() - interval '2 days'").execute(connection).await?;
+    sqlx::query!("delete from gateway.usage where hour < now() - interval '31 days'").execute(connection).await?;
     Ok(())
 }
