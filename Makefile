@@ -26,7 +26,7 @@ test: build ## Sets everything up and runs all tests.
 
 test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills: minutes more.
 	SEEDS=1000 cargo test --locked --workspace --test follow simulation
-	KILLS=60 CRASHES=8 cargo test --locked --workspace --test kills
+	KILLS=60 CRASHES=8 RECORDS_WRITTEN=1000 GATEWAY_CRASHES=6 cargo test --locked --workspace --test kills
 
 model: setup ## Checks the model of sealing: every state within its bounds, and each rule taken out. RECORDS=3 widens them: minutes more.
 	$(if $(RECORDS),MODEL_RECORDS=$(RECORDS)) cargo test --locked -p counterfoil-model -- --nocapture
@@ -95,10 +95,10 @@ test-functions: function ## The function's zip too, behind a function URL.
 	tools/setup deploy
 	deploy/lambda/test --zip target/lambda/counterfoil-api.zip
 
-soak: build ## Hours: random sequences of instructions, simulated histories, real kills. CASES=, SEEDS=, KILLS= change it.
+soak: build ## Hours: random sequences of instructions, simulated histories, real kills of indexers, gateways and databases. CASES=, SEEDS=, KILLS= change it.
 	CASES=$(or $(CASES),10000) cargo test --locked --workspace --test program sequences -- --nocapture
 	SEEDS=$(or $(SEEDS),100000) cargo test --locked --workspace --test follow simulation -- --nocapture
-	KILLS=$(or $(KILLS),200) CRASHES=20 RECORDS=200000 cargo test --locked --workspace --test kills -- --nocapture
+	KILLS=$(or $(KILLS),200) CRASHES=20 RECORDS=200000 RECORDS_WRITTEN=5000 GATEWAY_CRASHES=200 cargo test --locked --workspace --test kills -- --nocapture
 
 fuzz: setup ## Fuzzes each target for SECONDS=60.
 	tools/fuzz $(or $(SECONDS),60)

@@ -171,7 +171,7 @@ fn fingerprint(parts: &Parts, given: &Given, body: &[u8]) -> [u8; 32] {
     };
     add(parts.method.as_str().as_bytes());
     add(parts.uri.path_and_query().map_or("/", |path| path.as_str()).as_bytes());
-    add(essence(&parts.headers).unwrap_or_default().as_bytes());
+    add(essence(&parts.headers).unwrap_or_else(|| "application/json".to_owned()).as_bytes());
     add(given.stream.as_deref().unwrap_or_default().as_bytes());
     add(given.subject.as_deref().unwrap_or_default().as_bytes());
     add(given.time.map(|time| time.ms().to_string()).unwrap_or_default().as_bytes());

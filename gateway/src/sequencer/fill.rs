@@ -1,21 +1,32 @@
 //! Handing entries to the index: the chain has statements by the hashes of their subtrees alone.
 
-use counterfoil_core::plan_subtrees;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use counterfoil_core::{LedgerId, plan_subtrees};
 use counterfoil_store::gateway::{Plan, load_sealed_entries, mark_done};
 use counterfoil_store::{Fill, FillError, begin};
 use merkle_log::TreeSize;
-use std::num::NonZeroUsize;
 
-use super::work::{RoundError, Work};
+use super::work::RoundError;
+use crate::ledgers::Ledgers;
 
 /// The bounds of one write.
 const ENTRIES_PER_CHUNK: usize = 8_192;
 
-impl Work {
-    /// Fills the entries of a plan that landed into the index, each subtree in a transaction of its own. The index verifies
-    /// that they lead to the root that was appended.
-    pub(super) async fn fill(&self, plan: &Plan) -> Result<(), RoundError> {
-        let content = &plan.content;
+/// Fills in one plan that landed. It goes on while later plans are made and sent.
+pub(super) struct Filler {
+    pub(super) ledgers: Arc<Ledgers>,
+    pub(super) ledger: LedgerId,
+    pub(super) key: i32,
+    pub(super) plan: Plan,
+}
+
+impl Filler {
+    /// Fills the entries into the index, each subtree in a transaction of its own. The index verifies that they lead to the root that
+    /// was appended.
+    pub(super) async fn fill(&self) -> Result<(), RoundError> {
+        let content = &self.plan.content;
         if content.subtrees.is_some() {
             let size = TreeSize::new(content.first_index).map_err(|error| RoundError::Blocked(error.to_string()))?;
             let batches = plan_subtrees(size, content.records, NonZeroUsize::MAX);
@@ -28,7 +39,7 @@ impl Work {
                 }
             }
         }
-        mark_done(&mut *self.ledgers.gateway.acquire().await?, plan.id).await?;
+        mark_done(&mut *self.ledgers.gateway.acquire().await?, self.plan.id).await?;
         Ok(())
     }
 

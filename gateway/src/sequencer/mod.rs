@@ -43,6 +43,7 @@ impl Sequencers {
             wake,
             epoch: None,
             sending: None,
+            filling: None,
             last_plan: None,
             here: HashSet::new(),
             caught_up: None,

@@ -12,6 +12,7 @@ use merkle_log::{Frontier, LeafIndex};
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
+use super::fill::Filler;
 use super::work::{RoundError, Sending, Verdict, Work, in_transaction};
 
 /// How long a round waits for what the index has checked meanwhile.
@@ -54,9 +55,9 @@ impl Work {
         let Some(sequencer) = self.take().await? else { return Ok(false) };
         let row = load_ledger(&mut *self.ledgers.index.acquire().await?, self.ledger).await?;
         let plans = self.load_plans().await?;
-        let mut is_changed = false;
-        for plan in plans {
-            is_changed |= self.look_after(&sequencer, &row, &plan).await?;
+        let mut is_changed = self.see_filling(&plans).await?;
+        for plan in plans.iter().filter(|plan| plan.outcome.is_none()) {
+            is_changed |= self.look_after(&sequencer, &row, plan).await?;
         }
         let plans = self.load_plans().await?;
         self.see_sending(&plans).await?;
@@ -91,12 +92,29 @@ impl Work {
         Ok(load_undone_plans(&mut *self.ledgers.gateway.acquire().await?, self.key).await?)
     }
 
-    /// Decides a plan and fills its entries in, where the index is that far. Whether anything changed.
-    async fn look_after(&mut self, sequencer: &Sequencer, row: &LedgerRow, plan: &Plan) -> Result<bool, RoundError> {
-        if plan.outcome.is_some() {
-            self.fill(plan).await?;
+    /// Sees whether entries were filled in, and begins with those of the next plan that landed. Whether anything changed.
+    async fn see_filling(&mut self, plans: &[Plan]) -> Result<bool, RoundError> {
+        if self.filling.as_ref().is_some_and(|filling| !filling.is_finished()) {
+            return Ok(false);
+        }
+        if let Some(filling) = self.filling.take() {
+            filling.await.unwrap_or_else(|error| Err(RoundError::Blocked(error.to_string())))?;
+            // The plans that were read do not say so yet.
             return Ok(true);
         }
+        let Some(plan) = plans.iter().find(|plan| plan.outcome.is_some()) else { return Ok(false) };
+        let filler = Filler { ledgers: self.ledgers.clone(), ledger: self.ledger, key: self.key, plan: plan.clone() };
+        let wake = self.wake.clone();
+        self.filling = Some(tokio::spawn(async move {
+            let filled = filler.fill().await;
+            wake.notify_one();
+            filled
+        }));
+        Ok(false)
+    }
+
+    /// Decides a plan, where the index is that far. Whether it did.
+    async fn look_after(&mut self, sequencer: &Sequencer, row: &LedgerRow, plan: &Plan) -> Result<bool, RoundError> {
         let checked_size = row.checked.map_or(0, |(head, _)| head.entries.size.get());
         if checked_size <= plan.content.first_index {
             return Ok(false);
@@ -126,9 +144,6 @@ impl Work {
                 charge(&mut transaction, plan.id).await?;
             }
         });
-        if matches!(outcome, Outcome::Landed { .. }) {
-            self.fill(plan).await?;
-        }
         Ok(true)
     }
 

@@ -41,6 +41,7 @@ pub(super) struct Work {
     pub(super) wake: Arc<Notify>,
     pub(super) epoch: Option<i64>,
     pub(super) sending: Option<(i64, JoinHandle<Sending>)>,
+    pub(super) filling: Option<JoinHandle<Result<(), RoundError>>>,
     pub(super) last_plan: Option<Instant>,
     /// Plans of this process whose transactions no server has, for certain.
     pub(super) here: HashSet<i64>,
