@@ -71,7 +71,7 @@ impl Work {
             open.last().map_or(row.applied_size.get(), |last| last.content.first_index + last.content.records);
         let times = self.ledgers.restored.times();
         if self.caught_up != Some(times) {
-            // What landed before this process began must be in the index, so that the next line finds it.
+            // Appends that landed before this process began must be in the index, so that the next line finds it.
             if row.applied_size.get() < self.settled().await?.size {
                 return Ok(false);
             }

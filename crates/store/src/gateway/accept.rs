@@ -116,7 +116,7 @@ pub async fn accept(
         .iter()
         .map(|request| request.terms.map(|terms| i16::try_from(terms.copies).unwrap_or(i16::MAX)))
         .collect();
-    // What quotas leave is exact under the lock alone. Else the records take it, later, so that it is held for less time.
+    // The rest of a quota is exact under the lock alone. Else the records take it, later, so that it is held for less time.
     if requests.iter().any(|request| request.quota != Quota::default()) {
         sqlx::query_scalar!("select pg_advisory_xact_lock($1)", ACCEPT_LOCK).fetch_one(&mut *connection).await?;
     }
