@@ -39,7 +39,7 @@ use crate::records;
 use crate::restored::{look, watch_origin};
 use crate::sequencer::{Cluster, Pace, Sequencers};
 use crate::state::Gateway;
-use crate::watch::watch;
+use crate::watch::{watch, watch_wallets};
 
 /// The longest a request may take. The longest wait for a record is shorter.
 const REQUEST_TIME: Duration = Duration::from_secs(45);
@@ -156,6 +156,7 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
         tokio::spawn(archive(to, ledgers.clone()));
     }
     tokio::spawn(watch_origin(ledgers.clone(), with_timeline));
+    tokio::spawn(watch_wallets(ledgers.clone()));
     tokio::spawn(watch(ledgers));
     let routes = Router::new()
         .route("/v1/ledgers/{ledger}/records", post(post_records))

@@ -35,6 +35,14 @@ impl Budget {
         filled.1 -= lamports;
     }
 
+    /// Gives back what was taken for a transaction that was not made.
+    pub(crate) fn give_back(&self, lamports: u64) {
+        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
+        #[expect(clippy::cast_precision_loss, reason = "as above")]
+        let lamports = lamports as f64;
+        filled.1 += lamports;
+    }
+
     fn take_at(&self, lamports: u64, now: Instant) -> bool {
         let Some(a_day) = self.a_day else { return true };
         #[expect(clippy::cast_precision_loss, reason = "as above")]

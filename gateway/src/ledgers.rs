@@ -318,7 +318,8 @@ impl Ledgers {
         let (is_chain_there, oldest, recent_price) = (known.is_chain_there(), known.oldest, known.recent_price);
         Some(known.right.clone().map(|right| {
             let promise_end = Timestamp::now().as_second().saturating_add_unsigned(self.terms.promise_time.as_secs());
-            let can_promise = is_chain_there
+            let can_promise = !self.restored.is_quiet()
+                && is_chain_there
                 && self.means.payers.can_promise()
                 && right.expires_at > promise_end
                 && oldest < self.terms.promise_time / 2;

@@ -15,8 +15,8 @@ use crate::ledgers::Ledgers;
 use crate::payers::Spending;
 
 const ROUND: Duration = Duration::from_secs(1);
-/// In one of how many rounds servers are asked what wallets have.
-const ROUNDS_PER_LOOK: u64 = 5;
+/// How often servers are asked what wallets have.
+const LOOK_AT_WALLETS: Duration = Duration::from_secs(5);
 /// In one of how many rounds what is old is forgotten.
 const ROUNDS_PER_SWEEP: u64 = 3_600;
 /// For how many days the names of requests are kept at least.
@@ -26,21 +26,11 @@ const HOURS_A_YEAR: f64 = 365.25 * 24.0;
 /// Looks again and again. It ends with the process.
 pub(crate) async fn watch(ledgers: Arc<Ledgers>) {
     let mut told = HashMap::new();
-    let mut spending = Spending::default();
     let mut round = 0_u64;
     loop {
         for (ledger, key) in ledgers.keys() {
             if let Err(error) = look(&ledgers, ledger, key, &mut told).await {
                 warn!(ledger.id = %ledger, "what waits for ledger {ledger} is not known: {error}");
-            }
-        }
-        if round.is_multiple_of(ROUNDS_PER_LOOK) {
-            let means = &ledgers.means;
-            means.payers.look(&means.servers).await;
-            means.payers.states().iter().for_each(|state| ledgers.metrics.set_payer(state));
-            spending.note(ledgers.metrics.spent(), Instant::now());
-            if let Some(an_hour) = spending.an_hour() {
-                ledgers.metrics.set_year(an_hour * HOURS_A_YEAR / 1e9);
             }
         }
         if round % ROUNDS_PER_SWEEP == 1 {
@@ -52,6 +42,21 @@ pub(crate) async fn watch(ledgers: Arc<Ledgers>) {
         }
         round = round.wrapping_add(1);
         sleep(ROUND).await;
+    }
+}
+
+/// Looks at the wallets again and again, apart from the rest: a server that hangs keeps no promise's end from being told.
+pub(crate) async fn watch_wallets(ledgers: Arc<Ledgers>) {
+    let mut spending = Spending::default();
+    loop {
+        let means = &ledgers.means;
+        means.payers.look(&means.servers).await;
+        means.payers.states().iter().for_each(|state| ledgers.metrics.set_payer(state));
+        spending.note(ledgers.metrics.spent(), Instant::now());
+        if let Some(an_hour) = spending.an_hour() {
+            ledgers.metrics.set_year(an_hour * HOURS_A_YEAR / 1e9);
+        }
+        sleep(LOOK_AT_WALLETS).await;
     }
 }
 
@@ -72,7 +77,7 @@ async fn look(
         told.remove(&ledger);
         return Ok(());
     };
-    if told.insert(ledger, deadline) != Some(deadline) {
+    if told.insert(ledger, deadline).is_none_or(|before| before < deadline) {
         error!(
             ledger.id = %ledger, records = overdue, deadline,
             "{overdue} records of ledger {ledger} were promised until {} and are not in the ledger: the promise is broken, and whoever holds it can show \

@@ -6,6 +6,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -233,6 +235,68 @@ fn a_refusal_names_what_is_wrong_accepts_nothing_and_binds_no_name() {
     assert_eq!((&answers[2]["line"], &answers[2]["code"]), (&json!(4), &json!("malformed_body")));
     assert_eq!((&answers[3]["accepted"], &answers[3]["refused"]), (&json!(1), &json!(2)));
     expect_each_once(index, &gateway, &ledger, &[answers[1]["id"].as_str().unwrap().to_owned()]);
+}
+
+#[test]
+fn a_content_is_kept_byte_for_byte_and_no_bytes_pass_for_what_they_are_not() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    index.wait_for(&ledger, 0);
+    let database_url = stack.new_database();
+    let gateway = Gateway::start_on(&database_url, &stack.rpc, &[]);
+    let path = format!("{}/v1/ledgers/{ledger}/records", gateway.service.url());
+    let post = |kind: &str, body: Vec<u8>, query: &str| {
+        let request = gateway.client.post(format!("{path}{query}")).header("content-type", kind);
+        request.body(body).send().unwrap().status().as_u16()
+    };
+    for (kind, body) in [
+        ("application/json", &b"{\"a\":\"\xff\"}"[..]),
+        ("application/json", b"{\"\xc3\x28\":1}"),
+        (
+            "application/cloudevents+json",
+            b"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/a\",\"type\":\"b\",\"data\":\"\xff\"}",
+        ),
+    ] {
+        assert_eq!(post(kind, body.to_vec(), ""), 400, "{kind}: {body:?} is not UTF-8");
+    }
+    // Digits, the order of members and those that come twice: all as they came.
+    let data = r#"{"n":1.10,"big":123456789012345678901234567890,"d":1,"d":2,"z":1,"a":2}"#;
+    let event = [
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/a"),
+        ("ce-type", "b"),
+    ];
+    let kept = id(&gateway.record(&ledger, &event, data));
+    let sql = format!("select convert_from(content, 'utf8') from gateway.record where id = '{kept}'");
+    let output = Command::new("psql").args(["-XAtq", &database_url, "-c", &sql]).output().unwrap();
+    assert!(text(&output.stdout).contains(&format!("\"data\":{data}")), "{}", text(&output.stdout));
+    // A statement of another record is no entry of its own.
+    let receipt = gateway.wait_for(&kept)["receipt"].clone();
+    let statement = BASE64_STANDARD.decode(receipt["entry"]["payload"].as_str().unwrap()).unwrap();
+    assert_eq!(post("application/octet-stream", statement, "?form=raw"), 400);
+    assert_eq!(post("application/octet-stream", b"bytes".to_vec(), "?form=raw"), 202, "the twin: other bytes are");
+    let origin = gateway.client.post(&path).header("origin", "http://evil.example").body("1").send().unwrap();
+    assert_eq!(origin.status(), 403, "a page of a browser writes nothing here");
+}
+
+#[test]
+fn what_was_accepted_under_a_name_is_told_again_whatever_the_ledger_takes_now() {
+    let (stack, index) = (stack(), index());
+    let ledger = stack.new_ledger(&["--allow-subtrees"]);
+    index.wait_for(&ledger, 0);
+    let gateway = Gateway::start(&[]);
+    let named = [("idempotency-key", "\"before\"")];
+    let first = gateway.record(&ledger, &named, "1");
+    gateway.wait_for(&id(&first));
+    expect_success(&stack.cli(&["ledger", "seal", &ledger, "--size", "1"]));
+    let path = format!("/v1/ledgers/{ledger}/records");
+    wait_until("the sealed ledger takes no more", || (gateway.post(&path, &[], "2").status() == 409).then_some(()));
+    assert_eq!(gateway.record(&ledger, &named, "1"), first, "the same answer");
+    let waited = gateway.post(&format!("{path}?wait=checked"), &named, "1");
+    assert_eq!(waited.status(), 201, "a wait is no part of the record");
+    assert_eq!(gateway.post(&path, &named, "3").status(), 422);
 }
 
 #[test]

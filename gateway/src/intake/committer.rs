@@ -71,6 +71,8 @@ async fn work(mut receiver: mpsc::Receiver<Waiting>, pool: PgPool, ledgers: Arc<
         }
         let (pool, ledgers) = (pool.clone(), ledgers.clone());
         tokio::spawn(async move {
+            // In one order of names, so that two commits with the same names do not wait for each other.
+            batch.sort_by(|(one, _), (other, _)| one.name().cmp(&other.name()));
             let (requests, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
             let begun = Instant::now();
             match commit(&pool, &ledgers, &requests).await {

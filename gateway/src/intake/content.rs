@@ -1,16 +1,18 @@
 //! A record's content: its bytes, what they are, and what a CloudEvent says of itself.
 
+use std::collections::BTreeMap;
+
 use axum::http::HeaderMap;
 use axum::http::header;
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use counterfoil_http::Rejection;
-use counterfoil_statement::{AuthorTime, ContentType};
+use counterfoil_statement::{AuthorTime, ContentType, SignedStatement};
 use counterfoil_wire::Code;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::headers::{Given, malformed, one, parse_time};
 use counterfoil_store::gateway::Form;
@@ -84,6 +86,10 @@ impl Content {
             let detail = format!("The record has {length} bytes, and may have {most}.");
             return Err(Rejection::new(Code::BodyTooLarge, detail));
         }
+        if form == Form::Raw && !matches!(SignedStatement::decode(&self.bytes), Ok(None)) {
+            let detail = "Bytes with a statement's tag are no entry of their own: they would be read as what the gateway states.";
+            return Err(Rejection::new(Code::MalformedBody, detail));
+        }
         let essence = self.content_type.as_str().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if essence == EVENT {
             let event: Event = parse(&self.bytes)?;
@@ -112,12 +118,13 @@ fn read_binary_event(
     form: Form,
     limits: &ContentLimits,
 ) -> Result<Content, Rejection> {
-    let mut event = Map::new();
+    let mut event: BTreeMap<String, Box<RawValue>> = BTreeMap::new();
+    let text_of = |text: &str| to_raw_value(text).map_err(|error| malformed(error.to_string()));
     for (name, value) in headers {
         if let Some(attribute) = name.as_str().strip_prefix("ce-") {
             let text = value.to_str().ok().and_then(percent_decoded);
             let text = text.ok_or_else(|| malformed(format!("The header {name} is not of visible ASCII.")))?;
-            if event.insert(attribute.to_owned(), Value::String(text)).is_some() {
+            if event.insert(attribute.to_owned(), text_of(&text)?).is_some() {
                 return Err(malformed(format!("The header {name} comes twice.")));
             }
         }
@@ -129,14 +136,15 @@ fn read_binary_event(
     let is_json = super::headers::essence(headers)
         .is_some_and(|essence| essence == "application/json" || essence.ends_with("+json"));
     if let Some(content_type) = content_type {
-        event.insert("datacontenttype".to_owned(), Value::String(content_type));
+        event.insert("datacontenttype".to_owned(), text_of(&content_type)?);
     }
     if is_json {
-        event.insert("data".to_owned(), parse(body)?);
+        // As it came: its digits, the order of its members, and those that come twice.
+        event.insert("data".to_owned(), parse::<&RawValue>(body)?.to_owned());
     } else if !body.is_empty() {
-        event.insert("data_base64".to_owned(), Value::String(BASE64_STANDARD.encode(body)));
+        event.insert("data_base64".to_owned(), text_of(&BASE64_STANDARD.encode(body))?);
     }
-    let bytes = Value::Object(event).to_string().into_bytes();
+    let bytes = serde_json::to_vec(&event).map_err(|error| malformed(error.to_string()))?;
     let content_type = EVENT.parse().expect("a media type");
     Content { bytes, content_type, stream: None, subject: None, time: None }.checked(form, limits)
 }
@@ -157,7 +165,10 @@ fn expect_event(event: &Event) -> Result<(), Rejection> {
 }
 
 pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Rejection> {
-    serde_json::from_slice(bytes)
+    // Of strings that no one asks for serde_json looks at no bytes.
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Rejection::new(Code::MalformedBody, format!("The JSON is not UTF-8: {error}.")))?;
+    serde_json::from_str(text)
         .map_err(|error| Rejection::new(Code::MalformedBody, format!("The body is not what it says: {error}.")))
 }
 

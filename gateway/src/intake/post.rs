@@ -12,12 +12,12 @@ use counterfoil_http::{Rejection, RequestCaller};
 use counterfoil_read::Who;
 use counterfoil_statement::{Commitment, Promise, Record, RecordId, Salt, commit};
 use counterfoil_store::KeyScope;
-use counterfoil_store::gateway::{Accepted, Form, NewRecord, NewRequest, OverQuota, Used, load_request};
+use counterfoil_store::gateway::{Accepted, Form, NewRecord, NewRequest, OverQuota, Used, load_named, load_request};
 use counterfoil_wire::{Acceptance, AcceptedRecord, Code};
 use sha2::{Digest, Sha256};
 
 use super::content::{Content, read_content};
-use super::headers::{Given, essence};
+use super::headers::{Given, Wait, essence};
 use super::lines;
 use crate::ids::{id_text, now};
 use crate::ledgers::unavailable;
@@ -39,11 +39,28 @@ pub(crate) async fn post(
     let ledger: LedgerId = ledger.parse().map_err(|error| {
         Rejection::new(Code::MalformedKey, format!("{ledger:?} is no address of a ledger: {error}."))
     })?;
+    if gateway.is_open && parts.headers.contains_key(header::ORIGIN) {
+        let detail = "A page of a browser may not write where no key is needed: any page could.";
+        return Err(Rejection::new(Code::Forbidden, detail));
+    }
     let given = Given::read(&parts)?;
     let scope = if given.form == Form::Raw { KeyScope::Raw } else { KeyScope::Write };
     let quota = caller.caller().authorize_writing(ledger, scope).await?;
+    let api_key = match caller.caller().who() {
+        Who::Key(id) => id.to_vec(),
+        Who::Anonymous | Who::Wallet(_) => Vec::new(),
+    };
+    let fingerprint = fingerprint(&parts, &given, &body);
+    let named = named(&gateway, ledger, &api_key, &given, &fingerprint).await?;
+    if let (Some(request), None) = (named, &given.lines) {
+        // Accepted before: told again whatever the ledger takes now.
+        let (ids, promise) = before(&gateway, ledger, request).await?;
+        return answer_one(&gateway, request, &ids, promise, given.wait).await;
+    }
     let standing = gateway.ledgers.standing(ledger).await?;
-    gateway.ledgers.expect_moving(ledger, &standing)?;
+    if named.is_none() {
+        gateway.ledgers.expect_moving(ledger, &standing)?;
+    }
     let taken = match &given.lines {
         Some(lines) => lines::read(&body, *lines, &given, &gateway.limits)?,
         None => lines::Taken::one(read_content(&parts, &body, &given, &gateway.limits)?),
@@ -67,13 +84,10 @@ pub(crate) async fn post(
     let request = NewRequest {
         id: records.first().map(|record| record.id).unwrap_or_default(),
         ledger,
-        api_key: match caller.caller().who() {
-            Who::Key(id) => id.to_vec(),
-            Who::Anonymous | Who::Wallet(_) => Vec::new(),
-        },
+        api_key,
         idempotency_key: given.idempotency_key.clone(),
         quota,
-        fingerprint: fingerprint(&parts, &given, &body),
+        fingerprint,
         terms,
         records,
     };
@@ -82,11 +96,7 @@ pub(crate) async fn post(
     let (first, accepted) = (request.id, gateway.committer.accept(request).await?);
     let first = match accepted {
         Accepted::New => first,
-        Accepted::Before { is_same: false, .. } => {
-            let detail =
-                "The Idempotency-Key was used for a request with another path or body. Use a new one for each request.";
-            return Err(Rejection::new(Code::IdempotencyKeyReused, detail));
-        }
+        Accepted::Before { is_same: false, .. } => return Err(reused()),
         Accepted::OverQuota(over) => return Err(over_quota(&over)),
         Accepted::Before { request, is_same: true } => {
             (ids, promise) = before(&gateway, ledger, request).await?;
@@ -94,14 +104,55 @@ pub(crate) async fn post(
         }
     };
     gateway.sequencers.wake(ledger);
-    let mut response = match (&given.lines, given.wait) {
-        (Some(_), _) => lines::answer(&taken, &ids, promise.as_ref()),
-        (None, Some(wait)) => wait_for(&gateway, first, wait).await?,
-        (None, None) => (StatusCode::ACCEPTED, Json(acceptance(&ids, promise))).into_response(),
+    if given.lines.is_none() {
+        return answer_one(&gateway, first, &ids, promise, given.wait).await;
+    }
+    Ok(with_place(lines::answer(&taken, &ids, promise.as_ref()), &first))
+}
+
+/// The answer to a request of one record.
+async fn answer_one(
+    gateway: &Gateway,
+    record: [u8; 16],
+    ids: &[[u8; 16]],
+    promise: Option<Promise>,
+    wait: Option<Wait>,
+) -> Result<Response, Rejection> {
+    let response = match wait {
+        Some(wait) => wait_for(gateway, record, wait).await?,
+        None => (StatusCode::ACCEPTED, Json(acceptance(ids, promise))).into_response(),
     };
-    let place = HeaderValue::from_str(&url(&first)).expect("a path of digits and letters");
+    Ok(with_place(response, &record))
+}
+
+fn with_place(mut response: Response, record: &[u8; 16]) -> Response {
+    let place = HeaderValue::from_str(&url(record)).expect("a path of digits and letters");
     response.headers_mut().insert(header::LOCATION, place);
-    Ok(response)
+    response
+}
+
+/// The request that has this one's name and is the same; none where the name is new or absent.
+async fn named(
+    gateway: &Gateway,
+    ledger: LedgerId,
+    api_key: &[u8],
+    given: &Given,
+    fingerprint: &[u8; 32],
+) -> Result<Option<[u8; 16]>, Rejection> {
+    let (Some(name), Some(key)) = (&given.idempotency_key, gateway.ledgers.keys().get(&ledger).copied()) else {
+        return Ok(None);
+    };
+    let mut connection = gateway.pool.acquire().await.map_err(unavailable)?;
+    match load_named(&mut connection, key, api_key, name, fingerprint).await.map_err(unavailable)? {
+        Some((_, false)) => Err(reused()),
+        found => Ok(found.map(|(request, _)| request)),
+    }
+}
+
+fn reused() -> Rejection {
+    let detail = "The Idempotency-Key was used for another request: another body, path, media type, stream, subject, time or attribute \
+                  of an event. Use a new one for each request.";
+    Rejection::new(Code::IdempotencyKeyReused, detail)
 }
 
 impl Gateway {
@@ -170,7 +221,9 @@ fn fingerprint(parts: &Parts, given: &Given, body: &[u8]) -> [u8; 32] {
         digest.update([0]);
     };
     add(parts.method.as_str().as_bytes());
-    add(parts.uri.path_and_query().map_or("/", |path| path.as_str()).as_bytes());
+    add(parts.uri.path().as_bytes());
+    // How long an answer is waited for is no part of the record.
+    add(format!("{:?} {:?}", given.form, given.lines).as_bytes());
     add(essence(&parts.headers).unwrap_or_else(|| "application/json".to_owned()).as_bytes());
     add(given.stream.as_deref().unwrap_or_default().as_bytes());
     add(given.subject.as_deref().unwrap_or_default().as_bytes());

@@ -80,20 +80,21 @@ impl Work {
         if open.is_empty() {
             self.ledgers.expect_own(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?;
         }
-        if !self.may_spend().await? {
-            return Ok(false);
+        let Some(cost) = self.spend().await? else { return Ok(false) };
+        if let Err(error) = self.seal_and_plan(sequencer, expected, unplanned, &unsealed).await {
+            self.ledgers.means.budget.give_back(cost);
+            return Err(error);
         }
-        self.seal_and_plan(sequencer, expected, unplanned, &unsealed).await?;
         self.last_plan = Some(Instant::now());
         Ok(true)
     }
 
-    /// Whether the budget has what a transaction costs. A promise is kept also where it has not.
-    async fn may_spend(&mut self) -> Result<bool, RoundError> {
+    /// Takes what a transaction costs from the budget; none where it has not as much. A promise is kept also then.
+    async fn spend(&mut self) -> Result<Option<u64>, RoundError> {
         let (means, standing) = (&self.ledgers.means, self.standing().await?);
         let (cost, oldest) = (means.payers.cost(means.payers.price(standing.recent_price)), standing.oldest);
         if means.budget.take(cost) {
-            return Ok(true);
+            return Ok(Some(cost));
         }
         let is_urgent = oldest > self.ledgers.terms.promise_time / 2;
         if is_urgent {
@@ -105,7 +106,7 @@ impl Work {
             "the budget of SOL a day is used up for now: its records get a transaction later"
         };
         self.tell(words);
-        Ok(is_urgent)
+        Ok(is_urgent.then_some(cost))
     }
 
     pub(super) async fn standing(&self) -> Result<Standing, RoundError> {

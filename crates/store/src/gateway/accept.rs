@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use counterfoil_core::LedgerId;
-use sqlx::PgConnection;
 use sqlx::types::Uuid;
+use sqlx::{Error as SqlError, PgConnection};
 
 use super::rows::write_records;
 use super::terms::{Form, Terms};
@@ -38,6 +38,12 @@ pub struct NewRequest {
 }
 
 impl NewRequest {
+    /// What is unique of it, where it is named.
+    #[must_use]
+    pub fn name(&self) -> Option<(LedgerId, &[u8], &str)> {
+        self.idempotency_key.as_deref().map(|name| (self.ledger, &self.api_key[..], name))
+    }
+
     /// The bytes of its records.
     pub(super) fn bytes(&self) -> u64 {
         self.records.iter().map(|record| record.content.len() as u64).sum()
@@ -162,24 +168,60 @@ pub async fn accept(
             Accepted::New
         } else if let Some(over) = over.get(&id) {
             Accepted::OverQuota(*over)
+        } else if let Some(before) = find_before(&mut *connection, request, *ledger).await? {
+            before
         } else {
-            find_before(&mut *connection, request, *ledger).await?
+            // Of its name is another request of this call, which was over its quota: so is this one.
+            let same = requests.iter().filter(|other| is_named_as(other, request));
+            let twin = same.filter_map(|other| over.get(&Uuid::from_bytes(other.id))).next();
+            Accepted::OverQuota(*twin.ok_or(SqlError::RowNotFound)?)
         });
     }
     Ok(outcomes)
 }
 
-async fn find_before(connection: &mut PgConnection, request: &NewRequest, ledger: i32) -> Result<Accepted, StoreError> {
+fn is_named_as(one: &NewRequest, other: &NewRequest) -> bool {
+    (one.ledger, &one.api_key, &one.idempotency_key) == (other.ledger, &other.api_key, &other.idempotency_key)
+}
+
+/// What a request's name was given to before; none where it was given to none.
+async fn find_before(
+    connection: &mut PgConnection,
+    request: &NewRequest,
+    ledger: i32,
+) -> Result<Option<Accepted>, StoreError> {
     let before = sqlx::query!(
         "select id, fingerprint from gateway.request where ledger = $1 and api_key = $2 and idempotency_key = $3",
         ledger,
         &request.api_key,
         request.idempotency_key.as_deref(),
     )
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await?;
+    let Some(before) = before else { return Ok(None) };
     let fingerprint: [u8; 32] = bytes("gateway.request", before.id, &before.fingerprint)?;
-    Ok(Accepted::Before { request: before.id.into_bytes(), is_same: fingerprint == request.fingerprint })
+    Ok(Some(Accepted::Before { request: before.id.into_bytes(), is_same: fingerprint == request.fingerprint }))
+}
+
+/// The request that a caller's name was given to before, and whether it is the same; none where it was given to none.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn load_named(
+    connection: &mut PgConnection,
+    key: i32,
+    api_key: &[u8],
+    name: &str,
+    fingerprint: &[u8; 32],
+) -> Result<Option<([u8; 16], bool)>, StoreError> {
+    let before = sqlx::query!(
+        "select id, fingerprint from gateway.request where ledger = $1 and api_key = $2 and idempotency_key = $3",
+        key,
+        api_key,
+        name,
+    );
+    let before = before.fetch_optional(connection).await?;
+    Ok(before.map(|before| (before.id.into_bytes(), before.fingerprint == fingerprint)))
 }
 
 /// Forgets callers' names of requests that are older than `days`; how many.

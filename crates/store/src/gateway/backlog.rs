@@ -50,7 +50,7 @@ pub async fn load_backlog(connection: &mut PgConnection, key: i32) -> Result<Bac
 }
 
 /// How many of the thousand oldest records that no transaction has brought to the ledger were promised for a time that is over, and
-/// the oldest of those times, in seconds since 1970.
+/// the newest of those times, in seconds since 1970.
 ///
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Corrupt`].
@@ -70,7 +70,7 @@ pub async fn load_overdue(connection: &mut PgConnection, key: i32, now: i64) -> 
                join gateway.record on record.ledger = sequencer.ledger and record.number > sequencer.sealed_number
                where sequencer.ledger = $1 order by record.number limit 1000
            )
-           select count(*) as "records!", min(promise_deadline) as deadline
+           select count(*) as "records!", max(promise_deadline) as deadline
            from (select * from sealed union all select * from unsealed) as late
            join gateway.request on request.id = late.request
            where promise_deadline < $2 and late.form = 0"#,

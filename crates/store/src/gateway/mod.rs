@@ -12,7 +12,7 @@ mod seal;
 mod terms;
 mod usage;
 
-pub use accept::{Accepted, NewRecord, NewRequest, accept, forget_idempotency_keys};
+pub use accept::{Accepted, NewRecord, NewRequest, accept, forget_idempotency_keys, load_named};
 pub use backlog::{Backlog, load_backlog, load_overdue};
 pub use plan::{
     Attempt, NewPlan, Outcome, Plan, add_attempt, add_plan, count_unplanned, decide, give_up, has_plan, has_raw_record,

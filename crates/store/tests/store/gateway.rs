@@ -250,6 +250,10 @@ async fn a_key_gets_as_much_accepted_as_its_quota_says_and_what_is_refused_leave
     let requests: i64 =
         sqlx::query_scalar("select count(*) from gateway.request").fetch_one(&mut *connection).await.unwrap();
     assert_eq!(requests, 5, "a request that was refused can come again under its name");
+    // Two of one name in one call, over the quota: both are, and no other request of the call fails.
+    let named = |id| NewRequest { idempotency_key: Some("twin".to_owned()), ..of_key(1, &[id], quota) };
+    let outcomes = gateway.accept(&[named(21), named(22), of_key(3, &[23], Quota::default())]).await;
+    assert_eq!(outcomes, [over(Used::Records, 3, 4), over(Used::Records, 3, 4), Accepted::New]);
     // A day later it may go on.
     sqlx::query("update gateway.usage set hour = hour - interval '25 hours'").execute(&mut *connection).await.unwrap();
     assert_eq!(gateway.accept(&[of_key(1, &[10], quota)]).await, [Accepted::New]);
