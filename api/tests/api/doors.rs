@@ -62,6 +62,7 @@ async fn each_operation_of_a_socket_is_a_request_of_its_key() {
         scopes: Vec::new(),
         ledgers: vec![],
         rate: 3.try_into().unwrap(),
+        quota: counterfoil_api::Quota::default(),
         expires: None,
     };
     let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
@@ -135,6 +136,7 @@ async fn proofs_keys_and_health_are_answered_while_many_searches_wait() {
         scopes: Vec::new(),
         ledgers: vec![],
         rate: 3.try_into().unwrap(),
+        quota: counterfoil_api::Quota::default(),
         expires: None,
     };
     let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();

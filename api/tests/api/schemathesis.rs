@@ -28,6 +28,7 @@ async fn every_answer_is_as_the_document_says() {
         scopes: Vec::new(),
         ledgers: Vec::new(),
         rate,
+        quota: counterfoil_api::Quota::default(),
         expires: None,
     };
     let created = administer(&index.url, admin).await.unwrap();

@@ -123,6 +123,7 @@ async fn a_key_ends_when_its_time_has_come() {
         scopes: Vec::new(),
         ledgers: vec![],
         rate: 100.try_into().unwrap(),
+        quota: counterfoil_api::Quota::default(),
         expires: Some(jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)),
     };
     let key = administer(&setting.index.url, made).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
@@ -151,6 +152,7 @@ async fn rates_are_counted_by_address_and_by_key_and_told() {
         scopes: Vec::new(),
         ledgers: vec![],
         rate: 2.try_into().unwrap(),
+        quota: counterfoil_api::Quota::default(),
         expires: None,
     };
     let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();

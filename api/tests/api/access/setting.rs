@@ -177,6 +177,7 @@ pub async fn key(index: &Index, ledgers: Vec<LedgerId>) -> String {
         scopes: Vec::new(),
         ledgers,
         rate: 1_000_000.try_into().unwrap(),
+        quota: counterfoil_api::Quota::default(),
         expires: None,
     };
     administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned()

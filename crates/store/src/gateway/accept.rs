@@ -38,7 +38,7 @@ pub struct NewRequest {
 }
 
 impl NewRequest {
-    /// What is unique of it, where it is named.
+    /// The part of it that is unique, where it is named.
     #[must_use]
     pub fn name(&self) -> Option<(LedgerId, &[u8], &str)> {
         self.idempotency_key.as_deref().map(|name| (self.ledger, &self.api_key[..], name))
@@ -184,7 +184,7 @@ fn is_named_as(one: &NewRequest, other: &NewRequest) -> bool {
     (one.ledger, &one.api_key, &one.idempotency_key) == (other.ledger, &other.api_key, &other.idempotency_key)
 }
 
-/// What a request's name was given to before; none where it was given to none.
+/// The request that has this one's name already; none where it was given to none.
 async fn find_before(
     connection: &mut PgConnection,
     request: &NewRequest,
