@@ -14,6 +14,7 @@ mod names;
 mod openapi;
 mod payers;
 mod promises;
+mod quiet;
 mod records;
 mod restored;
 mod run;

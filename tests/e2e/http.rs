@@ -6,11 +6,6 @@ use std::thread;
 
 use serde_json::Value;
 
-/// A server that answers each request by a function of it.
-pub fn server_that(status: u16, answer_to: impl Fn(&Value) -> Value + Send + 'static) -> String {
-    serve(move |request| (status, answer_to(request)))
-}
-
 /// A server that answers each request by a function of it: a status and a body, whose `id` is the request's. A caller that goes away is
 /// forgotten.
 pub fn serve(mut answer_to: impl FnMut(&Value) -> (u16, Value) + Send + 'static) -> String {

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::http::serve;
-pub use crate::http::server_that;
 use crate::stack::stack;
 
 /// A server that answers every request with this.
@@ -29,4 +28,9 @@ pub fn proxy_that_refuses(method: &'static str, status: u16) -> String {
         }
         (200, client.post(&stack().rpc).json(request).send().unwrap().json().unwrap())
     })
+}
+
+/// A server that answers each request by a function of it.
+pub fn server_that(status: u16, answer_to: impl Fn(&Value) -> Value + Send + 'static) -> String {
+    serve(move |request| (status, answer_to(request)))
 }

@@ -70,7 +70,8 @@ impl Archive {
     /// # Errors
     /// [`LocationError`].
     pub fn open(location: &str) -> Result<Self, LocationError> {
-        location::open(location)
+        let location::Place { store, prefix, folder } = location::open(location)?;
+        Ok(Self { store, prefix, folder })
     }
 
     /// How many entries of a ledger are there.

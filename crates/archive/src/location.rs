@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use url::Url;
-
-use crate::Archive;
 
 /// Why an archive cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +28,15 @@ pub enum LocationError {
     Store(#[from] object_store::Error),
 }
 
-pub(crate) fn open(location: &str) -> Result<Archive, LocationError> {
+/// A store, and where in it.
+pub(crate) struct Place {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) prefix: Path,
+    /// The folder, where it is one.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+pub(crate) fn open(location: &str) -> Result<Place, LocationError> {
     let unknown = || LocationError::Unknown(location.to_owned());
     if !location.contains("://") {
         let folder = PathBuf::from(location);
@@ -37,7 +44,7 @@ pub(crate) fn open(location: &str) -> Result<Archive, LocationError> {
         std::fs::create_dir_all(&folder).map_err(fault)?;
         let folder = folder.canonicalize().map_err(fault)?;
         let store = LocalFileSystem::new_with_prefix(&folder)?;
-        return Ok(Archive { store: Arc::new(store), prefix: Path::default(), folder: Some(folder) });
+        return Ok(Place { store: Arc::new(store), prefix: Path::default(), folder: Some(folder) });
     }
     let url = Url::parse(location).map_err(|_| unknown())?;
     let bucket = url.host_str().filter(|_| url.scheme() == "s3").ok_or_else(unknown)?;
@@ -47,5 +54,5 @@ pub(crate) fn open(location: &str) -> Result<Archive, LocationError> {
         builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
     }
     let prefix = Path::from_url_path(url.path()).map_err(|_| unknown())?;
-    Ok(Archive { store: Arc::new(builder.build()?), prefix, folder: None })
+    Ok(Place { store: Arc::new(builder.build()?), prefix, folder: None })
 }

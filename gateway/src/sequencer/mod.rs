@@ -13,6 +13,7 @@ mod fill;
 mod plan;
 mod round;
 mod send;
+mod transaction;
 mod work;
 
 use std::collections::{HashMap, HashSet};

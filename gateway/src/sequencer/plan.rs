@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use std::num::NonZeroUsize;
-
 use counterfoil_append::{
-    Instruction, PAYER_BYTES, PRICE_BYTES, SUBTREES_PER_PAID_TRANSACTION, entries_that_fit, instruction, roots,
+    Instruction, PAYER_BYTES, PRICE_BYTES, SUBTREES_PER_PAID_TRANSACTION, entries_that_fit, roots,
 };
-use counterfoil_core::{LedgerId, ProgramId, Wallet, plan_subtrees};
+use counterfoil_core::plan_subtrees;
 use counterfoil_statement::{AuthorTime, Commitment, ContentType, Place, RecordId, Statement, StreamId, SubjectId};
 use counterfoil_store::gateway::{
     Form, NewPlan, Plan, Sealed, Sequencer, StreamEnd, Unsealed, add_attempt, add_plan, count_unplanned, give_up,
@@ -18,8 +16,8 @@ use counterfoil_store::{LedgerRow, begin};
 use merkle_log::{Frontier, LeafHash, TreeSize, hash_leaf};
 use tracing::{info, warn};
 
-use super::send::sign;
-use super::work::{RoundError, Work, in_transaction};
+use super::transaction::{instruction_of, sign};
+use super::work::{RoundError, Work, blocked, in_transaction};
 use crate::ledgers::Standing;
 
 /// The bytes that a transaction has besides the appender's own: another wallet that pays, and a price.
@@ -264,32 +262,10 @@ impl Work {
     }
 }
 
-/// The instruction that does a plan; `entries` are those of a plan that carries them.
-pub(super) fn instruction_of(
-    program: ProgramId,
-    ledger: LedgerId,
-    wallet: Wallet,
-    by_grant: bool,
-    plan: &NewPlan,
-    entries: &[Vec<u8>],
-) -> Result<Instruction, RoundError> {
-    let Some(hashes) = &plan.subtrees else {
-        return Ok(instruction::append(program, ledger, wallet, by_grant, Some(plan.first_index), entries));
-    };
-    let size = TreeSize::new(plan.first_index).map_err(blocked)?;
-    let mut batches = plan_subtrees(size, plan.records, NonZeroUsize::MAX).map_err(blocked)?;
-    let batch = batches.next().ok_or_else(|| blocked("a plan has no records"))?;
-    Ok(instruction::append_subtrees(program, ledger, wallet, by_grant, batch, hashes))
-}
-
 fn root(leaves: &[LeafHash]) -> Result<merkle_log::Root, RoundError> {
     let mut frontier = Frontier::new();
     for leaf in leaves {
         frontier.append_leaf(leaf).map_err(|error| RoundError::Blocked(error.to_string()))?;
     }
     Ok(frontier.root())
-}
-
-fn blocked(error: impl std::fmt::Display) -> RoundError {
-    RoundError::Blocked(error.to_string())
 }

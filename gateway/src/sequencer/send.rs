@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use counterfoil_append::{InFlight, Instruction, Payment, SendError, Signature, Signed, send_signed, sign_paid};
+use counterfoil_append::{InFlight, SendError, Signature, Signed, send_signed};
 use counterfoil_client::{CallError, Settled, fetch_settled, with_causes};
 use counterfoil_core::{LedgerId, ProgramId, Wallet};
 use counterfoil_store::begin;
-use counterfoil_store::gateway::{Attempt, Plan, add_attempt, load_attempts, load_sealed, load_sequencer};
+use counterfoil_store::gateway::{Plan, add_attempt, load_attempts, load_sealed, load_sequencer};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use super::plan::instruction_of;
+use super::transaction::{instruction_of, sign};
 use super::work::{RoundError, Sending, Verdict, Work, in_transaction};
-use crate::ledgers::{Ledgers, Means};
+use crate::ledgers::Ledgers;
 
 impl Work {
     /// Sends the newest transaction of a plan, in the background. `is_here`: whether it is certain that no server has it: then it
@@ -48,25 +48,6 @@ impl Work {
         }
         Ok(all)
     }
-}
-
-/// Signs a transaction for a ledger, which one of the pool pays; `recent` is what others bid.
-pub(super) async fn sign(
-    means: &Means,
-    ledger: LedgerId,
-    recent: u64,
-    instruction: Instruction,
-) -> Result<Attempt, RoundError> {
-    let payer = means.payers.choose(ledger).map_err(RoundError::Blocked)?;
-    let payment = Payment { payer: &*payer, price: means.payers.price(recent) };
-    let signed = sign_paid(&means.servers[0], &*means.writer, &payment, instruction).await?;
-    Ok(Attempt {
-        signature: signed.signature.into(),
-        transaction: signed.bytes,
-        last_valid_height: signed.last_valid_height,
-        payer: Some(payer.wallet().0),
-        lamports: means.payers.cost(payment.price),
-    })
 }
 
 /// Sends one plan's transactions.

@@ -72,6 +72,10 @@ impl From<counterfoil_store::SqlError> for RoundError {
     }
 }
 
+pub(super) fn blocked(error: impl std::fmt::Display) -> RoundError {
+    RoundError::Blocked(error.to_string())
+}
+
 /// The outcome of sending.
 pub(super) struct Sending {
     pub(super) verdict: Verdict,

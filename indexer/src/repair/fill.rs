@@ -5,7 +5,6 @@
 //! root that the ledger's checked events appended. That is seen before anything is written, and again as it is written.
 
 use std::fs::File;
-use std::future::Future;
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::ops::Range;
 
@@ -19,6 +18,7 @@ use counterfoil_store::{
 use merkle_log::{Frontier, Hash, Root, hash_leaf};
 use tracing::info;
 
+use crate::repair::bundles::Bundles;
 use crate::repair::tlog::{TlogTiles, read_entry};
 
 /// How many subtrees are looked up at a time.
@@ -108,12 +108,6 @@ pub async fn fill_from_archive(
 ) -> anyhow::Result<Filled> {
     let size = archive.size(ledger).await?;
     fill_from(pool, ledger, size, &mut Archived { archive, ledger, size }, progress).await
-}
-
-/// Bundles of entries, wherever they are.
-pub(super) trait Bundles {
-    /// Writes the entries of these leaves to a file, one after the other, as bundles hold them.
-    fn fetch(&mut self, leaves: Range<u64>, file: &mut File) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
 struct Archived<'a> {

@@ -1,5 +1,6 @@
 //! Checking an index and mending it.
 
+mod bundles;
 pub mod doctor;
 pub mod fill;
 pub mod fsck;

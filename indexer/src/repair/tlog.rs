@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use merkle_log::{MAX_TREE_SIZE, TILE_WIDTH};
 use reqwest::{Client, StatusCode};
 
-use crate::repair::fill::Bundles;
+use crate::repair::bundles::Bundles;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::{Action, Bounds, Sealing, State};
+use crate::{Action, Bounds, Event, Sealing, State};
 
 /// More steps than a calm world needs from any state within the bounds.
 const STEPS: usize = 200;
@@ -26,7 +26,7 @@ pub(crate) fn end(model: &Sealing, state: &State) -> State {
         let urgent = actions.iter().filter_map(|action| Some((rank(*action)?, action))).min_by_key(key);
         let Some((_, action)) = urgent else { return state };
         state = model.step(&state, *action);
-        if crate::properties::have_landed(&model, &state) {
+        if have_landed(&model, &state) {
             return state;
         }
     }
@@ -59,4 +59,17 @@ const fn rank(action: Action) -> Option<u8> {
         Action::Expire(_) => 12,
         _ => return None,
     })
+}
+
+/// Whether all records are in the finalized ledger.
+pub(crate) fn have_landed(model: &Sealing, state: &State) -> bool {
+    let landed = state.log[..state.finalized.into()].iter().fold(0_u32, |landed, event| landed | bits(*event));
+    landed == (1 << model.bounds.records) - 1
+}
+
+pub(crate) fn bits(event: Event) -> u32 {
+    match event {
+        Event::Own { first, records } => ((1 << records) - 1) << first,
+        Event::Foreign => 0,
+    }
 }

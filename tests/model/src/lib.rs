@@ -22,6 +22,7 @@
 
 mod action;
 mod calm;
+mod checked;
 mod gateway;
 pub mod properties;
 mod rule;

@@ -2,6 +2,7 @@
 
 use stateright::Property;
 
+use crate::calm::{bits, have_landed};
 use crate::gateway::is_known;
 use crate::{Event, Expiry, Outcome, Plan, Sealing, State, calm};
 
@@ -57,26 +58,12 @@ pub fn all(model: &Sealing) -> Vec<Property<Sealing>> {
     all
 }
 
-/// Whether all records are in the finalized ledger.
-#[must_use]
-pub fn have_landed(model: &Sealing, state: &State) -> bool {
-    let landed = state.log[..state.finalized.into()].iter().fold(0_u32, |landed, event| landed | bits(*event));
-    landed == (1 << model.bounds.records) - 1
-}
-
 /// Whether all records land once nothing goes wrong any more. A restored gateway may also stop: where its database does
 /// not have what it appended.
 #[must_use]
 pub fn can_land(model: &Sealing, state: &State) -> bool {
     let end = calm::end(model, state);
     have_landed(model, &end) || (end.is_restored && !model.knows_own_appends(&end))
-}
-
-fn bits(event: Event) -> u32 {
-    match event {
-        Event::Own { first, records } => ((1 << records) - 1) << first,
-        Event::Foreign => 0,
-    }
 }
 
 /// Confirmed appends count too: nothing would keep them from becoming final.

@@ -1,8 +1,6 @@
 //! The model: its bounds, its rules, and its steps.
 
-use stateright::{Model, Property};
-
-use crate::{Action, Expiry, Outcome, Plan, Rule, Rules, State, Transaction, properties};
+use crate::{Action, Expiry, Outcome, Plan, Rule, Rules, State, Transaction};
 
 /// How much of the world is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +21,7 @@ pub struct Bounds {
     pub has_forks: bool,
     /// Whether the database is restored once.
     pub has_restore: bool,
-    /// Whether each state is held to [`properties::can_land`], which takes most of the time.
+    /// Whether each state is held to [`crate::properties::can_land`], which takes most of the time.
     pub is_calm_checked: bool,
 }
 
@@ -84,27 +82,5 @@ impl Sealing {
             }
         }
         state.gateways.sort_unstable_by(|one, other| other.cmp(one));
-    }
-}
-
-impl Model for Sealing {
-    type State = State;
-    type Action = Action;
-
-    fn init_states(&self) -> Vec<State> {
-        vec![State::default()]
-    }
-
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        self.steps(state, actions);
-    }
-
-    fn next_state(&self, state: &State, action: Action) -> Option<State> {
-        // A step that changes nothing leads to no state.
-        Some(self.step(state, action)).filter(|next| next != state)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        properties::all(self)
     }
 }

@@ -6,19 +6,21 @@ mod accept;
 mod backlog;
 mod plan;
 mod record;
+mod request;
 mod rows;
 mod schema;
 mod seal;
 mod terms;
 mod usage;
 
-pub use accept::{Accepted, NewRecord, NewRequest, accept, forget_idempotency_keys, load_named};
+pub use accept::{Accepted, accept, forget_idempotency_keys, load_named};
 pub use backlog::{Backlog, load_backlog, load_overdue};
 pub use plan::{
     Attempt, NewPlan, Outcome, Plan, add_attempt, add_plan, count_unplanned, decide, give_up, has_plan, has_raw_record,
     load_attempts, load_first_unplanned, load_undone_plans, mark_confirmed, mark_done,
 };
 pub use record::{Planned, RecordRow, RequestRecord, load_record, load_request};
+pub use request::{NewRecord, NewRequest};
 pub use schema::{
     Durability, connect_to_gateway, load_durability, load_origin, load_server, migrate_gateway, note_origin,
 };

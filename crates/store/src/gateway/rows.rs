@@ -3,8 +3,7 @@
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use super::accept::{ACCEPT_LOCK, NewRecord, NewRequest};
-use super::seal::Unsealed;
+use super::request::{ACCEPT_LOCK, NewRecord, NewRequest};
 use super::usage::Sums;
 use crate::StoreError;
 use crate::convert::to_bigint;
@@ -104,14 +103,14 @@ pub(super) async fn write_sealed(
     connection: &mut PgConnection,
     ledger: i32,
     first: i64,
-    records: &[Unsealed],
+    records: &[Uuid],
     entries: &[Vec<u8>],
 ) -> Result<(), StoreError> {
     let bytes = entries.iter().map(|entry| entry.len().saturating_add(50)).sum();
     if bytes > INSERT_BYTES {
         let mut copy = Copy::new(4, bytes);
         for (ordinal, (record, entry)) in (first..).zip(records.iter().zip(entries)) {
-            copy.row().integer(ledger).bigint(ordinal).bytea(&record.id).bytea(entry);
+            copy.row().integer(ledger).bigint(ordinal).bytea(record.as_bytes()).bytea(entry);
         }
         let statement = "copy gateway.sealed (ledger, ordinal, record, entry) from stdin (format binary)";
         return copy.send(connection, statement).await;
@@ -121,7 +120,7 @@ pub(super) async fn write_sealed(
          select $1, $2 + at - 1, record, entry from unnest($3::uuid[], $4::bytea[]) with ordinality as rows (record, entry, at)",
         ledger,
         first,
-        &records.iter().map(|record| Uuid::from_bytes(record.id)).collect::<Vec<_>>(),
+        records,
         entries,
     )
     .execute(connection)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use counterfoil_core::LedgerId;
 use merkle_log::LeafHash;
 use sqlx::PgConnection;
+use sqlx::types::Uuid;
 
 use super::rows::write_sealed;
 use super::terms::Form;
@@ -292,7 +293,8 @@ pub async fn seal(
     if moved.execute(&mut *connection).await?.rows_affected() != 1 {
         return Err(StoreError::LeaseLost);
     }
-    write_sealed(&mut *connection, sequencer.key, first, records, entries).await?;
+    let ids: Vec<Uuid> = records.iter().map(|record| Uuid::from_bytes(record.id)).collect();
+    write_sealed(&mut *connection, sequencer.key, first, &ids, entries).await?;
     let (mut names, mut sequences, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
     for (stream, end) in streams {
         names.push(stream.to_vec());

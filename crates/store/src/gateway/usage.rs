@@ -6,7 +6,7 @@ use counterfoil_core::LedgerId;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use super::accept::NewRequest;
+use super::request::NewRequest;
 use crate::StoreError;
 use crate::convert::{bytes, from_bigint, to_bigint};
 

@@ -305,9 +305,13 @@ async fn what_waits_is_counted_until_it_is_in_the_ledger_and_a_promise_is_over_w
     };
     assert_eq!(waits(&mut connection, 1_001).await, (4, true, 0, None), "until the second is over");
     assert_eq!(waits(&mut connection, 1_002).await, (4, true, 1, Some(1_001)));
-    assert_eq!(waits(&mut connection, 2_000).await, (4, true, 3, Some(1_001)), "one was promised nothing");
+    assert_eq!(
+        waits(&mut connection, 2_000).await,
+        (4, true, 3, Some(1_004)),
+        "one was promised nothing; the newest time is told"
+    );
     counterfoil_store::gateway::mark_confirmed(&mut connection, first, 7).await.unwrap();
-    assert_eq!(waits(&mut connection, 2_000).await, (4, true, 2, Some(1_002)), "one is confirmed");
+    assert_eq!(waits(&mut connection, 2_000).await, (4, true, 2, Some(1_004)), "one is confirmed");
     // A later plan may land first; the run of landed ones is whole when the earlier one does.
     decide(&mut connection, &sequencer, second, Outcome::Landed { event_seq: 1 }).await.unwrap();
     assert_eq!(waits(&mut connection, 2_000).await, (4, true, 1, Some(1_004)));
