@@ -18,7 +18,10 @@ fn scrape() -> (BTreeMap<String, String>, String) {
     // The second server is dead, so that failures are counted.
     let indexer = Indexer::start(&database, &recording, &["--rpc", "http://127.0.0.1:1", "--quorum", "1"]);
     indexer.wait_until_ready();
-    crate::support::wait("failures to be counted", || indexer.fetch("/metrics").contains(r#"cause="connection""#));
+    crate::support::wait("failures to be counted, and the lag by a round that is over", || {
+        let metrics = indexer.fetch("/metrics");
+        metrics.contains(r#"cause="connection""#) && metrics.contains("\ncounterfoil_lag_slots 0\n")
+    });
     let answer = indexer.fetch("/metrics");
     assert_eq!(indexer.stop(), Some(0));
     let (_, text) = answer.split_once("\r\n\r\n").unwrap();
