@@ -11,7 +11,9 @@ use counterfoil_core::LedgerId;
 use counterfoil_core::limits::NEVER;
 use counterfoil_http::RequestMetrics;
 use counterfoil_statement::PromiseKey;
-use counterfoil_store::gateway::{Durability, connect_to_gateway, load_backlog, load_durability, load_overdue};
+use counterfoil_store::gateway::{
+    Durability, connect_to_gateway, load_backlog, load_durability, load_origin, load_overdue, load_server,
+};
 use counterfoil_store::{Cluster, PgPool, connect, load_cluster, load_lock_holder};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
@@ -85,6 +87,9 @@ pub async fn examine(patient: Patient) -> anyhow::Result<Vec<Finding>> {
     let cluster = examine_index(&index, &mut findings).await?;
     let durability = load_durability(&mut *pool.acquire().await?).await?;
     findings.extend(of_durability(&durability, patient.copies));
+    if durability.version == Some(durability.known_version) {
+        findings.extend(examine_origin(&pool, patient.copies == 1).await?);
+    }
     examine_servers(&patient.servers, cluster.as_ref(), &mut findings).await;
     findings.extend(of_keys(&patient));
     if durability.version.is_some() && durability.version <= Some(durability.known_version) {
@@ -108,6 +113,23 @@ async fn examine_index(index: &PgPool, findings: &mut Vec<Finding>) -> anyhow::R
         None => ill("indexer", "none is at work, so that no record becomes final here", "start counterfoil-indexer"),
     });
     Ok(cluster)
+}
+
+/// Whether the database is of the server that it was.
+async fn examine_origin(pool: &PgPool, with_timeline: bool) -> anyhow::Result<Option<Finding>> {
+    let mut connection = pool.acquire().await?;
+    let (Some(server), Some(origin)) =
+        (load_server(&mut connection, with_timeline).await?, load_origin(&mut connection).await?)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(if server == origin {
+        well("gateway's database", format!("of server {server}, as before"))
+    } else {
+        let state =
+            format!("of server {server}, and was of {origin}: nothing is planned or promised for about two minutes");
+        ill("gateway's database", state, "wait; where it was restored, docs/gateway.md says what that means")
+    }))
 }
 
 fn of_durability(durability: &Durability, copies: u16) -> Vec<Finding> {

@@ -242,6 +242,11 @@ impl Ledgers {
         Ok(())
     }
 
+    /// Forgets up to which event all appends are known: the database may be an older one now.
+    pub(crate) fn forget_own_events(&self) {
+        self.known().values_mut().for_each(|known| known.own_events = 0);
+    }
+
     /// Whether an event is no append of this wallet's that the gateway's database does not have.
     async fn is_known(
         &self,

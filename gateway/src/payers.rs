@@ -22,8 +22,10 @@ const ALARM_HOURS: f64 = 24.0;
 const MEASURED: Duration = Duration::from_secs(3_600);
 /// The least time from which a rate is told.
 const LEAST_MEASURED: Duration = Duration::from_secs(60);
-/// The compute units that a transaction of a plan may use: more than any needs.
-pub(crate) const COMPUTE_UNITS: u32 = 60_000;
+/// The compute units that a transaction of subtrees may use: 20 hashes take some 13,000. Source: docs/benchmarks.md.
+pub(crate) const UNITS_OF_SUBTREES: u32 = 40_000;
+/// The same for one of entries: 157 of a byte each fit, at some 650 an entry. It is what a transaction may use without asking.
+pub(crate) const UNITS_OF_ENTRIES: u32 = 200_000;
 
 /// The pool of wallets that pay.
 pub(crate) struct Payers {
@@ -47,6 +49,8 @@ struct Funds {
     lamports: Option<u64>,
     spending: Spending,
     is_low: bool,
+    /// Whether it was told that no server says what the wallet has.
+    is_unknown: bool,
 }
 
 /// All that was spent, at times of the last hour.
@@ -112,9 +116,9 @@ impl Payers {
         self.signatures * LAMPORTS_PER_SIGNATURE + self.max_bid
     }
 
-    /// The price that a transaction bids where others bid this lately.
-    pub(crate) fn price(&self, recent: u64) -> Option<Price> {
-        Price::within(COMPUTE_UNITS, recent, self.max_bid)
+    /// The price that a transaction of this many compute units bids where others bid this lately.
+    pub(crate) fn price(&self, units: u32, recent: u64) -> Option<Price> {
+        Price::within(units, recent, self.max_bid)
     }
 
     /// The wallet that pays for a ledger's next transaction: the first, in the ledger's own order, that can. So ledgers are spread over
@@ -183,8 +187,15 @@ impl Payers {
                 }
             }
             match failed {
-                Some(error) => warn!(payer = %wallet, "what wallet {wallet} has is not known: {}", with_causes(&error)),
-                None => self.tell(payer),
+                Some(error) => {
+                    if !std::mem::replace(&mut payer.funds().is_unknown, true) {
+                        warn!(payer = %wallet, "what wallet {wallet} has is not known: {}", with_causes(&error));
+                    }
+                }
+                None => {
+                    payer.funds().is_unknown = false;
+                    self.tell(payer);
+                }
             }
         }
     }

@@ -72,6 +72,7 @@ async fn end(ledgers: &Ledgers, with_timeline: bool) -> Result<(), StoreError> {
     if let Some(server) = load_server(&mut connection, with_timeline).await? {
         note_origin(&mut connection, &server).await?;
     }
+    ledgers.forget_own_events();
     ledgers.restored.times.fetch_add(1, Ordering::AcqRel);
     ledgers.restored.is_quiet.store(false, Ordering::Release);
     Ok(())

@@ -80,7 +80,7 @@ async fn look(
     if told.insert(ledger, deadline).is_none_or(|before| before < deadline) {
         error!(
             ledger.id = %ledger, records = overdue, deadline,
-            "{overdue} records of ledger {ledger} were promised until {} and are not in the ledger: the promise is broken, and whoever holds it can show \
+            "{overdue} records of ledger {ledger} were promised until {} and are not in the ledger: the promise is broken, and anyone who holds it can show \
              that",
             Timestamp::from_second(deadline).map_or_else(|_| deadline.to_string(), |time| time.to_string())
         );

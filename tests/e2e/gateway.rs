@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use base64::Engine;
@@ -449,14 +450,19 @@ fn a_server_that_swallows_doubles_and_disowns_transactions_loses_and_doubles_not
     let ledger = stack.new_ledger(&["--allow-subtrees"]);
     index.wait_for(&ledger, 0);
     let lies = Lies { swallows: 20, forks: 0, doubles: 20, disowns: 20, most_forks: 0 };
-    let rpc = liar(&stack.rpc, lies, fastrand::Rng::with_seed(7));
-    let gateway = Gateway::start_on(&stack.new_database(), &rpc, &["--window-ms", "0"]);
-    let ids: Vec<String> = (0..30)
-        .map(|n| {
-            thread::sleep(std::time::Duration::from_millis(30));
-            id(&gateway.record(&ledger, &[], &n.to_string()))
-        })
-        .collect();
+    let liar = liar(&stack.rpc, lies, fastrand::Rng::with_seed(7));
+    let gateway = Gateway::start_on(&stack.new_database(), &liar.url, &["--window-ms", "0"]);
+    let mut ids = Vec::new();
+    // As many transactions as it takes for lies of some kinds.
+    while liar.count.load(Ordering::Relaxed) < 6 {
+        let path = format!("/v1/ledgers/{ledger}/records?wait=confirmed");
+        ids.push(
+            gateway.post(&path, &[], &ids.len().to_string()).json::<Value>().unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
+    }
     expect_each_once(index, &gateway, &ledger, &ids);
 }
 
@@ -466,8 +472,8 @@ fn a_fork_that_switches_after_it_was_confirmed_has_the_same_bytes_sent_again() {
     let ledger = stack.new_ledger(&["--allow-subtrees"]);
     index.wait_for(&ledger, 0);
     let lies = Lies { swallows: 0, forks: 100, doubles: 0, disowns: 0, most_forks: 1 };
-    let rpc = liar(&stack.rpc, lies, fastrand::Rng::with_seed(7));
-    let gateway = Gateway::start_on(&stack.new_database(), &rpc, &[]);
+    let liar = liar(&stack.rpc, lies, fastrand::Rng::with_seed(7));
+    let gateway = Gateway::start_on(&stack.new_database(), &liar.url, &[]);
     let path = format!("/v1/ledgers/{ledger}/records?wait=confirmed");
     let confirmed: Value = gateway.post(&path, &[], "1").json().unwrap();
     assert_eq!(confirmed["state"], "confirmed", "the fork had it: {confirmed}");

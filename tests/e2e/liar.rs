@@ -1,6 +1,7 @@
 //! A server before the chain that takes transactions and swallows, doubles and disowns them, and says of some that a fork has them.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
@@ -25,13 +26,21 @@ pub struct Lies {
     pub most_forks: usize,
 }
 
+/// A liar: its address, and how often it has lied.
+pub struct Liar {
+    pub url: String,
+    pub count: Arc<AtomicUsize>,
+}
+
 /// A liar before the chain's server at `rpc`.
-pub fn liar(rpc: &str, lies: Lies, mut rng: Rng) -> String {
+pub fn liar(rpc: &str, lies: Lies, mut rng: Rng) -> Liar {
     let (client, rpc) = (reqwest::blocking::Client::new(), rpc.to_owned());
     let given_up: Arc<Mutex<HashSet<String>>> = Arc::default();
     let sent = Mutex::new(HashSet::new());
     let mut forks = 0;
-    serve(move |request| {
+    let count: Arc<AtomicUsize> = Arc::default();
+    let told = count.clone();
+    let url = serve(move |request| {
         // The chain may be away for a moment: then this is, too.
         let pass = || match client.post(&rpc).json(request).send().and_then(reqwest::blocking::Response::json) {
             Ok(answer) => (200, answer),
@@ -52,6 +61,7 @@ pub fn liar(rpc: &str, lies: Lies, mut rng: Rng) -> String {
                 let mut falls = |percent: u8| {
                     let is_it = rest < percent;
                     rest = rest.wrapping_sub(percent);
+                    told.fetch_add(usize::from(is_it), Ordering::Relaxed);
                     is_it
                 };
                 if falls(lies.swallows) {
@@ -88,5 +98,6 @@ pub fn liar(rpc: &str, lies: Lies, mut rng: Rng) -> String {
             }
             _ => pass(),
         }
-    })
+    });
+    Liar { url, count }
 }

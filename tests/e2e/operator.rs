@@ -1,10 +1,9 @@
 //! The gateway's operator: wallets that pay, budget, quotas, stated waits, metrics, the archive.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -28,7 +27,7 @@ fn balance(address: &str) -> u64 {
     answer["result"]["value"].as_u64().unwrap()
 }
 
-/// A wallet with so many lamports: its file and its address.
+/// A wallet with this balance: its file and its address.
 fn wallet(name: &str, lamports: u64) -> (String, String) {
     let path = stack().folder.path().join(format!("{name}.json"));
     let address = make_key(&path);
@@ -314,17 +313,61 @@ fn an_index_that_is_lost_gets_its_entries_back_from_the_archive_and_a_false_arch
     assert_eq!(entry(lost.api.url()), before, "the very same answer, proof included");
     let fsck = indexer(&database_url, &["fsck"]);
     assert!(fsck.status.success(), "{}", text(&fsck.stdout));
-    expect_static_server(&archive.join(&ledger));
+    assert!(!archive.join(&ledger).join("tile/entries/001.p/44").exists(), "the smaller bundle is gone");
+
+    // A static server over the folder is a log that serves tlog-tiles.
+    let other = Index::start(stack);
+    other.wait_for(&ledger, 301);
+    assert_eq!(entry(other.api.url())["code"], "entry_missing");
+    let mut server = Command::new("python3");
+    server.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"]).arg(archive.join(&ledger));
+    let mut server = server.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let port = said.split("port ").nth(1).unwrap().split(' ').next().unwrap();
+    let url = format!("http://127.0.0.1:{port}");
+    let filled = indexer(&other.database_url, &["fill", "--ledger", &ledger, "--tiles-url", &url]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(filled.status.success(), "{}", text(&filled.stderr));
+    assert_eq!(entry(other.api.url()), before);
 }
 
-/// A static server over the folder is a log of tlog-tiles: bundle 1 has the entries from 256 on.
-fn expect_static_server(folder: &Path) {
-    let partial = fs::read(folder.join("tile/entries/001.p/45")).unwrap();
-    assert_eq!(
-        usize::from(u16::from_be_bytes([partial[0], partial[1]])).checked_add(2).map(|end| end < partial.len()),
-        Some(true)
-    );
-    assert!(!folder.join("tile/entries/001.p/44").exists(), "the smaller bundle is gone");
+#[test]
+fn a_database_of_another_server_than_it_was_is_quiet_until_all_that_was_sent_has_landed_or_expired() {
+    let (stack, ledger) = (stack(), new_ledger());
+    let database_url = stack.new_database();
+    let gateway = Gateway::start_on(&database_url, &stack.rpc, &[]);
+    let first = gateway.record(&ledger, &[], "1");
+    assert!(!first["promise"].is_null(), "the twin: on the server that it was it promises");
+    let mut ids = vec![id(&first)];
+    gateway.wait_for(&ids[0]);
+    let sql = |sql: &str| {
+        let output = Command::new("psql").args(["-XAtq", &database_url, "-c", sql]).output().unwrap();
+        expect_success(&output);
+        text(&output.stdout).trim().to_owned()
+    };
+    let was = sql("select server from gateway.origin");
+    assert!(was.contains("timeline"), "{was}");
+    sql("update gateway.origin set server = 'another'");
+    wait_until("nothing is promised", || {
+        let answer = gateway.record(&ledger, &[], "2");
+        ids.push(id(&answer));
+        answer["promise"].is_null().then_some(())
+    });
+    let quiet = gateway.record(&ledger, &[], "3");
+    ids.push(id(&quiet));
+    let mut doctor = Command::new(program("counterfoil-gateway"));
+    doctor.args(["doctor", "--rpc", &stack.rpc, "--writer"]).arg(stack.authority()).arg("--promise-key");
+    doctor.arg(stack.folder.path().join("promise.key")).env("DATABASE_URL", &index().database_url);
+    let told = doctor.env("COUNTERFOIL_GATEWAY_DATABASE_URL", &database_url).output().unwrap();
+    assert!(text(&told.stdout).contains("!! gateway's database: "), "{}", text(&told.stdout));
+    let sealed = format!("select count(*) from gateway.sealed where record = '{}'", id(&quiet));
+    assert_eq!(sql(&sealed), "0", "nothing is planned");
+    wait_until("it is of the server that it is now", || {
+        (sql("select server from gateway.origin") == was).then_some(())
+    });
+    expect_each_once(index(), &gateway, &ledger, &ids);
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn kills_of_the_gateway_and_of_its_database_lose_and_double_no_record() {
     let start = |server: &Cluster| {
         Running::start(
             Command::new(program("counterfoil-gateway"))
-                .args(["--rpc", &liar, "--listen", &listen, "--window-ms", "100", "--lease-ms", "300"])
+                .args(["--rpc", &liar.url, "--listen", &listen, "--window-ms", "100", "--lease-ms", "300"])
                 .arg("--writer")
                 .arg(path("wallet"))
                 .arg("--promise-key")
@@ -160,7 +160,7 @@ fn kills_of_the_gateway_and_of_its_database_lose_and_double_no_record() {
         assert_eq!(String::from_utf8_lossy(&written.stdout).trim(), format!("{records} records, {records} receipts"));
         kills
     });
-    println!("{kills} kills");
+    println!("{kills} kills, {} lies", liar.count.load(Ordering::Relaxed));
     let mut indexes = Vec::new();
     for n in 0..records {
         let receipt = receipts.join(format!("{n}.receipt.json"));

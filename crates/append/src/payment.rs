@@ -28,7 +28,7 @@ pub struct Payment<'a> {
     pub price: Option<Price>,
 }
 
-/// A bid for a place in a block: so many millionths of a lamport for each compute unit that the transaction may use.
+/// A bid for a place in a block: a price for each compute unit that the transaction may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {
     /// The compute units that the transaction may use.

@@ -135,7 +135,7 @@ impl Archive {
         self.store.put(path, PutPayload::from(bytes.clone())).await.map_err(fault)?;
         if let Some(folder) = &self.folder {
             let file = folder.join(path.as_ref());
-            flush(&file).await.map_err(|cause| ArchiveError::Flush { path: path.to_string(), cause })?;
+            flush(&file, folder).await.map_err(|cause| ArchiveError::Flush { path: path.to_string(), cause })?;
         }
         let back = self.store.get(path).await.map_err(fault)?.bytes().await.map_err(fault)?;
         if back != bytes {
@@ -176,10 +176,10 @@ fn bundle_path(number: u64, width: usize) -> String {
     if width as u64 == BUNDLE_WIDTH { path } else { format!("{path}.p/{width}") }
 }
 
-/// A file is there after a crash once its bytes and the names of its folders are on the disk.
-async fn flush(file: &std::path::Path) -> std::io::Result<()> {
+/// A file is there after a crash once its bytes and the names of its folders, up to the archive's, are on the disk.
+async fn flush(file: &std::path::Path, archive: &std::path::Path) -> std::io::Result<()> {
     tokio::fs::File::open(file).await?.sync_all().await?;
-    for folder in file.ancestors().skip(1).take(4) {
+    for folder in file.ancestors().skip(1).take_while(|folder| folder.starts_with(archive)) {
         tokio::fs::File::open(folder).await?.sync_all().await?;
     }
     Ok(())

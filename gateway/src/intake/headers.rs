@@ -73,6 +73,11 @@ impl Given {
                 return Err(malformed(format!("Lines are contents or envelopes, not {other:?}.")));
             }
         };
+        if lines.is_some() && query.wait.is_some() {
+            return Err(malformed(
+                "A wait is for one record: those of many lines are asked for by their ids.".to_owned(),
+            ));
+        }
         Ok(Self {
             form,
             lines,

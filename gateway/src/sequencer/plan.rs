@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use super::transaction::{instruction_of, sign};
 use super::work::{RoundError, Work, blocked, in_transaction};
 use crate::ledgers::Standing;
+use crate::payers::UNITS_OF_SUBTREES;
 
 /// The bytes that a transaction has besides the appender's own: another wallet that pays, and a price.
 const MORE_BYTES: usize = PAYER_BYTES + PRICE_BYTES;
@@ -90,7 +91,8 @@ impl Work {
     /// Takes what a transaction costs from the budget; none where it has not as much. A promise is kept also then.
     async fn spend(&mut self) -> Result<Option<u64>, RoundError> {
         let (means, standing) = (&self.ledgers.means, self.standing().await?);
-        let (cost, oldest) = (means.payers.cost(means.payers.price(standing.recent_price)), standing.oldest);
+        let (cost, oldest) =
+            (means.payers.cost(means.payers.price(UNITS_OF_SUBTREES, standing.recent_price)), standing.oldest);
         if means.budget.take(cost) {
             return Ok(Some(cost));
         }
@@ -145,7 +147,7 @@ impl Work {
         }
         let prepared = self.prepare(first, expected, &run).await?;
         let recent = self.standing().await?.recent_price;
-        let attempt = sign(&self.ledgers.means, self.ledger, recent, prepared.instruction).await?;
+        let attempt = sign(&self.ledgers.means, self.ledger, &prepared.plan, recent, prepared.instruction).await?;
         let plan = in_transaction!(self.ledgers.gateway, |transaction| {
             let sequencer = seal(&mut transaction, sequencer, unsealed, &entries, &streams).await?;
             let plan = add_plan(&mut transaction, &sequencer, &prepared.plan).await?;

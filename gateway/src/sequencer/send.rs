@@ -108,7 +108,7 @@ impl Sender {
             self.ledgers.standing(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?;
         let (wallet, by_grant) = (self.ledgers.wallet(), standing.right.by_grant);
         let instruction = instruction_of(self.program, self.ledger, wallet, by_grant, content, &entries)?;
-        let attempt = sign(&self.ledgers.means, self.ledger, recent, instruction).await?;
+        let attempt = sign(&self.ledgers.means, self.ledger, content, recent, instruction).await?;
         in_transaction!(self.ledgers.gateway, |transaction| {
             let sequencer = load_sequencer(&mut transaction, self.key).await?;
             add_attempt(&mut transaction, &sequencer, self.plan.id, &attempt).await?;

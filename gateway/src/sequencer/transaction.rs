@@ -9,6 +9,7 @@ use merkle_log::TreeSize;
 
 use super::work::{RoundError, blocked};
 use crate::ledgers::Means;
+use crate::payers::{UNITS_OF_ENTRIES, UNITS_OF_SUBTREES};
 
 /// The instruction that does a plan; `entries` are those of a plan that carries them.
 pub(super) fn instruction_of(
@@ -28,15 +29,17 @@ pub(super) fn instruction_of(
     Ok(instruction::append_subtrees(program, ledger, wallet, by_grant, batch, hashes))
 }
 
-/// Signs a transaction for a ledger, which one of the pool pays; `recent` is what others bid.
+/// Signs a transaction for a plan of a ledger, which one of the pool pays; `recent` is what others bid.
 pub(super) async fn sign(
     means: &Means,
     ledger: LedgerId,
+    plan: &NewPlan,
     recent: u64,
     instruction: Instruction,
 ) -> Result<Attempt, RoundError> {
+    let units = if plan.subtrees.is_some() { UNITS_OF_SUBTREES } else { UNITS_OF_ENTRIES };
     let payer = means.payers.choose(ledger).map_err(RoundError::Blocked)?;
-    let payment = Payment { payer: &*payer, price: means.payers.price(recent) };
+    let payment = Payment { payer: &*payer, price: means.payers.price(units, recent) };
     let signed = sign_paid(&means.servers[0], &*means.writer, &payment, instruction).await?;
     Ok(Attempt {
         signature: signed.signature.into(),

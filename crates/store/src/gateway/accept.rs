@@ -109,11 +109,14 @@ pub async fn accept(
             Accepted::New
         } else if let Some(over) = over.get(&id) {
             Accepted::OverQuota(*over)
-        } else if let Some(before) = find_before(&mut *connection, request, *ledger).await? {
-            before
+        } else if let Some((_, api_key, name)) = request.name()
+            && let Some(before) = load_named(&mut *connection, *ledger, api_key, name, &request.fingerprint).await?
+        {
+            let (request, is_same) = before;
+            Accepted::Before { request, is_same }
         } else {
             // Of its name is another request of this call, which was over its quota: so is this one.
-            let same = requests.iter().filter(|other| is_named_as(other, request));
+            let same = requests.iter().filter(|other| other.name() == request.name());
             let twin = same.filter_map(|other| over.get(&Uuid::from_bytes(other.id))).next();
             Accepted::OverQuota(*twin.ok_or(SqlError::RowNotFound)?)
         });
@@ -121,33 +124,10 @@ pub async fn accept(
     Ok(outcomes)
 }
 
-fn is_named_as(one: &NewRequest, other: &NewRequest) -> bool {
-    (one.ledger, &one.api_key, &one.idempotency_key) == (other.ledger, &other.api_key, &other.idempotency_key)
-}
-
-/// The request that has this one's name already; none where it was given to none.
-async fn find_before(
-    connection: &mut PgConnection,
-    request: &NewRequest,
-    ledger: i32,
-) -> Result<Option<Accepted>, StoreError> {
-    let before = sqlx::query!(
-        "select id, fingerprint from gateway.request where ledger = $1 and api_key = $2 and idempotency_key = $3",
-        ledger,
-        &request.api_key,
-        request.idempotency_key.as_deref(),
-    )
-    .fetch_optional(connection)
-    .await?;
-    let Some(before) = before else { return Ok(None) };
-    let fingerprint: [u8; 32] = bytes("gateway.request", before.id, &before.fingerprint)?;
-    Ok(Some(Accepted::Before { request: before.id.into_bytes(), is_same: fingerprint == request.fingerprint }))
-}
-
 /// The request that a caller's name was given to before, and whether it is the same; none where it was given to none.
 ///
 /// # Errors
-/// [`StoreError::Database`].
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
 pub async fn load_named(
     connection: &mut PgConnection,
     key: i32,
@@ -161,8 +141,9 @@ pub async fn load_named(
         api_key,
         name,
     );
-    let before = before.fetch_optional(connection).await?;
-    Ok(before.map(|before| (before.id.into_bytes(), before.fingerprint == fingerprint)))
+    let Some(before) = before.fetch_optional(connection).await? else { return Ok(None) };
+    let found: [u8; 32] = bytes("gateway.request", before.id, &before.fingerprint)?;
+    Ok(Some((before.id.into_bytes(), found == *fingerprint)))
 }
 
 /// Forgets callers' names of requests that are older than `days`; how many.
