@@ -7,7 +7,9 @@
 //! 2. Plans follow one another: each expects the size at which the one before it ends. The signed bytes of a plan are written
 //!    before they are sent; the next plan is sent once the one before is confirmed.
 //! 3. A record enters a plan at another size only when no plan is open: each was decided, or its transactions have expired
-//!    while the ledger did not reach its size. So two transactions that could both land never carry one record.
+//!    while the ledger did not exceed its size. So two transactions that could both land never carry one record.
+//! 4. A plan gets no new transaction while records before its own are in no plan: it expects a size that only other wallets'
+//!    appends could bring, and would never end.
 
 mod fill;
 mod plan;

@@ -237,7 +237,7 @@ impl Work {
         Ok(Prepared { plan, instruction })
     }
 
-    /// Gives up open plans whose transactions have all expired while the ledger has not reached their size: they cannot land.
+    /// Gives up open plans whose transactions have all expired while the ledger does not exceed their size: none has landed.
     async fn end_expired(
         &mut self,
         sequencer: &Sequencer,
@@ -252,7 +252,7 @@ impl Work {
             let attempts = load_attempts(&mut connection, plan.id).await?;
             drop(connection);
             let is_expired = attempts.iter().all(|attempt| attempt.last_valid_height + NODES_APART < settled.height);
-            if is_expired && settled.size.max(row.applied_size.get()) < plan.content.first_index {
+            if is_expired && settled.size.max(row.applied_size.get()) <= plan.content.first_index {
                 warn!(ledger.id = %self.ledger, "the transactions of a plan for index {} have expired", plan.content.first_index);
                 in_transaction!(self.ledgers.gateway, |transaction| {
                     give_up(&mut transaction, sequencer, plan.id, attempts.len()).await?;

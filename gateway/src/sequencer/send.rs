@@ -6,7 +6,7 @@ use counterfoil_append::{InFlight, SendError, Signature, Signed, send_signed};
 use counterfoil_client::{CallError, Settled, fetch_settled, with_causes};
 use counterfoil_core::{LedgerId, ProgramId, Wallet};
 use counterfoil_store::begin;
-use counterfoil_store::gateway::{Plan, add_attempt, load_attempts, load_sealed, load_sequencer};
+use counterfoil_store::gateway::{Plan, add_attempt, load_attempts, load_first_unplanned, load_sealed, load_sequencer};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -111,6 +111,13 @@ impl Sender {
         let attempt = sign(&self.ledgers.means, self.ledger, content, recent, instruction).await?;
         in_transaction!(self.ledgers.gateway, |transaction| {
             let sequencer = load_sequencer(&mut transaction, self.key).await?;
+            let unplanned = load_first_unplanned(&mut transaction, &sequencer).await?;
+            if unplanned.is_some_and(|(first, _)| first < content.first_ordinal) {
+                return Err(RoundError::Blocked(format!(
+                    "the plan for index {} waits for its transactions' end: records before its own are planned again",
+                    content.first_index
+                )));
+            }
             add_attempt(&mut transaction, &sequencer, self.plan.id, &attempt).await?;
         });
         Ok(())

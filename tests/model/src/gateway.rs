@@ -92,7 +92,9 @@ impl Sealing {
         // The sender may have read its transaction before another one was added.
         let has_expired = state.attempts(plan.attempts).any(|attempt| attempt.expiry == Expiry::AtFinalized);
         let is_taken = plan.is_open() || !self.rules.has(Rule::AttemptsLocked);
-        if has_expired && is_taken && self.has_room(state) {
+        let is_held = self.rules.has(Rule::HeldPlansEnd)
+            && self.first_unplanned(state).is_some_and(|(first, _)| first < plan.first);
+        if has_expired && is_taken && !is_held && self.has_room(state) {
             actions.push(Action::SignAgain(number));
             if !self.rules.has(Rule::WriteBeforeSend) {
                 actions.push(Action::SendAgainAndCrash(number));
@@ -223,7 +225,7 @@ impl Sealing {
         if self.rules.has(Rule::DecideAtFinalized) { state.indexed.into() } else { state.log.len() }
     }
 
-    /// Whether a plan can be given up: its transactions have expired and the ledger did not reach its size.
+    /// Whether a plan can be given up: its transactions have expired and the ledger does not exceed its size.
     fn is_expired(&self, state: &State, plan: &Plan) -> bool {
         let size = if self.rules.has(Rule::SizeAtHeight) { state.finalized_size() } else { state.indexed_size() };
         let has_expired = |transaction: &Transaction| match transaction.expiry {
@@ -232,7 +234,7 @@ impl Sealing {
             Expiry::Valid => false,
         };
         let is_waited_for = self.rules.has(Rule::WaitForExpiry);
-        size < plan.index && (!is_waited_for || state.attempts(plan.attempts).all(has_expired))
+        size <= plan.index && (!is_waited_for || state.attempts(plan.attempts).all(has_expired))
     }
 
     /// `load_first_unplanned`: the first sealed record that is in no plan which landed or may land, and how many follow it.

@@ -12,7 +12,7 @@ pub const ONCE: &str = "no record is twice in the ledger";
 pub const ONE_CHANCE: &str = "no two transactions that could both land carry one record";
 /// A plan that is called landed is in the finalized ledger.
 pub const LANDED_IS_THERE: &str = "landed is said only of what is final";
-/// A plan that is called dead is not in the finalized ledger.
+/// A plan that is called dead is not in the finalized ledger, but where a later plan of the same records and index is.
 pub const DEAD_IS_NOT_THERE: &str = "dead is said only of what is not in the ledger";
 /// The order of ordinals is the order of the ledger, where no other wallet appends and nothing was restored.
 pub const IN_ORDER: &str = "records are in the ledger in their order";
@@ -39,7 +39,10 @@ pub fn all(model: &Sealing) -> Vec<Property<Sealing>> {
             state.db.plans.iter().all(|plan| plan.outcome != Outcome::Landed || is_there(plan))
         }),
         Property::always(DEAD_IS_NOT_THERE, |_, state: &State| {
-            let is_there = |plan: &Plan| state.has_landed(plan, state.finalized.into());
+            let content = |plan: &Plan| (plan.first, plan.records, plan.index);
+            let is_another =
+                |dead: &Plan| state.db.plans.iter().any(|plan| plan.is_live() && content(plan) == content(dead));
+            let is_there = |plan: &Plan| state.has_landed(plan, state.finalized.into()) && !is_another(plan);
             state.db.plans.iter().all(|plan| plan.outcome != Outcome::Dead || !is_there(plan))
         }),
         Property::always(IN_ORDER, |_, state: &State| is_in_order(state)),

@@ -33,6 +33,8 @@ pub enum Rule {
     /// A gateway begins on a restored database only when all that it may have sent before has expired, and the index has all that
     /// landed of it.
     RestoreAfterExpiry = 1 << 12,
+    /// A plan gets no new transaction while records before its own are in no plan.
+    HeldPlansEnd = 1 << 13,
 }
 
 /// A set of rules.

@@ -122,6 +122,12 @@ fn needed_dead_records_wait_for_open_plans() {
     assert!(breaks(LONG_PLANS, Rules::ALL.without(Rule::DeadBeforeOpen), CAN_LAND));
 }
 
+/// The sender signs again as soon as it may, so that the plan never ends.
+#[test]
+fn needed_end_of_plans_behind_dead_ones() {
+    assert!(breaks(LONG_PLANS, Rules::ALL.without(Rule::HeldPlansEnd), CAN_LAND));
+}
+
 #[test]
 fn needed_compare_and_swap_of_plans() {
     let rules = Rules::ALL.without(Rule::Epoch).without(Rule::UniquePlan);
@@ -173,8 +179,10 @@ fn needed_the_chains_size_at_the_height_that_was_asked_for() {
     assert!(breaks(FAR_BEHIND, Rules::ALL.without(Rule::SizeAtHeight), ONCE));
 }
 
+/// The look at the records before a plan and the transaction that is added to it are one step here, but two in the gateway.
 #[test]
 fn needed_a_lock_between_adding_transactions_and_giving_up() {
     let bounds = Bounds { has_forks: false, ..MET_BY_OTHERS };
-    assert!(breaks(bounds, Rules::ALL.without(Rule::AttemptsLocked), DEAD_IS_NOT_THERE));
+    let rules = Rules::ALL.without(Rule::HeldPlansEnd).without(Rule::AttemptsLocked);
+    assert!(breaks(bounds, rules, DEAD_IS_NOT_THERE));
 }
