@@ -54,7 +54,7 @@ fn new_ledger() -> String {
 #[test]
 fn a_wallet_that_can_pay_pays_and_where_none_can_nothing_is_promised_and_nothing_lost() {
     let ledger = new_ledger();
-    let (poor, poor_address) = wallet("poor", RENT_MINIMUM + 2_000);
+    let (poor, poor_address) = wallet("short-of-sol", RENT_MINIMUM + 2_000);
     let (rich, rich_address) = wallet("rich", 1_000_000_000);
     let database_url = stack().new_database();
     let gateway = Gateway::start_on(&database_url, &stack().rpc, &["--payer", &poor, "--payer", &rich]);

@@ -323,6 +323,7 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// Makes a Solana CLI key file by our own local chain's help: it writes one for a wallet that has none.
 pub fn make_key(path: &Path) -> String {
+    assert!(!path.exists(), "another test has a wallet {}", path.display());
     let mut command = Command::new(program("counterfoil-localnet"));
     command.arg("--wallet").arg(path);
     drop(Service::start(command));
