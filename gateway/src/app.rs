@@ -95,6 +95,8 @@ pub struct App(Frame<Router>);
 
 /// The longest body of many records.
 const MAX_BODY_BYTES: usize = 16 << 20;
+/// The bytes of all bodies at a time. Each is in memory up to three times: as it comes, as records, and on its way to the database.
+const ALL_BODY_BYTES: usize = 64 << 20;
 /// The most lines of one request.
 const MAX_LINES: usize = 10_000;
 /// The most bytes of an entry that a transaction carries.
@@ -177,7 +179,7 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
     };
     let policies = Policies::new(index, settings.access.patience);
     let access = Access::new(settings.access, PATHS, policies, uses);
-    let bodies = BodyLimits { bytes: MAX_BODY_BYTES, time: Duration::from_secs(30), ..BodyLimits::default() };
+    let bodies = BodyLimits { bytes: MAX_BODY_BYTES, time: Duration::from_secs(30), all_bytes: ALL_BODY_BYTES };
     Ok(App(Frame::with_bodies(routes, access, requests, REQUEST_TIME, bodies)))
 }
 

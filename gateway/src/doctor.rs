@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use counterfoil_append::{LAMPORTS_PER_SOL, TransactionSigner};
-use counterfoil_client::{Rpc, Source, fetch_time, with_causes};
+use counterfoil_client::{Rpc, Source, fetch_settled, fetch_time, with_causes};
 use counterfoil_core::LedgerId;
 use counterfoil_core::limits::NEVER;
 use counterfoil_http::RequestMetrics;
@@ -17,8 +17,10 @@ use counterfoil_store::gateway::{
 use counterfoil_store::{Cluster, PgPool, connect, load_cluster, load_lock_holder};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use crate::budget::Budget;
+use crate::ids::time_text;
 use crate::ledgers::{Ledgers, Means, Terms};
 use crate::metrics::Metrics;
 use crate::payers::Payers;
@@ -264,7 +266,7 @@ async fn examine_ledger(ledgers: &Ledgers, ledger: LedgerId, key: i32) -> anyhow
     let (overdue, deadline) = load_overdue(&mut connection, key, Timestamp::now().as_second()).await?;
     drop(connection);
     if let Some(deadline) = deadline {
-        let until = Timestamp::from_second(deadline).map_or_else(|_| deadline.to_string(), |time| time.to_string());
+        let until = time_text(deadline);
         let state = format!("{overdue} of its oldest records were promised until {until} and are not in it");
         return Ok(ill(
             subject,
@@ -289,6 +291,9 @@ async fn examine_ledger(ledgers: &Ledgers, ledger: LedgerId, key: i32) -> anyhow
         let state = format!("{} records wait, the oldest for {} s", backlog.records, oldest.as_secs());
         return Ok(ill(subject, state, "the log of counterfoil-gateway says what it waits for"));
     }
+    if let Some(state) = stands_still(ledgers, ledger).await? {
+        return Ok(ill(subject, state, "the log of counterfoil-indexer says what it waits for"));
+    }
     if right.expires_at < NEVER {
         let end = Timestamp::from_second(right.expires_at)?;
         if end < Timestamp::now().checked_add(GRANT_BOUND)? {
@@ -300,6 +305,24 @@ async fn examine_ledger(ledgers: &Ledgers, ledger: LedgerId, key: i32) -> anyhow
         }
     }
     Ok(well(subject, format!("takes records; {} wait", backlog.records)))
+}
+
+/// Whether the index is behind the finalized ledger and does not come nearer.
+async fn stands_still(ledgers: &Ledgers, ledger: LedgerId) -> anyhow::Result<Option<String>> {
+    let settled = fetch_settled(&ledgers.means.servers[0], ledger).await?;
+    let first = ledgers.load_checked_size(ledger).await.unwrap_or_default();
+    let mut indexed = first;
+    for _ in 0..PATIENCE.as_secs() {
+        if indexed >= settled.size || indexed > first {
+            return Ok(None);
+        }
+        sleep(Duration::from_secs(1)).await;
+        indexed = ledgers.load_checked_size(ledger).await.unwrap_or_default();
+    }
+    let (size, seconds) = (settled.size, PATIENCE.as_secs());
+    Ok(Some(format!(
+        "the index has compared {indexed} of its {size} finalized entries with the chain, and no more in {seconds} s"
+    )))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! Record ids: UUIDs of version 7 that ascend within a process.
+//! Record ids, UUIDs of version 7 that ascend within a process, and times.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use counterfoil_statement::{AuthorTime, RecordId};
+use jiff::Timestamp;
 
 /// Makes ids, each greater than the one before: in one millisecond by a count in the first random bits.
 ///
@@ -32,6 +33,11 @@ impl Ids {
         (random[0], random[1]) = (high, low);
         Ok(RecordId::from_parts(*ms, random))
     }
+}
+
+/// A time in seconds since 1970 as it is written in the log.
+pub(crate) fn time_text(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }
 
 /// A record's id as it is written.

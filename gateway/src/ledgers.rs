@@ -202,7 +202,7 @@ impl Ledgers {
         }
     }
 
-    async fn load_checked_size(&self, ledger: LedgerId) -> Result<u64, Rejection> {
+    pub(crate) async fn load_checked_size(&self, ledger: LedgerId) -> Result<u64, Rejection> {
         match load_ledger(&mut *self.index.acquire().await.map_err(unavailable)?, ledger).await {
             Ok(row) => Ok(row.checked.map_or(0, |(head, _)| head.entries.size.get())),
             Err(StoreError::UnknownLedger(_)) => {

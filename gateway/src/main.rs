@@ -348,7 +348,10 @@ impl FromStr for Sol {
         let whole: u64 = whole.parse().map_err(|_| wrong())?;
         let part: u64 = format!("{part:0<DIGITS$}").parse().map_err(|_| wrong())?;
         let lamports = whole.checked_mul(LAMPORTS_PER_SOL).and_then(|lamports| lamports.checked_add(part));
-        lamports.map(Self).ok_or_else(wrong)
+        match lamports.ok_or_else(wrong)? {
+            0 => Err("no transaction could be paid, and no record would get into its ledger".to_owned()),
+            lamports => Ok(Self(lamports)),
+        }
     }
 }
 

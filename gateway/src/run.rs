@@ -33,6 +33,8 @@ const MAX_METRICS_CONNECTIONS: u32 = 64;
 const GRACE: Duration = Duration::from_secs(5);
 /// The least that a promise should reach beyond the window: a transaction that expires is signed again after about a minute.
 const ROOM_FOR_A_RETRY: Duration = Duration::from_secs(90);
+/// What a record needs at least on a busy ledger: a window, a confirmation and finality.
+const TIME_TO_FINALITY: Duration = Duration::from_secs(30);
 /// How often servers are asked again which cluster they are of.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -174,6 +176,13 @@ fn tell_costs(settings: &Settings) {
             "promises reach {} s ahead, which one expired transaction breaks: give --promise-s {} or more",
             settings.promise_time.as_secs(),
             least.as_secs()
+        );
+    }
+    if settings.longest_wait < TIME_TO_FINALITY {
+        warn!(
+            "records wait for about {} s until they are final, so that --longest-wait-s {} refuses ordinary traffic: give more",
+            TIME_TO_FINALITY.as_secs(),
+            settings.longest_wait.as_secs()
         );
     }
     info!(

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
+use crate::ids::time_text;
 use crate::ledgers::Ledgers;
 use crate::payers::Spending;
 
@@ -82,7 +83,7 @@ async fn look(
             ledger.id = %ledger, records = overdue, deadline,
             "{overdue} records of ledger {ledger} were promised until {} and are not in the ledger: the promise is broken, and anyone who holds it can show \
              that",
-            Timestamp::from_second(deadline).map_or_else(|_| deadline.to_string(), |time| time.to_string())
+            time_text(deadline)
         );
     }
     Ok(())

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::stack::{expect_refusal, expect_success, index, program, stack, text};
+use crate::stack::{expect_refusal, expect_success, index, program, stack, text, typescript_client};
 
 const API: &str = include_str!("../../docs/api.md");
 
@@ -82,12 +82,9 @@ fn thirty_lines_of_python_verify_proofs_and_pages_and_refuse_any_change() {
 #[test]
 fn the_script_of_the_api_verifies_a_page_against_the_chain() {
     let [script] = examples("js")[..] else { panic!("there is one") };
-    let client = root().join("clients/typescript");
-    let build = "npm ci --ignore-scripts --no-audit --no-fund && npm run build";
-    let built = Command::new("bash").args(["-c", build]).current_dir(&client).output().unwrap();
-    expect_success(&built);
+    let client = typescript_client();
     // Inside of the package, whose own name leads to it there.
-    let folder = tempfile::tempdir_in(&client).unwrap();
+    let folder = tempfile::tempdir_in(client).unwrap();
     std::fs::write(folder.path().join("page.mjs"), script).unwrap();
     let output = Command::new("node")
         .arg("page.mjs")

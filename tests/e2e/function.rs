@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
-use crate::stack::{expect_success, index, program, stack, text};
+use crate::stack::{expect_success, index, program, stack, text, typescript_client};
 
 const PROGRAM: &str = include_str!("../../idls/counterfoil.json");
 
@@ -101,13 +101,13 @@ fn call_rust(pins: &Pins, body: &str) -> Answer {
     Answer { status, verdict: body["verdict"].as_str().unwrap().to_owned(), acted: acts.contains("acted_on") }
 }
 
-/// One call of the function in Node.js. The client that it uses is built first, once.
+/// One call of the function in Node.js, which is installed first, once.
 fn call_node(pins: &Pins, body: &str) -> Answer {
     static READY: OnceLock<()> = OnceLock::new();
     let folder = root().join("examples/function/node");
     READY.get_or_init(|| {
-        let script = "cd ../../../clients/typescript; npm ci --ignore-scripts --no-audit --no-fund; npm run build; cd -; \
-                      npm install --install-links=false --ignore-scripts --no-audit --no-fund --no-package-lock";
+        typescript_client();
+        let script = "npm install --install-links=false --ignore-scripts --no-audit --no-fund --no-package-lock";
         expect_success(&Command::new("bash").args(["-euc", script]).current_dir(&folder).output().unwrap());
     });
     let mut child = pins.command(Path::new("node"));

@@ -194,7 +194,12 @@ fn a_refusal_names_what_is_wrong_accepts_nothing_and_binds_no_name() {
     let event = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/a"), ("ce-type", "b")];
     let json = ("content-type", "application/json");
     type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
-    let cases: [Case<'_>; 16] = [
+    let whole = r#"{"specversion":"1.0","id":"1","source":"/a","type":"b","data":1"#;
+    let (twice, odd) = (format!(r#"{whole},"data_base64":"MQ=="}}"#), format!(r#"{whole},"Odd-Name":"x"}}"#));
+    let cases: [Case<'_>; 19] = [
+        (&ledger, "", &[("content-type", "application/cloudevents-batch+json")], "[]", 415, "unsupported_media_type"),
+        (&ledger, "", &[("content-type", "application/cloudevents+json")], &twice, 400, "malformed_parameter"),
+        (&ledger, "", &[("content-type", "application/cloudevents+json")], &odd, 400, "malformed_parameter"),
         (&ledger, "?form=raw", &event, &quoted, 413, "body_too_large"),
         (&ledger, "", &event[..3], "1", 400, "malformed_body"),
         (&ledger, "", &[json], "{", 400, "malformed_body"),
@@ -394,7 +399,7 @@ fn a_caller_with_a_key_writes_where_its_scopes_let_it_and_reads_what_it_wrote() 
     assert_eq!(status(Some(&writer), &ledger, ""), 202);
     assert_eq!(status(Some(&writer), &other, ""), 404, "another ledger is not there for it");
     assert_eq!(status(Some(&reader), &ledger, ""), 403);
-    assert_eq!(status(Some(&writer), &ledger, "?form=raw"), 404, "a key that neither reads nor may do this");
+    assert_eq!(status(Some(&writer), &ledger, "?form=raw"), 403, "a key that may write there, and not this");
     assert_eq!(status(Some(&raw), &ledger, "?form=raw"), 202);
     let answer = gateway.post(&format!("/v1/ledgers/{ledger}/records"), &[("authorization", &writer)], "2");
     let place = answer.headers()["location"].to_str().unwrap().to_owned();

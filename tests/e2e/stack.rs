@@ -299,6 +299,17 @@ pub fn expect_success(output: &Output) {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
+/// The folder of the TypeScript client, which is built once for all tests: a second `npm ci` would take its packages away.
+pub fn typescript_client() -> &'static Path {
+    static CLIENT: OnceLock<PathBuf> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/typescript");
+        let script = "npm ci --ignore-scripts --no-audit --no-fund && npm run build";
+        expect_success(&Command::new("bash").args(["-c", script]).current_dir(&folder).output().unwrap());
+        folder
+    })
+}
+
 /// Expects a verdict: its word at the start of the first line of the stream that carries it, and its exit code.
 pub fn expect_verdict(output: &Output, word: &str, why: &str) {
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));

@@ -67,7 +67,7 @@ impl Bodies {
         let mut bytes = Vec::with_capacity(stated.unwrap_or(0).min(MAX_BODY_BYTES));
         let mut room = self.reserve(0)?;
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            let Ok(chunk) = frame.map_err(|_| self.too_large())?.into_data() else { continue };
+            let Ok(chunk) = frame.map_err(|error| broke_off(&error))?.into_data() else { continue };
             if chunk.len() > self.limits.bytes.saturating_sub(bytes.len()) {
                 return Err(self.too_large());
             }
@@ -84,9 +84,12 @@ impl Bodies {
     }
 
     fn too_large(&self) -> Rejection {
-        let detail = format!("The body is larger than {} bytes, or broke off.", self.limits.bytes);
-        Rejection::new(Code::BodyTooLarge, detail)
+        Rejection::new(Code::BodyTooLarge, format!("The body is larger than {} bytes.", self.limits.bytes))
     }
+}
+
+fn broke_off(error: &axum::Error) -> Rejection {
+    Rejection::new(Code::MalformedBody, format!("The body broke off: {error}."))
 }
 
 /// A service around all routes at once. Clones share it.

@@ -39,6 +39,7 @@ pub(super) struct Content {
 }
 
 const EVENT: &str = "application/cloudevents+json";
+const EVENTS: &str = "application/cloudevents-batch+json";
 
 /// The attributes of a CloudEvent that are read here.
 #[derive(Deserialize)]
@@ -50,6 +51,8 @@ struct Event {
     id: String,
     subject: Option<String>,
     time: Option<String>,
+    data: Option<IgnoredAny>,
+    data_base64: Option<IgnoredAny>,
 }
 
 /// The content of a request of one record.
@@ -94,10 +97,17 @@ impl Content {
         if essence == EVENT {
             let event: Event = parse(&self.bytes)?;
             expect_event(&event)?;
+            let names: BTreeMap<String, IgnoredAny> = parse(&self.bytes)?;
+            names.keys().filter(|name| *name != "data_base64").try_for_each(|name| expect_attribute(name))?;
             self.subject = self.subject.or(event.subject.filter(|subject| !subject.is_empty()));
             if self.time.is_none() {
                 self.time = event.time.map(|time| parse_time(&time)).transpose()?;
             }
+        } else if essence == EVENTS {
+            let detail = format!(
+                "Of a batch of CloudEvents send one a line, as application/x-ndjson, or each alone as {EVENT}."
+            );
+            return Err(Rejection::new(Code::UnsupportedMediaType, detail));
         } else if essence == "application/json" || essence.ends_with("+json") {
             parse::<IgnoredAny>(&self.bytes)?;
         } else if essence.starts_with("text/")
@@ -122,6 +132,7 @@ fn read_binary_event(
     let text_of = |text: &str| to_raw_value(text).map_err(|error| malformed(error.to_string()));
     for (name, value) in headers {
         if let Some(attribute) = name.as_str().strip_prefix("ce-") {
+            expect_attribute(attribute)?;
             let text = value.to_str().ok().and_then(percent_decoded);
             let text = text.ok_or_else(|| malformed(format!("The header {name} is not of visible ASCII.")))?;
             if event.insert(attribute.to_owned(), text_of(&text)?).is_some() {
@@ -129,7 +140,7 @@ fn read_binary_event(
             }
         }
     }
-    if event.contains_key("data") || event.contains_key("data_base64") || event.contains_key("datacontenttype") {
+    if event.contains_key("data") || event.contains_key("datacontenttype") {
         return Err(malformed("An event's data is the body, and its type is Content-Type.".to_owned()));
     }
     let content_type = one(headers, "content-type")?;
@@ -149,7 +160,18 @@ fn read_binary_event(
     Content { bytes, content_type, stream: None, subject: None, time: None }.checked(form, limits)
 }
 
+/// Source: CloudEvents 1.0, section 3.1, "Naming Conventions".
+fn expect_attribute(name: &str) -> Result<(), Rejection> {
+    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(malformed(format!("{name:?} is no name of an attribute of an event: those are of a to z and 0 to 9.")))
+}
+
 fn expect_event(event: &Event) -> Result<(), Rejection> {
+    if event.data.is_some() && event.data_base64.is_some() {
+        return Err(malformed("An event has data or data_base64, not both.".to_owned()));
+    }
     if event.specversion != "1.0" {
         return Err(malformed(format!(
             "CloudEvents of version {:?} are not read, those of 1.0 are.",

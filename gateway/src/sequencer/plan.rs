@@ -1,7 +1,7 @@
 //! Sealing and planning: which records come next, their entries, and the transaction that carries them.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use counterfoil_append::{
     Instruction, PAYER_BYTES, PRICE_BYTES, SUBTREES_PER_PAID_TRANSACTION, entries_that_fit, roots,
@@ -10,7 +10,7 @@ use counterfoil_core::plan_subtrees;
 use counterfoil_statement::{AuthorTime, Commitment, ContentType, Place, RecordId, Statement, StreamId, SubjectId};
 use counterfoil_store::gateway::{
     Form, NewPlan, Plan, Sealed, Sequencer, StreamEnd, Unsealed, add_attempt, add_plan, count_unplanned, give_up,
-    load_attempts, load_first_unplanned, load_sealed, load_streams, load_unsealed, seal,
+    load_attempts, load_first_unplanned, load_oldest_unplanned, load_sealed, load_streams, load_unsealed, seal,
 };
 use counterfoil_store::{LedgerRow, begin};
 use merkle_log::{Frontier, LeafHash, TreeSize, hash_leaf};
@@ -79,7 +79,11 @@ impl Work {
         if open.is_empty() {
             self.ledgers.expect_own(self.ledger).await.map_err(|problem| RoundError::Blocked(problem.detail))?;
         }
-        let Some(cost) = self.spend().await? else { return Ok(false) };
+        let mut connection = self.ledgers.gateway.acquire().await?;
+        let first = unplanned.map(|(first, _)| first);
+        let oldest = load_oldest_unplanned(&mut connection, sequencer, first).await?;
+        drop(connection);
+        let Some(cost) = self.spend(oldest.unwrap_or_default()).await? else { return Ok(false) };
         if let Err(error) = self.seal_and_plan(sequencer, expected, unplanned, &unsealed).await {
             self.ledgers.means.budget.give_back(cost);
             return Err(error);
@@ -88,11 +92,11 @@ impl Work {
         Ok(true)
     }
 
-    /// Takes what a transaction costs from the budget; none where it has not as much. A promise is kept also then.
-    async fn spend(&mut self) -> Result<Option<u64>, RoundError> {
-        let (means, standing) = (&self.ledgers.means, self.standing().await?);
-        let (cost, oldest) =
-            (means.payers.cost(means.payers.price(UNITS_OF_SUBTREES, standing.recent_price)), standing.oldest);
+    /// Takes what a transaction costs from the budget; none where it has not as much. The promise of a record that has waited long
+    /// is kept also then.
+    async fn spend(&mut self, oldest: Duration) -> Result<Option<u64>, RoundError> {
+        let means = &self.ledgers.means;
+        let cost = means.payers.cost(means.payers.price(UNITS_OF_SUBTREES, self.standing().await?.recent_price));
         if means.budget.take(cost) {
             return Ok(Some(cost));
         }

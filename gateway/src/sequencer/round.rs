@@ -5,7 +5,7 @@ use std::time::Duration;
 use counterfoil_client::with_causes;
 use counterfoil_core::EventBody;
 use counterfoil_store::gateway::{
-    Outcome, Plan, Sequencer, charge, decide, load_undone_plans, mark_confirmed, take_sequencer,
+    Outcome, Plan, Sequencer, charge, decide, load_late, load_undone_plans, mark_confirmed, take_sequencer,
 };
 use counterfoil_store::{EventRow, LedgerRow, PgConnection, begin, load_entries, load_event_of_leaf, load_ledger};
 use merkle_log::{Frontier, LeafIndex};
@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use super::fill::Filler;
 use super::work::{RoundError, Sending, Verdict, Work, in_transaction};
+use crate::ids::time_text;
 
 /// How long a round waits for what the index has checked meanwhile.
 const LOOK: Duration = Duration::from_millis(200);
@@ -138,6 +139,9 @@ impl Work {
             }
         };
         drop(connection);
+        if matches!(outcome, Outcome::Landed { .. }) {
+            self.tell_late(plan, event.event.header.unix_time).await?;
+        }
         in_transaction!(self.ledgers.gateway, |transaction| {
             decide(&mut transaction, sequencer, plan.id, outcome).await?;
             if matches!(outcome, Outcome::Landed { .. }) {
@@ -145,6 +149,20 @@ impl Work {
             }
         });
         Ok(true)
+    }
+
+    /// Tells of promises that were broken by less than the time between two looks at what waits: these records wait no more.
+    async fn tell_late(&self, plan: &Plan, landed_at: i64) -> Result<(), RoundError> {
+        let (late, deadline) = load_late(&mut *self.ledgers.gateway.acquire().await?, plan.id, landed_at).await?;
+        if let Some(deadline) = deadline {
+            error!(
+                ledger.id = %self.ledger, records = late, deadline, landed_at,
+                "{late} records of ledger {} are in it since {}, and were promised until {}: the promise is broken, and anyone who holds it \
+                 can show that",
+                self.ledger, time_text(landed_at), time_text(deadline)
+            );
+        }
+        Ok(())
     }
 
     /// Sees what became of the transaction that is being sent, and has the next one sent.

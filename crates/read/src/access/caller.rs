@@ -81,14 +81,15 @@ impl Caller {
     /// Refuses unless the caller may have records accepted for this ledger, and says how much. Without authentication everybody may.
     ///
     /// # Errors
-    /// [`ReadError::UnknownLedger`] where the caller may not read it either, [`ReadError::ScopeMissing`],
+    /// [`ReadError::UnknownLedger`] where the caller may do nothing with it, [`ReadError::ScopeMissing`],
     /// [`ReadError::Unauthorized`], [`ReadError::Database`].
     pub async fn authorize_writing(&self, ledger: LedgerId, scope: KeyScope) -> Result<Quota, ReadError> {
         let Some(policy) = self.policy().await? else { return Ok(Quota::default()) };
         if let Some(quota) = policy.writing(self.who, ledger, scope) {
             return Ok(quota);
         }
-        if policy.may_read(self.who, ledger) {
+        let may_write = |scope| policy.writing(self.who, ledger, scope).is_some();
+        if policy.may_read(self.who, ledger) || [KeyScope::Write, KeyScope::Raw].into_iter().any(may_write) {
             return Err(ReadError::ScopeMissing { ledger, scope: scope.text() });
         }
         Err(ReadError::UnknownLedger(ledger))

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
+use super::seal::Sequencer;
 use crate::StoreError;
-use crate::convert::from_bigint;
+use crate::convert::{from_bigint, to_bigint};
 
 /// The backlog of one ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,4 +80,51 @@ pub async fn load_overdue(connection: &mut PgConnection, key: i32, now: i64) -> 
     );
     let row = row.fetch_one(connection).await?;
     Ok((from_bigint("gateway.request", key, row.records)?, row.deadline))
+}
+
+/// How many of the first thousand records of a plan were promised for a time before this one, in seconds since 1970, and the earliest
+/// of those times.
+///
+/// # Errors
+/// [`StoreError::Database`], [`StoreError::Corrupt`].
+pub async fn load_late(
+    connection: &mut PgConnection,
+    plan: i64,
+    landed_at: i64,
+) -> Result<(u64, Option<i64>), StoreError> {
+    let row = sqlx::query!(
+        r#"select count(*) as "records!", min(promise_deadline) as deadline
+           from gateway.plan
+           join gateway.sealed on sealed.ledger = plan.ledger and ordinal >= first_ordinal
+               and ordinal < first_ordinal + least(plan.records, 1000)
+           join gateway.record on record.id = sealed.record
+           join gateway.request on request.id = record.request
+           where plan.id = $1 and form = 0 and promise_deadline < $2"#,
+        plan,
+        landed_at
+    );
+    let row = row.fetch_one(connection).await?;
+    Ok((from_bigint("gateway.plan", plan, row.records)?, row.deadline))
+}
+
+/// The age of the first record that no plan has: the sealed one of this ordinal, or else the first that is not sealed.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn load_oldest_unplanned(
+    connection: &mut PgConnection,
+    sequencer: &Sequencer,
+    first: Option<u64>,
+) -> Result<Option<Duration>, StoreError> {
+    let age = sqlx::query_scalar!(
+        "select extract(epoch from now() - accepted_at)::double precision from gateway.request where id = coalesce(
+             (select record.request from gateway.sealed join gateway.record on record.id = sealed.record
+              where sealed.ledger = $1 and ordinal = $2),
+             (select request from gateway.record where record.ledger = $1 and number > $3 order by number limit 1))",
+        sequencer.key,
+        first.map(|first| to_bigint("ordinal", first)).transpose()?,
+        sequencer.sealed_number
+    );
+    let age = age.fetch_optional(connection).await?.flatten();
+    Ok(age.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.0, 1e9))))
 }

@@ -14,7 +14,7 @@ mod terms;
 mod usage;
 
 pub use accept::{Accepted, accept, forget_idempotency_keys, load_named};
-pub use backlog::{Backlog, load_backlog, load_overdue};
+pub use backlog::{Backlog, load_backlog, load_late, load_oldest_unplanned, load_overdue};
 pub use plan::{
     Attempt, NewPlan, Outcome, Plan, add_attempt, add_plan, count_unplanned, decide, give_up, has_plan, has_raw_record,
     load_attempts, load_first_unplanned, load_undone_plans, mark_confirmed, mark_done,

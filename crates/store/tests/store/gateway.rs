@@ -6,8 +6,8 @@ use std::time::Duration;
 use counterfoil_store::gateway::{
     Accepted, Attempt, Form, NewPlan, NewRecord, NewRequest, Outcome, OverQuota, StreamEnd, Terms, Unsealed, Used,
     accept, add_attempt, add_gateway_ledger, add_plan, charge, connect_to_gateway, decide, load_backlog,
-    load_first_unplanned, load_overdue, load_record, load_sealed, load_streams, load_undone_plans, load_unsealed,
-    load_usage, mark_done, migrate_gateway, seal, take_sequencer,
+    load_first_unplanned, load_late, load_oldest_unplanned, load_overdue, load_record, load_sealed, load_streams,
+    load_undone_plans, load_unsealed, load_usage, mark_done, migrate_gateway, seal, take_sequencer,
 };
 use counterfoil_store::{PgPool, Quota, StoreError};
 use merkle_log::{LeafHash, Root};
@@ -317,4 +317,10 @@ async fn what_waits_is_counted_until_it_is_in_the_ledger_and_a_promise_is_over_w
     assert_eq!(waits(&mut connection, 2_000).await, (4, true, 1, Some(1_004)));
     decide(&mut connection, &sequencer, first, Outcome::Landed { event_seq: 0 }).await.unwrap();
     assert_eq!(waits(&mut connection, 2_000).await, (1, true, 1, Some(1_004)));
+    // When they landed tells the same of promises that no look found broken.
+    let late = async |connection: &mut sqlx::PgConnection, at| load_late(connection, second, at).await.unwrap();
+    assert_eq!(late(&mut connection, 1_002).await, (0, None));
+    assert_eq!(late(&mut connection, 1_003).await, (1, Some(1_002)), "the other one was promised nothing");
+    let next = load_oldest_unplanned(&mut connection, &sequencer, None).await.unwrap();
+    assert!(next.is_some(), "the fourth is not sealed");
 }
