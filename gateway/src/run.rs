@@ -33,7 +33,7 @@ const MAX_METRICS_CONNECTIONS: u32 = 64;
 const GRACE: Duration = Duration::from_secs(5);
 /// The least that a promise should reach beyond the window: a transaction that expires is signed again after about a minute.
 const ROOM_FOR_A_RETRY: Duration = Duration::from_secs(90);
-/// What a record needs at least on a busy ledger: a window, a confirmation and finality.
+/// The time that a record needs at least on a busy ledger: a window, a confirmation and finality.
 const TIME_TO_FINALITY: Duration = Duration::from_secs(30);
 /// How often servers are asked again which cluster they are of.
 const PAUSE: Duration = Duration::from_secs(1);
