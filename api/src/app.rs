@@ -37,6 +37,8 @@ pub struct Settings {
     pub max_streams_per_caller: usize,
     /// The number of searches that run at a time; one caller has half of them.
     pub search_connections: usize,
+    /// How long each statement of a search may take.
+    pub search_time: Duration,
     /// The size of the cache of tiles and entries, in bytes; with 0 nothing is cached.
     pub memory_bytes: u64,
     /// The key that signs checkpoints of logs and receipts; without it other tools' formats are not served.
@@ -59,6 +61,7 @@ impl Default for Settings {
             max_streams: 20_000,
             max_streams_per_caller: 100,
             search_connections: 4,
+            search_time: Duration::from_secs(3),
             memory_bytes: 256 << 20,
             note_key: None,
             nats: None,
@@ -101,7 +104,7 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
         tokio::spawn(hear_hints(nats, pool.clone(), feed.hints()));
     }
     let access = access(&pool, settings.access, settings.background);
-    let searches = Arc::new(SearchBudget::new(settings.search_connections));
+    let searches = Arc::new(SearchBudget::new(settings.search_connections).with_time(settings.search_time));
     let reader = Reader::with_cache(pool.clone(), cache, searches.clone());
     let logs = Logs::new(reader.clone(), settings.note_key);
     let routes = rest::router(reader.clone(), logs.clone())

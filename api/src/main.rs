@@ -72,6 +72,9 @@ struct Arguments {
     /// searches wait.
     #[arg(long, value_name = "SEARCHES", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     search_connections: u32,
+    /// How long the database may take for each step of a search, in milliseconds.
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    search_time_ms: u64,
     /// The size of the cache of tiles and entries, in MiB; with 0 nothing is cached.
     #[arg(long, default_value_t = 256)]
     memory_mib: u32,
@@ -176,6 +179,7 @@ async fn run_command() -> anyhow::Result<()> {
             max_streams: arguments.max_streams,
             max_streams_per_caller: arguments.max_streams_per_caller,
             search_connections: arguments.search_connections as usize,
+            search_time: Duration::from_millis(arguments.search_time_ms),
             memory_bytes: u64::from(arguments.memory_mib) << 20,
             introspection: !arguments.no_introspection,
             note_key: arguments.note_key.as_deref().map(read_note_key).transpose()?,

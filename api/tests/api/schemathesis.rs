@@ -20,7 +20,16 @@ async fn every_answer_is_as_the_document_says() {
     std::fs::write(&key, NoteKey::generate("log.example.com").unwrap().to_secret_text()).unwrap();
     let arguments = ["--note-key", key.to_str().unwrap(), "--sign-in-uri", "https://app.example.com"];
     // Patient, for a busy machine. That routes ask who calls where the document says so is tested with the rest.
-    let patient = ["--request-timeout-ms", "60000", "--access", "required", "--address-rate", "1000000"];
+    let patient = [
+        "--request-timeout-ms",
+        "60000",
+        "--search-time-ms",
+        "60000",
+        "--access",
+        "required",
+        "--address-rate",
+        "1000000",
+    ];
     let process = Process::start(&index.url, &[&arguments[..], &patient].concat());
     let rate = 1_000_000.try_into().unwrap();
     let admin = Admin::CreateKey {

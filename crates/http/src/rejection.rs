@@ -108,7 +108,7 @@ impl From<&ReadError> for Rejection {
                  a holder of the entries can fill them in.",
             ),
             ReadError::PageTooLarge { .. } => (Code::PageTooLarge, ""),
-            ReadError::TooExpensive { .. } => {
+            ReadError::TooExpensive => {
                 (Code::TooExpensive, "Narrow it, best by a range of the key, or of slots or times.")
             }
             ReadError::TooManySearches { .. } => {

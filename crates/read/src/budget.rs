@@ -13,6 +13,9 @@ use tokio::time::timeout;
 use crate::access::CallerName;
 use crate::error::ReadError;
 
+/// How long each statement of a search may take.
+const TIME: Duration = Duration::from_secs(3);
+
 /// How long a search may wait for its place: less than one may take, so that what waits behind a slow one is told first.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -20,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct SearchBudget {
     most: usize,
+    time: Duration,
     places: Arc<Semaphore>,
     /// How many of them one caller may take: half, so that another finds one.
     share: usize,
@@ -41,7 +45,18 @@ impl SearchBudget {
     pub fn new(places: usize) -> Self {
         let places = places.max(1);
         let share = places.div_ceil(2);
-        Self { most: places, places: Arc::new(Semaphore::new(places)), share, by_caller: Mutex::default() }
+        Self { most: places, time: TIME, places: Arc::new(Semaphore::new(places)), share, by_caller: Mutex::default() }
+    }
+
+    /// The same with another time for each statement of a search; 3 s otherwise.
+    #[must_use]
+    pub fn with_time(self, time: Duration) -> Self {
+        Self { time, ..self }
+    }
+
+    /// How long each statement of a search may take.
+    pub(crate) const fn time(&self) -> Duration {
+        self.time
     }
 
     /// The number of searches that run.

@@ -68,11 +68,8 @@ pub enum ReadError {
         asked: u64,
     },
     /// The search did not end in the time that a search has.
-    #[error("the database did not find it within {limit_ms} ms")]
-    TooExpensive {
-        /// How long it may take.
-        limit_ms: u128,
-    },
+    #[error("the database did not find it in the time of a search")]
+    TooExpensive,
     /// As many searches run as may, or as one caller may.
     #[error("other searches took all places for {waited_ms} ms")]
     TooManySearches {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use counterfoil_core::LedgerId;
 use counterfoil_store::{Connection, PgPool, Selection, Snapshot, acquire, snapshot};
@@ -55,6 +56,11 @@ impl Reader {
     /// Refuses unless the caller may still read this ledger: for what is handed over without being read again.
     pub(crate) async fn authorize(&self, ledger: LedgerId) -> Result<(), ReadError> {
         self.caller.authorize(ledger).await
+    }
+
+    /// How long each statement of a search may take.
+    pub(crate) fn search_time(&self) -> Duration {
+        self.searches.time()
     }
 
     /// A permit to search, held until all is read. It comes before the connection.

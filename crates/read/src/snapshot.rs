@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::ops::DerefMut;
 use std::sync::Arc;
+use std::time::Duration;
 
 use counterfoil_core::{LedgerHead, LedgerId};
 use counterfoil_store::{Cluster, Connection, LedgerRow, Log, PgConnection, Snapshot, load_cluster, load_ledger};
@@ -59,6 +60,11 @@ where
 }
 
 impl LedgerSnapshot {
+    /// How long each statement of a search may take.
+    pub(crate) fn search_time(&self) -> Duration {
+        self.reader.search_time()
+    }
+
     pub(crate) async fn open(reader: &Reader, ledger: LedgerId) -> Result<Self, ReadError> {
         let Some(row) = reader.cache().rows.ledger(ledger) else {
             return Box::pin(Self::open_anew(reader, ledger)).await;

@@ -11,7 +11,7 @@ use counterfoil_store::{
     load_entries_at, load_selected_ledgers,
 };
 
-use super::plan::{Found, Keys, MAX_COUNT, MAX_SEARCH_TIME, Plan, Search, expect_small, expensive};
+use super::plan::{Found, Keys, MAX_COUNT, Plan, Search, expect_small, expensive};
 use crate::entries::{hash_row, join_events, verify_entries};
 use crate::error::{MAX_PAGE, Place, ReadError};
 use crate::events::{leaves_of, load_checked_events};
@@ -76,7 +76,7 @@ pub async fn find_ledgers(
     let (mut snapshot, selection) = reader.snapshot_of_lists().await?;
     let scope = Scope::Ledgers(&selection);
     let plan = Plan::new(None, search, Vec::new())?;
-    let rows = plan.find(&mut snapshot, scope, Place::Index).await?;
+    let rows = plan.find(&mut snapshot, scope, Place::Index, reader.search_time()).await?;
     let keys = plan.keys(rows, Place::Index, |values| match values {
         [Value::Bytes(address)] => address.as_slice().try_into().ok().map(LedgerId),
         _ => None,
@@ -98,7 +98,7 @@ pub async fn count_ledgers(reader: &Reader, condition: &Condition<LedgerColumn>)
     let _place = reader.begin_search().await?;
     let (mut snapshot, selection) = reader.snapshot_of_lists().await?;
     let count = async {
-        limit_statements(&mut snapshot, MAX_SEARCH_TIME).await?;
+        limit_statements(&mut snapshot, reader.search_time()).await?;
         let scope = Scope::Ledgers(&selection);
         counterfoil_store::count(&mut snapshot, scope, condition, MAX_COUNT.saturating_add(1)).await
     };
@@ -121,7 +121,7 @@ pub async fn count_found<C: Column>(
     let end = snapshot.tree_head(log).size.get();
     let (connection, row) = snapshot.parts().await?;
     let count = async {
-        limit_statements(connection, MAX_SEARCH_TIME).await?;
+        limit_statements(connection, reader.search_time()).await?;
         counterfoil_store::count(connection, Scope::Ledger(row, end), condition, MAX_COUNT.saturating_add(1)).await
     };
     count.await.map_err(expensive(Place::Log(ledger, log)))
@@ -139,8 +139,9 @@ pub(crate) async fn find_leaves<C: Column, K>(
     let plan = Plan::new(Some(snapshot.ledger()), search, also)?;
     let place = Place::Log(snapshot.ledger(), log);
     let end = snapshot.tree_head(log).size.get();
+    let time = snapshot.search_time();
     let (connection, row) = snapshot.parts().await?;
-    let rows = plan.find(connection, Scope::Ledger(row, end), place).await?;
+    let rows = plan.find(connection, Scope::Ledger(row, end), place, time).await?;
     plan.keys(rows, place, key)
 }
 

@@ -15,8 +15,6 @@ use crate::error::{Difference, MAX_CONDITIONS, MAX_FILTER_DEPTH, MAX_ORDER, MAX_
 use crate::page::page_limit;
 use crate::snapshot::LedgerSnapshot;
 
-/// The longest time of a search's statement.
-pub(crate) const MAX_SEARCH_TIME: Duration = Duration::from_secs(3);
 /// The largest count of found rows.
 pub const MAX_COUNT: u32 = 10_000;
 
@@ -109,9 +107,10 @@ impl<C: Column> Plan<C> {
         connection: &mut PgConnection,
         scope: Scope<'_>,
         place: Place,
+        time: Duration,
     ) -> Result<Vec<Vec<Value>>, ReadError> {
         let found = async {
-            limit_statements(&mut *connection, MAX_SEARCH_TIME).await?;
+            limit_statements(&mut *connection, time).await?;
             find(connection, scope, &self.wanted).await
         };
         found.await.map_err(expensive(place))
@@ -163,7 +162,7 @@ impl<K: Ord> Keys<K> {
 /// For `map_err`: a search that was given up is not the database's failure.
 pub(crate) fn expensive(place: Place) -> impl Fn(StoreError) -> ReadError {
     move |error| match error {
-        error if error.is_statement_timeout() => ReadError::TooExpensive { limit_ms: MAX_SEARCH_TIME.as_millis() },
+        error if error.is_statement_timeout() => ReadError::TooExpensive,
         error => place.store_error()(error),
     }
 }
@@ -171,7 +170,8 @@ pub(crate) fn expensive(place: Place) -> impl Fn(StoreError) -> ReadError {
 /// Gives the statements of a search their time.
 pub(crate) async fn limit(snapshot: &mut LedgerSnapshot) -> Result<(), ReadError> {
     let place = Place::Ledger(snapshot.ledger());
-    limit_statements(snapshot.parts().await?.0, MAX_SEARCH_TIME).await.map_err(place.store_error())
+    let time = snapshot.search_time();
+    limit_statements(snapshot.parts().await?.0, time).await.map_err(place.store_error())
 }
 
 /// Refuses a filter with more conditions than [`MAX_CONDITIONS`], or deeper than [`MAX_FILTER_DEPTH`].
