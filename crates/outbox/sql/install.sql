@@ -802,7 +802,7 @@ begin
 end
 $$;
 
--- Writes the next rows of a source, at most `chunk` by its key, and returns how many; none when all are written.
+-- Writes the next rows of a source, at most `chunk` by its key, and returns how many; null when all are written.
 --
 -- A lock that another transaction holds for a fifth of a second ends the chunk without a row and returns -1: its locks are released before
 -- a deadlock is looked for, so that it is no user's write that fails. The chunk's end is found before rows are locked, because a row whose
@@ -818,14 +818,14 @@ declare
     names text;
     texts text;
     condition text := 'true';
-    last_key text[];
+    upper_key text[];
     written bigint;
 begin
     select * into b from counterfoil.backfill_progress as o where o.protection = p.id and o.relation = $2 for update;
     if not found then
         raise exception 'no backfill of table % has begun', $2 using errcode = 'object_not_in_prerequisite_state';
     elsif b.is_done then
-        return 0;
+        return null;
     elsif $3 is null or $3 < 1 then
         raise exception 'a chunk has at least one row' using errcode = 'invalid_parameter_value';
     end if;
@@ -835,22 +835,22 @@ begin
     if b.last_key is not null then
         condition := format('(%s) > (%s)', names, counterfoil.key_literals($2, p.key, b.last_key));
     end if;
-    execute format('select array[%s] from %s %s where %s order by %s offset %s limit 1', texts, only_word, $2, condition, names, $3 - 1) into last_key;
-    if last_key is not null then
-        condition := condition || format(' and (%s) <= (%s)', names, counterfoil.key_literals($2, p.key, last_key));
+    execute format('select array[%s] from %s %s where %s order by %s offset %s limit 1', texts, only_word, $2, condition, names, $3 - 1) into upper_key;
+    if upper_key is not null then
+        condition := condition || format(' and (%s) <= (%s)', names, counterfoil.key_literals($2, p.key, upper_key));
     end if;
     begin
         written := counterfoil.write_rows(p, $2, case when b.kind = 'retire' then 'retire' else 'state' end, condition, 'for share');
     exception when lock_not_available then
         return -1;
     end;
-    update counterfoil.backfill_progress as o set last_key = coalesce(write_chunk.last_key, o.last_key), rows = o.rows + written,
-        is_done = write_chunk.last_key is null where o.protection = p.id and o.relation = $2;
-    if last_key is null then
+    update counterfoil.backfill_progress as o set last_key = coalesce(upper_key, o.last_key), rows = o.rows + written,
+        is_done = upper_key is null where o.protection = p.id and o.relation = $2;
+    if upper_key is null then
         if b.kind <> 'retire' then
             perform counterfoil.write_event(p, 'backfilled', format('"rows":%s,"kind":%s', b.rows + written, to_json(b.kind)));
         end if;
-        return 0;
+        return null;
     end if;
     return written;
 end
@@ -884,7 +884,7 @@ begin
         commit;
         set transaction isolation level read committed;
         written := counterfoil.write_chunk(target, source, part);
-        exit when written operator(pg_catalog.=) 0;
+        exit when written is null;
         if written operator(pg_catalog.<) 0 then
             part := greatest(part operator(pg_catalog./) 2, 1);
             commit;

@@ -1,0 +1,21 @@
+-- The outbox rows that are new between two snapshots of the server, in their order. Parameters: $1 the older snapshot (pg_snapshot;
+-- '1:1:' at the beginning), $2 the newer one, $3 the last position taken between these two (0 for the first page), $4 the most rows.
+--
+-- A transaction is new when it was running in the older snapshot, or began after it, and the newer snapshot sees it. Both are ranges of
+-- the primary key, so that a transaction that stays open for long costs nothing but itself. Take the newer snapshot as
+-- `pg_current_snapshot()` in a transaction before this one. Only numbers are sorted; a page's rows are read after that.
+with fresh as materialized (
+    select o.xid, o.position from counterfoil.outbox as o
+    where o.xid = any (array(select pg_snapshot_xip($1)))
+        and pg_visible_in_snapshot(o.xid, $2) and not pg_visible_in_snapshot(o.xid, $1) and o.position > $3
+    union all
+    select o.xid, o.position from counterfoil.outbox as o
+    where o.xid >= pg_snapshot_xmax($1) and o.xid < pg_snapshot_xmax($2)
+        and pg_visible_in_snapshot(o.xid, $2) and o.position > $3
+), page as materialized (
+    select xid, position from fresh order by position limit $4
+)
+select o.position, o.xid, o.id, o.protection, o.operation, o.old, o.new, o.at, o.session_user_name, o.role_name, o.actor, o.ledger, o.content,
+    o.content_type, o.stream, o.subject
+from page join counterfoil.outbox as o on o.xid = page.xid and o.position = page.position
+order by page.position;
