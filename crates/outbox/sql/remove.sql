@@ -8,7 +8,7 @@ declare
     waiting bigint;
 begin
     if to_regclass('counterfoil.installation') is null then
-        raise exception 'Counterfoil is not installed in database %', current_database() using errcode = 'undefined_schema';
+        raise exception 'Counterfoil is not installed in database %', current_database() using errcode = 'invalid_schema_name';
     end if;
     -- No change comes in between.
     lock table counterfoil.protection, counterfoil.outbox in access exclusive mode;
