@@ -6,7 +6,7 @@
 begin;
 
 -- Two installers wait for each other.
-select pg_advisory_xact_lock(7165913390128261); -- "counterf" as a number.
+select pg_advisory_xact_lock(7165074649429406310); -- "counterf" as a number.
 
 do $$
 declare
@@ -214,7 +214,7 @@ begin
     end if;
     insert into counterfoil.outbox (id, protection, operation, old, new, session_user_name, role_name, actor, ledger)
     values (
-        -- `new_id`, written out: a call costs as much as the rest of this row.
+        -- `new_id`, written out: a function in SQL is not inlined here.
         (lpad(to_hex((date_part('epoch', clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || substr(gen_random_uuid()::text, 16))::uuid,
         tg_argv[0]::uuid, lower(tg_op), before, after, session_user, nullif(current_setting('role'), 'none'),
         nullif(current_setting(tg_argv[2], true), ''), tg_argv[1]);
@@ -387,7 +387,6 @@ begin
     if found_columns is null then
         raise exception 'no column of table % would be protected', target using errcode = 'invalid_parameter_value';
     end if;
-    -- Unprotected columns too: their JSON is made with the row's.
     select attname, counterfoil.type_fault(atttypid) as why into fault from pg_attribute
     where attrelid = target and attnum > 0 and not attisdropped and attname = any (found_columns) and counterfoil.type_fault(atttypid) is not null
     order by attnum limit 1;
@@ -635,7 +634,6 @@ begin
     select * into c from pg_class where oid = $1;
     p.id := counterfoil.new_id();
     p.relation := $1;
-    p.schema_name := c.relnamespace::regnamespace::text;
     select nspname into p.schema_name from pg_namespace where oid = c.relnamespace;
     p.table_name := c.relname;
     p.ledger := $2;
@@ -645,7 +643,7 @@ begin
     p.stream := $5;
     p.actor := $6;
     p.allow := $7;
-    -- 32 random bytes; `gen_random_uuid` is the one strong source without an extension, and 12 of its 128 bits are fixed or dropped here.
+    -- 32 random bytes; `gen_random_uuid` is the one strong source without an extension, 122 bits a call.
     p.secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
     p.described := counterfoil.described($1, p.columns);
     p.protected_at := clock_timestamp();
@@ -788,6 +786,7 @@ begin
         raise exception 'kind % is not for table %', $3, $2 using errcode = 'invalid_parameter_value';
     end if;
     if $3 = 'attach' then
+        perform counterfoil.expect_table($1);
         for part in select relid from pg_partition_tree($2) loop
             perform counterfoil.place_partition_triggers(part, counterfoil.trigger_arguments(p));
         end loop;

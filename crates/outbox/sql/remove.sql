@@ -1,5 +1,5 @@
 -- Removes Counterfoil's part of a database: its triggers, functions, outbox and receipts. It refuses while a table is protected, or a
--- record has no receipt yet; `set counterfoil.force = on` removes them all the same. What is in ledgers stays there.
+-- record has no receipt yet; `set counterfoil.force = on` removes them all the same. The ledgers keep their records.
 begin;
 
 do $$

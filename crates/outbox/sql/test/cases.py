@@ -207,6 +207,9 @@ def test_each_statement_leaves_its_changes(s):
     equal(s.take(), [("delete", row(50, "e"), None), ("insert", None, row(51, "e")), ("update", row(51, "e"), row(51, "e"))])
     s.run("set session_replication_role = replica; insert into t values (8, 'h'); set session_replication_role = origin; truncate t")
     equal(s.take(), [("insert", None, row(8, "h")), ("truncate", None, None)])
+    # As programs that load dumps set it.
+    s.run("set search_path = ''; copy public.t from stdin;\n9\ti\n\\.\nreset search_path; delete from t")
+    equal(s.take(), [("insert", None, row(9, "i")), ("delete", row(9, "i"), None)])
     s.run("begin; insert into t values (1, 'a'); savepoint b; update t set v = 'b'; release b; commit")
     equal(s.session.rows("select count(distinct xid)::text, count(*)::text from counterfoil.outbox"), [["1", "2"]])
 
@@ -276,7 +279,9 @@ def test_partitions_come_move_and_go(s):
     s.run("call counterfoil.backfill('p'); insert into p values (1, 2, 'a'), (12, 3, 'b'); update p set day = 10 where id = 2; set session_replication_role = replica; delete from p where id = 3; set session_replication_role = origin")
     equal(s.take(), [("state", None, '{"day":1,"id":1,"v":"old"}'), ("insert", None, '{"day":1,"id":2,"v":"a"}'), ("insert", None, '{"v":"b","id":3,"day":12}'),
                      ("delete", '{"day":1,"id":2,"v":"a"}', None), ("insert", None, '{"day":10,"id":2,"v":"a"}'), ("delete", '{"v":"b","id":3,"day":12}', None)])
-    s.run("create table p3 (day int not null, id int not null, v text); insert into p3 values (20, 7, 'x'), (21, 8, 'y'); alter table p attach partition p3 for values from (20) to (30); call counterfoil.attach('p', 'p3', 1)")
+    s.run("create unlogged table ul (day int not null, id int not null, v text); alter table p attach partition ul for values from (90) to (91)")
+    s.refuses("call counterfoil.attach('p', 'ul')", "table public.ul is unlogged")
+    s.run("drop table ul; create table p3 (day int not null, id int not null, v text); insert into p3 values (20, 7, 'x'), (21, 8, 'y'); alter table p attach partition p3 for values from (20) to (30); call counterfoil.attach('p', 'p3', 1)")
     equal(s.take(), [("state", None, '{"day":20,"id":7,"v":"x"}'), ("state", None, '{"day":21,"id":8,"v":"y"}')])
     equal(s.run("select string_agg(distinct tgenabled::text, '') from pg_trigger where tgname like '!counterfoil%'"), "A")
     equal(s.run("select count(*) from pg_trigger where tgname = '!counterfoil_truncate' and tgrelid = 'p3'::regclass"), "1")
@@ -384,7 +389,7 @@ def test_free_records_keep_their_content(s):
         [s.run("select id from counterfoil.outbox order by position offset 2 limit 1"), "\\x00ff", "image/png", None, None, "record", LEDGER]])
 
 
-# Who did it.
+# The names of a change.
 
 def test_actor_of_one_transaction_is_not_the_next_ones(s):
     s.run("create table t (id int primary key)")

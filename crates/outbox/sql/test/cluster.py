@@ -23,12 +23,12 @@ def owner():
     """The user of the server's process: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
-    for name in ("postgres", "nobody"):
+    for find, name in ((pwd.getpwnam, "postgres"), (pwd.getpwuid, 65534)):
         try:
-            user = pwd.getpwnam(name)
-            return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            user = find(name)
         except KeyError:
             continue
+        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     raise SystemExit("run this as a user other than root")
 
 
