@@ -5,7 +5,9 @@ import pathlib
 import pwd
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 
 BIN = pathlib.Path(os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin"))
@@ -39,6 +41,7 @@ class Cluster:
         self.settings = settings
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # The server ends with us.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="outbox-sql-"))
         as_owner = owner()
         if as_owner:
