@@ -1,0 +1,154 @@
+//! The columns of a protection: how a row becomes hashes, and how rows go over to other columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::digest::{Hash, Hasher, UNSAID};
+use crate::event::{Column, Protected};
+use crate::key::{Subject, text_of_json};
+use crate::row::Row;
+use crate::value::{Kind, push_json};
+
+pub(crate) struct Layout {
+    pub(crate) protected: Protected,
+    kinds: Vec<Kind>,
+    labels: Vec<Option<BTreeSet<String>>>,
+}
+
+/// A reason for which a record says nothing of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Unsaid {
+    /// The row has no member of that name.
+    Missing,
+    /// The enum has no such label.
+    Label,
+    /// The JSON is not of a form that the type has.
+    NotComparable,
+}
+
+/// A row's hashes, one for each column, and the columns that it does not say.
+pub(crate) struct HashedRow {
+    pub(crate) hashes: Box<[Hash]>,
+    pub(crate) unsaid: Vec<(usize, Unsaid)>,
+}
+
+impl Layout {
+    pub(crate) fn new(protected: Protected) -> Self {
+        let kinds = protected.columns.iter().map(|column| Kind::of(&column.type_name, column.labels.is_some())).collect();
+        let labels = protected.columns.iter().map(|column| {
+            let is_array = column.type_name.ends_with("[]");
+            column.labels.as_ref().filter(|_| !is_array).map(|labels| labels.iter().cloned().collect())
+        });
+        let labels = labels.collect();
+        Self { kinds, labels, protected }
+    }
+
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.protected.columns
+    }
+
+    /// The subject of the row's key. `None` if the row does not have the key's columns, or one is null.
+    pub(crate) fn subject(&self, row: &Row<'_>) -> Option<Subject> {
+        let values = self.key_of(row)?;
+        Some(self.protected.secret.subject(values.iter().map(String::as_str)))
+    }
+
+    pub(crate) fn key_of(&self, row: &Row<'_>) -> Option<Vec<String>> {
+        let text = |name: &String| row.member(name, 0).and_then(text_of_json).map(std::borrow::Cow::into_owned);
+        self.protected.key.iter().map(text).collect()
+    }
+
+    pub(crate) fn hash(&self, row: &Row<'_>, hasher: &Hasher) -> HashedRow {
+        let mut form = Vec::new();
+        let mut hashed = HashedRow { hashes: vec![UNSAID; self.kinds.len()].into(), unsaid: Vec::new() };
+        for (place, (column, hash)) in self.protected.columns.iter().zip(hashed.hashes.iter_mut()).enumerate() {
+            form.clear();
+            let json = row.member(&column.name, place);
+            let said = match (json, self.kinds.get(place)) {
+                (Some(json), Some(kind)) if self.is_label(place, json) => {
+                    push_json(kind, json, &mut form).map_err(|_| Unsaid::NotComparable)
+                }
+                (Some(_), _) => Err(Unsaid::Label),
+                (None, _) => Err(Unsaid::Missing),
+            };
+            match said {
+                Ok(()) => *hash = hasher.hash(&form),
+                Err(unsaid) => hashed.unsaid.push((place, unsaid)),
+            }
+        }
+        hashed
+    }
+
+    fn is_label(&self, place: usize, json: &str) -> bool {
+        let Some(labels) = self.labels.get(place).and_then(Option::as_ref) else { return true };
+        text_of_json(json).is_none_or(|label| labels.contains(label.as_ref()))
+    }
+}
+
+/// How rows go over from one layout to the next.
+pub(crate) struct Graft {
+    /// For each new column, the place of the column that it goes on.
+    sources: Vec<Option<usize>>,
+    /// For each new column, an enum's hashes of before with those of now.
+    labels: Vec<BTreeMap<Hash, Hash>>,
+}
+
+impl Graft {
+    /// Joins columns of one name, and then those of one number: a rename keeps the number, and a restore changes it.
+    pub(crate) fn new(before: &[Column], after: &[Column], hasher: &Hasher) -> Self {
+        let sources: Vec<Option<usize>> = after.iter().map(|column| source_of(column, before, after)).collect();
+        let translate = |(column, source): (&Column, &Option<usize>)| {
+            let before = source.and_then(|source| before.get(source));
+            before.map_or_else(BTreeMap::new, |before| label_hashes(before, column, hasher))
+        };
+        let labels = after.iter().zip(&sources).map(translate).collect();
+        Self { sources, labels }
+    }
+
+    /// Whether the key's columns of before are those of now, in their order.
+    pub(crate) fn keeps_key(&self, before: &Protected, after: &Protected) -> bool {
+        let old_name = |name: &String| {
+            let place = after.columns.iter().position(|column| column.name == *name)?;
+            let source = self.sources.get(place).copied().flatten()?;
+            before.columns.get(source).map(|column| column.name.clone())
+        };
+        let names: Option<Vec<String>> = after.key.iter().map(old_name).collect();
+        names.as_ref() == Some(&before.key) && before.secret == after.secret
+    }
+
+    pub(crate) fn fill(&self, from: &[Hash], to: &mut [Hash]) {
+        for ((to, source), labels) in to.iter_mut().zip(&self.sources).zip(&self.labels) {
+            let hash = source.and_then(|source| from.get(source)).copied().unwrap_or(UNSAID);
+            *to = labels.get(&hash).copied().unwrap_or(hash);
+        }
+    }
+}
+
+/// The place among `before` of the column that `column`, one of `after`, goes on.
+pub(crate) fn source_of(column: &Column, before: &[Column], after: &[Column]) -> Option<usize> {
+    let by_name = before.iter().position(|old| old.name == column.name);
+    by_name.or_else(|| {
+        let is_renamed = |old: &Column| {
+            old.attnum == column.attnum && !after.iter().any(|other| other.name == old.name)
+        };
+        before.iter().position(is_renamed)
+    })
+}
+
+/// The labels of an enum before and after, by their sort order. Labels that cannot be told apart become [`UNSAID`].
+fn label_hashes(before: &Column, after: &Column, hasher: &Hasher) -> BTreeMap<Hash, Hash> {
+    let (Some(old), Some(new)) = (&before.labels, &after.labels) else { return BTreeMap::new() };
+    let hash = |label: &String| {
+        let mut form = Vec::new();
+        let json = serde_json::Value::String(label.clone()).to_string();
+        // A label is a string, which has a form.
+        push_json(&Kind::Text, &json, &mut form).map_or(UNSAID, |()| hasher.hash(&form))
+    };
+    if before.type_name != after.type_name || old == new {
+        BTreeMap::new()
+    } else if old.len() == new.len() {
+        old.iter().zip(new).map(|(old, new)| (hash(old), hash(new))).collect()
+    } else {
+        // Labels were added: one that is gone was renamed to one of those, and it is not known to which.
+        old.iter().filter(|label| !new.contains(label)).map(|label| (hash(label), UNSAID)).collect()
+    }
+}
