@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::{Hash, Hasher, UNSAID};
 use crate::event::{Column, Protected};
-use crate::key::{Subject, text_of_json};
+use crate::key::text_of_json;
 use crate::row::Row;
 use crate::value::{Kind, push_json};
 
@@ -46,12 +46,7 @@ impl Layout {
         &self.protected.columns
     }
 
-    /// The subject of the row's key. `None` if the row does not have the key's columns, or one is null.
-    pub(crate) fn subject(&self, row: &Row<'_>) -> Option<Subject> {
-        let values = self.key_of(row)?;
-        Some(self.protected.secret.subject(values.iter().map(String::as_str)))
-    }
-
+    /// The texts of the row's key. `None` if the row does not have the key's columns, or one is null.
     pub(crate) fn key_of(&self, row: &Row<'_>) -> Option<Vec<String>> {
         let text = |name: &String| row.member(name, 0).and_then(text_of_json).map(std::borrow::Cow::into_owned);
         self.protected.key.iter().map(text).collect()
