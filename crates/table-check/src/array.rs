@@ -122,9 +122,22 @@ mod tests {
     #[test]
     fn refuses_every_other_text() {
         let deep = format!("{}{}", "{".repeat(100_000), "}".repeat(100_000));
-        for literal in
-            ["", "{", "}", "{1", "{1,}", "{,1}", "{1}x", "{\"a}", "{\"a\\", "{a\"b\"}", "[1:2={1}", "[x:2]={1}", "[", &deep]
-        {
+        for literal in [
+            "",
+            "{",
+            "}",
+            "{1",
+            "{1,}",
+            "{,1}",
+            "{1}x",
+            "{\"a}",
+            "{\"a\\",
+            "{a\"b\"}",
+            "[1:2={1}",
+            "[x:2]={1}",
+            "[",
+            &deep,
+        ] {
             assert_eq!(parse(literal, ','), None);
         }
     }

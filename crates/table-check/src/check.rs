@@ -155,9 +155,7 @@ impl Check {
         self.walker.finish().map_err(|_| TakeError::TooManyRows)?;
         let mut walker = self.walker;
         let live = match walker.table.take() {
-            Some(table) => {
-                Some(LiveCheck::new(table, catalog, self.hasher, self.pins.scope, &mut walker.findings))
-            }
+            Some(table) => Some(LiveCheck::new(table, catalog, self.hasher, self.pins.scope, &mut walker.findings)),
             None => {
                 walker.findings.push(Finding::new(FindingKind::TableNotProtected, Weight::CannotTell));
                 None

@@ -40,7 +40,13 @@ pub(crate) struct LiveCheck {
 }
 
 impl LiveCheck {
-    pub(crate) fn new(table: Table, live: &[LiveColumn], hasher: Hasher, scope: Scope, findings: &mut Findings) -> Self {
+    pub(crate) fn new(
+        table: Table,
+        live: &[LiveColumn],
+        hasher: Hasher,
+        scope: Scope,
+        findings: &mut Findings,
+    ) -> Self {
         let plan = Plan::new(&table.layout, live);
         if !plan.changed.is_empty() {
             let columns = plan.changed.clone();

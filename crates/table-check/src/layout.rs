@@ -33,7 +33,8 @@ pub(crate) struct HashedRow {
 
 impl Layout {
     pub(crate) fn new(protected: Protected) -> Self {
-        let kinds = protected.columns.iter().map(|column| Kind::of(&column.type_name, column.labels.is_some())).collect();
+        let kinds =
+            protected.columns.iter().map(|column| Kind::of(&column.type_name, column.labels.is_some())).collect();
         let labels = protected.columns.iter().map(|column| {
             let is_array = column.type_name.ends_with("[]");
             column.labels.as_ref().filter(|_| !is_array).map(|labels| labels.iter().cloned().collect())
@@ -122,9 +123,8 @@ impl Graft {
 pub(crate) fn source_of(column: &Column, before: &[Column], after: &[Column]) -> Option<usize> {
     let by_name = before.iter().position(|old| old.name == column.name);
     by_name.or_else(|| {
-        let is_renamed = |old: &Column| {
-            old.attnum == column.attnum && !after.iter().any(|other| other.name == old.name)
-        };
+        let is_renamed =
+            |old: &Column| old.attnum == column.attnum && !after.iter().any(|other| other.name == old.name);
         before.iter().position(is_renamed)
     })
 }

@@ -130,8 +130,8 @@ fn is_comparable(recorded: &Column, live: &Column) -> bool {
         (None, None) => true,
         _ => false,
     };
-    let is_permuted = recorded.labels != live.labels
-        && recorded.labels.as_ref().map(Vec::len) == live.labels.as_ref().map(Vec::len);
+    let is_permuted =
+        recorded.labels != live.labels && recorded.labels.as_ref().map(Vec::len) == live.labels.as_ref().map(Vec::len);
     recorded.type_name == live.type_name && keeps_labels && !is_permuted
 }
 

@@ -103,14 +103,7 @@ impl Table {
         }
     }
 
-    fn push_break(
-        &mut self,
-        subject: &Subject,
-        at: &State,
-        last: Option<Place>,
-        step: &Step,
-        findings: &mut Findings,
-    ) {
+    fn push_break(&mut self, subject: &Subject, at: &State, last: Option<Place>, step: &Step, findings: &mut Findings) {
         let is_state = step.operation == Operation::State;
         let (kind, columns) = match (at, &step.from) {
             (State::Row(_), None) if !is_state => (FindingKind::InsertOfARowThatWasThere, Vec::new()),

@@ -53,7 +53,9 @@ mod tests {
         let visible: Vec<u64> = (8..22).filter(|xid| snapshot.is_visible(Xid(*xid))).collect();
         assert_eq!(visible, [8, 9, 11, 12, 13, 15, 16, 17, 18, 19]);
         assert!(Snapshot::parse("10:10:").is_ok());
-        for text in ["", "10", "10:20", "10:20:10:", "20:10:", "10:20:9", "10:20:20", "10:20:14,10", "10:20:14,14", "a:b:"] {
+        for text in
+            ["", "10", "10:20", "10:20:10:", "20:10:", "10:20:9", "10:20:20", "10:20:14,10", "10:20:14,14", "a:b:"]
+        {
             assert_eq!(Snapshot::parse(text), Err(NotASnapshot), "{text}");
         }
     }

@@ -139,7 +139,11 @@ impl Store {
     }
 
     /// The same rows with other columns: `columns` many, which `fill` writes from those of before.
-    pub(crate) fn with_columns(&self, columns: usize, fill: impl Fn(&[Hash], &mut [Hash])) -> Result<Self, TooManyRows> {
+    pub(crate) fn with_columns(
+        &self,
+        columns: usize,
+        fill: impl Fn(&[Hash], &mut [Hash]),
+    ) -> Result<Self, TooManyRows> {
         let mut other = Self::new(columns);
         let mut hashes = vec![0; columns];
         for number in 0..self.numbers {
@@ -195,11 +199,7 @@ impl Store {
 
     fn head(&self, number: usize) -> Head {
         let (chunk, place) = split(number);
-        Head {
-            subject: self.subjects[chunk][place],
-            last: self.lasts[chunk][place],
-            flags: self.flags[chunk][place],
-        }
+        Head { subject: self.subjects[chunk][place], last: self.lasts[chunk][place], flags: self.flags[chunk][place] }
     }
 
     fn slot_of(&self, subject: &Subject) -> Option<usize> {

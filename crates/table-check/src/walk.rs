@@ -69,7 +69,8 @@ impl Walker {
         index: LeafIndex,
         subject: Option<Subject>,
     ) -> Result<(), TooManyRows> {
-        let finding = Finding { subject, places: vec![Place::Recorded(index)], ..Finding::new(kind, Weight::CannotTell) };
+        let finding =
+            Finding { subject, places: vec![Place::Recorded(index)], ..Finding::new(kind, Weight::CannotTell) };
         self.findings.push(finding);
         let Some(table) = &mut self.table else { return Ok(()) };
         match subject {
@@ -112,16 +113,16 @@ impl Walker {
         }
         let Some(subject_of_row) = new.as_ref().or(old.as_ref()).map(|side| side.subject) else { return Ok(()) };
         let key = new.as_ref().or(old.as_ref()).map_or_else(Vec::new, |side| side.key.clone());
-        let about = Finding { subject: Some(subject_of_row), key: self.key(&key), ..doubt(FindingKind::CatalogChanged) };
-        let is_named = subject.is_none_or(|named| {
-            [&old, &new].into_iter().flatten().any(|side| side.subject == named)
-        });
+        let about =
+            Finding { subject: Some(subject_of_row), key: self.key(&key), ..doubt(FindingKind::CatalogChanged) };
+        let is_named = subject.is_none_or(|named| [&old, &new].into_iter().flatten().any(|side| side.subject == named));
         if !is_named {
             let fault = Finding { kind: FindingKind::SubjectDoesNotMatch, weight: Weight::Fault, ..about.clone() };
             self.push_at(fault, place, operation, &recorded);
         }
         self.judge(change, place, &recorded, about);
-        let make = |key: Vec<String>, from, to| Step { place, operation, from, to, key, recorded: Arc::clone(&recorded) };
+        let make =
+            |key: Vec<String>, from, to| Step { place, operation, from, to, key, recorded: Arc::clone(&recorded) };
         let steps = match (old, new) {
             (Some(old), Some(new)) if old.subject == new.subject => {
                 vec![(new.subject, make(new.key, Some(old.hashes), Some(new.hashes)))]

@@ -94,7 +94,16 @@ fn says_that_a_users_composite_array_or_json_cannot_be_compared() {
 }
 
 const TYPES: [&str; 10] = [
-    "integer", "boolean", "text", "json", "text[]", "json[]", "timestamp with time zone", "box[]", "public.x", "boolean[]",
+    "integer",
+    "boolean",
+    "text",
+    "json",
+    "text[]",
+    "json[]",
+    "timestamp with time zone",
+    "box[]",
+    "public.x",
+    "boolean[]",
 ];
 
 proptest! {

@@ -1,0 +1,7 @@
+//! The rules of the check over small histories: attacks, legitimate histories, and random ones.
+
+mod attacks;
+mod histories;
+mod language;
+mod models;
+mod reports;
