@@ -70,6 +70,13 @@ enum Command {
     Audit(commands::audit::Arguments),
     /// Gives agents tools to read records, over standard input and output (Model Context Protocol). Every answer is verified here.
     Mcp,
+    /// Installs and removes the outbox in a database of yours.
+    #[command(subcommand)]
+    Outbox(commands::outbox::Command),
+    /// Protects a table: each committed change becomes a record, and so does each row that stands there.
+    Protect(commands::protect::Arguments),
+    /// Compares each row of a protected table with its records in the ledger, and names those that were changed outside the record.
+    Check(commands::check::Arguments),
     /// Records all transactions of the program's ledgers, and their accounts, into one file.
     Record(commands::record::Arguments),
 }
@@ -101,6 +108,9 @@ async fn main() -> ExitCode {
         Command::Doctor(arguments) => commands::doctor::run(&cli.options, arguments).await,
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
         Command::Mcp => commands::mcp::run(cli.options).await,
+        Command::Outbox(command) => commands::outbox::run(command).await,
+        Command::Protect(arguments) => commands::protect::run(arguments).await,
+        Command::Check(arguments) => commands::check::run(&cli.options, arguments).await,
         Command::Record(arguments) => commands::record::run(&cli.options, arguments).await,
     };
     end(result.or_else(|error| Ok::<_, anyhow::Error>(verdict::tell_error(&error))))

@@ -117,6 +117,10 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// The statements of the thing under test, as members of the JSON; null where a command has none.
     pub facts: serde_json::Value,
+    /// The findings, which are told with each verdict: a line each.
+    pub found: Vec<String>,
+    /// The same for machines, as the member `found` of the JSON.
+    pub findings: serde_json::Value,
     /// Whether a promise was kept, where it is one that is under test: `kept`, `broken`, `due`, `cannot_tell`.
     pub promise: Option<&'static str>,
     /// Whether standard output carries data, so that the verdict goes to standard error.
@@ -150,6 +154,9 @@ impl Report {
                 "not_checked": not_checked,
                 "warnings": self.warnings,
             });
+            if !self.findings.is_null() {
+                document["found"] = self.findings;
+            }
             if let Some(promise) = self.promise {
                 document["promise"] = json!(promise);
             }
@@ -160,7 +167,12 @@ impl Report {
         } else {
             let tell = if self.is_beside_data { note_line } else { out_line };
             tell(format_args!("{}: {reason}", verdict.word()));
-            for (kind, lines) in [("checked", checked), ("not checked", not_checked), ("warning", &self.warnings)] {
+            for (kind, lines) in [
+                ("found", self.found.as_slice()),
+                ("checked", checked),
+                ("not checked", not_checked),
+                ("warning", &self.warnings),
+            ] {
                 lines.iter().for_each(|line| tell(format_args!("  {kind}: {line}")));
             }
         }

@@ -27,6 +27,7 @@ use tower::Service;
 
 use crate::archive::archive;
 use crate::budget::Budget;
+use crate::contents::contents;
 use crate::ids::Ids;
 use crate::intake::{Committer, CommitterLimits, ContentLimits, post as post_records};
 use crate::keys::Names;
@@ -37,6 +38,7 @@ use crate::payers::Payers;
 use crate::promises::Promiser;
 use crate::quiet::{look, watch_origin};
 use crate::records;
+use crate::relay::relay;
 use crate::sequencer::{Cluster, Pace, Sequencers};
 use crate::state::Gateway;
 use crate::watch::{watch, watch_wallets};
@@ -83,6 +85,8 @@ pub struct Settings {
     pub lease: Duration,
     /// Where entries are archived; none where they are not.
     pub archive: Option<Archive>,
+    /// The databases whose outboxes are relayed. They hold passwords: keep them out of logs.
+    pub relays: Vec<String>,
     /// The most bytes of a record.
     pub record_bytes: usize,
     /// Authentication and rates.
@@ -157,11 +161,15 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
     if let Some(to) = settings.archive {
         tokio::spawn(archive(to, ledgers.clone()));
     }
+    for url in settings.relays {
+        tokio::spawn(relay(gateway.clone(), url));
+    }
     tokio::spawn(watch_origin(ledgers.clone(), with_timeline));
     tokio::spawn(watch_wallets(ledgers.clone()));
     tokio::spawn(watch(ledgers));
     let routes = Router::new()
         .route("/v1/ledgers/{ledger}/records", post(post_records))
+        .route("/v1/ledgers/{ledger}/contents", get(contents))
         .route("/v1/records/{id}", get(records::get))
         .route("/v1/records/{id}/events", get(records::events))
         .route("/v1/openapi.json", get(openapi))

@@ -4,6 +4,7 @@
 mod app;
 mod archive;
 mod budget;
+mod contents;
 mod doctor;
 mod ids;
 mod intake;
@@ -16,6 +17,7 @@ mod payers;
 mod promises;
 mod quiet;
 mod records;
+mod relay;
 mod restored;
 mod run;
 mod sequencer;

@@ -38,7 +38,7 @@ const SETTINGS: SettingsRules = SettingsRules {
     file_env: "COUNTERFOIL_GATEWAY_CONFIG",
     commands: &["doctor"],
     urls: &["rpc", "otlp"],
-    database_urls: &["database-url", "gateway-database-url"],
+    database_urls: &["database-url", "gateway-database-url", "relay-database-url"],
 };
 
 /// Takes records over HTTP, keeps them, brings them to their ledgers, and answers with promises and receipts.
@@ -81,6 +81,16 @@ struct Arguments {
     /// environment as AWS' tools have them. `counterfoil-indexer rebuild --archive` uses it.
     #[arg(long, env = "COUNTERFOIL_ARCHIVE", value_name = "PLACE")]
     archive: Option<String>,
+    /// A user's database whose outbox is relayed: each of its rows becomes a record, and gets its receipt there. `counterfoil outbox
+    /// install` makes the outbox. Several are parted by spaces in the environment.
+    #[arg(
+        long,
+        env = "COUNTERFOIL_GATEWAY_RELAY_DATABASE_URL",
+        hide_env_values = true,
+        value_delimiter = ' ',
+        value_name = "URL"
+    )]
+    relay_database_url: Vec<String>,
     /// The most bytes of a record.
     #[arg(long, default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     record_bytes: u32,
@@ -312,6 +322,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             window: Duration::from_millis(arguments.window_ms),
             lease: Duration::from_millis(arguments.lease_ms),
             archive: arguments.archive.as_deref().map(Archive::open).transpose()?,
+            relays: arguments.relay_database_url,
             record_bytes: arguments.record_bytes as usize,
             access: AccessSettings {
                 mode,

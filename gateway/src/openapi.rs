@@ -2,7 +2,7 @@
 
 use axum::http::header;
 use axum::response::IntoResponse;
-use counterfoil_wire::{Acceptance, Key, LineAnswer, LinesEnd, Problem, PromiseKey, Record, Usage};
+use counterfoil_wire::{Acceptance, EntryContent, Key, LineAnswer, LinesEnd, Problem, PromiseKey, Record, Usage};
 use serde_json::Value;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -31,7 +31,7 @@ pub(crate) async fn openapi() -> impl IntoResponse {
     info(title = "Counterfoil gateway"),
     modifiers(&Bearer),
     components(schemas(LineAnswer, LinesEnd<Value>, Problem)),
-    paths(post_records, record, record_events, usage, promise_key, livez, readyz)
+    paths(post_records, contents, record, record_events, usage, promise_key, livez, readyz)
 )]
 struct Description;
 
@@ -79,6 +79,25 @@ impl Modify for Bearer {
 )]
 #[expect(dead_code, reason = "it carries the description")]
 fn post_records() {}
+
+/// Tells a ledger's entries with the contents that they commit to.
+///
+/// A line of JSON an entry, in their order, up to the checked size; none where there is no further one. A key needs the scopes `read` and
+/// `write`, and of records that came by HTTP it is told those that came with it.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/contents", tag = "Records", security(("bearer" = [])),
+    params(
+        ("ledger" = Key, Path, description = "The ledger's address."),
+        ("from" = Option<u64>, Query, description = "The first index; 0 when absent."),
+        ("limit" = Option<u32>, Query, description = "The most entries, 1 to 2,048, which is the most when absent.")
+    ),
+    responses(
+        (status = 200, description = "The entries.", body = EntryContent, content_type = "application/x-ndjson"),
+        (status = "4XX", description = "Refused.", body = Problem, content_type = "application/problem+json")
+    )
+)]
+#[expect(dead_code, reason = "it carries the description")]
+fn contents() {}
 
 /// A record: how far it is, its promise, and its receipt once it is checked.
 #[utoipa::path(

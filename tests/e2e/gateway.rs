@@ -79,6 +79,12 @@ impl Gateway {
         answer.json().unwrap()
     }
 
+    pub(crate) fn client_get(&self, path: &str) -> String {
+        let answer = self.client.get(format!("{}{path}", self.service.url())).send().unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().unwrap()
+    }
+
     pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         let answer = self.client.get(format!("{}{path}", self.service.url())).send().unwrap();
         (answer.status().as_u16(), answer.json().unwrap())
@@ -196,7 +202,15 @@ fn a_refusal_names_what_is_wrong_accepts_nothing_and_binds_no_name() {
     type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
     let whole = r#"{"specversion":"1.0","id":"1","source":"/a","type":"b","data":1"#;
     let (twice, odd) = (format!(r#"{whole},"data_base64":"MQ=="}}"#), format!(r#"{whole},"Odd-Name":"x"}}"#));
-    let cases: [Case<'_>; 19] = [
+    let cases: [Case<'_>; 20] = [
+        (
+            &ledger,
+            "",
+            &[("content-type", "application/vnd.counterfoil.change+json")],
+            "{}",
+            415,
+            "unsupported_media_type",
+        ),
         (&ledger, "", &[("content-type", "application/cloudevents-batch+json")], "[]", 415, "unsupported_media_type"),
         (&ledger, "", &[("content-type", "application/cloudevents+json")], &twice, 400, "malformed_parameter"),
         (&ledger, "", &[("content-type", "application/cloudevents+json")], &odd, 400, "malformed_parameter"),

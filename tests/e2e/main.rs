@@ -29,6 +29,7 @@ mod restart;
 mod servers;
 mod stack;
 mod subtrees;
+mod tables;
 mod tamper;
 mod tlog;
 mod writers;

@@ -27,12 +27,13 @@ const NEVER: [(&str, &[&str]); 4] = [
     ),
     // Services with no database of their own use it too.
     ("counterfoil-http", &["solana", "anchor", "counterfoil-client", "async-graphql", "utoipa"]),
-    // The parts of bodies for OpenAPI and GraphQL are in servers' builds alone.
-    ("counterfoil-cli", &["axum", "utoipa", "async-graphql", "sqlx", "counterfoil-store", "counterfoil-read"]),
+    // The parts of bodies for OpenAPI and GraphQL are in servers' builds alone. Of databases it knows those of its users.
+    ("counterfoil-cli", &["axum", "utoipa", "async-graphql", "counterfoil-store", "counterfoil-read"]),
 ];
 
-/// The only packages that hold SQL: the store, and the benches that measure PostgreSQL without it.
-const OF_SQL: [&str; 3] = ["counterfoil-store", "counterfoil-bench-gateway", "counterfoil-bench-indexer"];
+/// The only packages that hold SQL: the store, the part in users' databases, and the benches that measure PostgreSQL without them.
+const OF_SQL: [&str; 4] =
+    ["counterfoil-store", "counterfoil-outbox", "counterfoil-bench-gateway", "counterfoil-bench-indexer"];
 
 /// ARCHITECTURE.md's table: each package with the packages of the project that it may use outside its tests.
 fn table() -> BTreeMap<String, BTreeSet<String>> {

@@ -2,12 +2,15 @@
 
 pub mod append;
 pub mod audit;
+pub mod check;
 pub mod dev;
 pub mod doctor;
 pub mod entries;
 pub mod evidence;
 pub mod ledger;
 pub mod mcp;
+pub mod outbox;
+pub mod protect;
 pub mod receipt;
 pub mod record;
 pub mod trust;

@@ -43,7 +43,9 @@ set local search_path = pg_catalog, pg_temp;
 
 create table if not exists counterfoil.installation (
     is_only boolean not null default true,
+    id uuid not null default gen_random_uuid(), -- By it a relay knows the outbox again.
     version integer not null,
+    adoptions bigint not null default 0, -- How often it went on as a restore or a copy.
     installed_at timestamptz not null default clock_timestamp(),
     constraint installation_one_row primary key (is_only),
     constraint installation_is_only check (is_only)
@@ -731,6 +733,7 @@ begin
     if not pg_has_role(coalesce(counterfoil.caller_role(), session_user), current_user, 'USAGE') then
         raise exception 'role % does not own schema counterfoil', coalesce(counterfoil.caller_role(), session_user) using errcode = 'insufficient_privilege';
     end if;
+    update counterfoil.installation set adoptions = adoptions + 1;
     -- Rows of another server's future are seen by no snapshot of this one. They become rows of this transaction, in their order.
     update counterfoil.outbox set xid = pg_current_xact_id() where xid >= pg_snapshot_xmax(pg_current_snapshot());
     for p in select * from counterfoil.protection where ended_at is null order by id loop

@@ -6,16 +6,19 @@
 -- `pg_current_snapshot()` in a transaction before this one. Only numbers are sorted; a page's rows are read after that.
 with fresh as materialized (
     select o.xid, o.position from counterfoil.outbox as o
-    where o.xid = any (array(select pg_snapshot_xip($1)))
-        and pg_visible_in_snapshot(o.xid, $2) and not pg_visible_in_snapshot(o.xid, $1) and o.position > $3
+    where o.xid = any (array(select pg_snapshot_xip($1::text::pg_snapshot)))
+        and pg_visible_in_snapshot(o.xid, $2::text::pg_snapshot) and not pg_visible_in_snapshot(o.xid, $1::text::pg_snapshot) and o.position > $3
     union all
     select o.xid, o.position from counterfoil.outbox as o
-    where o.xid >= pg_snapshot_xmax($1) and o.xid < pg_snapshot_xmax($2)
-        and pg_visible_in_snapshot(o.xid, $2) and o.position > $3
+    where o.xid >= pg_snapshot_xmax($1::text::pg_snapshot) and o.xid < pg_snapshot_xmax($2::text::pg_snapshot)
+        and pg_visible_in_snapshot(o.xid, $2::text::pg_snapshot) and o.position > $3
 ), page as materialized (
     select xid, position from fresh order by position limit $4
 )
-select o.position, o.xid, o.id, o.protection, o.operation, o.old, o.new, o.at, o.session_user_name, o.role_name, o.actor, o.ledger, o.content,
-    o.content_type, o.stream, o.subject
+select o.position, o.xid::text as xid, o.id, o.protection, o.operation, o.old::text as old, o.new::text as new,
+    to_char(o.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
+    floor(extract(epoch from o.at) * 1000)::bigint as at_ms,
+    o.session_user_name::text as session_user_name, o.role_name::text as role_name, o.actor, o.ledger, o.content, o.content_type,
+    o.stream, o.subject
 from page join counterfoil.outbox as o on o.xid = page.xid and o.position = page.position
 order by page.position;

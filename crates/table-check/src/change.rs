@@ -43,6 +43,15 @@ pub enum Operation {
     Retire,
 }
 
+impl Operation {
+    /// Reads an operation's name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Insert, Self::Update, Self::Delete, Self::Truncate, Self::State, Self::Retire];
+        all.into_iter().find(|operation| operation.to_string() == name)
+    }
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

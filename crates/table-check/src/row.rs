@@ -43,6 +43,12 @@ impl<'a> Row<'a> {
         self.raw.get()
     }
 
+    /// The text of a member, as `json ->> name` gives it; none for null and for a member that is not there.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.member(name, 0).and_then(crate::key::text_of_json)
+    }
+
     pub(crate) fn raw(&self) -> &'a RawValue {
         self.raw
     }

@@ -30,7 +30,9 @@ pub use hint::{AppendHint, EntriesHint, HeadHint, Reached};
 pub use ledger::{Applied, Behind, Checked, Halt, Heads, Ledger, LedgerPage, LedgerStatus, ServerHead, Status};
 pub use problem::{Code, Problem};
 pub use proof::{Consistency, Inclusion};
-pub use record::{Acceptance, AcceptedRecord, KeyUsage, LineAnswer, LinesEnd, PromiseKey, Record, RecordState, Usage};
+pub use record::{
+    Acceptance, AcceptedRecord, EntryContent, KeyUsage, LineAnswer, LinesEnd, PromiseKey, Record, RecordState, Usage,
+};
 pub use search::{
     Aggregate, Aggregates, FoundEntries, FoundEvents, FoundLedgers, FoundTransactions, FoundWriters, Transaction,
 };

@@ -1,7 +1,7 @@
 //! Records, as the gateway takes and tells them.
 
 use counterfoil_core::receipt::Receipt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
@@ -59,6 +59,25 @@ pub struct Acceptance<P> {
     /// operator can promise nothing now.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub promise: Option<P>,
+}
+
+/// An entry of a ledger, with the content that it commits to where that is there and the caller may see it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct EntryContent {
+    /// Its index.
+    pub index: U64,
+    /// Its bytes, base64.
+    pub entry: String,
+    /// The content's media type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The content's bytes, base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// The 32 bytes that the commitment is salted with, base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
 }
 
 /// The answer to one line of a request of many.

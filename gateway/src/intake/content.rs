@@ -40,6 +40,8 @@ pub(super) struct Content {
 
 const EVENT: &str = "application/cloudevents+json";
 const EVENTS: &str = "application/cloudevents-batch+json";
+/// Contents of this kind come from an outbox alone: check takes them for what happened to a protected table.
+const OWN: &str = "application/vnd.counterfoil.";
 
 /// The attributes of a CloudEvent that are read here.
 #[derive(Deserialize)]
@@ -103,6 +105,9 @@ impl Content {
             if self.time.is_none() {
                 self.time = event.time.map(|time| parse_time(&time)).transpose()?;
             }
+        } else if essence.starts_with(OWN) {
+            let detail = format!("Contents of the types {OWN}* come from a protected table's outbox alone.");
+            return Err(Rejection::new(Code::UnsupportedMediaType, detail));
         } else if essence == EVENTS {
             let detail = format!(
                 "Of a batch of CloudEvents send one a line, as application/x-ndjson, or each alone as {EVENT}."

@@ -69,7 +69,10 @@ impl Caller {
     }
 
     /// Refuses unless the caller may read this ledger. The error is that of a ledger that does not exist.
-    pub(crate) async fn authorize(&self, ledger: LedgerId) -> Result<(), ReadError> {
+    ///
+    /// # Errors
+    /// [`ReadError::UnknownLedger`], [`ReadError::Unauthorized`], [`ReadError::Database`].
+    pub async fn authorize(&self, ledger: LedgerId) -> Result<(), ReadError> {
         let Some(policy) = self.policy().await? else { return Ok(()) };
         let may_read = policy.may_read(self.who, ledger);
         if policy.is_private(ledger) || !may_read {

@@ -6,6 +6,7 @@ mod accept;
 mod backlog;
 mod plan;
 mod record;
+mod relay;
 mod request;
 mod rows;
 mod schema;
@@ -20,6 +21,10 @@ pub use plan::{
     load_attempts, load_first_unplanned, load_undone_plans, mark_confirmed, mark_done,
 };
 pub use record::{Planned, RecordRow, RequestRecord, load_record, load_request};
+pub use relay::{
+    LandedRecord, RecordContent, RelayCursor, accept_relayed, add_relay, load_accepted, load_contents, load_landed,
+    load_receipt_ordinals, load_relay, note_receipts,
+};
 pub use request::{NewRecord, NewRequest};
 pub use schema::{
     Durability, connect_to_gateway, load_durability, load_origin, load_server, migrate_gateway, note_origin,

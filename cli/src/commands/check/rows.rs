@@ -1,0 +1,83 @@
+//! The table's side: changes that wait in the outbox, and the rows as they stand.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::Context;
+use counterfoil_outbox::{OutboxRow, TableColumn, TableReader};
+use counterfoil_service::progress;
+use counterfoil_table_check::{
+    Change, Check, Column, LiveColumn, Operation, ProtectionId, Report as TableReport, Row, Rows, Timestamp, Who, Xid,
+};
+use futures_util::TryStreamExt;
+
+/// Takes the changes that wait, in the outbox's order. The longest wait, where it is longer than it may be.
+pub(super) async fn take_unsent(
+    table: &mut TableReader,
+    unsent: &[[u8; 16]],
+    longest_wait_s: u64,
+    check: &mut Check,
+) -> anyhow::Result<Option<Duration>> {
+    if unsent.is_empty() {
+        return Ok(None);
+    }
+    let name = table.name.clone();
+    let mut first = None;
+    let mut rows = pin!(table.load_unsent(unsent));
+    while let Some(row) = rows.try_next().await? {
+        first = first.or(Some(row.at_ms));
+        if row.protection.is_none() || row.content.is_some() {
+            continue;
+        }
+        take(&name, &row, check).with_context(|| format!("row {} of counterfoil.outbox", row.position))?;
+    }
+    let waited = jiff::Timestamp::now().as_millisecond().saturating_sub(first.unwrap_or(i64::MAX));
+    let waited = Duration::from_millis(u64::try_from(waited).unwrap_or(0));
+    Ok(Some(waited).filter(|waited| waited.as_secs() > longest_wait_s))
+}
+
+fn take(table: &str, row: &OutboxRow, check: &mut Check) -> anyhow::Result<()> {
+    let operation = Operation::parse(&row.operation).with_context(|| format!("operation {:?}", row.operation))?;
+    let (old, new) = (row.old.as_deref().map(Row::parse).transpose()?, row.new.as_deref().map(Row::parse).transpose()?);
+    let change = Change {
+        table: table.to_owned(),
+        protection: ProtectionId::parse(&row.protection.unwrap_or_default().to_string())?,
+        rows: Rows::new(operation, old, new)?,
+        at: Timestamp::parse(&row.at)?,
+        xid: Xid(row.xid),
+        who: Who { user: row.user.clone().unwrap_or_default(), role: row.role.clone(), actor: row.actor.clone() },
+    };
+    check.take_unsent(row.position, &change)?;
+    Ok(())
+}
+
+/// Compares the rows.
+pub(super) async fn compare(
+    table: &mut TableReader,
+    condition: Option<&str>,
+    check: Check,
+) -> anyhow::Result<TableReport> {
+    let catalog: Vec<LiveColumn> = table.columns.iter().map(live_column).collect();
+    let mut comparison = check.against(&catalog)?;
+    let bar = progress(0, "rows");
+    let mut rows = pin!(table.rows(condition));
+    while let Some(row) = rows.try_next().await? {
+        comparison.compare(&row.texts()?)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(comparison.finish())
+}
+
+fn live_column(column: &TableColumn) -> LiveColumn {
+    LiveColumn {
+        column: Column {
+            name: column.name.clone(),
+            type_name: column.type_name.clone(),
+            attnum: column.attnum,
+            labels: column.labels.clone(),
+            not_null: column.not_null,
+        },
+        category: column.category,
+    }
+}

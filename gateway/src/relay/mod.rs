@@ -1,0 +1,65 @@
+//! The relay: each row of the outbox in a user's database becomes a record, once, and gets its receipt there.
+//!
+//! How far an outbox is read stands in the gateway's database and moves in the transaction that accepts the records. The database of the
+//! outbox is never waited for by those who write to it, and waits for nothing here.
+
+mod fault;
+mod identity;
+mod receipts;
+mod record;
+mod rows;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use counterfoil_client::with_causes;
+use counterfoil_outbox::Source;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{info, warn};
+
+use self::fault::Fault;
+use self::identity::{Identity, identify};
+use crate::state::Gateway;
+
+/// How often the outbox is asked for more when it had none.
+const POLL: Duration = Duration::from_millis(50);
+/// How often receipts are written.
+const RECEIPTS: Duration = Duration::from_millis(500);
+/// How long a relay that failed waits.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Relays one outbox. It ends with the process.
+pub(crate) async fn relay(gateway: Arc<Gateway>, url: String) {
+    let mut told = None;
+    loop {
+        let Err(fault) = session(&gateway, &url, &mut told).await;
+        let words = with_causes(&fault);
+        if told.as_ref() != Some(&words) {
+            warn!("the outbox is not relayed, and its rows wait: {words}");
+            told = Some(words);
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Works on one connection until it fails.
+async fn session(gateway: &Gateway, url: &str, told: &mut Option<String>) -> Result<std::convert::Infallible, Fault> {
+    let mut source = Source::connect(url).await?;
+    if !source.take_lock().await? {
+        return Err(Fault::Blocked("another relay is at work on it".to_owned()));
+    }
+    let Identity { mut cursor, name } = identify(gateway, &mut source).await?;
+    info!("relaying the outbox of {name}");
+    *told = None;
+    let mut next_receipts = Instant::now();
+    loop {
+        let has_read = rows::read(gateway, &mut source, &mut cursor).await?;
+        if Instant::now() >= next_receipts {
+            receipts::write(gateway, &mut source, cursor.key).await?;
+            next_receipts = Instant::now() + RECEIPTS;
+        }
+        if !has_read {
+            sleep_until(next_receipts.min(Instant::now() + POLL)).await;
+        }
+    }
+}

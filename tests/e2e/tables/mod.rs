@@ -1,0 +1,222 @@
+//! Protected tables: the outbox in the user's database, the relay, receipts.
+
+mod cases;
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::gateway::Gateway;
+use crate::stack::{expect_refusal, expect_success, expect_verdict, index, program, stack, text, wait_until};
+
+/// A user's database with a table `orders`, its ledger, and a gateway that relays it.
+pub(crate) struct Shop {
+    pub(crate) database_url: String,
+    pub(crate) ledger: String,
+}
+
+impl Shop {
+    pub(crate) fn open(rows: u32) -> Self {
+        let shop = Self { ledger: stack().new_ledger(&["--allow-subtrees"]), ..Self::empty() };
+        index().wait_for(&shop.ledger, 0);
+        shop.sql("create table orders (id bigint primary key, item text not null, amount numeric(12, 2) not null, note text)");
+        shop.sql(&format!(
+            "insert into orders select n, 'item ' || n, n * 1.10, null from generate_series(1, {rows}) as n"
+        ));
+        shop
+    }
+
+    /// A database without tables.
+    fn empty() -> Self {
+        Self { database_url: stack().new_database(), ledger: String::new() }
+    }
+
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        sql_in(&self.database_url, sql)
+    }
+
+    pub(crate) fn cli(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program("counterfoil"));
+        command
+            .args(arguments)
+            .env("COUNTERFOIL_RPC", &stack().rpc)
+            .env("COUNTERFOIL_TABLE_DATABASE_URL", &self.database_url);
+        command.output().unwrap()
+    }
+
+    pub(crate) fn protect(&self) {
+        expect_success(&self.cli(&["protect", "orders", "--ledger", &self.ledger]));
+    }
+
+    pub(crate) fn relay(&self) -> Gateway {
+        self.relay_from(&stack().new_database())
+    }
+
+    pub(crate) fn relay_from(&self, gateway_database_url: &str) -> Gateway {
+        Gateway::start_on(gateway_database_url, &stack().rpc, &["--relay-database-url", &self.database_url])
+    }
+
+    /// Waits until each row of the outbox has its receipt.
+    pub(crate) fn wait_for_receipts(&self) {
+        wait_until("each row of the outbox has a receipt", || {
+            let waiting = self.sql("select count(*) from counterfoil.receipts where state <> 'recorded'");
+            (waiting == "0").then_some(())
+        });
+    }
+}
+
+/// Runs a command over an input.
+fn with_input(mut command: Command, input: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn sql_in(url: &str, sql: &str) -> String {
+    let output = Command::new("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", url, "-c", sql]).output().unwrap();
+    expect_success(&output);
+    text(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn each_row_and_each_committed_change_of_a_protected_table_gets_a_record_and_its_receipt() {
+    let shop = Shop::open(2_500);
+    let dry = shop.cli(&["protect", "orders", "--ledger", &shop.ledger, "--dry-run"]);
+    expect_success(&dry);
+    assert!(
+        text(&dry.stderr).contains("2,500 rows") || text(&dry.stderr).contains("2500 rows"),
+        "{}",
+        text(&dry.stderr)
+    );
+    assert_eq!(shop.sql("select to_regnamespace('counterfoil') is null"), "t", "a dry run changes nothing");
+    shop.protect();
+    shop.protect(); // A second time nothing is left to do.
+    let gateway = shop.relay();
+    shop.sql("begin; insert into orders values (9001, 'undone', 1, null); rollback");
+    shop.sql("begin; set local counterfoil.actor = 'ada'; update orders set amount = 5 where id = 1; commit");
+    shop.sql("delete from orders where id = 2; insert into orders values (9002, 'new', 1.50, null)");
+    shop.wait_for_receipts();
+    // protect, 2,500 states, backfilled, three changes.
+    assert_eq!(
+        shop.sql("select count(*), count(distinct index), min(index), max(index) from counterfoil.receipt"),
+        "2505|2505|0|2504"
+    );
+    let (_, ledger) = index().get(&format!("/v1/ledgers/{}", shop.ledger));
+    assert_eq!(ledger["checked"]["head"]["size"], "2505", "and nothing else is in the ledger");
+    // Contents are those of the outbox, in its order.
+    let mut kinds = Vec::new();
+    let mut from = 0;
+    loop {
+        let page = gateway.client_get(&format!("/v1/ledgers/{}/contents?from={from}", shop.ledger));
+        let lines: Vec<Value> = page.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        if lines.is_empty() {
+            break;
+        }
+        for line in lines {
+            assert_eq!(line["index"], from.to_string());
+            let content = decode(line["content"].as_str().unwrap());
+            let content: Value = serde_json::from_slice(&content).unwrap();
+            kinds.push(content["operation"].as_str().unwrap().to_owned());
+            if from == 2_502 {
+                assert_eq!(
+                    (&content["actor"], &content["old"]["amount"], &content["new"]["amount"]),
+                    (&"ada".into(), &serde_json::json!(1.10), &serde_json::json!(5.00))
+                );
+            }
+            from += 1;
+        }
+    }
+    assert_eq!(kinds.iter().filter(|kind| *kind == "state").count(), 2_500);
+    assert_eq!(
+        (kinds[0].as_str(), &kinds[2_501..]),
+        ("protect", &["backfilled", "update", "delete", "insert"].map(str::to_owned)[..])
+    );
+}
+
+#[test]
+fn a_relay_that_is_killed_takes_each_row_once_and_a_second_one_waits() {
+    let shop = Shop::open(0);
+    shop.protect();
+    let database_url = stack().new_database();
+    for round in 0..5 {
+        let gateway = shop.relay_from(&database_url);
+        let second = shop.relay_from(&database_url);
+        for n in 0..20 {
+            shop.sql(&format!("insert into orders values ({}, 'x', 1, null)", round * 100 + n));
+        }
+        gateway.service.kill();
+        second.service.kill();
+    }
+    let _gateway = shop.relay_from(&database_url);
+    shop.wait_for_receipts();
+    assert_eq!(shop.sql("select count(*), count(distinct index) from counterfoil.receipt"), "102|102");
+    let (_, ledger) = index().get(&format!("/v1/ledgers/{}", shop.ledger));
+    assert_eq!(ledger["checked"]["head"]["size"], "102");
+}
+
+#[test]
+fn a_database_without_an_outbox_or_a_table_without_a_key_is_told_what_to_do() {
+    let shop = Shop::open(1);
+    shop.sql("create table keyless (a int)");
+    let output = shop.cli(&["protect", "keyless", "--ledger", &shop.ledger]);
+    expect_refusal(&output, "key");
+    let output = shop.cli(&["protect", "nothing", "--ledger", &shop.ledger]);
+    expect_refusal(&output, "nothing");
+    expect_success(&shop.cli(&["outbox", "install"]));
+    expect_success(&shop.cli(&["outbox", "install"]));
+    shop.protect();
+    expect_refusal(&shop.cli(&["outbox", "remove"]), "protect");
+    expect_success(&shop.cli(&["outbox", "remove", "--force"]));
+    assert_eq!(shop.sql("select to_regnamespace('counterfoil') is null"), "t");
+    shop.sql("insert into orders values (2, 'after', 1, null)");
+}
+
+#[test]
+fn a_table_is_verified_and_each_tampering_is_named() {
+    let shop = Shop::open(300);
+    shop.protect();
+    let gateway = shop.relay();
+    shop.sql("update orders set note = 'paid' where id <= 10; delete from orders where id = 300; insert into orders values (301, 'late', 7, null)");
+    let check = |arguments: &[&str]| {
+        let all =
+            [&["check", "orders", "--ledger", &shop.ledger, "--gateway", gateway.service.url()], arguments].concat();
+        shop.cli(&all)
+    };
+    shop.wait_for_receipts();
+    expect_verdict(&check(&[]), "VERIFIED", "300 rows of public.orders");
+    let unpinned = shop.cli(&["check", "orders", "--gateway", gateway.service.url()]);
+    expect_verdict(&unpinned, "CONSISTENT", "did not name");
+    for (tampering, kind, undo) in [
+        (
+            "update orders set amount = 99999 where id = 7",
+            "row_changed",
+            "update orders set amount = 7.70 where id = 7",
+        ),
+        ("delete from orders where id = 8", "row_deleted", "insert into orders values (8, 'item 8', 8.80, 'paid')"),
+        ("insert into orders values (999, 'forged', 1, null)", "row_added", "delete from orders where id = 999"),
+        ("update orders set note = '' where id = 20", "row_changed", "update orders set note = null where id = 20"),
+        (
+            "update orders set amount = 7.7 where id = 7; update orders set item = 'item 7 ' where id = 7",
+            "row_changed",
+            "update orders set item = 'item 7' where id = 7",
+        ),
+    ] {
+        let untriggered = |sql: &str| {
+            shop.sql(&format!("alter table orders disable trigger user; {sql}; alter table orders enable always trigger \"!counterfoil_change\""))
+        };
+        untriggered(tampering);
+        let output = check(&["--json"]);
+        assert_eq!(output.status.code(), Some(1), "{tampering}: {}{}", text(&output.stdout), text(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let kinds = report["found"]["findings_by_kind"].as_object().unwrap();
+        assert_eq!(kinds.keys().collect::<Vec<_>>(), [kind], "{tampering}: {report}");
+        untriggered(undo);
+        expect_verdict(&check(&[]), "VERIFIED", "300 rows of public.orders"); // The twin: the same rows, put back.
+    }
+}
+
+fn decode(base64: &str) -> Vec<u8> {
+    use base64::Engine;
+    base64::prelude::BASE64_STANDARD.decode(base64).unwrap()
+}
