@@ -69,7 +69,7 @@ async fn a_search_that_takes_too_long_says_so() {
     let condition = Condition::All(Vec::new());
     let search = Search { condition, order: Vec::new(), first: None, after: None, last: None, before: None };
     let refused = find_entries(&Reader::new(index.pool.clone()), BIG, search).await.unwrap_err();
-    assert!(matches!(refused, ReadError::TooExpensive { limit_ms: 3_000 }), "{refused}");
+    assert!(matches!(refused, ReadError::TooExpensive), "{refused}");
 }
 
 /// The code with which a filter of entries is refused; none when it is answered.
