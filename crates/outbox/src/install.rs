@@ -19,7 +19,8 @@ pub struct Installation {
     pub adoptions: u64,
     /// The database's name.
     pub database: String,
-    /// The server, as it names itself: its system identifier and timeline, or `unknown` where the role may not ask.
+    /// The database and its server: the server's system identifier, the database's number there, and the timeline; `unknown` in place of what
+    /// the role may not ask.
     pub server: String,
 }
 
@@ -64,9 +65,10 @@ pub async fn load_installation(connection: &mut PgConnection) -> Result<Installa
         "select id, adoptions, current_database()::text as database,
                 case when has_function_privilege('pg_control_system()', 'execute')
                       and has_function_privilege('pg_control_checkpoint()', 'execute')
-                then (select system_identifier || ', timeline ' || timeline_id from pg_control_system(), pg_control_checkpoint())
-                else 'unknown' end as server
-         from counterfoil.installation",
+                then (select system_identifier || '/' || d.oid || ', timeline ' || timeline_id
+                      from pg_control_system(), pg_control_checkpoint())
+                else 'unknown/' || d.oid end as server
+         from counterfoil.installation, pg_database as d where d.datname = current_database()",
     );
     let row = row.fetch_one(connection).await?;
     let adoptions: i64 = row.try_get("adoptions")?;

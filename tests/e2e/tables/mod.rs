@@ -216,6 +216,55 @@ fn a_table_is_verified_and_each_tampering_is_named() {
     }
 }
 
+#[test]
+fn a_copy_and_a_restore_are_refused_until_they_are_adopted() {
+    let shop = Shop::open(20);
+    shop.protect();
+    let database_url = stack().new_database();
+    let gateway = shop.relay_from(&database_url);
+    shop.wait_for_receipts();
+    // Yesterday's state, as a backup has it, beside the database that went on.
+    gateway.service.kill();
+    let copy = Shop { database_url: copied(&shop.database_url), ledger: shop.ledger.clone() };
+    let gateway = shop.relay_from(&database_url);
+    shop.sql("update orders set note = 'shipped' where id = 3");
+    shop.wait_for_receipts();
+    let check =
+        |shop: &Shop| shop.cli(&["check", "orders", "--ledger", &shop.ledger, "--gateway", gateway.service.url()]);
+    expect_verdict(&check(&shop), "VERIFIED", "20 rows");
+    expect_verdict(&check(&copy), "REFUSED", "20 rows");
+    // Its relay takes nothing: the ledger would get two histories.
+    copy.sql("insert into orders values (500, 'of the copy', 1, null)");
+    let of_copy = copy.relay_from(&database_url);
+    shop.sql("insert into orders values (501, 'of the original', 1, null)");
+    shop.wait_for_receipts();
+    assert_eq!(copy.sql("select count(*) from counterfoil.receipts where state = 'waiting'"), "1");
+    of_copy.service.kill();
+    gateway.service.kill();
+    // The original is lost, and the copy is gone on with.
+    copy.sql("select counterfoil.adopt('restored from yesterday')");
+    let gateway = copy.relay_from(&database_url);
+    copy.wait_for_receipts();
+    let output = copy.cli(&["check", "orders", "--ledger", &copy.ledger, "--gateway", gateway.service.url()]);
+    // What the lost database recorded since stays recorded: its changes are named, and nothing is passed over.
+    expect_verdict(&output, "REFUSED", "21 rows");
+    let said = text(&output.stdout);
+    assert!(said.contains("adopt") && said.contains("restored from yesterday"), "{said}");
+}
+
+/// A database with the contents of another one, which no one uses meanwhile.
+fn copied(url: &str) -> String {
+    let (server, name) = url.rsplit_once('/').unwrap();
+    let copy = format!("{name}_copy");
+    wait_until("no one uses the database", || {
+        let output = Command::new("createdb")
+            .args(["--maintenance-db", &format!("{server}/postgres"), "--template", name, &copy])
+            .output();
+        output.unwrap().status.success().then_some(())
+    });
+    format!("{server}/{copy}")
+}
+
 fn decode(base64: &str) -> Vec<u8> {
     use base64::Engine;
     base64::prelude::BASE64_STANDARD.decode(base64).unwrap()
