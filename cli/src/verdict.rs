@@ -34,7 +34,7 @@ impl Verdict {
     }
 
     /// As the first word of the text.
-    const fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Verified => "VERIFIED",
             Self::Refused => "REFUSED",
@@ -44,7 +44,7 @@ impl Verdict {
     }
 
     /// As the member `verdict` of the JSON.
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Verified => "verified",
             Self::Refused => "refused",

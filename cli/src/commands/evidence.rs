@@ -42,6 +42,13 @@ pub struct Arguments {
     out: PathBuf,
 }
 
+impl Arguments {
+    /// The first `to` entries, by their hashes.
+    pub const fn of(ledger: LedgerId, to: u64, out: PathBuf) -> Self {
+        Self { ledger, from: 0, to: Some(to), with_content: false, out }
+    }
+}
+
 /// Runs it.
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (api, ledger, from) = (options.api()?, arguments.ledger, arguments.from);

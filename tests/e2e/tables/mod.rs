@@ -185,6 +185,14 @@ fn a_table_is_verified_and_each_tampering_is_named() {
     };
     shop.wait_for_receipts();
     expect_verdict(&check(&[]), "VERIFIED", "300 rows of public.orders");
+    let page = stack().folder.path().join("check.html");
+    expect_verdict(&check(&["--html", page.to_str().unwrap(), "--api", index().api.url()]), "VERIFIED", "300 rows");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, evidence) = page.split_once("base64,").unwrap();
+    let file = stack().folder.path().join("check.evidence.jsonl");
+    std::fs::write(&file, decode(evidence.split_once('"').unwrap().0)).unwrap();
+    let verified = shop.cli(&["verify", file.to_str().unwrap(), "--ledger", &shop.ledger]);
+    expect_verdict(&verified, "VERIFIED", "");
     let unpinned = shop.cli(&["check", "orders", "--gateway", gateway.service.url()]);
     expect_verdict(&unpinned, "CONSISTENT", "did not name");
     for (tampering, kind, undo) in [

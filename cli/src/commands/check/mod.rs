@@ -5,8 +5,10 @@
 
 mod contents;
 mod ledger;
+mod page;
 mod rows;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,10 +20,14 @@ use counterfoil_service::counted;
 use counterfoil_table_check::{Check, Pins, Report as TableReport, Scope, Seed, Verdict as TableVerdict};
 
 use self::contents::Contents;
+use super::evidence;
 use super::outbox::Database;
 use crate::context::Options;
 use crate::heads;
 use crate::verdict::{Report, Usage, Verdict};
+
+/// The most entries whose evidence a page holds, for a person opens it.
+const MOST_EVIDENCE: u64 = 100_000;
 
 /// Arguments of `counterfoil check`.
 #[derive(Args)]
@@ -48,6 +54,9 @@ pub struct Arguments {
     /// How many of the servers must have the ledger as it is compared. Default: more than half.
     #[arg(long)]
     quorum: Option<usize>,
+    /// Write the report as a page too, for an auditor: one file, with the ledger's evidence from --api inside.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print the verdict as JSON.
     #[arg(long)]
     json: bool,
@@ -86,7 +95,35 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
         .push("whether a recorded change was right, and what came before the table was protected".to_owned());
     report.not_checked.push("what a superuser removed from table and outbox before the relay had it".to_owned());
     report.not_checked.push("that these servers are honest: they were asked, their answers are no proof".to_owned());
+    if let Some(file) = &arguments.html {
+        let evidence = fetch_evidence(options, ledger.address, ledger_at.size, report).await;
+        let told = page::Told { verdict: verdict.0, reason: &verdict.1, ledger: ledger.address.to_string(), evidence };
+        page::write(file, &told, report, &found)?;
+    }
     Ok(verdict)
+}
+
+/// The ledger's evidence as a file has it. Where no API gives it, a warning says why.
+async fn fetch_evidence(options: &Options, ledger: LedgerId, size: u64, report: &mut Report) -> Option<Vec<u8>> {
+    if size > MOST_EVIDENCE {
+        report
+            .warnings
+            .push(format!("the report has no evidence inside: the ledger has more than {MOST_EVIDENCE} entries"));
+        return None;
+    }
+    let fetched = async {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("evidence");
+        evidence::run(options, evidence::Arguments::of(ledger, size, file.clone())).await?;
+        Ok::<_, anyhow::Error>(std::fs::read(file)?)
+    };
+    match fetched.await {
+        Ok(evidence) => Some(evidence),
+        Err(error) => {
+            report.warnings.push(format!("the report has no evidence inside: {error:#}"));
+            None
+        }
+    }
 }
 
 /// The ledger, and whether the verifier named it.
