@@ -231,7 +231,7 @@ fn a_copy_and_a_restore_are_refused_until_they_are_adopted() {
     let database_url = stack().new_database();
     let gateway = shop.relay_from(&database_url);
     shop.wait_for_receipts();
-    // Yesterday's state, as a backup has it, beside the database that went on.
+    // Yesterday's state, as a backup has it; the database itself goes on.
     gateway.service.kill();
     let copy = Shop { database_url: copied(&shop.database_url), ledger: shop.ledger.clone() };
     let gateway = shop.relay_from(&database_url);
@@ -254,7 +254,7 @@ fn a_copy_and_a_restore_are_refused_until_they_are_adopted() {
     let gateway = copy.relay_from(&database_url);
     copy.wait_for_receipts();
     let output = copy.cli(&["check", "orders", "--ledger", &copy.ledger, "--gateway", gateway.service.url()]);
-    // What the lost database recorded since stays recorded: its changes are named, and nothing is passed over.
+    // The changes that the lost database recorded since stay recorded: they are named, and nothing is passed over.
     expect_verdict(&output, "REFUSED", "21 rows");
     let said = text(&output.stdout);
     assert!(said.contains("adopt") && said.contains("restored from yesterday"), "{said}");
