@@ -87,6 +87,8 @@ pub struct Settings {
     pub archive: Option<Archive>,
     /// The databases whose outboxes are relayed. They hold passwords: keep them out of logs.
     pub relays: Vec<String>,
+    /// For how many hours rows of outboxes stay that have their receipts; for ever where it is none.
+    pub outbox_hours: Option<u32>,
     /// The most bytes of a record.
     pub record_bytes: usize,
     /// Authentication and rates.
@@ -162,7 +164,7 @@ pub async fn app(index: PgPool, pool: PgPool, settings: Settings) -> anyhow::Res
         tokio::spawn(archive(to, ledgers.clone()));
     }
     for url in settings.relays {
-        tokio::spawn(relay(gateway.clone(), url));
+        tokio::spawn(relay(gateway.clone(), url, settings.outbox_hours));
     }
     tokio::spawn(watch_origin(ledgers.clone(), with_timeline));
     tokio::spawn(watch_wallets(ledgers.clone()));

@@ -91,6 +91,9 @@ struct Arguments {
         value_name = "URL"
     )]
     relay_database_url: Vec<String>,
+    /// For how many hours rows of these outboxes stay once they have their receipts. The receipts stay. For ever when absent.
+    #[arg(long, env = "COUNTERFOIL_GATEWAY_OUTBOX_HOURS", value_name = "HOURS")]
+    outbox_hours: Option<u32>,
     /// The most bytes of a record.
     #[arg(long, default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     record_bytes: u32,
@@ -323,6 +326,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             lease: Duration::from_millis(arguments.lease_ms),
             archive: arguments.archive.as_deref().map(Archive::open).transpose()?,
             relays: arguments.relay_database_url,
+            outbox_hours: arguments.outbox_hours,
             record_bytes: arguments.record_bytes as usize,
             access: AccessSettings {
                 mode,

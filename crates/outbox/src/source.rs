@@ -47,6 +47,15 @@ pub struct OutboxRow {
     pub subject: Option<String>,
 }
 
+impl OutboxRow {
+    /// The bytes of its rows or its content.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let json = |row: &Option<String>| row.as_ref().map_or(0, String::len);
+        json(&self.old) + json(&self.new) + self.content.as_ref().map_or(0, Vec::len)
+    }
+}
+
 /// A protected table, as the relay needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protection {
@@ -121,8 +130,8 @@ impl Source {
     /// [`OutboxError::Database`].
     pub async fn has_row(&mut self, position: u64, id: [u8; 16]) -> Result<bool, OutboxError> {
         let found = sqlx::query_scalar(
-            "select exists (select from counterfoil.outbox where position = $1 and id = $2)
-                 or exists (select from counterfoil.receipt where id = $2)",
+            "select exists (select from counterfoil.receipt where id = $2)
+                 or exists (select from counterfoil.outbox where position = $1 and id = $2)",
         );
         Ok(found.bind(big(position)).bind(Uuid::from_bytes(id)).fetch_one(&mut self.0).await?)
     }
@@ -177,6 +186,19 @@ impl Source {
             all.insert(row.try_get("id")?, protection);
         }
         Ok(all)
+    }
+
+    /// Removes rows that have a receipt and are older than so many hours; how many, ten thousand at most.
+    ///
+    /// # Errors
+    /// [`OutboxError::Database`].
+    pub async fn forget(&mut self, hours: u32) -> Result<u64, OutboxError> {
+        let hours = i32::try_from(hours).unwrap_or(i32::MAX);
+        let removed: i64 = sqlx::query_scalar("select counterfoil.forget(make_interval(hours => $1), 10000)")
+            .bind(hours)
+            .fetch_one(&mut self.0)
+            .await?;
+        Ok(removed.unsigned_abs())
     }
 
     /// Writes receipts. Those that are there stay.

@@ -25,14 +25,17 @@ use crate::state::Gateway;
 const POLL: Duration = Duration::from_millis(50);
 /// How often receipts are written.
 const RECEIPTS: Duration = Duration::from_millis(500);
+/// How often rows that have their receipts are removed, and how many are at a time.
+const SWEEP: Duration = Duration::from_secs(30);
+const ROWS_PER_SWEEP: u64 = 10_000;
 /// How long a relay that failed waits.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Relays one outbox. It ends with the process.
-pub(crate) async fn relay(gateway: Arc<Gateway>, url: String) {
+pub(crate) async fn relay(gateway: Arc<Gateway>, url: String, keep_hours: Option<u32>) {
     let mut told = None;
     loop {
-        let Err(fault) = session(&gateway, &url, &mut told).await;
+        let Err(fault) = session(&gateway, &url, keep_hours, &mut told).await;
         let words = with_causes(&fault);
         if told.as_ref() != Some(&words) {
             warn!("the outbox is not relayed, and its rows wait: {words}");
@@ -43,7 +46,12 @@ pub(crate) async fn relay(gateway: Arc<Gateway>, url: String) {
 }
 
 /// Works on one connection until it fails.
-async fn session(gateway: &Gateway, url: &str, told: &mut Option<String>) -> Result<std::convert::Infallible, Fault> {
+async fn session(
+    gateway: &Gateway,
+    url: &str,
+    keep_hours: Option<u32>,
+    told: &mut Option<String>,
+) -> Result<std::convert::Infallible, Fault> {
     let mut source = Source::connect(url).await?;
     if !source.take_lock().await? {
         return Err(Fault::Blocked("another relay is at work on it".to_owned()));
@@ -51,12 +59,19 @@ async fn session(gateway: &Gateway, url: &str, told: &mut Option<String>) -> Res
     let Identity { mut cursor, name } = identify(gateway, &mut source).await?;
     info!("relaying the outbox of {name}");
     *told = None;
-    let mut next_receipts = Instant::now();
+    let (mut next_receipts, mut next_sweep) = (Instant::now(), Instant::now());
     loop {
         let has_read = rows::read(gateway, &mut source, &mut cursor).await?;
         if Instant::now() >= next_receipts {
             receipts::write(gateway, &mut source, cursor.key).await?;
             next_receipts = Instant::now() + RECEIPTS;
+        }
+        if let Some(hours) = keep_hours
+            && Instant::now() >= next_sweep
+        {
+            // The rest of many is removed between rows, so that these do not wait.
+            let is_more = source.forget(hours).await? >= ROWS_PER_SWEEP;
+            next_sweep = Instant::now() + if is_more { RECEIPTS } else { SWEEP };
         }
         if !has_read {
             sleep_until(next_receipts.min(Instant::now() + POLL)).await;

@@ -13,8 +13,11 @@ use super::fault::Fault;
 use super::record::new_record;
 use crate::state::Gateway;
 
-/// The most rows of one commit.
-const ROWS_PER_COMMIT: u32 = 4_096;
+/// The rows and bytes after which a commit ends.
+const ROWS_PER_COMMIT: usize = 4_096;
+const BYTES_PER_COMMIT: usize = 8 << 20;
+/// The rows of one read: a row may be large.
+const ROWS_PER_FETCH: u32 = 128;
 
 /// Rows of a snapshot, in their order.
 struct Batch<'a> {
@@ -37,8 +40,7 @@ pub(super) async fn read(gateway: &Gateway, source: &mut Source, cursor: &mut Re
     source.begin(&cursor.seen, &snapshot, after).await?;
     let mut has_read = false;
     loop {
-        let rows = source.fetch(ROWS_PER_COMMIT).await?;
-        let has_more = rows.len() == ROWS_PER_COMMIT as usize;
+        let (rows, has_more) = fetch(source).await?;
         has_read |= !rows.is_empty();
         take(gateway, &protections, cursor, Batch { rows, snapshot: &snapshot, has_more }).await?;
         if !has_more {
@@ -47,6 +49,21 @@ pub(super) async fn read(gateway: &Gateway, source: &mut Source, cursor: &mut Re
     }
     source.end().await?;
     Ok(has_read)
+}
+
+/// As many rows as one commit takes, and whether there may be more.
+async fn fetch(source: &mut Source) -> Result<(Vec<OutboxRow>, bool), Fault> {
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while rows.len() < ROWS_PER_COMMIT && bytes < BYTES_PER_COMMIT {
+        let page = source.fetch(ROWS_PER_FETCH).await?;
+        let is_last = page.len() < ROWS_PER_FETCH as usize;
+        bytes += page.iter().map(OutboxRow::bytes).sum::<usize>();
+        rows.extend(page);
+        if is_last {
+            return Ok((rows, false));
+        }
+    }
+    Ok((rows, true))
 }
 
 /// Accepts rows and moves the cursor on, in one commit.

@@ -54,7 +54,12 @@ impl Shop {
     }
 
     pub(crate) fn relay_from(&self, gateway_database_url: &str) -> Gateway {
-        Gateway::start_on(gateway_database_url, &stack().rpc, &["--relay-database-url", &self.database_url])
+        self.relay_with(gateway_database_url, &[])
+    }
+
+    fn relay_with(&self, gateway_database_url: &str, arguments: &[&str]) -> Gateway {
+        let relay = [&["--relay-database-url", &self.database_url], arguments].concat();
+        Gateway::start_on(gateway_database_url, &stack().rpc, &relay)
     }
 
     /// Waits until each row of the outbox has its receipt.
@@ -222,6 +227,25 @@ fn a_table_is_verified_and_each_tampering_is_named() {
         untriggered(undo);
         expect_verdict(&check(&[]), "VERIFIED", "300 rows of public.orders"); // The twin: the same rows, put back.
     }
+}
+
+#[test]
+fn large_rows_are_relayed_and_an_outbox_forgets_what_has_its_receipt_and_nothing_else() {
+    let shop = Shop::open(0);
+    shop.protect();
+    shop.sql("insert into orders select n, repeat(md5(n::text), 100000), 1, null from generate_series(1, 12) as n");
+    let database_url = stack().new_database();
+    let gateway = shop.relay_with(&database_url, &["--outbox-hours", "0"]);
+    wait_until("the outbox is empty", || (shop.sql("select count(*) from counterfoil.outbox") == "0").then_some(()));
+    assert_eq!(shop.sql("select count(*) from counterfoil.receipt"), "14");
+    gateway.service.kill();
+    shop.sql("insert into orders values (13, 'waits', 1, null)");
+    assert_eq!(shop.sql("select counterfoil.forget('0')"), "0", "it has no receipt yet");
+    // The row that was read last is gone, and its receipt tells that this is the same outbox.
+    let gateway = shop.relay_from(&database_url);
+    shop.wait_for_receipts();
+    let check = shop.cli(&["check", "orders", "--ledger", &shop.ledger, "--gateway", gateway.service.url()]);
+    expect_verdict(&check, "VERIFIED", "13 rows");
 }
 
 #[test]
