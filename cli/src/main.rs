@@ -109,7 +109,7 @@ async fn main() -> ExitCode {
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,
         Command::Mcp => commands::mcp::run(cli.options).await,
         Command::Outbox(command) => commands::outbox::run(command).await,
-        Command::Protect(arguments) => commands::protect::run(arguments).await,
+        Command::Protect(arguments) => commands::protect::run(&cli.options, arguments).await,
         Command::Check(arguments) => commands::check::run(&cli.options, arguments).await,
         Command::Record(arguments) => commands::record::run(&cli.options, arguments).await,
     };

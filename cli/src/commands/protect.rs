@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use counterfoil_core::LedgerId;
+use counterfoil_core::limits::ledger_flag;
 use counterfoil_outbox::{
     Wanted, backfill, install, is_lock_timeout, load_progress, load_protection, load_size, protect,
 };
@@ -13,6 +14,7 @@ use counterfoil_service::{counted, note, progress};
 use tokio::time::{interval, sleep};
 
 use super::outbox::Database;
+use crate::context::Options;
 
 /// How long the table's lock is waited for, each time: while it is, those who write to the table wait as well.
 const LOCK_TIMEOUT_MS: u32 = 1_000;
@@ -61,7 +63,8 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    expect_subtrees(options, arguments.ledger).await?;
     let mut connection = arguments.database.connect().await?;
     let size = load_size(&mut connection, &arguments.table).await?;
     let bytes = size.rows.saturating_mul(size.row_bytes + BYTES_BESIDES);
@@ -124,6 +127,24 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         wanted.table
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a ledger that takes no statements: the relay would stand still. Where no server says it, that is told.
+async fn expect_subtrees(options: &Options, ledger: LedgerId) -> anyhow::Result<()> {
+    let account = match options.rpc().fetch_account(ledger).await {
+        Ok(at) => at.account,
+        Err(error) => {
+            note!("whether ledger {ledger} takes records is not known: {error}");
+            return Ok(());
+        }
+    };
+    let flags = account.flags;
+    ensure!(flags & ledger_flag::SEALED == 0, "ledger {ledger} is sealed: nothing can be appended to it");
+    ensure!(
+        flags & ledger_flag::SUBTREES_ALLOWED != 0,
+        "ledger {ledger} takes no subtrees, by which a gateway appends: `counterfoil ledger create --allow-subtrees` makes one that does"
+    );
+    Ok(())
 }
 
 /// Places the triggers, again and again where others hold the table.

@@ -176,9 +176,11 @@ impl Finding {
                 format!("{last} brings in {row}, which was in the table since {}", self.place(1))
             }
             FindingKind::ChangeOfARowThatWasNotThere => {
-                format!("{last} is a {operation} of {row}, which was not in the table")
+                format!("{last} ({operation}) changes {row}, which was not in the table")
             }
-            FindingKind::OperationNotAllowed => format!("{last} is a {operation} of {row}, which is not allowed"),
+            FindingKind::OperationNotAllowed => {
+                format!("{last} ({operation}) changes {row}, and that operation is not allowed")
+            }
             FindingKind::SubjectDoesNotMatch => format!("{last} is about {row}, and names another subject"),
             FindingKind::ContentMissing => format!("{last} has no content, so that {row} cannot be followed there"),
             FindingKind::ContentUnreadable => format!("{last} has a content that this reader does not know"),

@@ -166,6 +166,8 @@ fn a_database_without_an_outbox_or_a_table_without_a_key_is_told_what_to_do() {
     shop.sql("create table keyless (a int)");
     let output = shop.cli(&["protect", "keyless", "--ledger", &shop.ledger]);
     expect_refusal(&output, "key");
+    let plain = stack().new_ledger(&[]);
+    expect_refusal(&shop.cli(&["protect", "orders", "--ledger", &plain]), "takes no subtrees");
     let output = shop.cli(&["protect", "nothing", "--ledger", &shop.ledger]);
     expect_refusal(&output, "nothing");
     expect_success(&shop.cli(&["outbox", "install"]));
@@ -181,6 +183,11 @@ fn a_database_without_an_outbox_or_a_table_without_a_key_is_told_what_to_do() {
 fn a_table_is_verified_and_each_tampering_is_named() {
     let shop = Shop::open(300);
     shop.protect();
+    let early = stack().new_database();
+    let idle = Gateway::start_on(&early, &stack().rpc, &[]);
+    let output = shop.cli(&["check", "orders", "--ledger", &shop.ledger, "--gateway", idle.service.url()]);
+    expect_verdict(&output, "CANNOT TELL", "the protect of the table waits");
+    drop(idle);
     let gateway = shop.relay();
     shop.sql("update orders set note = 'paid' where id <= 10; delete from orders where id = 300; insert into orders values (301, 'late', 7, null)");
     let check = |arguments: &[&str]| {
@@ -198,6 +205,9 @@ fn a_table_is_verified_and_each_tampering_is_named() {
     std::fs::write(&file, decode(evidence.split_once('"').unwrap().0)).unwrap();
     let verified = shop.cli(&["verify", file.to_str().unwrap(), "--ledger", &shop.ledger]);
     expect_verdict(&verified, "VERIFIED", "");
+    let some = check(&["--where", "id < 10"]);
+    expect_verdict(&some, "VERIFIED", "9 rows");
+    assert!(text(&some.stdout).contains("rows that were deleted"), "{}", text(&some.stdout));
     let unpinned = shop.cli(&["check", "orders", "--gateway", gateway.service.url()]);
     expect_verdict(&unpinned, "CONSISTENT", "did not name");
     for (tampering, kind, undo) in [

@@ -194,20 +194,22 @@ fn conclude(
         ));
     }
     let sum = format!("{} of {}, {changes}", counted(counts.rows_compared, "row", "rows"), found.table);
+    let findings = counted(all, "finding", "findings");
+    let mut holds = "each row is what its last recorded change made it, and none is missing";
+    if found.scope == Scope::Subset {
+        holds = "each row that the condition names is what its last recorded change made it";
+        report.not_checked.push("rows that the condition does not name, and rows that were deleted".to_owned());
+    }
     match found.verdict {
-        TableVerdict::Refused => (Verdict::Refused, format!("{sum}: {all} findings")),
+        TableVerdict::Refused => (Verdict::Refused, format!("{sum}: {findings}")),
         _ if late.is_some() => (Verdict::Refused, format!("{sum}: a change waits longer than it may")),
-        TableVerdict::CannotTell => (Verdict::CannotTell, format!("{sum}: {all} findings")),
+        TableVerdict::CannotTell => (Verdict::CannotTell, format!("{sum}: {findings}")),
         TableVerdict::Verified if ledger.is_pinned => (
             Verdict::Verified,
             format!("{sum}: each row is what its last recorded change made it, and none is missing"),
         ),
-        TableVerdict::Verified => (
-            Verdict::Consistent,
-            format!(
-                "{sum}: each row is what its last recorded change made it, in a ledger that you did not name: {}",
-                ledger.address
-            ),
-        ),
+        TableVerdict::Verified => {
+            (Verdict::Consistent, format!("{sum}: {holds}, in a ledger that you did not name: {}", ledger.address))
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use counterfoil_outbox::{OutboxRow, TableColumn, TableReader};
 use counterfoil_service::progress;
 use counterfoil_table_check::{
@@ -26,14 +26,29 @@ pub(super) async fn take_unsent(
     let mut rows = pin!(table.load_unsent(unsent));
     while let Some(row) = rows.try_next().await? {
         first = first.or(Some(row.at_ms));
-        if row.protection.is_none() || row.content.is_some() {
-            continue;
+        if row.content.is_some() {
+            // The changes behind it are told by what it says, and the ledger has it not.
+            if is_late(first, longest_wait_s) {
+                break;
+            }
+            bail!(
+                "the {} of the table waits in the outbox and is not in the ledger yet: try again when it has its receipt",
+                row.operation
+            );
         }
         take(&name, &row, check).with_context(|| format!("row {} of counterfoil.outbox", row.position))?;
     }
-    let waited = jiff::Timestamp::now().as_millisecond().saturating_sub(first.unwrap_or(i64::MAX));
-    let waited = Duration::from_millis(u64::try_from(waited).unwrap_or(0));
-    Ok(Some(waited).filter(|waited| waited.as_secs() > longest_wait_s))
+    Ok(Some(waited(first)).filter(|_| is_late(first, longest_wait_s)))
+}
+
+/// How long a change has waited since this time, in milliseconds since 1970.
+fn waited(since: Option<i64>) -> Duration {
+    let waited = jiff::Timestamp::now().as_millisecond().saturating_sub(since.unwrap_or(i64::MAX));
+    Duration::from_millis(u64::try_from(waited).unwrap_or(0))
+}
+
+fn is_late(since: Option<i64>, longest_wait_s: u64) -> bool {
+    waited(since).as_secs() > longest_wait_s
 }
 
 fn take(table: &str, row: &OutboxRow, check: &mut Check) -> anyhow::Result<()> {
