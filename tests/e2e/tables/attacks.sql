@@ -402,14 +402,14 @@ alter table orders disable trigger user;
 update orders set amount = 5 where id = 7;
 alter table orders enable row level security;
 alter table orders force row level security;
-create policy some on orders using (id <> 7);
+create policy most on orders using (id <> 7);
 --@says REFUSED row_changed
 
 --## row security hides rows and none of them is changed
 --@attack
 alter table orders enable row level security;
 alter table orders force row level security;
-create policy none on orders using (false);
+create policy nobody on orders using (false);
 --@says VERIFIED
 
 --## a rule turns updates into nothing
@@ -711,3 +711,37 @@ insert into orders values ('a', 'x');
 alter table orders disable trigger user;
 update orders set id = 'a ';
 --@says REFUSED row_added, row_deleted
+
+--## a forged rule of the catalog shows other rows than the table has
+--@attack
+create table shown as select * from orders;
+create view as_before as select id, item, amount, note from shown;
+insert into pg_rewrite (oid, rulename, ev_class, ev_type, ev_enabled, is_instead, ev_qual, ev_action)
+select (select max(oid)::bigint + 100000 from pg_class)::oid, rulename, 'orders'::regclass, ev_type, ev_enabled, is_instead, ev_qual, ev_action
+from pg_rewrite where ev_class = 'as_before'::regclass;
+alter table orders disable trigger user;
+update orders set amount = 99999 where id = 7;
+update pg_class set relhasrules = true where oid = 'orders'::regclass;
+--@says CANNOT_TELL
+
+--## a default that the catalog keeps for old rows is forged
+--@before
+create table orders (id bigint primary key);
+insert into orders select generate_series(1, 10);
+alter table orders add column rate numeric not null default 7;
+--@attack
+create table forged (id bigint);
+insert into forged values (1);
+alter table forged add column rate numeric not null default 9;
+update pg_attribute set attmissingval = (select attmissingval from pg_attribute where attrelid = 'forged'::regclass and attname = 'rate')
+where attrelid = 'orders'::regclass and attname = 'rate';
+--@says REFUSED row_changed
+
+--## a label is forged in the catalog
+--@before
+create type verdict as enum ('good', 'bad');
+create table orders (id bigint primary key, verdict verdict not null);
+insert into orders values (1, 'good'), (2, 'bad');
+--@attack
+update pg_enum set enumlabel = 'excellent' where enumtypid = 'verdict'::regtype and enumlabel = 'bad';
+--@says CANNOT_TELL catalog_changed

@@ -481,7 +481,9 @@ alter table orders replica identity full;
 create index on orders (item);
 create materialized view sums as select sum(amount) from orders;
 refresh materialized view sums;
-lock table orders in access exclusive mode nowait;
+begin;
+lock table orders in access exclusive mode;
+commit;
 --@says VERIFIED
 
 --## the application names its user or gives an empty name
