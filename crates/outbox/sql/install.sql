@@ -223,8 +223,15 @@ begin
     if $2 is null or $3 is null then
         raise exception 'a record needs content and a content type' using errcode = 'null_value_not_allowed';
     end if;
+    if octet_length($2) = 0 then
+        raise exception 'the content is empty' using errcode = 'invalid_parameter_value'; -- The gateway takes none, and would wait here.
+    end if;
     if $3 !~ '^[\x21-\x7e]+(; ?[\x21-\x7e]+)*$' or length($3) > 255 then
         raise exception 'the content type has to be a media type of at most 255 characters' using errcode = 'invalid_parameter_value';
+    end if;
+    -- A free record says nothing of a protected table, whoever may make one.
+    if $3 ~* '^application/vnd\.counterfoil\.' then
+        raise exception 'content type % is that of the records of protected tables', $3 using errcode = 'invalid_parameter_value';
     end if;
     insert into counterfoil.outbox (id, operation, session_user_name, role_name, actor, ledger, content, content_type, stream, subject)
     values (made, 'record', session_user, counterfoil.caller_role(), nullif(current_setting('counterfoil.actor', true), ''),
@@ -528,7 +535,9 @@ language plpgsql as $$
 begin
     execute format('alter table only %s enable always trigger "!counterfoil_change"', part);
     if (select relkind from pg_class where oid = part) = 'r' then
-        execute format('drop trigger if exists "!counterfoil_truncate" on %s', part);
+        if exists (select from pg_trigger where tgrelid = part and tgname = '!counterfoil_truncate') then
+            execute format('drop trigger "!counterfoil_truncate" on %s', part);
+        end if;
         execute format('create trigger "!counterfoil_truncate" before truncate on %s for each statement execute function counterfoil.record_truncate(%s)', part, arguments);
         execute format('alter table %s enable always trigger "!counterfoil_truncate"', part);
     end if;
