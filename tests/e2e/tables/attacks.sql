@@ -243,6 +243,12 @@ call counterfoil.backfill('orders', kind => 'reprotect');
 --@attack
 select counterfoil.unprotect('orders', 'the table is not used any more');
 update orders set amount = 5 where id = 7;
+do $$ begin
+    for n in 1..900 loop
+        exit when not exists (select from counterfoil.receipts where state <> 'recorded' and "table" = current_schema() || '.orders');
+        perform pg_sleep(0.1);
+    end loop;
+end $$;
 --@says CANNOT_TELL table_not_protected
 
 --## a row is changed between the end of the protection and a new one
