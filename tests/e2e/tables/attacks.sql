@@ -120,6 +120,18 @@ commit;
 update orders set note = 'recorded' where id = 9;
 --@says REFUSED row_changed
 
+--## the settings of the trigger's function are altered for a moment
+--@before
+create table orders (id bigint primary key, at timestamptz);
+insert into orders values (1, '2026-01-02 03:04:05.678+00');
+--@attack
+begin;
+alter function counterfoil.record_change() set timezone = 'Asia/Tokyo';
+update orders set at = at + interval '1 hour';
+alter function counterfoil.record_change() set timezone = 'UTC';
+commit;
+--@says REFUSED row_changed, step_does_not_join
+
 --## a function shadows row_to_json
 --@attack
 create function row_to_json(record) returns json language plpgsql as $$ begin return '{}'; end $$;
@@ -751,3 +763,145 @@ insert into orders values (1, 'good'), (2, 'bad');
 --@attack
 update pg_enum set enumlabel = 'excellent' where enumtypid = 'verdict'::regtype and enumlabel = 'bad';
 --@says CANNOT_TELL catalog_changed
+
+--## the file of the table is exchanged for that of a copy
+--@attack
+create table forged (like orders);
+insert into forged select * from orders;
+update forged set amount = 99999 where id = 7;
+vacuum full forged;
+checkpoint;
+select pg_relation_filenode('orders') as ours, pg_relation_filenode('forged') as forged \gset
+update pg_class set relfilenode = case relname when 'orders' then :forged else :ours end where oid in ('orders'::regclass, 'forged'::regclass);
+--@says REFUSED row_changed
+
+--## an index that lacks a row answers in place of the table
+--@before
+create table orders (id bigint primary key);
+insert into orders select generate_series(1, 50);
+--@attack
+update pg_index set indisready = false where indexrelid = 'orders_pkey'::regclass;
+alter table orders disable trigger user;
+insert into orders values (999);
+update pg_index set indisready = true where indexrelid = 'orders_pkey'::regclass;
+select format('alter database %I set enable_seqscan = off', current_database()) \gexec
+vacuum orders;
+--@says REFUSED row_added
+
+--## a deleted row comes back
+--@work
+delete from orders where id = 9;
+--@attack
+alter table orders disable trigger user;
+insert into orders values (9, 'item 9', 9.90, null);
+--@says REFUSED row_added
+
+--## a row without a key is added
+--@attack
+alter table orders drop constraint orders_pkey;
+alter table orders alter id drop not null;
+alter table orders disable trigger user;
+insert into orders values (null, 'forged', 1, null);
+--@says REFUSED catalog_changed, row_added
+
+--## all outbox rows get other ids
+--@work
+update orders set amount = 5 where id = 7;
+--@attack
+update counterfoil.outbox set id = counterfoil.new_id() where protection = (select id from counterfoil.protection where relation = 'orders'::regclass);
+--@says REFUSED step_does_not_join
+
+--## the version of the installation is forged
+--@attack
+update counterfoil.installation set version = 1000, installed_at = '2001-01-01';
+alter table orders disable trigger user;
+update orders set amount = 5 where id = 7;
+--@says REFUSED row_changed
+
+--## a recorded change names another user before the relay has it
+--@attack
+begin;
+update orders set amount = 5 where id = 7;
+update counterfoil.outbox set session_user_name = 'app', actor = 'ada', at = at - interval '1 minute' where xid = pg_current_xact_id();
+commit;
+--@says VERIFIED
+
+--## another secret is forged for the table
+--@attack
+alter table orders disable trigger user;
+update orders set amount = 5 where id = 7;
+insert into counterfoil.outbox (id, protection, operation, ledger, content, content_type)
+select counterfoil.new_id(), o.protection, 'reprotect', o.ledger, convert_to(rtrim(regexp_replace(replace(convert_from(o.content, 'UTF8'),
+    '"operation":"protect"', '"operation":"reprotect"'), '"secret":"[0-9a-f]*"', '"secret":"' || repeat('ab', 32) || '"'), '}') || ',"before":' || p.described || '}', 'UTF8'), o.content_type
+from counterfoil.outbox as o join counterfoil.protection as p on p.id = o.protection where o.operation = 'protect' and p.relation = 'orders'::regclass;
+do $$ begin
+    for n in 1..900 loop
+        exit when not exists (select from counterfoil.receipts where state <> 'recorded' and "table" = current_schema() || '.orders');
+        perform pg_sleep(0.1);
+    end loop;
+end $$;
+--@says CANNOT_TELL key_changed, not_backfilled
+
+--## a column is taken out of the protection, changed and taken in again
+--@attack
+select counterfoil.reprotect('orders', array['id', 'item', 'note']);
+update orders set amount = 5 where id = 7;
+select counterfoil.reprotect('orders', array['id', 'item', 'amount', 'note']);
+call counterfoil.backfill('orders', kind => 'reprotect');
+do $$ begin
+    for n in 1..900 loop
+        exit when not exists (select from counterfoil.receipts where state <> 'recorded' and "table" = current_schema() || '.orders');
+        perform pg_sleep(0.1);
+    end loop;
+end $$;
+--@says CANNOT_TELL catalog_changed
+
+--## a partition retires, is changed and comes back
+--@before
+create table orders (id bigint, day date not null, item text, primary key (id, day)) partition by range (day);
+create table orders_1 partition of orders for values from ('2026-01-01') to ('2026-02-01');
+insert into orders values (1, '2026-01-02', 'a'), (2, '2026-01-03', 'b');
+--@attack
+begin;
+call counterfoil.retire('orders', 'orders_1');
+alter table orders detach partition orders_1;
+commit;
+update orders_1 set item = 'c' where id = 1;
+alter table orders attach partition orders_1 for values from ('2026-01-01') to ('2026-02-01');
+call counterfoil.attach('orders', 'orders_1');
+do $$ begin
+    for n in 1..900 loop
+        exit when not exists (select from counterfoil.receipts where state <> 'recorded' and "table" = current_schema() || '.orders');
+        perform pg_sleep(0.1);
+    end loop;
+end $$;
+--@says VERIFIED
+
+--## a column that is not protected changes
+--@before
+create table orders (id bigint primary key, item text, hits int not null default 0);
+insert into orders select n, 'item ' || n from generate_series(1, 10) as n;
+--@protect --columns id,item
+--@attack
+alter table orders disable trigger user;
+update orders set hits = 7;
+--@says VERIFIED
+
+--## a materialized view takes the place of the table
+--@attack
+alter table orders rename to orders_before;
+create materialized view orders as select * from orders_before;
+--@says CANNOT_TELL
+
+--## a change of the allowed operations and the operation stand in the record
+--@protect --allow insert,update
+--@attack
+select counterfoil.reprotect('orders', allow => array['insert', 'update', 'delete']);
+delete from orders where id = 5;
+do $$ begin
+    for n in 1..900 loop
+        exit when not exists (select from counterfoil.receipts where state <> 'recorded' and "table" = current_schema() || '.orders');
+        perform pg_sleep(0.1);
+    end loop;
+end $$;
+--@says VERIFIED
