@@ -615,7 +615,7 @@ $$;
 -- Protects a table from here on, and returns the protection's id. Writers wait until the triggers stand; `backfill` comes after it.
 create or replace function counterfoil.protect(target regclass, ledger text, columns text[] default null, key text[] default null,
     stream text default null, actor text default 'counterfoil.actor', allow text[] default array['insert', 'update', 'delete', 'truncate']) returns uuid
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set quote_all_identifiers = off as $$
 declare
     p counterfoil.protection;
     c pg_class;
@@ -661,7 +661,7 @@ $$;
 -- the key if it is still there, else the primary key. `backfill` with kind "reprotect" comes after it.
 create or replace function counterfoil.reprotect(target regclass, columns text[] default null, key text[] default null,
     stream text default null, actor text default null, allow text[] default null) returns uuid
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set quote_all_identifiers = off as $$
 declare
     p counterfoil.protection;
     before text;

@@ -582,6 +582,7 @@ insert into orders values (1, 2);
 \setenv PGUSER :USER
 \setenv PGDATABASE :DBNAME
 \! for w in 1 2 3 4 5 6 7 8; do (for n in 1 2 3 4 5 6; do echo "update orders set amount = amount + $w where id = $n; begin; update orders set note = '$w' where id = 7; update orders set note = note || '$n' where id = 7; commit; insert into orders values (100 + $n, 'writer $w', 1, null) on conflict (id) do update set amount = orders.amount + 1; delete from orders where id = 100 + (($n + $w) % 6);"; done | psql -Xq) & done; wait
+do $$ begin assert exists (select from orders where note like '%6%' and id = 7) and exists (select from orders where id > 100); end $$;
 --@says VERIFIED
 
 --## a long transaction commits after later ones
@@ -596,6 +597,7 @@ update orders set amount = 1 where id = 1;
 select pg_sleep(2);
 update orders set amount = 2 where id in (1, 2, 102);
 commit;
+do $$ begin assert exists (select from orders where item = 'between'); end $$;
 --@says VERIFIED
 
 --## rows are recorded once more while others change them
@@ -607,6 +609,7 @@ commit;
 insert into orders select n, 'more ' || n, n, null from generate_series(1000, 3000) as n;
 select counterfoil.reprotect('orders');
 \! for w in 1 2 3; do (for n in 1 2 3 4 5 6 7 8 9 10; do echo "update orders set amount = amount + $w where id % 30 = $n; delete from orders where id = 1000 + $n * 7 + $w; update orders set id = id + 5000 where id = 2000 + $n * 3 + $w; insert into orders values (1000 + $n * 7 + $w, 'again', 1, null) on conflict do nothing;"; done | psql -Xq) & done; psql -Xq -c "call counterfoil.backfill('orders', 50, kind => 'reprotect')" 2>/dev/null; wait
+do $$ begin assert exists (select from orders where id > 6000) and (select is_done from counterfoil.backfill_progress where relation = 'orders'::regclass); end $$;
 --@says VERIFIED
 
 --## serializable and repeatable transactions
@@ -683,6 +686,8 @@ select counterfoil.forget('0');
 select current_schema() as here \gset
 \setenv HERE :here
 \! pg_dump --data-only -t $HERE.orders > /tmp/orders.$$.sql && psql -Xq -c "delete from orders" && psql -Xq -f /tmp/orders.$$.sql > /dev/null; rm -f /tmp/orders.$$.sql
+do $$ begin assert exists (select from orders) and exists (select from counterfoil.outbox as o join counterfoil.protection as p on p.id = o.protection
+    where p.relation = 'orders'::regclass and o.operation = 'insert'); end $$;
 --@says VERIFIED
 
 --## columns have names that need quotes
@@ -707,3 +712,148 @@ commit;
 call counterfoil.backfill('orders', kind => 'reprotect');
 update orders set a = 77 where b = 'b 4';
 --@says CANNOT_TELL key_changed
+
+--## a function that writes is called by a query of another one
+--@work
+create function bump(target bigint) returns numeric language sql volatile as 'update orders set amount = amount + 1 where id = target returning amount';
+select sum(bump(id)) from generate_series(1, 10) as id;
+do $$ begin
+    for n in 1..3 loop
+        update orders set amount = bump(n) where id = n + 20;
+        commit;
+    end loop;
+end $$;
+--@says VERIFIED
+
+--## a trigger before an update changes the same row by itself
+--@before
+create table orders (id bigint primary key, item text, hits int not null default 0);
+insert into orders select n, 'item ' || n from generate_series(1, 10) as n;
+create function others() returns trigger language plpgsql as $$ begin
+    if pg_trigger_depth() = 1 then
+        update orders set hits = hits + 1 where id = old.id + 1;
+    end if;
+    return new;
+end $$;
+create trigger others before update on orders for each row execute function others();
+--@work
+update orders set item = 'changed' where id = 3;
+update orders set item = 'all' where id in (5, 7, 9);
+update orders set id = 100 where id = 10;
+--@says VERIFIED
+
+--## a row goes through many states in one transaction
+--@work
+do $$ begin
+    for n in 1..500 loop
+        update orders set amount = n % 7, note = (n % 3)::text where id = 1;
+        if n % 50 = 0 then
+            delete from orders where id = 1;
+            insert into orders values (1, 'again', n, null);
+        end if;
+    end loop;
+end $$;
+--@says VERIFIED
+
+--## a table of a thousand columns
+--@before
+select format('create table orders (id bigint primary key, %s)', string_agg(format('c%s text default %L', n, n), ', ')) from generate_series(1, 999) as n \gexec
+insert into orders (id) select generate_series(1, 5);
+--@work
+update orders set c500 = 'changed' where id = 3;
+insert into orders (id, c1) values (6, null);
+--@says VERIFIED
+
+--## partitions of partitions by list and hash
+--@before
+create table orders (id bigint, area text, item text, primary key (area, id)) partition by list (area);
+create table orders_north partition of orders for values in ('north') partition by hash (id);
+create table orders_north_0 partition of orders_north for values with (modulus 2, remainder 0);
+create table orders_north_1 partition of orders_north for values with (modulus 2, remainder 1);
+create table orders_rest partition of orders default;
+insert into orders select n, case n % 3 when 0 then 'north' else 'south' end, 'item ' || n from generate_series(1, 30) as n;
+--@work
+update orders set area = 'south' where id in (3, 6);
+update orders set id = id + 1000 where area = 'north' and id < 20;
+create table orders_east partition of orders for values in ('east') partition by hash (id);
+create table orders_east_0 partition of orders_east for values with (modulus 1, remainder 0);
+insert into orders values (50, 'east', 'new');
+truncate orders_north;
+insert into orders values (9, 'north', 'after');
+--@says VERIFIED
+
+--## a partition of other columns' order is attached
+--@before
+create table orders (id bigint, day date not null, item text, amount int, primary key (id, day)) partition by range (day);
+create table orders_1 partition of orders for values from ('2026-01-01') to ('2026-02-01');
+insert into orders values (1, '2026-01-02', 'a', 1);
+--@work
+create table orders_2 (gone int, amount int, item text, day date not null, id bigint not null);
+alter table orders_2 drop column gone;
+insert into orders_2 values (1, 'b', '2026-02-02', 2), (2, 'c', '2026-02-03', 3);
+alter table orders attach partition orders_2 for values from ('2026-02-01') to ('2026-03-01');
+call counterfoil.attach('orders', 'orders_2');
+update orders set amount = 7, item = 'd' where id = 2;
+update orders set day = '2026-01-05' where id = 3;
+--@says VERIFIED
+
+--## the table goes to another tablespace, owner and storage
+--@work
+alter table orders set tablespace pg_default;
+alter table orders alter item set storage external;
+alter table orders alter amount set statistics 500;
+alter table orders alter note set default 'none';
+alter table orders add constraint positive check (amount > 0) not valid;
+alter table orders owner to current_user;
+comment on table orders is 'orders';
+create statistics orders_more on item, amount from orders;
+insert into orders (id, item, amount) values (100, 'with a default', 1);
+--@says VERIFIED
+
+--## a composite index and a foreign key come and go
+--@work
+create table lines (order_id bigint references orders (id) on update cascade, line int);
+insert into lines values (3, 1);
+update orders set id = 333 where id = 3;
+create unique index concurrently orders_item on orders (item, id);
+drop index concurrently orders_item;
+alter table orders drop constraint orders_pkey cascade;
+alter table orders add primary key (id);
+update orders set amount = 1 where id = 333;
+--@says VERIFIED
+
+--## a user with odd letters in the name changes rows
+--@work
+select current_schema() as here \gset
+\set odd :here '_"ü \\n'
+create role :"odd";
+grant usage on schema :"here" to :"odd";
+grant all on orders to :"odd";
+set role :"odd";
+update orders set note = 'odd' where id = 1;
+reset role;
+set session authorization :"odd";
+insert into orders values (60, 'odd', 1, null);
+--@says VERIFIED
+
+--## the protection ends
+--@work
+select counterfoil.unprotect('orders', 'moved away');
+update orders set amount = 1;
+--@says CANNOT_TELL table_not_protected
+
+--## a migration without a new protection
+--@work
+alter table orders add column rate numeric;
+update orders set amount = 5 where id = 3;
+--@says CANNOT_TELL catalog_changed
+
+--## a session with odd settings takes the columns again
+--@work
+set quote_all_identifiers = on;
+set datestyle = 'German, DMY';
+alter table orders add column rate numeric not null default 1.5;
+select counterfoil.reprotect('orders');
+call counterfoil.backfill('orders', kind => 'reprotect');
+update orders set note = 'after' where id = 3;
+--@says VERIFIED
