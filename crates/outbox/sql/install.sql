@@ -146,15 +146,17 @@ declare
     members text;
 begin
     -- A json column may hold escapes that json_each refuses, even though the column's type takes them.
-    if whole !~* '\\u(0000|d[89a-f])' then
+    -- E'' strings: bodies are parsed under the session's standard_conforming_strings.
+    if whole !~* E'\\\\u(0000|d[89a-f])' then
         select string_agg(to_json(m.key)::text || ':' || m.value::text, ',' order by m.place) into members
         from json_each(whole::json) with ordinality as m (key, value, place) where m.key = any (kept_columns);
         return '{' || coalesce(members, '') || '}';
     end if;
-    -- The names as the row's type has them now: a snapshot may be older than the last ALTER TABLE.
-    execute format('select string_agg(format(''($1).%%I'', name), '', '' order by place)
-        from (select row_to_json(r) from (select (null::%s).*) as r) as empty (names), json_object_keys(empty.names) with ordinality as k (name, place)
-        where name = any ($1)', relation::regclass) into members using kept_columns;
+    -- The names as the row's JSON has them, whose values lose those escapes. The row's type is not named: this function's owner may not see
+    -- the table's schema.
+    select string_agg(format('($1).%I', k.name), ', ' order by k.place) into members
+    from json_object_keys(regexp_replace(whole, E'(?<!\\\\)((\\\\\\\\)*)\\\\u(0000|d[89a-f]..)', E'\\1?', 'gi')::json) with ordinality as k (name, place)
+    where k.name = any (kept_columns);
     if members is null then
         return '{}';
     end if;
@@ -226,11 +228,11 @@ begin
     if octet_length($2) = 0 then
         raise exception 'the content is empty' using errcode = 'invalid_parameter_value'; -- The gateway takes none, and would wait here.
     end if;
-    if $3 !~ '^[\x21-\x7e]+(; ?[\x21-\x7e]+)*$' or length($3) > 255 then
+    if $3 !~ '^[!-~]+(; ?[!-~]+)*$' or length($3) > 255 then
         raise exception 'the content type has to be a media type of at most 255 characters' using errcode = 'invalid_parameter_value';
     end if;
     -- A free record says nothing of a protected table, whoever may make one.
-    if $3 ~* '^application/vnd\.counterfoil\.' then
+    if $3 ~* '^application/vnd[.]counterfoil[.]' then
         raise exception 'content type % is that of the records of protected tables', $3 using errcode = 'invalid_parameter_value';
     end if;
     insert into counterfoil.outbox (id, operation, session_user_name, role_name, actor, ledger, content, content_type, stream, subject)
@@ -441,7 +443,7 @@ $$;
 create or replace function counterfoil.expect_options(actor text, allow text[]) returns void
 language plpgsql as $$
 begin
-    if $1 is null or $1 !~ '^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$' then
+    if $1 is null or $1 !~ '^[A-Za-z_][A-Za-z0-9_$]*([.][A-Za-z_][A-Za-z0-9_$]*)+$' then
         raise exception 'the setting that names the actor has to have two parts, as in counterfoil.actor' using errcode = 'invalid_parameter_value';
     end if;
     if $2 is null or array_position($2, null) is not null or not $2 <@ array['insert', 'update', 'delete', 'truncate'] then

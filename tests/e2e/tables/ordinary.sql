@@ -857,3 +857,17 @@ select counterfoil.reprotect('orders');
 call counterfoil.backfill('orders', kind => 'reprotect');
 update orders set note = 'after' where id = 3;
 --@says VERIFIED
+
+--## some columns are protected and a session has the old rule for backslashes
+--@before
+create table orders (id bigint primary key, item text, doc json, hash int);
+insert into orders select n, 'item ' || n, '{"a":1}', n from generate_series(1, 10) as n;
+--@protect --columns id,item,doc
+--@work
+set escape_string_warning = off;
+set standard_conforming_strings = off;
+set backslash_quote = off;
+update orders set item = 'back\\slash' where id = 3;
+update orders set doc = '{"a":"\\u0000"}' where id = 4;
+insert into orders values (11, E'quote''s', '"\\ud800"', 1);
+--@says VERIFIED
