@@ -72,7 +72,8 @@ impl Case {
         let mut command = Command::new("psql");
         command
             .args(["-Xq", "-v", "ON_ERROR_STOP=1", &shop.database_url])
-            .env("PGOPTIONS", format!("-c search_path={}", self.schema));
+            .env("PGOPTIONS", format!("-c search_path={}", self.schema))
+            .env("DATABASE_URL", &shop.database_url); // For the commands of `\!`.
         let output = super::with_input(command, sql);
         assert!(output.status.success(), "{}: {}", self.name, text(&output.stderr));
     }

@@ -577,23 +577,15 @@ insert into orders values (1, 2);
 
 --## eight writers change the same rows at once
 --@work
-\setenv PGHOST :HOST
-\setenv PGPORT :PORT
-\setenv PGUSER :USER
-\setenv PGDATABASE :DBNAME
-\! for w in 1 2 3 4 5 6 7 8; do (for n in 1 2 3 4 5 6; do echo "update orders set amount = amount + $w where id = $n; begin; update orders set note = '$w' where id = 7; update orders set note = note || '$n' where id = 7; commit; insert into orders values (100 + $n, 'writer $w', 1, null) on conflict (id) do update set amount = orders.amount + 1; delete from orders where id = 100 + (($n + $w) % 6);"; done | psql -Xq) & done; wait
+\! for w in 1 2 3 4 5 6 7 8; do (for n in 1 2 3 4 5 6; do echo "update orders set amount = amount + $w where id = $n; begin; update orders set note = '$w' where id = 7; update orders set note = note || '$n' where id = 7; commit; insert into orders values (100 + $n, 'writer $w', 1, null) on conflict (id) do update set amount = orders.amount + 1; delete from orders where id = 100 + (($n + $w) % 6);"; done | psql -Xq "$DATABASE_URL") & done; wait
 do $$ begin assert exists (select from orders where note like '%6%' and id = 7) and exists (select from orders where id > 100); end $$;
 --@says VERIFIED
 
 --## a long transaction commits after later ones
 --@work
-\setenv PGHOST :HOST
-\setenv PGPORT :PORT
-\setenv PGUSER :USER
-\setenv PGDATABASE :DBNAME
 begin;
 update orders set amount = 1 where id = 1;
-\! for n in 2 3 4; do psql -Xq -c "update orders set amount = 9 where id = $n; insert into orders values (100 + $n, 'between', 1, null)"; done
+\! for n in 2 3 4; do psql -Xq "$DATABASE_URL" -c "update orders set amount = 9 where id = $n; insert into orders values (100 + $n, 'between', 1, null)"; done
 select pg_sleep(2);
 update orders set amount = 2 where id in (1, 2, 102);
 commit;
@@ -602,13 +594,9 @@ do $$ begin assert exists (select from orders where item = 'between'); end $$;
 
 --## rows are recorded once more while others change them
 --@work
-\setenv PGHOST :HOST
-\setenv PGPORT :PORT
-\setenv PGUSER :USER
-\setenv PGDATABASE :DBNAME
 insert into orders select n, 'more ' || n, n, null from generate_series(1000, 3000) as n;
 select counterfoil.reprotect('orders');
-\! for w in 1 2 3; do (for n in 1 2 3 4 5 6 7 8 9 10; do echo "update orders set amount = amount + $w where id % 30 = $n; delete from orders where id = 1000 + $n * 7 + $w; update orders set id = id + 5000 where id = 2000 + $n * 3 + $w; insert into orders values (1000 + $n * 7 + $w, 'again', 1, null) on conflict do nothing;"; done | psql -Xq) & done; psql -Xq -c "call counterfoil.backfill('orders', 50, kind => 'reprotect')" 2>/dev/null; wait
+\! for w in 1 2 3; do (for n in 1 2 3 4 5 6 7 8 9 10; do echo "update orders set amount = amount + $w where id % 30 = $n; delete from orders where id = 1000 + $n * 7 + $w; update orders set id = id + 5000 where id = 2000 + $n * 3 + $w; insert into orders values (1000 + $n * 7 + $w, 'again', 1, null) on conflict do nothing;"; done | psql -Xq "$DATABASE_URL") & done; psql -Xq "$DATABASE_URL" -c "call counterfoil.backfill('orders', 50, kind => 'reprotect')" 2>/dev/null; wait
 do $$ begin assert exists (select from orders where id > 6000) and (select is_done from counterfoil.backfill_progress where relation = 'orders'::regclass); end $$;
 --@says VERIFIED
 
@@ -679,13 +667,9 @@ select counterfoil.forget('0');
 
 --## a dump is loaded into the table
 --@work
-\setenv PGHOST :HOST
-\setenv PGPORT :PORT
-\setenv PGUSER :USER
-\setenv PGDATABASE :DBNAME
 select current_schema() as here \gset
 \setenv HERE :here
-\! pg_dump --data-only -t $HERE.orders > /tmp/orders.$$.sql && psql -Xq -c "delete from orders" && psql -Xq -f /tmp/orders.$$.sql > /dev/null; rm -f /tmp/orders.$$.sql
+\! pg_dump "$DATABASE_URL" --data-only -t $HERE.orders > /tmp/orders.$$.sql && psql -Xq "$DATABASE_URL" -c "delete from orders" && psql -Xq "$DATABASE_URL" -f /tmp/orders.$$.sql > /dev/null; rm -f /tmp/orders.$$.sql
 do $$ begin assert exists (select from orders) and exists (select from counterfoil.outbox as o join counterfoil.protection as p on p.id = o.protection
     where p.relation = 'orders'::regclass and o.operation = 'insert'); end $$;
 --@says VERIFIED
