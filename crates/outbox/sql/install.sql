@@ -228,10 +228,11 @@ begin
     if octet_length($2) = 0 then
         raise exception 'the content is empty' using errcode = 'invalid_parameter_value'; -- The gateway takes none, and would wait here.
     end if;
-    if $3 !~ '^[!-~]+(; ?[!-~]+)*$' or length($3) > 255 then
-        raise exception 'the content type has to be a media type of at most 255 characters' using errcode = 'invalid_parameter_value';
+    -- As the gateway has it: a row that it cannot take would hold up all others.
+    if $3 !~ '^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[!-~]+)*$' or length($3) > 127 then
+        raise exception 'the content type has to be a media type of at most 127 characters, as text/plain' using errcode = 'invalid_parameter_value';
     end if;
-    -- A free record says nothing of a protected table, whoever may make one.
+    -- A free record says nothing of a protected table.
     if $3 ~* '^application/vnd[.]counterfoil[.]' then
         raise exception 'content type % is that of the records of protected tables', $3 using errcode = 'invalid_parameter_value';
     end if;

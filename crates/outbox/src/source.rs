@@ -188,6 +188,25 @@ impl Source {
         Ok(all)
     }
 
+    /// The keys of protected tables as events that the outbox still has chose them: each with the position from which on it is the key.
+    /// It goes through the whole outbox.
+    ///
+    /// # Errors
+    /// [`OutboxError::Database`].
+    pub async fn load_keys(&mut self) -> Result<Vec<(Uuid, u64, Vec<String>)>, OutboxError> {
+        let rows = sqlx::query(
+            "select protection, position, array(select json_array_elements_text(convert_from(content, 'UTF8')::json -> 'key')) as key
+             from counterfoil.outbox where operation in ('protect', 'reprotect') and protection is not null and content is not null
+             order by position",
+        );
+        let rows = rows.fetch_all(&mut self.0).await?;
+        let key = |row: &PgRow| -> Result<(Uuid, u64, Vec<String>), sqlx::Error> {
+            let position: i64 = row.try_get(1)?;
+            Ok((row.try_get(0)?, position.unsigned_abs(), row.try_get(2)?))
+        };
+        Ok(rows.iter().map(key).collect::<Result<_, _>>()?)
+    }
+
     /// Removes rows that have a receipt and are older than so many hours; how many, ten thousand at most.
     ///
     /// # Errors

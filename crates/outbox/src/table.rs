@@ -11,11 +11,14 @@ use sqlx::{Connection, Executor, PgConnection, Row, ValueRef};
 use crate::OutboxError;
 use crate::source::{OutboxRow, big, outbox_row};
 
-/// The settings that the text of values depends on.
+/// The settings that the text of values depends on, and those that have the rows read from the table itself, not from an index that may
+/// be made to lack some.
 const SETTINGS: &str =
     "set local search_path = pg_catalog; set local timezone = 'UTC'; set local datestyle = 'ISO, YMD';
     set local intervalstyle = 'postgres'; set local extra_float_digits = 3; set local bytea_output = 'hex';
-    set local xmlbinary = 'base64'; set local row_security = off; set local statement_timeout = 0";
+    set local xmlbinary = 'base64'; set local row_security = off; set local statement_timeout = 0;
+    set local quote_all_identifiers = off; set local enable_seqscan = on; set local enable_indexscan = off;
+    set local enable_indexonlyscan = off; set local enable_bitmapscan = off";
 
 /// A column of a table, as the catalog has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,13 @@ impl TableReader {
             }));
         }
         connection.execute(SETTINGS).await?;
+        let is_rewritten = sqlx::query_scalar(
+            "select exists (select from pg_rewrite where ev_type = '1' and ev_class in
+                 (select $1 union select relid from pg_partition_tree($1)))",
+        );
+        if is_rewritten.bind(oid).fetch_one(&mut connection).await? {
+            return Err(not_a_table("a rule for SELECT makes its rows of something else"));
+        }
         let columns = load_columns(&mut connection, oid).await?;
         let has_outbox = sqlx::query_scalar(
             "select to_regclass('counterfoil.outbox') is not null
@@ -95,21 +105,22 @@ impl TableReader {
         Ok(ledger.bind(&self.name).fetch_optional(&mut self.connection).await?)
     }
 
-    /// The ids of the outbox's rows of this table that have no receipt for an index below `size`. Which of them the ledger has, the ledger
-    /// says.
+    /// The ids of the outbox's rows of this table for this ledger that have no receipt for an index below `size`. Which of them the ledger
+    /// has, the ledger says. A row that the relay could not take is none.
     ///
     /// # Errors
     /// [`OutboxError::Database`].
-    pub async fn load_unsent_ids(&mut self, size: u64) -> Result<Vec<[u8; 16]>, OutboxError> {
+    pub async fn load_unsent_ids(&mut self, ledger: &str, size: u64) -> Result<Vec<[u8; 16]>, OutboxError> {
         if !self.has_outbox {
             return Ok(Vec::new());
         }
         let rows = sqlx::query_scalar::<_, Uuid>(
             "select o.id from counterfoil.outbox as o join counterfoil.protection as p on p.id = o.protection
-             left join counterfoil.receipt as r on r.id = o.id
-             where p.schema_name || '.' || p.table_name = $1 and (r.id is null or r.index >= $2) order by o.position",
+             left join counterfoil.receipt as r on r.id = o.id and r.ledger = $3
+             where p.schema_name || '.' || p.table_name = $1 and (r.id is null or r.index >= $2) and o.ledger = $3
+                 and pg_visible_in_snapshot(o.xid, pg_current_snapshot()) order by o.position",
         );
-        let rows = rows.bind(&self.name).bind(big(size)).fetch(&mut self.connection);
+        let rows = rows.bind(&self.name).bind(big(size)).bind(ledger).fetch(&mut self.connection);
         Ok(rows.map_ok(Uuid::into_bytes).try_collect().await?)
     }
 

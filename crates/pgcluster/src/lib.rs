@@ -335,6 +335,8 @@ fn spawn(
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
     if durability == Durability::None {
         command.args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]);
+        // Tests: many services at once have pools of connections.
+        command.args(["-c", "max_connections=400"]);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(written);
     Ok((command.spawn().map_err(at("running", &binaries.postgres))?, log))

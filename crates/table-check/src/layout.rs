@@ -141,7 +141,9 @@ fn label_hashes(before: &Column, after: &Column, hasher: &Hasher) -> BTreeMap<Ha
     if before.type_name != after.type_name || old == new {
         BTreeMap::new()
     } else if old.len() == new.len() {
-        old.iter().zip(new).map(|(old, new)| (hash(old), hash(new))).collect()
+        // A label that is there still is the same one: by their places alone two that were swapped would be one another.
+        let renamed = old.iter().zip(new).filter(|(label, _)| !new.contains(label));
+        renamed.map(|(old, new)| (hash(old), hash(new))).collect()
     } else {
         // Labels were added: one that is gone was renamed to one of those, and it is not known to which.
         old.iter().filter(|label| !new.contains(label)).map(|label| (hash(label), UNSAID)).collect()

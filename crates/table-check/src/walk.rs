@@ -11,7 +11,7 @@ use crate::event::{BackfillKind, Column, Protected, TableAct, TableEvent};
 use crate::finding::{Finding, FindingKind, Findings, Place, Recorded, Weight};
 use crate::ids::{LeafIndex, ProtectionId};
 use crate::key::Subject;
-use crate::layout::{Graft, HashedRow, Layout, Unsaid};
+use crate::layout::{Graft, HashedRow, Layout, Unsaid, source_of};
 use crate::note::{Counts, Note};
 use crate::pending::Pending;
 use crate::row::Row;
@@ -27,6 +27,10 @@ pub(crate) struct Walker {
     pub(crate) notes: Vec<Note>,
     pending: Pending,
     allowed: Allowed,
+    /// The record with which the protection ended, until it begins again.
+    ended: Option<Place>,
+    /// The names of columns that a `reprotect` left out.
+    left: BTreeSet<String>,
     /// Columns of which it was said already that records do not say them.
     unsaid: BTreeSet<(usize, Unsaid)>,
 }
@@ -53,6 +57,8 @@ impl Walker {
             notes: Vec::new(),
             pending: Pending::default(),
             allowed: Allowed::new(&[]),
+            ended: None,
+            left: BTreeSet::new(),
             unsaid: BTreeSet::new(),
         }
     }
@@ -149,6 +155,11 @@ impl Walker {
         let kind = match event.act {
             TableAct::Protect(protected) => {
                 let again = self.table.is_some().then_some(FindingKind::ProtectedAgain);
+                if let Some(ended) = self.ended.take() {
+                    // No record says what happened between.
+                    let places = vec![ended, Place::Recorded(index)];
+                    self.findings.push(Finding { places, ..doubt(FindingKind::TableNotProtected) });
+                }
                 self.begin(event.protection, protected);
                 again
             }
@@ -166,6 +177,7 @@ impl Walker {
                 let kind = (!is_current).then_some(FindingKind::TableNotProtected);
                 if let Some(mut table) = self.table.take() {
                     table.settle_late(0, &mut self.findings);
+                    self.ended = Some(Place::Recorded(index));
                 }
                 kind
             }
@@ -223,6 +235,19 @@ impl Walker {
         let graft = Graft::new(&known.columns, &after.columns, &self.hasher);
         let is_other = before != known.columns.as_slice();
         let keeps_key = graft.keeps_key(known, &after);
+        let kept: BTreeSet<usize> =
+            after.columns.iter().filter_map(|column| source_of(column, &known.columns, &after.columns)).collect();
+        let gone = known.columns.iter().enumerate().filter(|(place, _)| !kept.contains(place));
+        let gone: Vec<String> = gone.map(|(_, column)| column.name.clone()).collect();
+        let back: Vec<String> =
+            after.columns.iter().map(|column| &column.name).filter(|name| self.left.contains(*name)).cloned().collect();
+        if !back.is_empty() {
+            // No record says what happened to them while they were not protected.
+            self.left.retain(|name| !back.contains(name));
+            let places = vec![Place::Recorded(index)];
+            self.findings.push(Finding { places, columns: back, ..doubt(FindingKind::CatalogChanged) });
+        }
+        self.left.extend(gone);
         self.allowed = Allowed::new(&after.allow);
         self.unsaid.clear();
         if keeps_key {

@@ -5,6 +5,7 @@
 
 mod fault;
 mod identity;
+mod keys;
 mod receipts;
 mod record;
 mod rows;
@@ -19,6 +20,7 @@ use tracing::{info, warn};
 
 use self::fault::Fault;
 use self::identity::{Identity, identify};
+use self::keys::Keys;
 use crate::state::Gateway;
 
 /// How often the outbox is asked for more when it had none.
@@ -57,11 +59,12 @@ async fn session(
         return Err(Fault::Blocked("another relay is at work on it".to_owned()));
     }
     let Identity { mut cursor, name } = identify(gateway, &mut source).await?;
+    let mut keys = Keys::load(&mut source).await?;
     info!("relaying the outbox of {name}");
     *told = None;
     let (mut next_receipts, mut next_sweep) = (Instant::now(), Instant::now());
     loop {
-        let has_read = rows::read(gateway, &mut source, &mut cursor).await?;
+        let has_read = rows::read(gateway, &mut source, &mut keys, &mut cursor).await?;
         if Instant::now() >= next_receipts {
             receipts::write(gateway, &mut source, cursor.key).await?;
             next_receipts = Instant::now() + RECEIPTS;

@@ -9,6 +9,7 @@ use counterfoil_store::gateway::{Form, NewRecord};
 use counterfoil_table_check::{CHANGE_TYPE, Change, Operation, ProtectionId, Row, Rows, Secret, Timestamp, Who, Xid};
 
 use super::fault::Fault;
+use super::keys::Keys;
 use crate::state::Gateway;
 
 /// A content with what a statement says of it.
@@ -24,6 +25,7 @@ pub(super) fn new_record(
     gateway: &Gateway,
     ledger: LedgerId,
     protections: &HashMap<Uuid, Protection>,
+    keys: &Keys,
     row: OutboxRow,
 ) -> Result<NewRecord, Fault> {
     let position = row.position;
@@ -37,7 +39,7 @@ pub(super) fn new_record(
     let (id, author_time_ms) = (row.id, u64::try_from(row.at_ms).map_err(|error| fault(&error))?);
     let content = match (row.content.is_some(), protection) {
         (true, _) => given(gateway, ledger, row, protection).map_err(|why| fault(&why))?,
-        (false, Some(protection)) => change(row, protection).map_err(|why| fault(&why))?,
+        (false, Some(protection)) => change(row, protection, keys).map_err(|why| fault(&why))?,
         (false, None) => return Err(fault(&"it has neither a content nor a protection")),
     };
     let mut salt = Salt([0; 32]);
@@ -73,13 +75,14 @@ fn given(
 }
 
 /// A change of a row, under the subject that stands for its key.
-fn change(row: OutboxRow, protection: &Protection) -> Result<Content, String> {
+fn change(row: OutboxRow, protection: &Protection, keys: &Keys) -> Result<Content, String> {
     let operation = Operation::parse(&row.operation).ok_or_else(|| format!("operation {:?}", row.operation))?;
+    let key = keys.of(&row, protection);
     let old = row.old.as_deref().map(Row::parse).transpose().map_err(|error| error.to_string())?;
     let new = row.new.as_deref().map(Row::parse).transpose().map_err(|error| error.to_string())?;
     let subject = new.as_ref().or(old.as_ref()).and_then(|row| {
         let secret = Secret::new(protection.secret.as_slice().try_into().ok()?);
-        let values: Option<Vec<_>> = protection.key.iter().map(|name| row.text(name)).collect();
+        let values: Option<Vec<_>> = key.iter().map(|name| row.text(name)).collect();
         Some(secret.subject(values?.iter().map(|value| value.as_ref())).0)
     });
     let text = |error: &dyn std::fmt::Display| error.to_string();

@@ -10,6 +10,7 @@ use counterfoil_store::gateway::{NewRecord, NewRequest, RelayCursor, accept_rela
 use sha2::{Digest, Sha256};
 
 use super::fault::Fault;
+use super::keys::Keys;
 use super::record::new_record;
 use crate::state::Gateway;
 
@@ -28,7 +29,12 @@ struct Batch<'a> {
 }
 
 /// Reads what became visible since the last time, and has it accepted. Whether there was anything.
-pub(super) async fn read(gateway: &Gateway, source: &mut Source, cursor: &mut RelayCursor) -> Result<bool, Fault> {
+pub(super) async fn read(
+    gateway: &Gateway,
+    source: &mut Source,
+    keys: &mut Keys,
+    cursor: &mut RelayCursor,
+) -> Result<bool, Fault> {
     let (snapshot, after) = match cursor.reading.clone() {
         Some(reading) => reading,
         None => (source.load_snapshot().await?, 0),
@@ -42,7 +48,7 @@ pub(super) async fn read(gateway: &Gateway, source: &mut Source, cursor: &mut Re
     loop {
         let (rows, has_more) = fetch(source).await?;
         has_read |= !rows.is_empty();
-        take(gateway, &protections, cursor, Batch { rows, snapshot: &snapshot, has_more }).await?;
+        take(gateway, &protections, keys, cursor, Batch { rows, snapshot: &snapshot, has_more }).await?;
         if !has_more {
             break;
         }
@@ -70,6 +76,7 @@ async fn fetch(source: &mut Source) -> Result<(Vec<OutboxRow>, bool), Fault> {
 async fn take(
     gateway: &Gateway,
     protections: &HashMap<Uuid, Protection>,
+    keys: &mut Keys,
     cursor: &mut RelayCursor,
     batch: Batch<'_>,
 ) -> Result<(), Fault> {
@@ -84,9 +91,10 @@ async fn take(
     let mut connection = gateway.pool.acquire().await?;
     let accepted = if ids.is_empty() { Default::default() } else { load_accepted(&mut connection, &ids).await? };
     let mut new: BTreeMap<LedgerId, Vec<NewRecord>> = BTreeMap::new();
+    rows.iter().for_each(|row| keys.note(row));
     for row in rows.into_iter().filter(|row| !accepted.contains(&row.id)) {
         let ledger = ledger_of(&row)?;
-        let record = new_record(gateway, ledger, protections, row)?;
+        let record = new_record(gateway, ledger, protections, keys, row)?;
         new.entry(ledger).or_default().push(record);
     }
     let mut requests = Vec::with_capacity(new.len());

@@ -11,11 +11,13 @@ use std::thread;
 use serde_json::Value;
 
 use super::Shop;
-use crate::stack::{expect_success, index, program, stack, text};
+use crate::stack::{expect_success, index, stack, text};
 
 const TABLE: &str =
     "create table orders (id bigint primary key, item text not null, amount numeric(12, 2) not null, note text);
     insert into orders select n, 'item ' || n, n * 1.10, null from generate_series(1, 50) as n;";
+
+const WORKERS: usize = 6;
 
 #[derive(Default)]
 struct Case {
@@ -68,6 +70,19 @@ fn cases(file: &str) -> Vec<Case> {
 }
 
 impl Case {
+    /// Makes the case's ledger and table, and protects it.
+    fn prepare(&mut self, shop: &Shop) {
+        self.ledger = stack().new_ledger(&["--allow-subtrees"]);
+        shop.sql(&format!("create schema {}", self.schema));
+        self.psql(shop, if self.before.is_empty() { TABLE } else { &self.before });
+        index().wait_for(&self.ledger, 0);
+        let table = format!("{}.orders", self.schema);
+        let mut arguments = vec!["protect", &table, "--ledger", &self.ledger];
+        arguments.extend(self.protect.iter().map(String::as_str));
+        let output = shop.cli(&arguments);
+        assert!(output.status.success(), "{}: {}", self.name, text(&output.stderr));
+    }
+
     fn psql(&self, shop: &Shop, sql: &str) {
         let mut command = Command::new("psql");
         command
@@ -90,25 +105,24 @@ impl Case {
     }
 }
 
+/// Does something with each case, a few at a time: most of it is waiting.
+fn in_parallel(cases: &mut [Case], work: impl Fn(&mut Case) + Sync) {
+    let chunk = cases.len().div_ceil(WORKERS).max(1);
+    thread::scope(|scope| {
+        let work = &work;
+        for cases in cases.chunks_mut(chunk) {
+            scope.spawn(move || cases.iter_mut().for_each(work));
+        }
+    });
+}
+
 fn run(file: &str) {
     let only = std::env::var("CASE").ok();
     let mut cases = cases(file);
     cases.retain(|case| only.as_ref().is_none_or(|only| case.name.contains(only.as_str())));
     let shop = Shop::empty();
     expect_success(&shop.cli(&["outbox", "install"]));
-    for case in &mut cases {
-        case.ledger = stack().new_ledger(&["--allow-subtrees"]);
-    }
-    for case in &cases {
-        index().wait_for(&case.ledger, 0);
-        shop.sql(&format!("create schema {}", case.schema));
-        case.psql(&shop, if case.before.is_empty() { TABLE } else { &case.before });
-        let mut arguments =
-            vec!["protect".to_owned(), format!("{}.orders", case.schema), "--ledger".to_owned(), case.ledger.clone()];
-        arguments.extend(case.protect.iter().cloned());
-        let output = shop.cli(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        assert!(output.status.success(), "{}: {}", case.name, text(&output.stderr));
-    }
+    in_parallel(&mut cases, |case| case.prepare(&shop));
     let gateway = shop.relay();
     let url = gateway.service.url().to_owned();
     for case in cases.iter().filter(|case| !case.work.is_empty()) {
@@ -118,7 +132,7 @@ fn run(file: &str) {
     let failures: Vec<String> = thread::scope(|scope| {
         let (shop, url) = (&shop, &url);
         let workers: Vec<_> = cases
-            .chunks(cases.len().div_ceil(4).max(1))
+            .chunks(cases.len().div_ceil(WORKERS).max(1))
             .map(|cases| {
                 scope.spawn(move || {
                     let mut failures = Vec::new();
@@ -148,7 +162,6 @@ fn run(file: &str) {
     });
     drop(gateway);
     assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), cases.len(), failures.join("\n"));
-    let _ = program("counterfoil");
 }
 
 fn file(name: &str) -> String {

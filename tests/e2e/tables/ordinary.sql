@@ -1,4 +1,4 @@
--- What people do every day, and what check must not take for tampering. cases.rs says how the file is read.
+-- The work of every day, which check must not take for tampering. cases.rs says how the file is read.
 
 --## rows come by COPY and by INSERT ON CONFLICT
 --@work

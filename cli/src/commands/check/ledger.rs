@@ -9,7 +9,9 @@ use base64::prelude::BASE64_STANDARD;
 use counterfoil_core::ProgramId;
 use counterfoil_service::{note, progress};
 use counterfoil_statement::{Salt, SignedStatement, commit};
-use counterfoil_table_check::{Change, Check, Content, LeafIndex, Record, Report as TableReport, Subject};
+use counterfoil_table_check::{
+    Change, Check, Content, LeafIndex, Record, Report as TableReport, Subject, TABLE_TYPE, TableAct, TableEvent,
+};
 use counterfoil_wire::EntryContent;
 use merkle_log::{Frontier, Root, hash_leaf};
 use tokio::time::sleep;
@@ -45,7 +47,7 @@ impl Head {
 }
 
 /// Takes the table's records from the entries up to the head. Entries up to the furthest server's size are recomputed, so that each server's
-/// account is compared. Returns the rows of the outbox that are not among them.
+/// account is compared. Returns the rows of the outbox that are not among them, and the protections that the ledger has.
 pub(super) async fn walk(
     contents: &Contents,
     program: ProgramId,
@@ -53,9 +55,9 @@ pub(super) async fn walk(
     readings: &[Reading],
     unsent: Vec<[u8; 16]>,
     check: &mut Check,
-) -> anyhow::Result<Vec<[u8; 16]>> {
+) -> anyhow::Result<(Vec<[u8; 16]>, HashSet<String>)> {
     let waiting: HashSet<[u8; 16]> = unsent.iter().copied().collect();
-    let mut recorded = HashSet::new();
+    let (mut recorded, mut protections) = (HashSet::new(), HashSet::new());
     let (mut frontier, mut size, mut attempts) = (Frontier::new(), 0_u64, 0);
     let bar = progress(head.size, "entries");
     compare(&frontier, readings)?;
@@ -78,7 +80,7 @@ pub(super) async fn walk(
             refute_unless!(row.index.0 == size, "the gateway tells entry {} where {size} follows", row.index.0);
             let entry = BASE64_STANDARD.decode(&row.entry).with_context(|| format!("entry {size}"))?;
             frontier.append_leaf(&hash_leaf(&entry)).with_context(|| format!("entry {size}"))?;
-            if let Some(id) = take(program, &entry, &row, size, check)?
+            if let Some(id) = take(program, &entry, &row, size, check, &mut protections)?
                 && waiting.contains(&id)
             {
                 recorded.insert(id);
@@ -89,7 +91,7 @@ pub(super) async fn walk(
         }
     }
     bar.finish_and_clear();
-    Ok(unsent.into_iter().filter(|id| !recorded.contains(id)).collect())
+    Ok((unsent.into_iter().filter(|id| !recorded.contains(id)).collect(), protections))
 }
 
 /// Compares with each account that stands at this size.
@@ -113,6 +115,7 @@ fn take(
     row: &EntryContent,
     index: u64,
     check: &mut Check,
+    protections: &mut HashSet<String>,
 ) -> anyhow::Result<Option<[u8; 16]>> {
     let Ok(Some(signed)) = SignedStatement::decode(entry) else { return Ok(None) };
     let statement = signed.statement;
@@ -126,6 +129,11 @@ fn take(
     let bytes = bytes.zip(salt).filter(|(bytes, salt)| commit(&Salt(*salt), bytes) == statement.commitment);
     let content_type = statement.content_type.to_string();
     let content = bytes.as_ref().map(|(bytes, _)| Content { content_type: &content_type, bytes });
+    if let Some(Content { content_type: TABLE_TYPE, bytes }) = content
+        && let Ok(TableEvent { act: TableAct::Protect(_), protection, .. }) = TableEvent::decode(bytes)
+    {
+        protections.insert(protection.to_string());
+    }
     let record = Record { subject: statement.subject.map(|subject| Subject(subject.0)), content };
     check.take(LeafIndex(index), &record).refute(|| format!("record {index}"))?;
     Ok(Some(*statement.record_id.as_bytes()))

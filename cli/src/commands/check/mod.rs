@@ -77,15 +77,15 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
     let ledger_at = ledger::Head::of(&readings, quorum)?;
 
     let mut table = TableReader::open(&arguments.database.database, &arguments.table).await?;
-    let unsent = table.load_unsent_ids(ledger_at.size).await?;
+    let unsent = table.load_unsent_ids(&ledger.address.to_string(), ledger_at.size).await?;
     let scope = if arguments.condition.is_some() { Scope::Subset } else { Scope::Whole };
     let mut seed = Seed([0; 32]);
     getrandom::fill(&mut seed.0).context("the operating system gives no random bytes")?;
     let mut check = Check::new(Pins { scope, ..Pins::whole(&table.name) }, &seed);
     let contents = Contents::new(&arguments.gateway, arguments.gateway_key.as_deref(), ledger.address)?;
     let program = options.program();
-    let unsent = ledger::walk(&contents, program, &ledger_at, &readings, unsent, &mut check).await?;
-    let late = rows::take_unsent(&mut table, &unsent, arguments.longest_wait_s, &mut check).await?;
+    let (unsent, protections) = ledger::walk(&contents, program, &ledger_at, &readings, unsent, &mut check).await?;
+    let late = rows::take_unsent(&mut table, &unsent, &protections, arguments.longest_wait_s, &mut check).await?;
     let mut found = rows::compare(&mut table, arguments.condition.as_deref(), check).await?;
     ledger::describe(&contents, &mut found).await?;
 

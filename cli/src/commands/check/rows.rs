@@ -1,5 +1,6 @@
 //! The table's side: changes that wait in the outbox, and the rows as they stand.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -11,10 +12,14 @@ use counterfoil_table_check::{
 };
 use futures_util::TryStreamExt;
 
+/// The most that the database's clock may be ahead of this machine's, in milliseconds.
+const CLOCKS_APART_MS: i64 = 5 * 60_000;
+
 /// Takes the changes that wait, in the outbox's order. The longest wait, where it is longer than it may be.
 pub(super) async fn take_unsent(
     table: &mut TableReader,
     unsent: &[[u8; 16]],
+    protections: &HashSet<String>,
     longest_wait_s: u64,
     check: &mut Check,
 ) -> anyhow::Result<Option<Duration>> {
@@ -25,7 +30,18 @@ pub(super) async fn take_unsent(
     let mut first = None;
     let mut rows = pin!(table.load_unsent(unsent));
     while let Some(row) = rows.try_next().await? {
-        first = first.or(Some(row.at_ms));
+        if is_ahead(row.at_ms) {
+            // No trigger writes a time that is to come, and what says so would never be late.
+            continue;
+        }
+        first = Some(first.map_or(row.at_ms, |first: i64| first.min(row.at_ms)));
+        let protection = row.protection.map(|protection| protection.to_string()).unwrap_or_default();
+        // The end of a backfill changes nothing of what follows. The ledger has the beginning of a protection once.
+        let is_passed_over = matches!(row.operation.as_str(), "backfilled" | "adopt")
+            || row.operation == "protect" && protections.contains(&protection);
+        if row.content.is_some() && is_passed_over {
+            continue;
+        }
         if row.content.is_some() {
             // The changes behind it are told by what it says, and the ledger has it not.
             if is_late(first, longest_wait_s) {
@@ -45,6 +61,11 @@ pub(super) async fn take_unsent(
 fn waited(since: Option<i64>) -> Duration {
     let waited = jiff::Timestamp::now().as_millisecond().saturating_sub(since.unwrap_or(i64::MAX));
     Duration::from_millis(u64::try_from(waited).unwrap_or(0))
+}
+
+/// Whether a time is further ahead than two machines' clocks are apart.
+fn is_ahead(at_ms: i64) -> bool {
+    at_ms.saturating_sub(jiff::Timestamp::now().as_millisecond()) > CLOCKS_APART_MS
 }
 
 fn is_late(since: Option<i64>, longest_wait_s: u64) -> bool {
