@@ -77,7 +77,6 @@ fn verifies_each_legitimate_history() {
             "7=1.00/so",
         ),
         // Other events.
-        ("P; B; 1 insert 7=1.00; U; P; 2 state 7=2.00; B", "", "7=2.00"),
         ("P; B; 1 insert 7=1.00; A; 1 update 7=1.00>7=2.00", "", "7=2.00"),
         ("P; B; 2 state 7=1.00; 2 state 8=1.00; B:attach:2", "", "7=1.00, 8=1.00"),
         ("P::insert; B; 1 insert 7=1.00; R::insert+delete; 2 delete 7=1.00", "", ""),
@@ -95,6 +94,7 @@ fn cannot_tell_where_something_is_missing_and_nothing_contradicts() {
         ("", "", "7=1.00", "table_not_protected?"),
         ("1 insert 7=1.00", "", "7=1.00", "table_not_protected?; table_not_protected?"),
         ("P; B; U", "", "7=1.00", "table_not_protected?"),
+        ("P; B; 1 insert 7=1.00; U; P; 2 state 7=2.00; B", "", "7=2.00", "table_not_protected?"),
         ("P", "", "7=1.00", "not_backfilled? 7"),
         ("P; B; 1 insert 7=1.00; P", "", "7=1.00", "not_backfilled? 7; protected_again?"),
         // Contents that are missing or unknown.
