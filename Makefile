@@ -25,11 +25,15 @@ test: build ## Sets everything up and runs all tests.
 	$(MAKE) test-deploy
 
 test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills: minutes more.
+	$(MAKE) test-outbox
 	SEEDS=1000 cargo test --locked --workspace --test follow simulation
 	KILLS=60 CRASHES=8 RECORDS_WRITTEN=1000 GATEWAY_CRASHES=6 cargo test --locked --workspace --test kills
 
 model: setup ## Checks the model of sealing: every state within its bounds, and each rule taken out. RECORDS=3 widens them: minutes more.
 	$(if $(RECORDS),MODEL_RECORDS=$(RECORDS)) cargo test --locked -p counterfoil-model -- --nocapture
+
+test-outbox: setup ## The SQL in users' databases, on a PostgreSQL of its own.
+	crates/outbox/sql/test/run
 
 test-nats: build ## The tests of hints over NATS: a server that is killed, wiped, frozen and lies, and the example that keeps a table.
 	cargo test --locked --workspace --test publish --test projection

@@ -11,7 +11,7 @@ use std::thread;
 use serde_json::Value;
 
 use super::Shop;
-use crate::stack::{expect_success, index, stack, text};
+use crate::stack::{expect_success, index, stack, text, validator_name};
 
 const TABLE: &str =
     "create table orders (id bigint primary key, item text not null, amount numeric(12, 2) not null, note text);
@@ -120,6 +120,10 @@ fn run(file: &str) {
     let only = std::env::var("CASE").ok();
     let mut cases = cases(file);
     cases.retain(|case| only.as_ref().is_none_or(|only| case.name.contains(only.as_str())));
+    // The findings do not depend on the validator, and each ledger of one with real finality takes half a minute.
+    let every = if validator_name() == "agave" { 20 } else { 1 };
+    let mut at = 0..;
+    cases.retain(|_| at.next().is_some_and(|at: usize| at.is_multiple_of(every)));
     let shop = Shop::empty();
     expect_success(&shop.cli(&["outbox", "install"]));
     in_parallel(&mut cases, |case| case.prepare(&shop));

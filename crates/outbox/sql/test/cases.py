@@ -472,7 +472,7 @@ def test_relay_reads_each_row_once_and_what_is_new_by_index(s):
     slow.run("begin; insert into t values (1)")
     slower.run("begin; insert into t values (2); savepoint a; insert into t values (3); release a")
     first = s.run("select pg_current_snapshot()")
-    ids = lambda old, new, after=0, limit=1000: [row[0] for row in s.session.rows(f"select coalesce(r.new ->> 'id', r.operation) from ({relay_query(old, new, after, limit)}) as r")]
+    ids = lambda old, new, after=0, limit=1000: [row[0] for row in s.session.rows(f"select coalesce(r.new::json ->> 'id', r.operation) from ({relay_query(old, new, after, limit)}) as r")]
     equal(ids("1:1:", first)[-1], "protect")
     equal(ids(first, first), [])
     s.run("insert into t values (4)")
