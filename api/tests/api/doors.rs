@@ -142,7 +142,8 @@ async fn proofs_keys_and_health_are_answered_while_many_searches_wait() {
     let key = administer(&index.url, admin).await.unwrap()[0]["key"].as_str().unwrap().to_owned();
     // One holds the lock, two listen, one searches, and two are left.
     index.pool = counterfoil_store::connect(&index.url, 6, Duration::from_secs(10)).await.unwrap();
-    index.app = app(index.pool.clone(), Settings { search_connections: 1, ..settings() });
+    index.app =
+        app(index.pool.clone(), Settings { search_connections: 1, search_time: Duration::from_secs(3), ..settings() });
     // A proof reads the table that is locked below, unless it is in memory.
     let proof = format!("/v1/ledgers/{BIG}/inclusion?log=entries&index=5");
     until_it_costs_nothing(async || index.ok(&proof).await).await;

@@ -62,7 +62,8 @@ pub async fn eventually<T, S: Debug>(what: &str, mut look: impl AsyncFnMut() -> 
 
 /// Patient, for a busy machine.
 pub fn settings() -> Settings {
-    Settings { request_timeout: Duration::from_secs(30), ..Settings::default() }
+    // Patient, for a busy machine.
+    Settings { request_timeout: Duration::from_secs(30), search_time: Duration::from_secs(20), ..Settings::default() }
 }
 
 /// One test's copy of the index, and the API over it.
