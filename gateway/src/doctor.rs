@@ -310,14 +310,15 @@ async fn examine_ledger(ledgers: &Ledgers, ledger: LedgerId, key: i32) -> anyhow
 /// Whether the index is behind the finalized ledger and does not come nearer.
 async fn stands_still(ledgers: &Ledgers, ledger: LedgerId) -> anyhow::Result<Option<String>> {
     let settled = fetch_settled(&ledgers.means.servers[0], ledger).await?;
-    let first = ledgers.load_checked_size(ledger).await.unwrap_or_default();
+    let load = async || ledgers.load_checked_size(ledger).await.map_err(|problem| anyhow::anyhow!(problem.detail));
+    let first = load().await?;
     let mut indexed = first;
     for _ in 0..PATIENCE.as_secs() {
         if indexed >= settled.size || indexed > first {
             return Ok(None);
         }
         sleep(Duration::from_secs(1)).await;
-        indexed = ledgers.load_checked_size(ledger).await.unwrap_or_default();
+        indexed = load().await?;
     }
     let (size, seconds) = (settled.size, PATIENCE.as_secs());
     Ok(Some(format!(

@@ -207,7 +207,7 @@ impl Source {
         Ok(rows.iter().map(key).collect::<Result<_, _>>()?)
     }
 
-    /// Removes rows that have a receipt and are older than so many hours; how many, ten thousand at most.
+    /// Removes at most ten thousand rows that have a receipt and are older than `hours`. Returns how many it removed.
     ///
     /// # Errors
     /// [`OutboxError::Database`].

@@ -40,13 +40,9 @@ impl Contents {
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
         }
-        let mut answer = request.send().await.map_err(reqwest::Error::without_url);
-        let mut answer = match &mut answer {
-            Ok(_) => answer?,
-            Err(_) => {
-                answer.with_context(|| format!("the gateway {name} does not answer: give another by --gateway"))?
-            }
-        };
+        let answer = request.send().await.map_err(reqwest::Error::without_url);
+        let mut answer =
+            answer.with_context(|| format!("the gateway {name} does not answer: give another by --gateway"))?;
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {

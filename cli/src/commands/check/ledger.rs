@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use counterfoil_core::ProgramId;
+use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use counterfoil_service::{note, progress};
 use counterfoil_statement::{Salt, SignedStatement, commit};
 use counterfoil_table_check::{
@@ -29,8 +29,7 @@ const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Head {
     pub(super) size: u64,
     pub(super) root: Root,
-    /// How many servers are that far or further, and how many answered.
-    pub(super) servers: usize,
+    /// How many servers answered.
     pub(super) asked: usize,
 }
 
@@ -41,61 +40,80 @@ impl Head {
         accounts.sort_by_key(|entries| std::cmp::Reverse(entries.size()));
         let at = accounts.get(quorum - 1).context("a quorum of servers answered")?;
         let size = at.size().get();
-        let servers = accounts.iter().filter(|entries| entries.size().get() >= size).count();
-        Ok(Self { size, root: at.root(), servers, asked: readings.len() })
+        Ok(Self { size, root: at.root(), asked: readings.len() })
     }
 }
 
+/// The place that a statement has to be for.
+pub(super) struct Place {
+    pub(super) genesis_hash: GenesisHash,
+    pub(super) program: ProgramId,
+    pub(super) ledger: LedgerId,
+}
+
+/// The outcome of a walk.
+pub(super) struct Walked {
+    /// The rows of the outbox that the ledger does not have.
+    pub(super) unsent: Vec<[u8; 16]>,
+    /// The protections whose beginning the ledger has.
+    pub(super) protections: HashSet<String>,
+    /// The servers whose account was equal.
+    pub(super) servers: usize,
+}
+
 /// Takes the table's records from the entries up to the head. Entries up to the furthest server's size are recomputed, so that each server's
-/// account is compared. Returns the rows of the outbox that are not among them, and the protections that the ledger has.
+/// account is compared.
 pub(super) async fn walk(
     contents: &Contents,
-    program: ProgramId,
+    place: &Place,
     head: &Head,
     readings: &[Reading],
     unsent: Vec<[u8; 16]>,
     check: &mut Check,
-) -> anyhow::Result<(Vec<[u8; 16]>, HashSet<String>)> {
+) -> anyhow::Result<Walked> {
     let waiting: HashSet<[u8; 16]> = unsent.iter().copied().collect();
     let (mut recorded, mut protections) = (HashSet::new(), HashSet::new());
     let (mut frontier, mut size, mut attempts) = (Frontier::new(), 0_u64, 0);
-    let bar = progress(head.size, "entries");
-    compare(&frontier, readings)?;
-    while size < head.size {
+    let furthest = readings.iter().map(|reading| reading.at.account.entries.size().get()).max().unwrap_or(head.size);
+    let bar = progress(furthest, "entries");
+    let mut servers = compare(&frontier, readings)?;
+    while size < furthest {
         let page = contents.fetch(size, None).await?;
         if page.is_empty() {
             ensure!(
                 attempts < ATTEMPTS,
-                "the gateway's index has {size} of the ledger's {} entries: its indexer waits",
-                head.size
+                "the gateway's index has {size} of the ledger's {furthest} entries: its indexer waits"
             );
             if attempts % 10 == 5 {
-                note!("waiting for the gateway's index: it has {size} of {} entries", head.size);
+                note!("waiting for the gateway's index: it has {size} of {furthest} entries");
             }
             attempts += 1;
             sleep(ATTEMPT_INTERVAL).await;
             continue;
         }
-        for row in page.into_iter().take_while(|row| row.index.0 < head.size) {
+        for row in page.into_iter().take_while(|row| row.index.0 < furthest) {
             refute_unless!(row.index.0 == size, "the gateway tells entry {} where {size} follows", row.index.0);
             let entry = BASE64_STANDARD.decode(&row.entry).with_context(|| format!("entry {size}"))?;
             frontier.append_leaf(&hash_leaf(&entry)).with_context(|| format!("entry {size}"))?;
-            if let Some(id) = take(program, &entry, &row, size, check, &mut protections)?
+            // The database's snapshot is sure to show the changes below the head alone.
+            if size < head.size
+                && let Some(id) = take(place, &entry, &row, size, check, &mut protections)?
                 && waiting.contains(&id)
             {
                 recorded.insert(id);
             }
             size += 1;
             bar.inc(1);
-            compare(&frontier, readings)?;
+            servers += compare(&frontier, readings)?;
         }
     }
     bar.finish_and_clear();
-    Ok((unsent.into_iter().filter(|id| !recorded.contains(id)).collect(), protections))
+    Ok(Walked { unsent: unsent.into_iter().filter(|id| !recorded.contains(id)).collect(), protections, servers })
 }
 
-/// Compares with each account that stands at this size.
-fn compare(frontier: &Frontier, readings: &[Reading]) -> anyhow::Result<()> {
+/// Compares with each account that stands at this size. How many do.
+fn compare(frontier: &Frontier, readings: &[Reading]) -> anyhow::Result<usize> {
+    let mut equal = 0;
     for reading in readings.iter().filter(|reading| reading.at.account.entries.size() == frontier.size()) {
         let (computed, found) = (frontier.root(), reading.at.account.entries.root());
         refute_unless!(
@@ -104,13 +122,14 @@ fn compare(frontier: &Frontier, readings: &[Reading]) -> anyhow::Result<()> {
             frontier.size(),
             reading.server
         );
+        equal += 1;
     }
-    Ok(())
+    Ok(equal)
 }
 
 /// Takes a record, where the entry is a statement for this ledger. Its id.
 fn take(
-    program: ProgramId,
+    place: &Place,
     entry: &[u8],
     row: &EntryContent,
     index: u64,
@@ -119,7 +138,8 @@ fn take(
 ) -> anyhow::Result<Option<[u8; 16]>> {
     let Ok(Some(signed)) = SignedStatement::decode(entry) else { return Ok(None) };
     let statement = signed.statement;
-    if statement.program != program {
+    // A statement for another ledger that was put in here says nothing of this one.
+    if statement.expect_here(&place.genesis_hash, &place.program, &place.ledger).is_err() {
         return Ok(None);
     }
     let decode = |text: &Option<String>| text.as_deref().and_then(|text| BASE64_STANDARD.decode(text).ok());

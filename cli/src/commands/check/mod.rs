@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use counterfoil_core::LedgerId;
 use counterfoil_outbox::TableReader;
@@ -71,8 +71,9 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
 
 async fn check(options: &Options, arguments: &Arguments, report: &mut Report) -> anyhow::Result<(Verdict, String)> {
     let ledger = find_ledger(options, arguments).await?;
-    let rpcs = options.servers(&mut report.warnings);
+    let mut rpcs = options.servers(&mut report.warnings);
     let quorum = options.quorum(arguments.quorum, rpcs.len())?;
+    let genesis_hash = heads::genesis_hash(&mut rpcs, quorum, &mut report.warnings).await?;
     let readings = heads::read(&rpcs, ledger.address, quorum, &mut report.warnings).await?;
     let ledger_at = ledger::Head::of(&readings, quorum)?;
 
@@ -83,13 +84,20 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
     getrandom::fill(&mut seed.0).context("the operating system gives no random bytes")?;
     let mut check = Check::new(Pins { scope, ..Pins::whole(&table.name) }, &seed);
     let contents = Contents::new(&arguments.gateway, arguments.gateway_key.as_deref(), ledger.address)?;
-    let program = options.program();
-    let (unsent, protections) = ledger::walk(&contents, program, &ledger_at, &readings, unsent, &mut check).await?;
-    let late = rows::take_unsent(&mut table, &unsent, &protections, arguments.longest_wait_s, &mut check).await?;
+    let place = ledger::Place { genesis_hash, program: options.program(), ledger: ledger.address };
+    let walked = ledger::walk(&contents, &place, &ledger_at, &readings, unsent, &mut check).await?;
+    ensure!(
+        walked.servers >= quorum,
+        "{} of {} servers have what the gateway tells, {quorum} are needed",
+        walked.servers,
+        readings.len()
+    );
+    let late = rows::take_unsent(&mut table, &walked.unsent, &walked.protections, arguments.longest_wait_s, &mut check)
+        .await?;
     let mut found = rows::compare(&mut table, arguments.condition.as_deref(), check).await?;
     ledger::describe(&contents, &mut found).await?;
 
-    let verdict = conclude(&found, &ledger, &late, ledger_at, report);
+    let verdict = conclude(&found, &ledger, &late, ledger_at, walked.servers, report);
     report
         .not_checked
         .push("whether a recorded change was right, and what came before the table was protected".to_owned());
@@ -152,6 +160,7 @@ fn conclude(
     ledger: &Pinned,
     late: &Option<Duration>,
     head: ledger::Head,
+    servers: usize,
     report: &mut Report,
 ) -> (Verdict, String) {
     let counts = &found.counts;
@@ -181,10 +190,10 @@ fn conclude(
         ledger.address
     ));
     report.checked.push(format!(
-        "each content against the commitment in its entry, and the {} against root {}, which {} of {} servers have, finalized",
+        "each content against the commitment in its entry, and the {} against root {}; the accounts of {} of {} servers are equal, finalized",
         counted(head.size, "entry", "entries"),
         head.root,
-        head.servers,
+        servers,
         head.asked
     ));
     if counts.rows_unsent > 0 {
