@@ -24,8 +24,9 @@ test: build ## Sets everything up and runs all tests.
 	$(MAKE) test-verifier
 	$(MAKE) test-deploy
 
-test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills: minutes more.
+test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills and requests: minutes more.
 	$(MAKE) test-outbox
+	EXAMPLES=60 cargo test --locked --workspace --test api schemathesis
 	SEEDS=1000 cargo test --locked --workspace --test follow simulation
 	KILLS=60 CRASHES=8 RECORDS_WRITTEN=1000 GATEWAY_CRASHES=6 cargo test --locked --workspace --test kills
 

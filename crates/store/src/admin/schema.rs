@@ -44,6 +44,8 @@ pub(crate) async fn connect_in(
         ("bytea_output", "hex"),
         ("intervalstyle", "postgres"),
         ("transform_null_equals", "off"),
+        // Compiling a statement takes longer than running it: each reads few rows, whatever a table without statistics promises.
+        ("jit", "off"),
         ("default_transaction_isolation", "read committed"),
         ("tcp_keepalives_idle", "5"),
         ("tcp_keepalives_interval", "2"),
