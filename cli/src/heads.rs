@@ -10,7 +10,7 @@ use counterfoil_core::{GenesisHash, LedgerId};
 use counterfoil_service::note;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use merkle_log::{TreeHead, verify_consistency};
+use merkle_log::{Root, TreeHead, TreeSize, verify_consistency};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Api;
@@ -392,4 +392,17 @@ pub async fn prove_growth(
             earlier.size
         )
     })
+}
+
+/// Parses SIZE:ROOT.
+///
+/// # Errors
+/// A sentence that says the form.
+pub fn parse_head(text: &str) -> Result<TreeHead, String> {
+    let parse = || {
+        let (size, root) = text.split_once(':')?;
+        let root: Root = root.parse().ok()?;
+        Some(TreeHead { size: TreeSize::new(size.parse().ok()?).ok()?, root })
+    };
+    parse().ok_or_else(|| "a head is SIZE:ROOT, the root in 64 lowercase hexadecimal digits".to_owned())
 }

@@ -77,6 +77,9 @@ enum Command {
     Protect(commands::protect::Arguments),
     /// Compares each row of a protected table with its records in the ledger, and names those that were changed outside the record.
     Check(commands::check::Arguments),
+    /// Fetches the receipts of a database's recorded changes.
+    #[command(subcommand)]
+    Receipts(commands::receipts::Command),
     /// Records all transactions of the program's ledgers, and their accounts, into one file.
     Record(commands::record::Arguments),
 }
@@ -111,6 +114,7 @@ async fn main() -> ExitCode {
         Command::Outbox(command) => commands::outbox::run(command).await,
         Command::Protect(arguments) => commands::protect::run(&cli.options, arguments).await,
         Command::Check(arguments) => commands::check::run(&cli.options, arguments).await,
+        Command::Receipts(command) => commands::receipts::run(&cli.options, command).await,
         Command::Record(arguments) => commands::record::run(&cli.options, arguments).await,
     };
     end(result.or_else(|error| Ok::<_, anyhow::Error>(verdict::tell_error(&error))))

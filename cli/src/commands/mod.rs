@@ -12,6 +12,7 @@ pub mod mcp;
 pub mod outbox;
 pub mod protect;
 pub mod receipt;
+pub mod receipts;
 pub mod record;
 pub mod trust;
 pub mod verify;

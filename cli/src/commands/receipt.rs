@@ -116,7 +116,7 @@ pub fn parse(path: &Path, bytes: Vec<u8>) -> anyhow::Result<Receipt> {
 }
 
 /// Fetches a receipt; one whose parts do not belong together is refused.
-async fn fetch(options: &Options, ledger: LedgerId, index: u64) -> anyhow::Result<Receipt> {
+pub(super) async fn fetch(options: &Options, ledger: LedgerId, index: u64) -> anyhow::Result<Receipt> {
     let receipt = options.api()?.fetch_receipt(ledger, index).await?;
     receipt.verify().refute(|| "the API gave a receipt that does not hold: do not trust it".to_owned())?;
     refute_unless!(
@@ -179,6 +179,10 @@ async fn refresh(options: &Options, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn to_text(receipt: &Receipt) -> anyhow::Result<String> {
+/// A receipt as its file has it.
+///
+/// # Errors
+/// Never: a receipt can be written as JSON.
+pub(super) fn to_text(receipt: &Receipt) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(receipt).context("a receipt can be written as JSON")? + "\n")
 }

@@ -6,6 +6,7 @@
 mod error;
 mod install;
 mod protect;
+mod recorded;
 mod source;
 mod table;
 
@@ -14,6 +15,7 @@ pub use install::{Installation, install, load_installation, remove};
 pub use protect::{
     Progress, Size, Wanted, backfill, connect, is_lock_timeout, load_progress, load_protection, load_size, protect,
 };
+pub use recorded::{Recorded, load_recorded};
 pub use source::{OutboxRow, Protection, Receipt, Source};
 pub use sqlx::PgConnection;
 pub use sqlx::types::Uuid;

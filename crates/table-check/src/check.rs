@@ -7,6 +7,7 @@ use crate::event::{TABLE_TYPE, TableEvent};
 use crate::finding::{Finding, FindingKind, Place, Weight};
 use crate::ids::LeafIndex;
 use crate::key::Subject;
+use crate::listed::Listing;
 use crate::live::{LiveColumn, LiveRow};
 use crate::snapshot::Snapshot;
 use crate::verdict::{Report, Verdict};
@@ -27,6 +28,8 @@ pub struct Pins {
     pub adopted_at: Option<LeafIndex>,
     /// The number of findings that are kept; all are counted.
     pub max_findings: usize,
+    /// The changes that the report lists. Without it, none.
+    pub listing: Option<Listing>,
 }
 
 impl Pins {
@@ -34,7 +37,7 @@ impl Pins {
     #[must_use]
     pub fn whole(table: &str) -> Self {
         let table = table.to_owned();
-        Self { table, scope: Scope::Whole, snapshot: None, adopted_at: None, max_findings: 1_000 }
+        Self { table, scope: Scope::Whole, snapshot: None, adopted_at: None, max_findings: 1_000, listing: None }
     }
 }
 
@@ -91,7 +94,7 @@ impl Check {
     #[must_use]
     pub fn new(pins: Pins, seed: &Seed) -> Self {
         let hasher = Hasher::new(seed);
-        let walker = Walker::new(pins.table.clone(), hasher.clone(), pins.max_findings);
+        let walker = Walker::new(pins.table.clone(), hasher.clone(), pins.max_findings, pins.listing.clone());
         Self { pins, hasher, walker, last: None }
     }
 
@@ -155,7 +158,9 @@ impl Check {
         self.walker.finish().map_err(|_| TakeError::TooManyRows)?;
         let mut walker = self.walker;
         let live = match walker.table.take() {
-            Some(table) => Some(LiveCheck::new(table, catalog, self.hasher, self.pins.scope, &mut walker.findings)),
+            Some(table) => {
+                Some(LiveCheck::new(table, catalog, self.hasher, self.pins.scope.clone(), &mut walker.findings))
+            }
             None => {
                 walker.findings.push(Finding::new(FindingKind::TableNotProtected, Weight::CannotTell));
                 None
@@ -244,6 +249,8 @@ impl Comparison {
             findings_by_kind: self.walker.findings.counts,
             findings: self.walker.findings.kept,
             notes: self.walker.notes,
+            changes_listed: self.walker.listed.as_ref().map_or(0, |listed| listed.all),
+            changes: self.walker.listed.map_or_else(Vec::new, |listed| listed.kept),
             key,
         }
     }

@@ -4,19 +4,23 @@ use std::collections::BTreeSet;
 
 use crate::digest::Hasher;
 use crate::finding::{Finding, FindingKind, Findings, KeyPart, Weight};
+use crate::key::Subject;
 use crate::live::{Compared, LiveColumn, LiveRow, Plan};
 use crate::note::Counts;
 use crate::settle::{Table, place_of};
 use crate::store::Facts;
 
 /// Whether all rows of the table are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// All rows are shown, so that a recorded row that is not among them is deleted.
     Whole,
     /// Some rows are shown. Deleted rows cannot be judged.
     Subset,
+    /// All rows are shown, and the one with this key is judged: the texts of the key's columns, in their order. When it is not among
+    /// them, it is deleted.
+    Row(Vec<String>),
 }
 
 /// A live row with more or fewer texts than the catalog has columns.
@@ -73,6 +77,9 @@ impl LiveCheck {
             findings.push(self.added());
             return Ok(());
         };
+        if matches!(&self.scope, Scope::Row(wanted) if *wanted != key) {
+            return Ok(());
+        }
         let subject = self.plan.subject(&self.table.layout, &key);
         let about = Finding { subject: Some(subject), key: self.table.key(&key), ..self.added() };
         let Some(found) = self.table.store.find(&subject) else {
@@ -102,7 +109,7 @@ impl LiveCheck {
         compared: &Compared,
         facts: Facts,
         key: &[KeyPart],
-        subject: Option<crate::key::Subject>,
+        subject: Option<Subject>,
         findings: &mut Findings,
     ) {
         let place = place_of(facts);
@@ -146,8 +153,12 @@ impl LiveCheck {
     /// Judges the rows that were not shown. Returns the columns that were compared, and those that were not.
     pub(crate) fn finish(&self, counts: &mut Counts, findings: &mut Findings) -> (Vec<String>, Vec<String>) {
         counts.rows_of_the_record = self.table.store.len() as u64;
-        if self.scope == Scope::Whole && self.plan.has_key() {
-            self.push_deleted(findings);
+        match &self.scope {
+            Scope::Whole if self.plan.has_key() => self.push_deleted(findings, None),
+            Scope::Row(key) if self.plan.has_key() => {
+                self.push_deleted(findings, Some(self.plan.subject(&self.table.layout, key)));
+            }
+            _ => {}
         }
         let places = 0..self.table.layout.columns().len();
         let (compared, others): (Vec<usize>, Vec<usize>) =
@@ -155,13 +166,16 @@ impl LiveCheck {
         (self.table.names(&compared), self.table.names(&others))
     }
 
-    fn push_deleted(&self, findings: &mut Findings) {
-        let deleted = || self.table.store.rows().filter(|(_, facts)| !facts.is_seen && !facts.is_unknown);
+    /// Judges the recorded rows that were not shown, or the one of a subject.
+    fn push_deleted(&self, findings: &mut Findings, only: Option<Subject>) {
+        let is_wanted = |subject: &Subject| only.is_none_or(|only| only == *subject);
+        let rows = || self.table.store.rows().filter(|(_, facts)| !facts.is_seen && !facts.is_unknown);
+        let deleted = || rows().filter(|(subject, _)| is_wanted(subject));
         let mover = self.table.last_mover;
         let is_before = |facts: Facts| !facts.is_unsent && facts.last < mover.0;
         // A record without content of a row that was not there may have brought it here from another key: as many rows as
         // there are such records may have gone in that way.
-        let may_have_moved = self.table.movers > 0 && deleted().count() as u64 <= self.table.movers;
+        let may_have_moved = self.table.movers > 0 && rows().count() as u64 <= self.table.movers;
         for (subject, facts) in deleted() {
             let mut finding = self.table.finding(FindingKind::RowDeleted, Some(place_of(facts)));
             if may_have_moved && is_before(facts) {

@@ -136,9 +136,8 @@ impl Finding {
     }
 
     fn row(&self) -> String {
-        let part = |part: &KeyPart| format!("{} = {:?}", plain(&part.column), part.value);
         match (&self.subject, self.key.is_empty()) {
-            (_, false) => format!("the row {}", self.key.iter().map(part).collect::<Vec<_>>().join(", ")),
+            (_, false) => format!("the row {}", words_of_key(&self.key)),
             (Some(subject), true) => format!("the row of subject {subject}"),
             (None, true) => "the table".to_owned(),
         }
@@ -197,6 +196,12 @@ impl Finding {
             FindingKind::KeyChanged => format!("{last} changes the key, so that no row before it can be joined"),
         }
     }
+}
+
+/// A row's key, as `id = "7"`.
+pub(crate) fn words_of_key(key: &[KeyPart]) -> String {
+    let part = |part: &KeyPart| format!("{} = {:?}", plain(&part.column), part.value);
+    key.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
 /// A name that needs no quotes, or the name in quotes and escaped.

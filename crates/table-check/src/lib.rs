@@ -14,6 +14,7 @@ mod ids;
 mod instant;
 mod key;
 mod layout;
+mod listed;
 mod live;
 mod note;
 mod pending;
@@ -33,6 +34,7 @@ pub use event::{BackfillKind, Column, EventError, Protected, TABLE_TYPE, TableAc
 pub use finding::{Finding, FindingKind, KeyPart, Place, Recorded, Weight};
 pub use ids::{LeafIndex, NotAProtectionId, NotATimestamp, ProtectionId, Timestamp, Xid};
 pub use key::{Secret, Subject};
+pub use listed::{ListedChange, ListedColumn, Listing};
 pub use live::{LiveColumn, LiveRow};
 pub use note::{ColumnChange, Counts, Note};
 pub use row::{NotARow, Row};

@@ -10,6 +10,7 @@ use crate::compare::Scope;
 use crate::finding::{Finding, FindingKind, KeyPart, Place, Recorded};
 use crate::ids::LeafIndex;
 use crate::key::text_of_json;
+use crate::listed::ListedChange;
 use crate::note::{ColumnChange, Counts, Note};
 
 /// The verdict over a table, against the records that were taken. Whether those are the ledger's is the caller's to verify.
@@ -45,11 +46,21 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The table's own history: protection, backfills, columns.
     pub notes: Vec<Note>,
+    /// The changes that were to be listed, the first ones up to the limit.
+    pub changes: Vec<ListedChange>,
+    /// The number of all of them.
+    pub changes_listed: u64,
     #[serde(skip)]
     pub(crate) key: Vec<String>,
 }
 
 impl Report {
+    /// The columns of the table's key; none where no record protects it.
+    #[must_use]
+    pub fn key_columns(&self) -> &[String] {
+        &self.key
+    }
+
     /// The records that [`Report::describe`] would take to name users, times and keys: ascending, each once.
     #[must_use]
     pub fn records_to_describe(&self) -> Vec<LeafIndex> {
@@ -142,14 +153,19 @@ impl fmt::Display for Report {
         for (count, words) in numbers.iter().filter(|(count, _)| *count > 0) {
             writeln!(f, "{count} {words}.")?;
         }
-        if self.scope == Scope::Subset {
-            writeln!(f, "Some rows were shown, so that deleted rows were not judged.")?;
+        match &self.scope {
+            Scope::Whole => {}
+            Scope::Subset => writeln!(f, "Some rows were shown, so that deleted rows were not judged.")?,
+            Scope::Row(_) => writeln!(f, "One row was compared.")?,
         }
         if !self.columns_not_compared.is_empty() {
             writeln!(f, "Columns not compared: {:?}.", self.columns_not_compared)?;
         }
         for note in &self.notes {
             writeln!(f, "{note}")?;
+        }
+        for change in &self.changes {
+            writeln!(f, "{change}")?;
         }
         for finding in &self.findings {
             writeln!(f, "{finding}")?;

@@ -12,6 +12,7 @@ use crate::finding::{Finding, FindingKind, Findings, Place, Recorded, Weight};
 use crate::ids::{LeafIndex, ProtectionId};
 use crate::key::Subject;
 use crate::layout::{Graft, HashedRow, Layout, Unsaid, source_of};
+use crate::listed::{Listed, ListedChange, Listing};
 use crate::note::{Counts, Note};
 use crate::pending::Pending;
 use crate::row::Row;
@@ -25,6 +26,7 @@ pub(crate) struct Walker {
     pub(crate) findings: Findings,
     pub(crate) counts: Counts,
     pub(crate) notes: Vec<Note>,
+    pub(crate) listed: Option<Listed>,
     pending: Pending,
     allowed: Allowed,
     /// The record with which the protection ended, until it begins again.
@@ -47,7 +49,7 @@ struct Side {
 }
 
 impl Walker {
-    pub(crate) fn new(name: String, hasher: Hasher, limit: usize) -> Self {
+    pub(crate) fn new(name: String, hasher: Hasher, limit: usize, listing: Option<Listing>) -> Self {
         Self {
             name,
             hasher,
@@ -55,6 +57,7 @@ impl Walker {
             findings: Findings::new(limit),
             counts: Counts::default(),
             notes: Vec::new(),
+            listed: listing.map(Listed::new),
             pending: Pending::default(),
             allowed: Allowed::new(&[]),
             ended: None,
@@ -109,11 +112,14 @@ impl Walker {
         }
         let operation = change.rows.operation();
         if operation == Operation::Truncate {
+            self.list(place, change, &recorded, &[]);
             return self.take_truncate(place, change, &recorded);
         }
         let (Some(old), Some(new)) = (self.side(change.rows.old()), self.side(change.rows.new_row())) else {
             return self.take_keyless(place, operation, &recorded);
         };
+        let keys: Vec<&[String]> = [&new, &old].into_iter().flatten().map(|side| side.key.as_slice()).collect();
+        self.list(place, change, &recorded, &keys);
         for side in [&old, &new].into_iter().flatten() {
             self.push_unsaid(&side.unsaid, place, operation, &recorded);
         }
@@ -348,6 +354,14 @@ impl Walker {
             let columns = self.table.as_ref().map_or_else(Vec::new, |table| table.names(&[column]));
             self.push_at(Finding { columns, ..doubt(kind) }, place, operation, recorded);
         }
+    }
+
+    fn list(&mut self, place: Place, change: &Change<'_>, recorded: &Recorded, keys: &[&[String]]) {
+        let (Some(listed), Some(table)) = (&mut self.listed, &self.table) else { return };
+        listed.push(place, keys, || {
+            let key = keys.first().map_or_else(Vec::new, |key| table.key(key));
+            ListedChange::new(place, change, key, table.layout.columns(), recorded.clone())
+        });
     }
 
     fn push_at(&mut self, finding: Finding, place: Place, operation: Operation, recorded: &Arc<Recorded>) {

@@ -2,12 +2,15 @@
 
 mod cases;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::servers::proxy_that;
 use crate::stack::{expect_refusal, expect_success, expect_verdict, index, program, stack, text, wait_until};
 
 /// A user's database with a table `orders`, its ledger, and a gateway that relays it.
@@ -207,7 +210,8 @@ fn a_table_is_verified_and_each_tampering_is_named() {
     expect_verdict(&verified, "VERIFIED", "");
     let some = check(&["--where", "id < 10"]);
     expect_verdict(&some, "VERIFIED", "9 rows");
-    assert!(text(&some.stdout).contains("rows that were deleted"), "{}", text(&some.stdout));
+    let said = text(&some.stdout);
+    assert!(said.contains("rows that were deleted") && !said.contains("none is missing"), "{said}");
     let unpinned = shop.cli(&["check", "orders", "--gateway", gateway.service.url()]);
     expect_verdict(&unpinned, "CONSISTENT", "did not name");
     for (tampering, kind, undo) in [
@@ -237,6 +241,112 @@ fn a_table_is_verified_and_each_tampering_is_named() {
         untriggered(undo);
         expect_verdict(&check(&[]), "VERIFIED", "300 rows of public.orders"); // The twin: the same rows, put back.
     }
+}
+
+#[test]
+fn a_check_goes_on_from_a_head_judges_one_row_and_compares_a_backup_with_the_ledger_of_then() {
+    let shop = Shop::open(20);
+    shop.protect();
+    let database_url = stack().new_database();
+    let gateway = shop.relay_from(&database_url);
+    shop.wait_for_receipts();
+    gateway.service.kill();
+    let backup = Shop { database_url: copied(&shop.database_url), ledger: shop.ledger.clone() };
+    let gateway = shop.relay_from(&database_url);
+    let check_of = |shop: &Shop, arguments: &[&str]| {
+        let all =
+            [&["check", "orders", "--ledger", &shop.ledger, "--gateway", gateway.service.url()], arguments].concat();
+        shop.cli(&all)
+    };
+    let check = |arguments: &[&str]| check_of(&shop, arguments);
+    let before: Value = serde_json::from_slice(&check(&["--json"]).stdout).unwrap();
+    let head = before["facts"]["head"].as_str().unwrap();
+    shop.sql("begin; set local counterfoil.actor = 'ada'; update orders set amount = 9.00 where id = 7; commit");
+    shop.sql("delete from orders where id = 20");
+    shop.wait_for_receipts();
+
+    let since = check(&["--since", head]);
+    expect_verdict(&since, "VERIFIED", "19 rows");
+    let said = text(&since.stdout);
+    assert!(
+        said.contains(r#"update of the row id = "7""#) && said.contains(r#"actor "ada": amount from 7.70 to 9.00"#)
+    );
+    assert!(said.contains(r#"delete of the row id = "20""#) && !said.contains("state of the row"), "{said}");
+    let (size, root) = head.split_once(':').unwrap();
+    let other = format!("{size}:{}", root.chars().rev().collect::<String>());
+    expect_verdict(&check(&["--since", &other]), "REFUSED", "the head that you hold");
+    expect_verdict(&check(&["--since", &format!("9999:{root}")]), "CANNOT TELL", "they are behind");
+
+    expect_verdict(&check_of(&backup, &[]), "REFUSED", "2 findings");
+    expect_verdict(&check_of(&backup, &["--as-of", head]), "VERIFIED", "20 rows");
+    expect_verdict(&check_of(&backup, &["--as-of", &other]), "REFUSED", "the head that you hold");
+    backup.sql("alter table orders disable trigger user; update orders set amount = 1 where id = 3");
+    expect_verdict(&check_of(&backup, &["--as-of", head]), "REFUSED", "1 finding");
+
+    let one = check(&["--key", "7"]);
+    expect_verdict(&one, "VERIFIED", "the row is what its last recorded change made it");
+    let said = text(&one.stdout);
+    assert!(
+        said.contains("state of the row") && said.contains("update of the row") && !said.contains("delete"),
+        "{said}"
+    );
+    expect_verdict(&check(&["--key", "20"]), "VERIFIED", "no row with this key");
+    assert_eq!(check(&["--key", "7", "--key", "8"]).status.code(), Some(64));
+    shop.sql("alter table orders disable trigger user; delete from orders where id = 8");
+    expect_verdict(&check(&["--key", "8"]), "REFUSED", "1 finding");
+    expect_verdict(&check(&["--key", "7"]), "VERIFIED", "the row is");
+
+    let folder = stack().folder.path().join("receipts");
+    let fetch = |arguments: &[&str]| {
+        let all = [&["--api", index().api.url(), "receipts", "fetch", folder.to_str().unwrap()], arguments].concat();
+        let output = shop.cli(&all);
+        expect_success(&output);
+        text(&output.stderr)
+    };
+    assert!(fetch(&["--where", "operation = 'update' and key = '{7}'"]).contains("1 receipt fetched"));
+    assert!(fetch(&[]).contains("23 receipts fetched"), "protect, 20 rows, backfilled, update, delete, less one");
+    assert!(fetch(&[]).contains("0 receipts fetched"));
+    let receipt = folder.join(format!("{}-22.receipt.json", shop.ledger));
+    expect_verdict(&shop.cli(&["verify", receipt.to_str().unwrap(), "--ledger", &shop.ledger]), "VERIFIED", "");
+}
+
+#[test]
+fn servers_at_other_sizes_are_compared_too_and_a_statement_of_another_ledger_says_nothing() {
+    let shop = Shop::open(5);
+    shop.protect();
+    let gateway = shop.relay();
+    shop.wait_for_receipts();
+    let first = RefCell::new(HashMap::new());
+    let frozen = proxy_that(move |request, answer| {
+        first.borrow_mut().entry(json!([request["method"], request["params"]]).to_string()).or_insert(answer).clone()
+    });
+    let check = || {
+        let arguments =
+            ["check", "orders", "--ledger", &shop.ledger, "--gateway", gateway.service.url(), "--quorum", "1"];
+        shop.cli(&[&["--rpc", &stack().rpc, "--rpc", &frozen], &arguments[..]].concat())
+    };
+    expect_verdict(&check(), "VERIFIED", "5 rows");
+    shop.sql("update orders set note = 'paid' where id = 1");
+    shop.wait_for_receipts();
+    let output = check();
+    expect_verdict(&output, "VERIFIED", "5 rows");
+    assert!(text(&output.stdout).contains("the 8 entries against root"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("2 of 2 servers are equal"), "{}", text(&output.stdout));
+
+    // An update of another ledger's table: here it is no record of this one, and no gateway has its content.
+    let other = Shop::open(1);
+    other.protect();
+    let of_other = other.relay();
+    other.wait_for_receipts();
+    let page = of_other.client_get(&format!("/v1/ledgers/{}/contents?from=1&limit=1", other.ledger));
+    let row: Value = serde_json::from_str(page.lines().next().unwrap()).unwrap();
+    let file = stack().folder.path().join("foreign.entry");
+    std::fs::write(&file, decode(row["entry"].as_str().unwrap())).unwrap();
+    let append = &["append", &shop.ledger, "--wait", "--file", file.to_str().unwrap(), "--api", index().api.url()];
+    expect_success(&stack().cli(append));
+    let output = check();
+    expect_verdict(&output, "VERIFIED", "5 rows");
+    assert!(text(&output.stdout).contains("the 9 entries against root"), "{}", text(&output.stdout));
 }
 
 #[test]

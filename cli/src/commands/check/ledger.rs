@@ -13,7 +13,7 @@ use counterfoil_table_check::{
     Change, Check, Content, LeafIndex, Record, Report as TableReport, Subject, TABLE_TYPE, TableAct, TableEvent,
 };
 use counterfoil_wire::EntryContent;
-use merkle_log::{Frontier, Root, hash_leaf};
+use merkle_log::{Frontier, Root, TreeHead, hash_leaf};
 use tokio::time::sleep;
 
 use super::contents::Contents;
@@ -31,6 +31,47 @@ pub(super) struct Head {
     pub(super) root: Root,
     /// How many servers answered.
     pub(super) asked: usize,
+}
+
+/// The heads that the caller holds from before: the ledger has to go on from each.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Held {
+    /// The changes from here on are listed.
+    pub(super) since: Option<TreeHead>,
+    /// The table is compared with the records up to here.
+    pub(super) as_of: Option<TreeHead>,
+}
+
+impl Held {
+    fn all(&self) -> impl Iterator<Item = TreeHead> {
+        self.since.into_iter().chain(self.as_of)
+    }
+
+    /// # Errors
+    /// Where the ledger, as the servers have it, has fewer entries than a head of before.
+    fn expect_within(&self, furthest: u64) -> anyhow::Result<()> {
+        self.all().try_for_each(|held| {
+            ensure!(
+                held.size.get() <= furthest,
+                "the head that you hold has {} entries, and the servers' ledger has {furthest}: they are behind, or it is another ledger's",
+                held.size
+            );
+            Ok(())
+        })
+    }
+
+    fn compare(&self, frontier: &Frontier) -> anyhow::Result<()> {
+        for held in self.all().filter(|held| held.size == frontier.size()) {
+            let computed = frontier.root();
+            refute_unless!(
+                computed == held.root,
+                "the ledger's first {} entries have root {computed}, and the head that you hold has {}: it is another ledger's, or one was rewritten",
+                held.size,
+                held.root
+            );
+        }
+        Ok(())
+    }
 }
 
 impl Head {
@@ -67,6 +108,7 @@ pub(super) async fn walk(
     contents: &Contents,
     place: &Place,
     head: &Head,
+    held: &Held,
     readings: &[Reading],
     unsent: Vec<[u8; 16]>,
     check: &mut Check,
@@ -75,7 +117,10 @@ pub(super) async fn walk(
     let (mut recorded, mut protections) = (HashSet::new(), HashSet::new());
     let (mut frontier, mut size, mut attempts) = (Frontier::new(), 0_u64, 0);
     let furthest = readings.iter().map(|reading| reading.at.account.entries.size().get()).max().unwrap_or(head.size);
+    held.expect_within(furthest)?;
+    let end = held.as_of.map_or(head.size, |as_of| as_of.size.get());
     let bar = progress(furthest, "entries");
+    held.compare(&frontier)?;
     let mut servers = compare(&frontier, readings)?;
     while size < furthest {
         let page = contents.fetch(size, None).await?;
@@ -96,7 +141,7 @@ pub(super) async fn walk(
             let entry = BASE64_STANDARD.decode(&row.entry).with_context(|| format!("entry {size}"))?;
             frontier.append_leaf(&hash_leaf(&entry)).with_context(|| format!("entry {size}"))?;
             // The database's snapshot is sure to show the changes below the head alone.
-            if size < head.size
+            if size < end
                 && let Some(id) = take(place, &entry, &row, size, check, &mut protections)?
                 && waiting.contains(&id)
             {
@@ -104,6 +149,7 @@ pub(super) async fn walk(
             }
             size += 1;
             bar.inc(1);
+            held.compare(&frontier)?;
             servers += compare(&frontier, readings)?;
         }
     }

@@ -17,17 +17,23 @@ use clap::Args;
 use counterfoil_core::LedgerId;
 use counterfoil_outbox::TableReader;
 use counterfoil_service::counted;
-use counterfoil_table_check::{Check, Pins, Report as TableReport, Scope, Seed, Verdict as TableVerdict};
+use counterfoil_table_check::{
+    Check, LeafIndex, Listing, Pins, Report as TableReport, Scope, Seed, Verdict as TableVerdict,
+};
+use merkle_log::TreeHead;
 
 use self::contents::Contents;
 use super::evidence;
 use super::outbox::Database;
 use crate::context::Options;
-use crate::heads;
+use crate::heads::{self, parse_head};
 use crate::verdict::{Report, Usage, Verdict};
 
 /// The most entries whose evidence a page holds, for a person opens it.
 const MOST_EVIDENCE: u64 = 100_000;
+
+/// The most changes that a report lists.
+const MOST_LISTED: usize = 1_000;
 
 /// Arguments of `counterfoil check`.
 #[derive(Args)]
@@ -48,6 +54,15 @@ pub struct Arguments {
     /// Compare these rows alone: an SQL condition. Rows that were deleted are not found then.
     #[arg(long = "where", value_name = "CONDITION")]
     condition: Option<String>,
+    /// Compare the row with this key alone, and list its recorded changes: the key's values in the order of its columns, --key once for each.
+    #[arg(long, value_name = "VALUE", conflicts_with = "condition")]
+    key: Vec<String>,
+    /// List the changes that were recorded since this head, SIZE:ROOT as an earlier check told it. The ledger has to go on from it.
+    #[arg(long, value_name = "HEAD", value_parser = parse_head)]
+    since: Option<TreeHead>,
+    /// Compare with the records up to this head, SIZE:ROOT: the database was restored from a backup of then.
+    #[arg(long, value_name = "HEAD", value_parser = parse_head)]
+    as_of: Option<TreeHead>,
     /// How long a change may wait in the outbox before that is a fault, in seconds.
     #[arg(long, default_value_t = 3_600)]
     longest_wait_s: u64,
@@ -78,26 +93,31 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
     let ledger_at = ledger::Head::of(&readings, quorum)?;
 
     let mut table = TableReader::open(&arguments.database.database, &arguments.table).await?;
-    let unsent = table.load_unsent_ids(&ledger.address.to_string(), ledger_at.size).await?;
-    let scope = if arguments.condition.is_some() { Scope::Subset } else { Scope::Whole };
+    let held = ledger::Held { since: arguments.since, as_of: arguments.as_of };
+    let end = arguments.as_of.map_or(ledger_at.size, |as_of| as_of.size.get());
+    let unsent = table.load_unsent_ids(&ledger.address.to_string(), end).await?;
     let mut seed = Seed([0; 32]);
     getrandom::fill(&mut seed.0).context("the operating system gives no random bytes")?;
-    let mut check = Check::new(Pins { scope, ..Pins::whole(&table.name) }, &seed);
+    let pins = Pins { scope: arguments.scope(), listing: arguments.listing(), ..Pins::whole(&table.name) };
+    let mut check = Check::new(pins, &seed);
     let contents = Contents::new(&arguments.gateway, arguments.gateway_key.as_deref(), ledger.address)?;
     let place = ledger::Place { genesis_hash, program: options.program(), ledger: ledger.address };
-    let walked = ledger::walk(&contents, &place, &ledger_at, &readings, unsent, &mut check).await?;
+    let walked = ledger::walk(&contents, &place, &ledger_at, &held, &readings, unsent, &mut check).await?;
     ensure!(
         walked.servers >= quorum,
         "{} of {} servers have what the gateway tells, {quorum} are needed",
         walked.servers,
         readings.len()
     );
-    let late = rows::take_unsent(&mut table, &walked.unsent, &walked.protections, arguments.longest_wait_s, &mut check)
-        .await?;
+    // What waits in a backup waits since then, and no relay reads it.
+    let longest_wait_s = if arguments.as_of.is_some() { u64::MAX } else { arguments.longest_wait_s };
+    let late = rows::take_unsent(&mut table, &walked.unsent, &walked.protections, longest_wait_s, &mut check).await?;
     let mut found = rows::compare(&mut table, arguments.condition.as_deref(), check).await?;
     ledger::describe(&contents, &mut found).await?;
+    expect_key(&arguments.key, found.key_columns())?;
 
     let verdict = conclude(&found, &ledger, &late, ledger_at, walked.servers, report);
+    tell_held(&held, &found, &ledger_at, report);
     report
         .not_checked
         .push("whether a recorded change was right, and what came before the table was protected".to_owned());
@@ -109,6 +129,54 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
         page::write(file, &told, report, &found)?;
     }
     Ok(verdict)
+}
+
+impl Arguments {
+    fn scope(&self) -> Scope {
+        match (&self.condition, self.key.as_slice()) {
+            (Some(_), _) => Scope::Subset,
+            (None, []) => Scope::Whole,
+            (None, key) => Scope::Row(key.to_vec()),
+        }
+    }
+
+    fn listing(&self) -> Option<Listing> {
+        let key = Some(self.key.clone()).filter(|key| !key.is_empty());
+        let since = LeafIndex(self.since.map_or(0, |head| head.size.get()));
+        (key.is_some() || self.since.is_some()).then_some(Listing { since, key, most: MOST_LISTED })
+    }
+}
+
+/// # Errors
+/// [`Usage`] where the key that was given has more or fewer values than the table's.
+fn expect_key(given: &[String], columns: &[String]) -> anyhow::Result<()> {
+    if given.is_empty() || columns.is_empty() || given.len() == columns.len() {
+        return Ok(());
+    }
+    let (values, columns) = (counted(given.len() as u64, "value", "values"), columns.join(", "));
+    Err(Usage(format!("--key has {values}, and the table's key is {columns}: give --key once for each")).into())
+}
+
+/// The changes that were listed, and the heads that they are told about.
+fn tell_held(held: &ledger::Held, found: &TableReport, head: &ledger::Head, report: &mut Report) {
+    report.found.extend(found.changes.iter().map(ToString::to_string));
+    let more = found.changes_listed - found.changes.len() as u64;
+    if more > 0 {
+        report.found.push(format!("{more} more changes were recorded: list them by a later --since"));
+    }
+    for (held, what) in
+        [(&held.since, "what was recorded since is listed"), (&held.as_of, "the rows were compared up to there")]
+    {
+        if let Some(held) = held {
+            report.checked.push(format!("the ledger goes on from the head {}:{}: {what}", held.size, held.root));
+        }
+    }
+    if held.as_of.is_some() {
+        report.not_checked.push("what was recorded after that head, and how long changes waited".to_owned());
+    }
+    let head = format!("{}:{}", head.size, head.root);
+    report.checked.push(format!("the ledger's head is {head}: a later check goes on from it by --since"));
+    report.facts = serde_json::json!({ "head": head });
 }
 
 /// The ledger's evidence as a file has it. Where no API gives it, a warning says why.
@@ -204,19 +272,26 @@ fn conclude(
     }
     let sum = format!("{} of {}, {changes}", counted(counts.rows_compared, "row", "rows"), found.table);
     let findings = counted(all, "finding", "findings");
-    let mut holds = "each row is what its last recorded change made it, and none is missing";
-    if found.scope == Scope::Subset {
-        holds = "each row that the condition names is what its last recorded change made it";
-        report.not_checked.push("rows that the condition does not name, and rows that were deleted".to_owned());
-    }
+    let holds = match &found.scope {
+        Scope::Whole => "each row is what its last recorded change made it, and none is missing",
+        Scope::Subset => {
+            report.not_checked.push("rows that the condition does not name, and rows that were deleted".to_owned());
+            "each row that the condition names is what its last recorded change made it"
+        }
+        Scope::Row(_) => {
+            report.not_checked.push("all other rows".to_owned());
+            if counts.rows_compared == 0 {
+                "no row with this key stands in the table, nor in the record"
+            } else {
+                "the row is what its last recorded change made it"
+            }
+        }
+    };
     match found.verdict {
         TableVerdict::Refused => (Verdict::Refused, format!("{sum}: {findings}")),
         _ if late.is_some() => (Verdict::Refused, format!("{sum}: a change waits longer than it may")),
         TableVerdict::CannotTell => (Verdict::CannotTell, format!("{sum}: {findings}")),
-        TableVerdict::Verified if ledger.is_pinned => (
-            Verdict::Verified,
-            format!("{sum}: each row is what its last recorded change made it, and none is missing"),
-        ),
+        TableVerdict::Verified if ledger.is_pinned => (Verdict::Verified, format!("{sum}: {holds}")),
         TableVerdict::Verified => {
             (Verdict::Consistent, format!("{sum}: {holds}, in a ledger that you did not name: {}", ledger.address))
         }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use counterfoil_core::{LedgerId, Wallet};
 use counterfoil_statement::PromiseKey;
-use merkle_log::{Root, TreeHead, TreeSize};
+use merkle_log::TreeHead;
+
+use crate::heads::parse_head;
 
 /// Arguments of `counterfoil verify`.
 #[derive(Args, Default)]
@@ -61,14 +63,4 @@ impl Arguments {
     pub(super) const fn shows_event(&self) -> bool {
         !self.offline || self.event_head.is_some()
     }
-}
-
-/// Parses SIZE:ROOT.
-fn parse_head(text: &str) -> Result<TreeHead, String> {
-    let parse = || {
-        let (size, root) = text.split_once(':')?;
-        let root: Root = root.parse().ok()?;
-        Some(TreeHead { size: TreeSize::new(size.parse().ok()?).ok()?, root })
-    };
-    parse().ok_or_else(|| "a head is SIZE:ROOT, the root in 64 lowercase hexadecimal digits".to_owned())
 }

@@ -186,6 +186,25 @@ fn judges_no_deleted_row_in_a_subset_and_says_that_none_was_compared() {
 }
 
 #[test]
+fn judges_one_row_alone_and_finds_that_it_was_deleted() {
+    let history = "P; B; 1 insert 7=1.00; 1 insert 8=1.00; 2 insert 9=1.00; 3 delete 9=1.00";
+    for (key, live, expected) in [
+        ("7", "7=1.00, 8=2.00", "verified"),
+        ("8", "7=1.00, 8=2.00", "refused: row_changed 8 amount"),
+        ("7", "8=1.00", "refused: row_deleted"),
+        ("8", "8=1.00", "verified"),
+        ("9", "7=1.00, 8=1.00", "verified"),
+        ("9", "9=1.00", "refused: row_added 9"),
+        ("10", "", "verified"),
+    ] {
+        let pins = Pins { scope: Scope::Row(vec![key.to_owned()]), ..Pins::whole("public.t") };
+        let found = report(pins, history, "", live);
+        assert!(outcome(&found).starts_with(expected), "{key} | {live}: {}", outcome(&found));
+        assert_eq!(found.findings.len(), usize::from(expected != "verified"));
+    }
+}
+
+#[test]
 fn counts_changes_beyond_the_snapshot_and_walks_those_before_an_adoption() {
     let snapshot = Some(Snapshot::parse("10:20:12").unwrap());
     let pins = Pins { snapshot, ..Pins::whole("public.t") };

@@ -37,6 +37,52 @@ fn adds_users_times_and_keys_from_records_that_the_caller_reads_once_more() {
 }
 
 #[test]
+fn lists_the_changes_since_a_record_or_of_one_row_and_counts_those_that_it_does_not_keep() {
+    let history = "P; B; 1 insert 7=1.00; 2 insert 8=1.00; 3 update 7=1.00>7=2.00; 4 update 8=1.00>9=1.00; 5 truncate";
+    let listed = |since, key: Option<&str>, most| {
+        let key = key.map(|key| vec![key.to_owned()]);
+        let listing = Some(Listing { since: LeafIndex(since), key, most });
+        let found = report(Pins { listing, ..Pins::whole("public.t") }, history, "", "");
+        let places = found.changes.iter().map(|change| match change.place {
+            Place::Recorded(index) => index.0,
+            Place::Unsent(_) => u64::MAX,
+        });
+        (places.collect::<Vec<_>>(), found.changes_listed, found.to_string())
+    };
+    assert_eq!(listed(0, None, 10).0, [2, 3, 4, 5, 6]);
+    assert_eq!(listed(4, None, 10).0, [4, 5, 6]);
+    assert_eq!(listed(0, Some("7"), 10).0, [2, 4, 6]);
+    assert_eq!(listed(0, Some("8"), 10).0, [3, 5, 6], "a row that left its key is told there too");
+    assert_eq!(listed(4, Some("9"), 10).0, [5, 6]);
+    assert_eq!((listed(0, None, 2).0, listed(0, None, 2).1), (vec![2, 3], 5));
+    let text = "record 4: 2026-01-02T03:04:05.678900Z, update of the row id = \"7\" by user \"app\", actor \"ann\": amount from 1.00 to 2.00\n";
+    assert!(listed(4, None, 1).2.contains(text), "{}", listed(4, None, 1).2);
+    assert!(report(Pins::whole("public.t"), history, "", "").changes.is_empty());
+}
+
+#[test]
+fn lists_values_of_others_without_characters_that_a_terminal_obeys() {
+    let change = ListedChange {
+        place: Place::Recorded(LeafIndex(4)),
+        operation: Operation::Update,
+        key: Vec::new(),
+        columns: vec![ListedColumn {
+            name: "a\u{202e}".to_owned(),
+            before: Some("\"\u{9b}2J\"".to_owned()),
+            after: None,
+        }],
+        recorded: Recorded {
+            at: Timestamp::parse("2026-01-02T03:04:05.000000Z").unwrap(),
+            who: Who { user: "app\n".to_owned(), role: None, actor: None },
+        },
+    };
+    assert_eq!(
+        change.to_string(),
+        r#"record 4: 2026-01-02T03:04:05.000000Z, update by user "app\n": a\u{202e} from "\u{9b}2J" to nothing"#
+    );
+}
+
+#[test]
 fn has_a_machine_form_with_indexes_as_strings() {
     let found = report(Pins::whole("public.t"), "P; B; 1 insert 7=1.00; 2 update 7=2.00>7=3.00", "", "7=3.00");
     let json = serde_json::to_value(&found).unwrap();
