@@ -19,7 +19,7 @@ use crate::{number, program};
 
 /// The first gateway lives at most this long before it is killed.
 const LONGEST_LIFE_MS: u64 = 1_500;
-/// What each next one may live longer: on a busy machine the first ones end before they have done anything.
+/// Each next one may live this much longer: on a busy machine the first ones end before they have done anything.
 const LONGER_MS: u64 = 150;
 
 struct Running(Child, Value);

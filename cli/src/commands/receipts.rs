@@ -22,7 +22,7 @@ use crate::verdict::refute_unless;
 /// The subcommands of `counterfoil receipts`.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Writes the receipt of each recorded change that is chosen into a folder, as LEDGER-INDEX.receipt.json. What is there is not
+    /// Writes the receipt of each recorded change that is chosen into a folder, as LEDGER-INDEX.receipt.json. A file that is there is not
     /// fetched again. `counterfoil verify` checks each without the database.
     Fetch {
         /// The folder; it is made where there is none.

@@ -946,7 +946,8 @@ begin
 end
 $$;
 
--- Removes outbox rows that have a receipt and are older than an interval; returns how many. A row without a receipt stays.
+-- Removes outbox rows that have a receipt and are older than an interval; returns how many. A row without a receipt stays, and so do the
+-- events that choose a table's key: the relay reads from them which key a change had that waits for it.
 create or replace function counterfoil.forget(before interval, row_limit integer default 10000) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -954,7 +955,7 @@ declare
 begin
     delete from counterfoil.outbox as o using (
         select i.xid, i.position from counterfoil.outbox as i join counterfoil.receipt as r on r.id = i.id
-        where i.at < clock_timestamp() - $1 limit $2
+        where i.at < clock_timestamp() - $1 and i.operation not in ('protect', 'reprotect') limit $2
     ) as done where o.xid = done.xid and o.position = done.position;
     get diagnostics removed = row_count;
     return removed;

@@ -122,7 +122,7 @@ impl fmt::Display for ListedChange {
             write!(f, ", actor {actor:?}")?;
         }
         for (number, column) in self.columns.iter().enumerate() {
-            let value = |value: &Option<String>| value.as_ref().map_or_else(|| "nothing".to_owned(), escaped);
+            let value = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), escaped);
             let begin = if number == 0 { ":" } else { "," };
             write!(f, "{begin} {} from {} to {}", escaped(&column.name), value(&column.before), value(&column.after))?;
         }
@@ -131,7 +131,7 @@ impl fmt::Display for ListedChange {
 }
 
 /// JSON and names of others without characters that a terminal obeys.
-fn escaped(text: &String) -> String {
+fn escaped(text: &str) -> String {
     let is_kept = |character| matches!(character, '"' | '\'' | '\\');
     let escape = |character: char| character.escape_debug().filter(move |_| !is_kept(character));
     text.chars()

@@ -684,6 +684,19 @@ insert into orders values (2, 'x', 1, 2, 'y', 'z', 'u', 'v', 'w', 'a', 'b');
 update orders set a = 7, "back\slash" = '\' where "the ""Id""" = 1;
 --@says VERIFIED
 
+--## another key is chosen in the transaction of a change
+--@before
+create table orders (a bigint primary key, b text not null unique, item text);
+insert into orders select n, 'b ' || n, 'item' from generate_series(1, 10) as n;
+--@work
+begin;
+update orders set item = 'changed' where a = 3;
+select counterfoil.reprotect('orders', key => array['b']);
+commit;
+call counterfoil.backfill('orders', kind => 'reprotect');
+update orders set a = 77 where b = 'b 4';
+--@says CANNOT_TELL key_changed
+
 --## a function that writes is called by a query of another one
 --@work
 create function bump(target bigint) returns numeric language sql volatile as 'update orders set amount = amount + 1 where id = target returning amount';

@@ -109,7 +109,7 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
         walked.servers,
         readings.len()
     );
-    // What waits in a backup waits since then, and no relay reads it.
+    // Changes in a backup wait since it was made, and no relay reads it.
     let longest_wait_s = if arguments.as_of.is_some() { u64::MAX } else { arguments.longest_wait_s };
     let late = rows::take_unsent(&mut table, &walked.unsent, &walked.protections, longest_wait_s, &mut check).await?;
     let mut found = rows::compare(&mut table, arguments.condition.as_deref(), check).await?;
