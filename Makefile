@@ -139,7 +139,7 @@ wasm-check: ## Fails when the committed verifier is not what the sources give, b
 wasm-size: ## Says where the bytes of the verifier for the web are.
 	tools/wasm/build --size
 
-bench: bench-log bench-chain bench-compute bench-indexer bench-api bench-ai bench-gateway ## Measures, compared with peers; writes target/bench/*.jsonl.
+bench: bench-log bench-chain bench-compute bench-indexer bench-api bench-ai bench-gateway bench-outbox ## Measures, compared with peers; writes target/bench/*.jsonl.
 
 bench-log: ## Leaves per second and proofs per second, compared with ct-merkle.
 	cargo bench --locked -p merkle-log
@@ -153,6 +153,10 @@ bench-functions: setup ## The API as a function, compared with aws-lambda-web-ad
 bench-gateway: setup ## The gateway: records a second, a backlog, time to confirmation, compared with PostgreSQL alone, pgmq and JetStream; minutes.
 	tools/setup bench-api
 	bench/gateway/run
+
+bench-outbox: setup ## Protected tables: what a trigger costs, the relay, a held snapshot and check, compared with pgmq, graphile-worker, awa and PgQ; hours. BIG=1 checks 10,000,000 changes.
+	tools/setup bench-outbox
+	BIG=$(BIG) bench/outbox/run
 
 bench-compute: ## Compute units, account sizes and rent, compared with SPL account compression.
 	bench/compute/run
