@@ -3,9 +3,7 @@
 import asyncio
 import dataclasses
 import json
-import os
 import sys
-import threading
 import time
 
 import awa
@@ -37,18 +35,14 @@ async def main(url, workers, batch):
 
     await client.start([{"name": "orders", "max_workers": workers, "claim_batch_size": batch}])
     say(ready=True)
-    while True:
+    ended = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    while not ended.done():
         await asyncio.sleep(0.05)
         if taken != told:
             told = taken
             say(taken=told, at=time.time())
-
-
-def end_with_the_benchmark():
-    sys.stdin.read()
-    os._exit(0)
+    await client.shutdown()
 
 
 if __name__ == "__main__":
-    threading.Thread(target=end_with_the_benchmark, daemon=True).start()
     asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

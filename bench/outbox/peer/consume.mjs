@@ -17,8 +17,12 @@ const PAUSE = 10;
 const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 const now = () => (performance.timeOrigin + performance.now()) / 1000;
 
-// The benchmark's end is a consumer's, too.
-if (kind !== "install-graphile-worker") process.stdin.resume().on("end", () => process.exit());
+// The end of standard input is a consumer's.
+const atEnd = (stop) =>
+  process.stdin.resume().on("end", async () => {
+    await stop();
+    process.exit();
+  });
 
 let taken = 0;
 let told = 0;
@@ -75,9 +79,12 @@ if (kind === "install-graphile-worker") {
   process.exit();
 } else if (kind === "graphile-worker") {
   const runner = await graphileWorker();
+  // A job that it holds when it is killed stays locked for hours.
+  atEnd(() => runner.stop());
   say({ ready: true });
   await runner.promise;
 } else {
+  atEnd(() => {});
   const loop = { pgmq, pgq }[kind];
   const clients = await Promise.all(
     Array.from({ length: consumers }, async () => {
