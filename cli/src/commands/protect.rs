@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use counterfoil_client::ClientError;
 use counterfoil_core::LedgerId;
 use counterfoil_core::limits::ledger_flag;
 use counterfoil_outbox::{
@@ -129,10 +130,16 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses a ledger that takes no statements: the relay would stand still. Where no server says it, that is told.
+/// Refuses what is no ledger and one that takes no statements: the relay would stand still. Where the server does not answer, that is
+/// told. The confirmed account is enough here: no verdict comes of it.
 async fn expect_subtrees(options: &Options, ledger: LedgerId) -> anyhow::Result<()> {
-    let account = match options.rpc().fetch_account(ledger).await {
+    let account = match options.rpc().fetch_confirmed_account(ledger).await {
         Ok(at) => at.account,
+        Err(
+            error @ (ClientError::NoLedger { .. } | ClientError::WrongOwner { .. } | ClientError::NotItsAddress { .. }),
+        ) => {
+            return Err(error).with_context(|| format!("no table can be protected in ledger {ledger}"));
+        }
         Err(error) => {
             note!("whether ledger {ledger} takes records is not known: {error}");
             return Ok(());

@@ -180,9 +180,6 @@ async fn refresh(options: &Options, file: &Path) -> anyhow::Result<()> {
 }
 
 /// A receipt as its file has it.
-///
-/// # Errors
-/// Never: a receipt can be written as JSON.
 pub(super) fn to_text(receipt: &Receipt) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(receipt).context("a receipt can be written as JSON")? + "\n")
 }

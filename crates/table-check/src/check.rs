@@ -7,7 +7,7 @@ use crate::event::{TABLE_TYPE, TableEvent};
 use crate::finding::{Finding, FindingKind, Place, Weight};
 use crate::ids::LeafIndex;
 use crate::key::Subject;
-use crate::listed::Listing;
+use crate::listed::{Listed, Listing};
 use crate::live::{LiveColumn, LiveRow};
 use crate::snapshot::Snapshot;
 use crate::verdict::{Report, Verdict};
@@ -94,7 +94,8 @@ impl Check {
     #[must_use]
     pub fn new(pins: Pins, seed: &Seed) -> Self {
         let hasher = Hasher::new(seed);
-        let walker = Walker::new(pins.table.clone(), hasher.clone(), pins.max_findings, pins.listing.clone());
+        let listed = pins.listing.clone().map(|listing| Listed::new(listing, &pins.scope));
+        let walker = Walker::new(pins.table.clone(), hasher.clone(), pins.max_findings, listed);
         Self { pins, hasher, walker, last: None }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::change::{Change, Operation};
+use crate::compare::Scope;
 use crate::event::Column;
 use crate::finding::{KeyPart, Place, Recorded, words_of_key};
 use crate::ids::LeafIndex;
@@ -13,13 +14,11 @@ use crate::row::Row;
 /// A value's JSON is listed up to this many characters.
 const MOST_CHARACTERS: usize = 200;
 
-/// The changes that a report lists.
+/// The changes that a report lists. In the scope of one row those of this row and each `truncate`, otherwise all.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// Records from this one on; what waits in the outbox comes behind them.
     pub since: LeafIndex,
-    /// Those of the row with this key alone, by the texts of the key's columns in their order; and each `truncate`.
-    pub key: Option<Vec<String>>,
     /// The most that are kept, the first ones. All are counted.
     pub most: usize,
 }
@@ -84,20 +83,22 @@ fn shortened(json: String) -> String {
 #[derive(Debug)]
 pub(crate) struct Listed {
     listing: Listing,
+    key: Option<Vec<String>>,
     pub(crate) kept: Vec<ListedChange>,
     pub(crate) all: u64,
 }
 
 impl Listed {
-    pub(crate) fn new(listing: Listing) -> Self {
-        Self { listing, kept: Vec::new(), all: 0 }
+    pub(crate) fn new(listing: Listing, scope: &Scope) -> Self {
+        let key = if let Scope::Row(key) = scope { Some(key.clone()) } else { None };
+        Self { listing, key, kept: Vec::new(), all: 0 }
     }
 
     /// Counts a change that is to be listed, and keeps it where there is room. `keys` are those of its rows.
     pub(crate) fn push(&mut self, place: Place, keys: &[&[String]], change: impl FnOnce() -> ListedChange) {
         let is_before = matches!(place, Place::Recorded(index) if index < self.listing.since);
         let is_of = |key: &Vec<String>| keys.is_empty() || keys.contains(&key.as_slice());
-        if is_before || !self.listing.key.as_ref().is_none_or(is_of) {
+        if is_before || !self.key.as_ref().is_none_or(is_of) {
             return;
         }
         self.all += 1;

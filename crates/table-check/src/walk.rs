@@ -12,7 +12,7 @@ use crate::finding::{Finding, FindingKind, Findings, Place, Recorded, Weight};
 use crate::ids::{LeafIndex, ProtectionId};
 use crate::key::Subject;
 use crate::layout::{Graft, HashedRow, Layout, Unsaid, source_of};
-use crate::listed::{Listed, ListedChange, Listing};
+use crate::listed::{Listed, ListedChange};
 use crate::note::{Counts, Note};
 use crate::pending::Pending;
 use crate::row::Row;
@@ -49,7 +49,7 @@ struct Side {
 }
 
 impl Walker {
-    pub(crate) fn new(name: String, hasher: Hasher, limit: usize, listing: Option<Listing>) -> Self {
+    pub(crate) fn new(name: String, hasher: Hasher, limit: usize, listed: Option<Listed>) -> Self {
         Self {
             name,
             hasher,
@@ -57,7 +57,7 @@ impl Walker {
             findings: Findings::new(limit),
             counts: Counts::default(),
             notes: Vec::new(),
-            listed: listing.map(Listed::new),
+            listed,
             pending: Pending::default(),
             allowed: Allowed::new(&[]),
             ended: None,

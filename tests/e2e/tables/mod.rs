@@ -5,6 +5,7 @@ mod cases;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
@@ -171,6 +172,8 @@ fn a_database_without_an_outbox_or_a_table_without_a_key_is_told_what_to_do() {
     expect_refusal(&output, "key");
     let plain = stack().new_ledger(&[]);
     expect_refusal(&shop.cli(&["protect", "orders", "--ledger", &plain]), "takes no subtrees");
+    let nowhere = "11111111111111111111111111111112";
+    expect_refusal(&shop.cli(&["protect", "orders", "--ledger", nowhere]), "there is no account at");
     let output = shop.cli(&["protect", "nothing", "--ledger", &shop.ledger]);
     expect_refusal(&output, "nothing");
     expect_success(&shop.cli(&["outbox", "install"]));
@@ -245,13 +248,7 @@ fn a_table_is_verified_and_each_tampering_is_named() {
 
 #[test]
 fn a_check_goes_on_from_a_head_judges_one_row_and_compares_a_backup_with_the_ledger_of_then() {
-    let shop = Shop::open(20);
-    shop.protect();
-    let database_url = stack().new_database();
-    let gateway = shop.relay_from(&database_url);
-    shop.wait_for_receipts();
-    gateway.service.kill();
-    let backup = Shop { database_url: copied(&shop.database_url), ledger: shop.ledger.clone() };
+    let (shop, backup, database_url) = with_a_backup();
     let gateway = shop.relay_from(&database_url);
     let check_of = |shop: &Shop, arguments: &[&str]| {
         let all =
@@ -278,7 +275,7 @@ fn a_check_goes_on_from_a_head_judges_one_row_and_compares_a_backup_with_the_led
     expect_verdict(&check(&["--since", &format!("9999:{root}")]), "CANNOT TELL", "they are behind");
 
     expect_verdict(&check_of(&backup, &[]), "REFUSED", "2 findings");
-    expect_verdict(&check_of(&backup, &["--as-of", head]), "VERIFIED", "20 rows");
+    expect_verdict(&check_of(&backup, &["--as-of", head]), "VERIFIED", "as of the ledger's first 22 entries");
     expect_verdict(&check_of(&backup, &["--as-of", &other]), "REFUSED", "the head that you hold");
     backup.sql("alter table orders disable trigger user; update orders set amount = 1 where id = 3");
     expect_verdict(&check_of(&backup, &["--as-of", head]), "REFUSED", "1 finding");
@@ -297,9 +294,12 @@ fn a_check_goes_on_from_a_head_judges_one_row_and_compares_a_backup_with_the_led
     expect_verdict(&check(&["--key", "7"]), "VERIFIED", "the row is");
 
     let folder = stack().folder.path().join("receipts");
-    let fetch = |arguments: &[&str]| {
+    let fetch_into = |folder: &Path, arguments: &[&str]| {
         let all = [&["--api", index().api.url(), "receipts", "fetch", folder.to_str().unwrap()], arguments].concat();
-        let output = shop.cli(&all);
+        shop.cli(&all)
+    };
+    let fetch = |arguments: &[&str]| {
+        let output = fetch_into(&folder, arguments);
         expect_success(&output);
         text(&output.stderr)
     };
@@ -308,6 +308,10 @@ fn a_check_goes_on_from_a_head_judges_one_row_and_compares_a_backup_with_the_led
     assert!(fetch(&[]).contains("0 receipts fetched"));
     let receipt = folder.join(format!("{}-22.receipt.json", shop.ledger));
     expect_verdict(&shop.cli(&["verify", receipt.to_str().unwrap(), "--ledger", &shop.ledger]), "VERIFIED", "");
+    shop.sql("update counterfoil.receipt set leaf_hash = sha256('') where index = 22");
+    let others = stack().folder.path().join("others");
+    expect_refusal(&fetch_into(&others, &["--where", "index = 22"]), "another one than the database says");
+    expect_success(&fetch_into(&others, &["--where", "index = 21"]));
 }
 
 #[test]
@@ -395,14 +399,7 @@ fn large_rows_are_relayed_and_an_outbox_forgets_what_has_its_receipt_and_nothing
 
 #[test]
 fn a_copy_and_a_restore_are_refused_until_they_are_adopted() {
-    let shop = Shop::open(20);
-    shop.protect();
-    let database_url = stack().new_database();
-    let gateway = shop.relay_from(&database_url);
-    shop.wait_for_receipts();
-    // Yesterday's state, as a backup has it; the database itself goes on.
-    gateway.service.kill();
-    let copy = Shop { database_url: copied(&shop.database_url), ledger: shop.ledger.clone() };
+    let (shop, copy, database_url) = with_a_backup();
     let gateway = shop.relay_from(&database_url);
     shop.sql("update orders set note = 'shipped' where id = 3");
     shop.wait_for_receipts();
@@ -427,6 +424,18 @@ fn a_copy_and_a_restore_are_refused_until_they_are_adopted() {
     expect_verdict(&output, "REFUSED", "21 rows");
     let said = text(&output.stdout);
     assert!(said.contains("adopt") && said.contains("restored from yesterday"), "{said}");
+}
+
+/// A shop of 20 rows that is recorded, its state of then as a backup has it, and the database of its gateway, which is not running.
+fn with_a_backup() -> (Shop, Shop, String) {
+    let shop = Shop::open(20);
+    shop.protect();
+    let database_url = stack().new_database();
+    let gateway = shop.relay_from(&database_url);
+    shop.wait_for_receipts();
+    gateway.service.kill();
+    let backup = Shop { database_url: copied(&shop.database_url), ledger: shop.ledger.clone() };
+    (shop, backup, database_url)
 }
 
 /// A database with the contents of another one, which no one uses meanwhile.

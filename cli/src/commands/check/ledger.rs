@@ -48,13 +48,14 @@ impl Held {
     }
 
     /// # Errors
-    /// Where the ledger, as the servers have it, has fewer entries than a head of before.
-    fn expect_within(&self, furthest: u64) -> anyhow::Result<()> {
+    /// Where the ledger, as a quorum of the servers has it, has fewer entries than a head of before.
+    fn expect_within(&self, head: &Head) -> anyhow::Result<()> {
         self.all().try_for_each(|held| {
             ensure!(
-                held.size.get() <= furthest,
-                "the head that you hold has {} entries, and the servers' ledger has {furthest}: they are behind, or it is another ledger's",
-                held.size
+                held.size.get() <= head.size,
+                "the head that you hold has {} entries, and the servers' ledger has {}: they are behind, or it is another ledger's",
+                held.size,
+                head.size
             );
             Ok(())
         })
@@ -117,7 +118,7 @@ pub(super) async fn walk(
     let (mut recorded, mut protections) = (HashSet::new(), HashSet::new());
     let (mut frontier, mut size, mut attempts) = (Frontier::new(), 0_u64, 0);
     let furthest = readings.iter().map(|reading| reading.at.account.entries.size().get()).max().unwrap_or(head.size);
-    held.expect_within(furthest)?;
+    held.expect_within(head)?;
     let end = held.as_of.map_or(head.size, |as_of| as_of.size.get());
     let bar = progress(furthest, "entries");
     held.compare(&frontier)?;

@@ -116,7 +116,10 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
     ledger::describe(&contents, &mut found).await?;
     expect_key(&arguments.key, found.key_columns())?;
 
-    let verdict = conclude(&found, &ledger, &late, ledger_at, walked.servers, report);
+    let mut verdict = conclude(&found, &ledger, &late, ledger_at, walked.servers, report);
+    if let Some(as_of) = &arguments.as_of {
+        verdict.1 += &format!(", as of the ledger's first {}", counted(as_of.size.get(), "entry", "entries"));
+    }
     tell_held(&held, &found, &ledger_at, report);
     report
         .not_checked
@@ -141,9 +144,8 @@ impl Arguments {
     }
 
     fn listing(&self) -> Option<Listing> {
-        let key = Some(self.key.clone()).filter(|key| !key.is_empty());
         let since = LeafIndex(self.since.map_or(0, |head| head.size.get()));
-        (key.is_some() || self.since.is_some()).then_some(Listing { since, key, most: MOST_LISTED })
+        (!self.key.is_empty() || self.since.is_some()).then_some(Listing { since, most: MOST_LISTED })
     }
 }
 
@@ -162,7 +164,7 @@ fn tell_held(held: &ledger::Held, found: &TableReport, head: &ledger::Head, repo
     report.found.extend(found.changes.iter().map(ToString::to_string));
     let more = found.changes_listed - found.changes.len() as u64;
     if more > 0 {
-        report.found.push(format!("{more} more changes were recorded: list them by a later --since"));
+        report.found.push(format!("{more} more changes were recorded, and are not listed"));
     }
     for (held, what) in
         [(&held.since, "what was recorded since is listed"), (&held.as_of, "the rows were compared up to there")]

@@ -40,9 +40,9 @@ fn adds_users_times_and_keys_from_records_that_the_caller_reads_once_more() {
 fn lists_the_changes_since_a_record_or_of_one_row_and_counts_those_that_it_does_not_keep() {
     let history = "P; B; 1 insert 7=1.00; 2 insert 8=1.00; 3 update 7=1.00>7=2.00; 4 update 8=1.00>9=1.00; 5 truncate";
     let listed = |since, key: Option<&str>, most| {
-        let key = key.map(|key| vec![key.to_owned()]);
-        let listing = Some(Listing { since: LeafIndex(since), key, most });
-        let found = report(Pins { listing, ..Pins::whole("public.t") }, history, "", "");
+        let scope = key.map_or(Scope::Whole, |key: &str| Scope::Row(vec![key.to_owned()]));
+        let listing = Some(Listing { since: LeafIndex(since), most });
+        let found = report(Pins { scope, listing, ..Pins::whole("public.t") }, history, "", "");
         let places = found.changes.iter().map(|change| match change.place {
             Place::Recorded(index) => index.0,
             Place::Unsent(_) => u64::MAX,
