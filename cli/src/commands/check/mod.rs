@@ -20,6 +20,7 @@ use counterfoil_service::counted;
 use counterfoil_table_check::{
     Check, LeafIndex, Listing, Pins, Report as TableReport, Scope, Seed, Verdict as TableVerdict,
 };
+use jiff::Timestamp;
 use merkle_log::TreeHead;
 
 use self::contents::Contents;
@@ -128,7 +129,8 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
     report.not_checked.push("that these servers are honest: they were asked, their answers are no proof".to_owned());
     if let Some(file) = &arguments.html {
         let evidence = fetch_evidence(options, ledger.address, ledger_at.size, report).await;
-        let told = page::Told { verdict: verdict.0, reason: &verdict.1, ledger: ledger.address.to_string(), evidence };
+        let checked_at = Timestamp::now();
+        let told = page::Told { verdict: verdict.0, reason: &verdict.1, place: &place, checked_at, evidence };
         page::write(file, &told, report, &found)?;
     }
     Ok(verdict)

@@ -7,8 +7,10 @@ use anyhow::Context;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use counterfoil_table_check::Report as TableReport;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::ledger::Place;
 use crate::verdict::{Report, Verdict};
 
 const STYLE: &str = include_str!("page.css");
@@ -17,7 +19,9 @@ const STYLE: &str = include_str!("page.css");
 pub(super) struct Told<'a> {
     pub(super) verdict: Verdict,
     pub(super) reason: &'a str,
-    pub(super) ledger: String,
+    pub(super) place: &'a Place,
+    /// By this machine's clock.
+    pub(super) checked_at: Timestamp,
     /// The evidence file of the ledger; none where no API gave it.
     pub(super) evidence: Option<Vec<u8>>,
 }
@@ -37,11 +41,19 @@ fn page(told: &Told<'_>, report: &Report, table: &TableReport) -> Result<String,
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{verdict}: {}</title>\n<style>{STYLE}</style></head>\n\
          <body><main>\n<p class=\"label\">Counterfoil: check of a protected table</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict {class}\"><b>{verdict}</b> {}</p>\n<p class=\"ledger\">Ledger <code>{}</code></p>\n",
+         <p class=\"verdict {class}\"><b>{verdict}</b> {}</p>\n",
         text(&table.table),
         text(&table.table),
         text(told.reason),
-        text(&told.ledger)
+    )?;
+    let Place { genesis_hash, program, ledger } = told.place;
+    write!(
+        out,
+        "<dl>\n<dt>Ledger</dt><dd><code>{ledger}</code></dd>\n<dt>Program</dt><dd><code>{program}</code></dd>\n\
+         <dt>Cluster</dt><dd><code>{genesis_hash}</code></dd>\n\
+         <dt>Checked</dt><dd>{:.0} by this machine's clock, by counterfoil {}</dd>\n</dl>\n",
+        told.checked_at,
+        env!("CARGO_PKG_VERSION")
     )?;
     list(&mut out, "Found", &report.found, "Nothing that contradicts the record.")?;
     list(&mut out, "Compared", &report.checked, "")?;
@@ -88,7 +100,7 @@ fn evidence(out: &mut String, told: &Told<'_>) -> std::fmt::Result {
         return writeln!(
             out,
             "<p>No API gave it for this report: <code>counterfoil evidence {} --out FILE</code> fetches it.</p>",
-            text(&told.ledger)
+            told.place.ledger
         );
     };
     let mut hash = String::new();
@@ -98,7 +110,7 @@ fn evidence(out: &mut String, told: &Told<'_>) -> std::fmt::Result {
         "<p>All entries and events of the ledger, with their proofs: <a download=\"{0}.evidence.jsonl\" \
          href=\"data:application/jsonl;base64,{1}\">{0}.evidence.jsonl</a>, {2} bytes, SHA-256 <code>{hash}</code>. \
          <code>counterfoil verify</code> checks it without this page's author.</p>",
-        text(&told.ledger),
+        told.place.ledger,
         BASE64_STANDARD.encode(evidence),
         evidence.len()
     )
