@@ -10,9 +10,11 @@ use counterfoil_client::{Rpc, Source, fetch_settled, fetch_time, with_causes};
 use counterfoil_core::LedgerId;
 use counterfoil_core::limits::NEVER;
 use counterfoil_http::RequestMetrics;
+use counterfoil_service::counted;
 use counterfoil_statement::PromiseKey;
 use counterfoil_store::gateway::{
     Durability, connect_to_gateway, load_backlog, load_durability, load_origin, load_overdue, load_server,
+    load_waiting_ledgers,
 };
 use counterfoil_store::{Cluster, PgPool, connect, load_cluster, load_lock_holder};
 use jiff::{SignedDuration, Timestamp};
@@ -91,6 +93,7 @@ pub async fn examine(patient: Patient) -> anyhow::Result<Vec<Finding>> {
     findings.extend(of_durability(&durability, patient.copies));
     if durability.version == Some(durability.known_version) {
         findings.extend(examine_origin(&pool, patient.copies == 1).await?);
+        findings.extend(examine_outboxes(&pool).await?);
     }
     examine_servers(&patient.servers, cluster.as_ref(), &mut findings).await;
     findings.extend(of_keys(&patient));
@@ -132,6 +135,16 @@ async fn examine_origin(pool: &PgPool, with_timeline: bool) -> anyhow::Result<Op
             format!("of server {server}, and was of {origin}: nothing is planned or promised for about two minutes");
         ill("gateway's database", state, "wait; where it was restored, docs/gateway.md says what that means")
     }))
+}
+
+/// The ledgers for which rows of outboxes wait.
+async fn examine_outboxes(pool: &PgPool) -> anyhow::Result<Vec<Finding>> {
+    let waiting = load_waiting_ledgers(&mut *pool.acquire().await?).await?;
+    let finding = |(_, ledger, rows): (i32, String, u64)| {
+        let state = format!("{} of an outbox wait, for it takes none", counted(rows, "row", "rows"));
+        ill(format!("ledger {ledger}"), state, "the log of counterfoil-gateway says why; those of other ledgers go on")
+    };
+    Ok(waiting.into_iter().map(finding).collect())
 }
 
 fn of_durability(durability: &Durability, copies: u16) -> Vec<Finding> {

@@ -32,12 +32,17 @@ pub(crate) struct Metrics {
     archived: IntGaugeVec,
     payer_lamports: IntGaugeVec,
     payer_hours: GaugeVec,
+    relay_reading: IntGaugeVec,
+    relay_rows: IntCounterVec,
+    relay_age: GaugeVec,
+    relay_waiting: IntGaugeVec,
 }
 
 impl Metrics {
     pub(crate) fn new(to: &RequestMetrics) -> Self {
         let name = |name: &str| format!("counterfoil_gateway_{name}");
         let of_ledger = |of: &str, help: &str| to.add(IntGaugeVec::new(Opts::new(name(of), help), &["ledger"]));
+        let of_outbox = |of: &str, help: &str| to.add(IntGaugeVec::new(Opts::new(name(of), help), &["outbox"]));
         let histogram = |of: &str, help: &str, bounds: &[f64]| {
             to.add(Histogram::with_opts(HistogramOpts::new(name(of), help).buckets(bounds.to_vec())))
         };
@@ -82,6 +87,19 @@ impl Metrics {
                 ),
                 &["payer"],
             )),
+            relay_reading: of_outbox("relay_reading", "1 where this gateway reads the outbox."),
+            relay_rows: to.add(IntCounterVec::new(
+                Opts::new(name("relay_rows_total"), "Rows of the outbox that were read."),
+                &["outbox"],
+            )),
+            relay_age: to.add(GaugeVec::new(
+                Opts::new(name("relay_age_seconds"), "Age of the newest row of the outbox when it was read."),
+                &["outbox"],
+            )),
+            relay_waiting: of_outbox(
+                "relay_waiting_rows",
+                "Rows that were read and wait for a ledger that takes none.",
+            ),
         }
     }
 
@@ -152,5 +170,17 @@ impl Metrics {
             Some(hours) => self.payer_hours.with_label_values(&[&name]).set(hours),
             None => drop(self.payer_hours.remove_label_values(&[&name])),
         }
+    }
+    pub(crate) fn set_relay(&self, outbox: &str, is_reading: bool) {
+        self.relay_reading.with_label_values(&[outbox]).set(is_reading.into());
+    }
+
+    pub(crate) fn relayed(&self, outbox: &str, rows: usize, newest: Duration) {
+        self.relay_rows.with_label_values(&[outbox]).inc_by(rows as u64);
+        self.relay_age.with_label_values(&[outbox]).set(newest.as_secs_f64());
+    }
+
+    pub(crate) fn set_relay_waiting(&self, outbox: &str, rows: u64) {
+        self.relay_waiting.with_label_values(&[outbox]).set(i64::try_from(rows).unwrap_or(i64::MAX));
     }
 }

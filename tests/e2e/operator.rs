@@ -36,12 +36,12 @@ fn wallet(name: &str, lamports: u64) -> (String, String) {
 }
 
 /// The value of a metric whose line begins so.
-fn metric(url: &str, begins: &str) -> Option<f64> {
+pub(crate) fn metric(url: &str, begins: &str) -> Option<f64> {
     let text = reqwest::blocking::get(url).unwrap().text().unwrap();
     text.lines().find(|line| line.starts_with(begins)).and_then(|line| line.rsplit(' ').next()?.parse().ok())
 }
 
-fn metrics_url(gateway: &Gateway) -> String {
+pub(crate) fn metrics_url(gateway: &Gateway) -> String {
     gateway.service.ready["metrics_url"].as_str().unwrap().to_owned()
 }
 

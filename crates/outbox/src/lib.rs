@@ -16,7 +16,7 @@ pub use protect::{
     Progress, Size, Wanted, backfill, connect, is_lock_timeout, load_progress, load_protection, load_size, protect,
 };
 pub use recorded::{Recorded, load_recorded};
-pub use source::{OutboxRow, Protection, Receipt, Source};
+pub use source::{OutboxRow, Protection, Receipt, Source, outbox_name};
 pub use sqlx::PgConnection;
 pub use sqlx::types::Uuid;
 pub use table::{TableColumn, TableReader, TableRow};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::types::Uuid;
 use sqlx::{Connection, Executor, PgConnection, Row};
 
@@ -158,6 +158,21 @@ impl Source {
         rows.iter().map(outbox_row).collect()
     }
 
+    /// These rows, by transaction and position, in this order; those that are gone are left out.
+    ///
+    /// # Errors
+    /// [`OutboxError`].
+    pub async fn load_rows(&mut self, keys: &[(u64, u64)]) -> Result<Vec<OutboxRow>, OutboxError> {
+        let (xids, positions): (Vec<String>, Vec<i64>) =
+            keys.iter().map(|(xid, position)| (xid.to_string(), big(*position))).unzip();
+        let rows = format!(
+            "select {COLUMNS} from unnest($1::text[]::xid8[], $2::bigint[]) with ordinality as place (xid, position, number)
+             join counterfoil.outbox as o on o.xid = place.xid and o.position = place.position order by place.number"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(rows)).bind(xids).bind(positions).fetch_all(&mut self.0).await?;
+        rows.iter().map(outbox_row).collect()
+    }
+
     /// Ends the reading.
     ///
     /// # Errors
@@ -250,6 +265,12 @@ impl Source {
     }
 }
 
+/// The columns of a row of `counterfoil.outbox as o`, as [`outbox_row`] takes them.
+pub(crate) const COLUMNS: &str = "o.position, o.xid::text as xid, o.id, o.protection, o.operation, o.old::text as old, o.new::text as new,
+    to_char(o.at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as at, floor(extract(epoch from o.at) * 1000)::bigint as at_ms,
+    o.session_user_name::text as session_user_name, o.role_name::text as role_name, o.actor, o.ledger, o.content, o.content_type,
+    o.stream, o.subject";
+
 pub(crate) fn outbox_row(row: &PgRow) -> Result<OutboxRow, OutboxError> {
     let position: i64 = row.try_get("position")?;
     let xid: String = row.try_get("xid")?;
@@ -273,6 +294,16 @@ pub(crate) fn outbox_row(row: &PgRow) -> Result<OutboxRow, OutboxError> {
         stream: row.try_get("stream")?,
         subject: row.try_get("subject")?,
     })
+}
+
+/// Where an outbox is, without what is secret in its URL: host, port and database.
+#[must_use]
+pub fn outbox_name(url: &str) -> String {
+    let parsed = url.parse::<PgConnectOptions>();
+    parsed.map_or_else(
+        |_| "not a URL".to_owned(),
+        |at| format!("{}:{}/{}", at.get_host(), at.get_port(), at.get_database().unwrap_or_else(|| at.get_username())),
+    )
 }
 
 /// PostgreSQL's numbers of this kind end at 2^63.

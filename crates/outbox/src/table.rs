@@ -9,7 +9,7 @@ use sqlx::types::Uuid;
 use sqlx::{Connection, Executor, PgConnection, Row, ValueRef};
 
 use crate::OutboxError;
-use crate::source::{OutboxRow, big, outbox_row};
+use crate::source::{COLUMNS, OutboxRow, big, outbox_row};
 
 /// The settings that the text of values depends on, and those that have the rows read from the table itself, not from an index that may
 /// be made to lack some.
@@ -127,13 +127,8 @@ impl TableReader {
     /// These rows of the outbox, in its order.
     pub fn load_unsent(&mut self, ids: &[[u8; 16]]) -> impl Stream<Item = Result<OutboxRow, OutboxError>> {
         let ids: Vec<Uuid> = ids.iter().map(|id| Uuid::from_bytes(*id)).collect();
-        let rows = sqlx::query(
-            "select o.position, o.xid::text as xid, o.id, o.protection, o.operation, o.old::text as old, o.new::text as new,
-                    to_char(o.at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as at,
-                    floor(extract(epoch from o.at) * 1000)::bigint as at_ms, o.session_user_name::text as session_user_name,
-                    o.role_name::text as role_name, o.actor, o.ledger, o.content, o.content_type, o.stream, o.subject
-             from counterfoil.outbox as o where o.id = any($1) order by o.position",
-        );
+        let rows = format!("select {COLUMNS} from counterfoil.outbox as o where o.id = any($1) order by o.position");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(rows));
         rows.bind(ids).fetch(&mut self.connection).map(|row| outbox_row(&row?))
     }
 

@@ -8,19 +8,22 @@ mod identity;
 mod keys;
 mod receipts;
 mod record;
+mod request;
 mod rows;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use counterfoil_client::with_causes;
-use counterfoil_outbox::Source;
+use counterfoil_outbox::{Source, outbox_name};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use self::fault::Fault;
 use self::identity::{Identity, identify};
 use self::keys::Keys;
+use self::waiting::Waiting;
 use crate::state::Gateway;
 
 /// How often the outbox is asked for more when it had none.
@@ -36,8 +39,10 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Relays one outbox. It ends with the process.
 pub(crate) async fn relay(gateway: Arc<Gateway>, url: String, keep_hours: Option<u32>) {
     let mut told = None;
+    let outbox = outbox_name(&url);
     loop {
-        let Err(fault) = session(&gateway, &url, keep_hours, &mut told).await;
+        gateway.ledgers.metrics.set_relay(&outbox, false);
+        let Err(fault) = session(&gateway, &url, &outbox, keep_hours, &mut told).await;
         let words = with_causes(&fault);
         if told.as_ref() != Some(&words) {
             warn!("the outbox is not relayed, and its rows wait: {words}");
@@ -51,6 +56,7 @@ pub(crate) async fn relay(gateway: Arc<Gateway>, url: String, keep_hours: Option
 async fn session(
     gateway: &Gateway,
     url: &str,
+    outbox: &str,
     keep_hours: Option<u32>,
     told: &mut Option<String>,
 ) -> Result<std::convert::Infallible, Fault> {
@@ -60,11 +66,16 @@ async fn session(
     }
     let Identity { mut cursor, name } = identify(gateway, &mut source).await?;
     let mut keys = Keys::load(&mut source).await?;
+    let mut waiting = Waiting::load(gateway, cursor.key).await?;
     info!("relaying the outbox of {name}");
     *told = None;
+    gateway.ledgers.metrics.set_relay(outbox, true);
     let (mut next_receipts, mut next_sweep) = (Instant::now(), Instant::now());
     loop {
-        let has_read = rows::read(gateway, &mut source, &mut keys, &mut cursor).await?;
+        let has_accepted = waiting.retry(gateway, &mut source, &keys, &cursor).await?;
+        let has_read =
+            rows::read(gateway, outbox, &mut source, &mut keys, &mut waiting, &mut cursor).await? || has_accepted;
+        gateway.ledgers.metrics.set_relay_waiting(outbox, waiting.rows);
         if Instant::now() >= next_receipts {
             receipts::write(gateway, &mut source, cursor.key).await?;
             next_receipts = Instant::now() + RECEIPTS;

@@ -1,17 +1,17 @@
 //! Reading what is new in an outbox, and having it accepted.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use counterfoil_core::LedgerId;
 use counterfoil_outbox::{OutboxRow, Protection, Source, Uuid};
-use counterfoil_statement::{Commitment, Record, RecordId};
 use counterfoil_store::begin;
-use counterfoil_store::gateway::{NewRecord, NewRequest, RelayCursor, accept_relayed, load_accepted};
-use sha2::{Digest, Sha256};
+use counterfoil_store::gateway::{RelayCursor, WaitingRow, accept_relayed, add_waiting, load_accepted};
+use jiff::Timestamp;
 
 use super::fault::Fault;
 use super::keys::Keys;
-use super::record::new_record;
+use super::request::request;
+use super::waiting::{Waiting, noted};
 use crate::state::Gateway;
 
 /// The rows and bytes after which a commit ends.
@@ -22,6 +22,7 @@ const ROWS_PER_FETCH: u32 = 128;
 
 /// Rows of a snapshot, in their order.
 struct Batch<'a> {
+    outbox: &'a str,
     rows: Vec<OutboxRow>,
     snapshot: &'a str,
     /// Whether there may be more of it.
@@ -31,8 +32,10 @@ struct Batch<'a> {
 /// Reads what became visible since the last time, and has it accepted. Whether there was anything.
 pub(super) async fn read(
     gateway: &Gateway,
+    outbox: &str,
     source: &mut Source,
     keys: &mut Keys,
+    waiting: &mut Waiting,
     cursor: &mut RelayCursor,
 ) -> Result<bool, Fault> {
     let (snapshot, after) = match cursor.reading.clone() {
@@ -48,7 +51,8 @@ pub(super) async fn read(
     loop {
         let (rows, has_more) = fetch(source).await?;
         has_read |= !rows.is_empty();
-        take(gateway, &protections, keys, cursor, Batch { rows, snapshot: &snapshot, has_more }).await?;
+        take(gateway, &protections, keys, waiting, cursor, Batch { outbox, rows, snapshot: &snapshot, has_more })
+            .await?;
         if !has_more {
             break;
         }
@@ -77,10 +81,12 @@ async fn take(
     gateway: &Gateway,
     protections: &HashMap<Uuid, Protection>,
     keys: &mut Keys,
+    waiting: &mut Waiting,
     cursor: &mut RelayCursor,
     batch: Batch<'_>,
 ) -> Result<(), Fault> {
-    let Batch { rows, snapshot, has_more } = batch;
+    let Batch { outbox, rows, snapshot, has_more } = batch;
+    let (count, newest_ms) = (rows.len(), rows.iter().map(|row| row.at_ms).max());
     let newest = rows.iter().map(|row| (row.position, row.id)).max().max(cursor.newest);
     let mut after = RelayCursor { newest, ..cursor.clone() };
     match (has_more, rows.last()) {
@@ -90,52 +96,34 @@ async fn take(
     let ids: Vec<[u8; 16]> = rows.iter().map(|row| row.id).collect();
     let mut connection = gateway.pool.acquire().await?;
     let accepted = if ids.is_empty() { Default::default() } else { load_accepted(&mut connection, &ids).await? };
-    let mut new: BTreeMap<LedgerId, Vec<NewRecord>> = BTreeMap::new();
     rows.iter().for_each(|row| keys.note(row));
+    let mut by_ledger: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
     for row in rows.into_iter().filter(|row| !accepted.contains(&row.id)) {
-        let ledger = ledger_of(&row)?;
-        let record = new_record(gateway, ledger, protections, keys, row)?;
-        new.entry(ledger).or_default().push(record);
+        by_ledger.entry(row.ledger.clone()).or_default().push(row);
     }
-    let mut requests = Vec::with_capacity(new.len());
-    for (ledger, records) in new {
-        requests.push(request(gateway, ledger, records).await?);
+    let (mut requests, mut late) = (Vec::with_capacity(by_ledger.len()), Vec::new());
+    for (ledger, rows) in by_ledger {
+        let places: Vec<WaitingRow> = rows.iter().map(noted).collect();
+        let request = match waiting.has(&ledger) {
+            // Behind those that wait already.
+            true => None,
+            false => waiting.take(&ledger, request(gateway, protections, keys, rows).await)?,
+        };
+        match request {
+            Some(request) => requests.push(request),
+            None => late.extend(places),
+        }
     }
     let mut transaction = begin(&mut connection).await?;
     accept_relayed(&mut transaction, cursor, &after, &gateway.ledgers.keys(), &requests).await?;
+    add_waiting(&mut transaction, cursor.key, &late).await?;
     transaction.commit().await?;
     requests.iter().for_each(|request| gateway.sequencers.wake(request.ledger));
+    if let Some(newest_ms) = newest_ms {
+        let age = Timestamp::now().as_millisecond().saturating_sub(newest_ms);
+        gateway.ledgers.metrics.relayed(outbox, count, Duration::from_millis(age.try_into().unwrap_or(0)));
+    }
+    waiting.add(late.len());
     *cursor = after;
     Ok(())
-}
-
-fn ledger_of(row: &OutboxRow) -> Result<LedgerId, Fault> {
-    row.ledger.parse().map_err(|error| {
-        Fault::Blocked(format!("row {} of counterfoil.outbox names ledger {:?}: {error}", row.position, row.ledger))
-    })
-}
-
-/// One request for all rows of a ledger, with a promise that is kept or told as each other one is.
-async fn request(gateway: &Gateway, ledger: LedgerId, records: Vec<NewRecord>) -> Result<NewRequest, Fault> {
-    let standing = gateway.ledgers.standing(ledger).await;
-    let standing = standing.map_err(|problem| Fault::Blocked(format!("ledger {ledger}: {}", problem.detail)))?;
-    gateway.ledgers.expect_moving(ledger, &standing).map_err(|problem| Fault::Blocked(problem.detail))?;
-    let promised: Result<Vec<Record>, _> = records
-        .iter()
-        .map(|record| Ok(Record { id: RecordId::new(record.id)?, commitment: Commitment(record.commitment) }))
-        .collect();
-    let promised = promised.map_err(|error: counterfoil_statement::NotARecordId| Fault::Blocked(error.to_string()))?;
-    let mut digest = Sha256::new();
-    records.iter().for_each(|record| digest.update(record.id));
-    let id = gateway.ids.next().map_err(|error| Fault::Blocked(format!("no random bytes: {error}")))?;
-    Ok(NewRequest {
-        id: *id.as_bytes(),
-        ledger,
-        api_key: Vec::new(),
-        idempotency_key: None,
-        quota: Default::default(),
-        fingerprint: digest.finalize().into(),
-        terms: standing.checked_size.and_then(|from| gateway.promiser.terms(from, &promised)),
-        records,
-    })
 }

@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::operator::{metric, metrics_url};
 use crate::servers::proxy_that;
 use crate::stack::{expect_refusal, expect_success, expect_verdict, index, program, stack, text, wait_until};
 
@@ -162,6 +163,49 @@ fn a_relay_that_is_killed_takes_each_row_once_and_a_second_one_waits() {
     assert_eq!(shop.sql("select count(*), count(distinct index) from counterfoil.receipt"), "102|102");
     let (_, ledger) = index().get(&format!("/v1/ledgers/{}", shop.ledger));
     assert_eq!(ledger["checked"]["head"]["size"], "102");
+}
+
+#[test]
+fn a_ledger_that_takes_no_rows_holds_up_its_own_in_their_order_and_no_other_ledgers() {
+    let (shop, stack) = (Shop::open(5), stack());
+    let (file, writer) = stack.new_wallet();
+    let grant = |ledger: &str| expect_success(&stack.cli(&["writer", "grant", ledger, &writer, "--subtrees"]));
+    grant(&shop.ledger);
+    let late = stack.new_ledger(&["--allow-subtrees"]);
+    shop.sql("create table late (id int primary key, n int); insert into late values (1, 0)");
+    shop.protect();
+    expect_success(&shop.cli(&["protect", "late", "--ledger", &late]));
+    shop.sql("select counterfoil.record('11111111111111111111111111111112', 'there is no such ledger')");
+    let database_url = stack.new_database();
+    let relay =
+        || shop.relay_with(&database_url, &["--metrics-listen", "127.0.0.1:0", "--writer", file.to_str().unwrap()]);
+    let recorded = |rows: &str| {
+        shop.sql(&format!("select count(*) from counterfoil.receipts where ledger = '{rows}' and state = 'recorded'"))
+    };
+    let mut gateway = relay();
+    wait_until("the first ledger's rows are recorded", || (recorded(&shop.ledger) == "7").then_some(()));
+    for n in 1..=3 {
+        shop.sql(&format!("update late set n = {n}; update orders set note = '{n}' where id = 1"));
+        gateway.service.kill();
+        gateway = relay();
+        wait_until("the change", || (recorded(&shop.ledger) == format!("{}", 7 + n)).then_some(()));
+    }
+    let waiting = |gateway: &Gateway| metric(&metrics_url(gateway), "counterfoil_gateway_relay_waiting_rows");
+    assert_eq!(
+        (waiting(&gateway), recorded(&late)),
+        (Some(7.0), "0".to_owned()),
+        "protect, a state, backfilled, three updates; a record"
+    );
+    let check =
+        |table: &str, ledger: &str| shop.cli(&["check", table, "--ledger", ledger, "--gateway", gateway.service.url()]);
+    expect_verdict(&check("orders", &shop.ledger), "VERIFIED", "5 rows");
+
+    grant(&late);
+    wait_until("the other's too", || (recorded(&late) == "6").then_some(()));
+    expect_verdict(&check("late", &late), "VERIFIED", "1 row");
+    assert_eq!(waiting(&gateway), Some(1.0), "the record without a ledger");
+    shop.sql("delete from counterfoil.outbox where operation = 'record'");
+    wait_until("none waits", || (waiting(&gateway) == Some(0.0)).then_some(()));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod schema;
 mod seal;
 mod terms;
 mod usage;
+mod waiting;
 
 pub use accept::{Accepted, accept, forget_idempotency_keys, load_named};
 pub use backlog::{Backlog, load_backlog, load_late, load_oldest_unplanned, load_overdue};
@@ -36,3 +37,4 @@ pub use seal::{
 };
 pub use terms::{Form, Terms};
 pub use usage::{OverQuota, Usage, Used, charge, forget_usage, load_usage};
+pub use waiting::{WaitingRow, add_waiting, end_waiting, load_waiting, load_waiting_ledgers};
