@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use pgcluster::{Cluster, Durability};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
@@ -468,6 +469,35 @@ fn a_copy_and_a_restore_are_refused_until_they_are_adopted() {
     expect_verdict(&output, "REFUSED", "21 rows");
     let said = text(&output.stdout);
     assert!(said.contains("adopt") && said.contains("restored from yesterday"), "{said}");
+}
+
+#[test]
+fn a_dump_that_is_loaded_into_another_server_goes_on_once_it_is_adopted() {
+    let transactions = "do $$ begin for i in 1..1000 loop perform pg_current_xact_id(); commit; end loop; end $$";
+    sql_in(&stack().new_database(), transactions);
+    let (shop, _, database_url) = with_a_backup();
+    let server = Cluster::start_temporary(Durability::None).unwrap();
+    server.create_database("shop").unwrap();
+    let moved = Shop { database_url: server.url("shop"), ledger: shop.ledger.clone() };
+    let dump = stack().folder.path().join("shop.sql");
+    expect_success(&Command::new("pg_dump").arg("--file").arg(&dump).arg(&shop.database_url).output().unwrap());
+    moved.sql("create role counterfoil_writer nologin");
+    let load = ["-Xq", "-v", "ON_ERROR_STOP=1", "-f", dump.to_str().unwrap(), &moved.database_url];
+    expect_success(&Command::new("psql").args(load).output().unwrap());
+    let future = "select count(*) > 0 from counterfoil.outbox where xid >= pg_snapshot_xmax(pg_current_snapshot())";
+    assert_eq!(moved.sql(future), "t", "there are rows of transactions that this server did not have yet");
+
+    let gateway = moved.relay_from(&database_url);
+    let check = || moved.cli(&["check", "orders", "--ledger", &moved.ledger, "--gateway", gateway.service.url()]);
+    moved.sql("update orders set note = 'moved' where id = 3");
+    moved.sql("select counterfoil.adopt('moved to another server')");
+    moved.sql("update orders set note = 'moved, and changed' where id = 4");
+    moved.wait_for_receipts();
+    let output = check();
+    expect_verdict(&output, "VERIFIED", "20 rows");
+    assert!(text(&output.stdout).contains("moved to another server"), "{}", text(&output.stdout));
+    moved.sql("alter table orders disable trigger user; update orders set amount = 1 where id = 4");
+    expect_verdict(&check(), "REFUSED", "1 finding");
 }
 
 /// A shop of 20 rows that is recorded, its state of then as a backup has it, and the database of its gateway, which is not running.
