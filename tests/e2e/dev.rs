@@ -474,3 +474,43 @@ fn the_readmes_block_works_when_pasted_and_its_receipt_outlives_its_vendor() {
     assert!(text(&alone.stdout).contains("The entries: it has the transaction"), "{alone:?}");
     dev.end_by(Signal::INT);
 }
+
+/// As the page of protected tables has it, with 5,000 rows and others that write meanwhile.
+#[test]
+fn the_three_commands_of_the_tables_page_protect_a_table_that_dev_relays() {
+    let (folder, postgres) = (folder(), Cluster::start_temporary(Durability::None).unwrap());
+    postgres.create_database("shop").unwrap();
+    let url = postgres.url("shop");
+    let psql = |sql: &str| {
+        let mut psql = Command::new("psql");
+        psql.args(["-Xq", "-v", "ON_ERROR_STOP=1", &url, "-c", sql]);
+        psql
+    };
+    let table = "create table orders (id bigint generated always as identity primary key, amount numeric, note text);
+        insert into orders (amount, note) select n * 1.10, 'order ' || n from generate_series(1, 5000) as n";
+    expect_success(&psql(table).output().unwrap());
+    let write = "do $$ begin for n in 1..200 loop insert into orders (amount) values (n); commit; perform pg_sleep(0.05); end loop; end $$";
+    let mut writer = psql(write).spawn().unwrap();
+
+    let mut command = command(&folder.path().join("data"));
+    command.args(["--relay-database-url", &url]);
+    let mut dev = Dev::start_command(folder.path(), command, Stdio::inherit());
+    let page = include_str!("../../docs/tables.md");
+    let block = page.split_once("## Three commands").unwrap().1.split("```").nth(1).unwrap();
+    let block = block.strip_prefix("sh\n").unwrap().replace("postgres://shop@db.example/shop", &url);
+    let block = block.replace("https://gateway.example", dev.address("gateway_url"));
+    let (protect, check) = block.split_once("counterfoil check").unwrap();
+    // The relay takes seconds, which the page says; the page's reader runs the last line again.
+    let script = format!(
+        "{protect}\nfor i in $(seq 300); do counterfoil check {}; found=$?; [ $found = 2 ] || break; sleep 1; done; exit $found",
+        check.trim()
+    );
+    let path = program("counterfoil");
+    let paths = format!("{}:{}", path.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell.arg("-uc").arg(script).env("PATH", paths).env("COUNTERFOIL_RPC", dev.address("rpc_url"));
+    let pasted = shell.env("COUNTERFOIL_WALLET", dev.address("wallet")).output().unwrap();
+    assert!(writer.wait().unwrap().success(), "no write failed");
+    expect_verdict(&pasted, "VERIFIED", "rows of public.orders");
+    dev.end_by(Signal::INT);
+}

@@ -41,6 +41,16 @@ pub struct Arguments {
     /// meant for something else.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// A database with protected tables, whose changes the gateway records; several times for several. Another one than --database-url
+    /// names, which has its index in a schema of the same name.
+    #[arg(
+        long,
+        env = "COUNTERFOIL_GATEWAY_RELAY_DATABASE_URL",
+        hide_env_values = true,
+        value_delimiter = ' ',
+        value_name = "URL"
+    )]
+    relay_database_url: Vec<String>,
     /// Port of the API; 0 for any free one.
     #[arg(long, default_value_t = 8080)]
     api_port: u16,
@@ -205,6 +215,10 @@ async fn start(options: &Options, arguments: &Arguments, folder: &Path, parts: &
     let promise_key = make_key(&folder.join("promise.key")).await?;
     gateway.arg("--promise-key").arg(&promise_key).arg("--names-key").arg(make_key(&folder.join("names.key")).await?);
     gateway.env("DATABASE_URL", &database_url);
+    if !arguments.relay_database_url.is_empty() {
+        // Not as arguments: all users of the machine see those.
+        gateway.env("COUNTERFOIL_GATEWAY_RELAY_DATABASE_URL", arguments.relay_database_url.join(" "));
+    }
     let gateway: Service = parts.start("gateway", gateway).await?;
 
     let addresses = json!({
