@@ -985,6 +985,15 @@ begin
 end
 $$;
 
+-- That of those who check tables, next to SELECT on these: what waits. The secrets of subjects are among it, in the records of `protect`.
+create or replace function counterfoil.grant_check(role_name text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    execute format('grant usage on schema counterfoil to %I', $1);
+    execute format('grant select on counterfoil.installation, counterfoil.outbox, counterfoil.protection, counterfoil.receipt, counterfoil.receipts to %I', $1);
+end
+$$;
+
 -- The right to make free records.
 create or replace function counterfoil.grant_record(role_name text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

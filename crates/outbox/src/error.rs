@@ -3,9 +3,9 @@
 /// Why the user's database does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
-    /// The database failed, or refused.
+    /// The database failed, or refused: its words are told once, so that this is no error's source.
     #[error("{}", told(.0))]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     /// The schema is not there.
     #[error("schema counterfoil is not there: `counterfoil outbox install --database URL` makes it")]
     NotInstalled,
@@ -37,6 +37,12 @@ pub enum OutboxError {
         /// Why.
         why: String,
     },
+}
+
+impl From<sqlx::Error> for OutboxError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
 }
 
 /// The server's words with its hint, which says what to do.

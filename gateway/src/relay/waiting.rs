@@ -50,7 +50,7 @@ impl Waiting {
         self.ledgers.contains_key(ledger)
     }
 
-    /// The ledger's request; none where its rows have to wait, which is told. What is no fault of theirs is handed on.
+    /// The ledger's request; none where its rows have to wait, which the log tells. A fault of a database's ends the session.
     pub(super) fn take(&mut self, ledger: &str, asked: Result<NewRequest, Fault>) -> Result<Option<NewRequest>, Fault> {
         let why = match asked {
             Ok(request) => return Ok(Some(request)),

@@ -260,6 +260,11 @@ fn a_table_is_verified_and_each_tampering_is_named() {
     expect_verdict(&some, "VERIFIED", "9 rows");
     let said = text(&some.stdout);
     assert!(said.contains("rows that were deleted") && !said.contains("none is missing"), "{said}");
+    shop.sql("create role auditor login password 'only reads'; grant select on orders to auditor; select counterfoil.grant_check('auditor')");
+    let at = shop.database_url.split_once('@').unwrap().1;
+    let auditor = Shop { database_url: format!("postgres://auditor:only%20reads@{at}"), ledger: shop.ledger.clone() };
+    let as_auditor = ["check", "orders", "--ledger", &shop.ledger, "--gateway", gateway.service.url()];
+    expect_verdict(&auditor.cli(&as_auditor), "VERIFIED", "300 rows of public.orders");
     let unpinned = shop.cli(&["check", "orders", "--gateway", gateway.service.url()]);
     expect_verdict(&unpinned, "CONSISTENT", "did not name");
     for (tampering, kind, undo) in [

@@ -411,7 +411,7 @@ def test_strangers_may_do_nothing(s):
     eve = s.other("eve")
     for sql in (f"select counterfoil.record('{LEDGER}', 'x')", "insert into counterfoil.outbox (id, operation, ledger) values (gen_random_uuid(), 'insert', 'x')", "select * from counterfoil.outbox",
                 "select * from counterfoil.protection", "select * from counterfoil.receipts", f"select counterfoil.protect('eves', '{LEDGER}')", "call counterfoil.retire('t', 't')", "call counterfoil.backfill('t')",
-                "select counterfoil.unprotect('t')", "select counterfoil.adopt()", "select counterfoil.forget('0')", "select counterfoil.grant_record('eve')", "delete from counterfoil.outbox", "truncate counterfoil.outbox",
+                "select counterfoil.unprotect('t')", "select counterfoil.adopt()", "select counterfoil.forget('0')", "select counterfoil.grant_record('eve')", "select counterfoil.grant_check('eve')", "delete from counterfoil.outbox", "truncate counterfoil.outbox",
                 f"create trigger x after insert on eves for each row execute function counterfoil.record_change('{id}', '{LEDGER}', 'counterfoil.actor', '')",
                 f"create trigger x after truncate on eves execute function counterfoil.record_truncate('{id}', '{LEDGER}', 'counterfoil.actor', '')", "select counterfoil.row_json(row(1), null, 0)",
                 "alter table t disable trigger all", "select counterfoil.write_chunk('t', 't', 1)", "select counterfoil.new_id()"):
