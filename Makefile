@@ -22,6 +22,7 @@ test: build ## Sets everything up and runs all tests.
 	tools/test
 	$(MAKE) test-typescript
 	$(MAKE) test-verifier
+	$(MAKE) test-explorer
 	$(MAKE) test-deploy
 
 test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills and requests: minutes more.
@@ -49,6 +50,10 @@ test-verifier: setup ## The verifier for the web: the module over all vectors, c
 	tools/setup page
 	cargo build --locked -p counterfoil-verifier-wasm --example native
 	cd clients/verifier && npm run check && npm test && npm ci --ignore-scripts --no-audit --no-fund && npm run test:page
+
+test-explorer: build ## The explorer in Chromium, over a chain, an index and an API of its own, and over ones that lie.
+	tools/setup page
+	cd explorer && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm test
 
 test-edge: build test-verifier ## Also the worker at the edge, in workerd, and nginx, before a real API.
 	tools/setup edge
@@ -131,6 +136,9 @@ program-check: ## Fails when the committed program or IDL is not what the source
 wasm: ## Rebuilds the verifier for the web, and the page that holds it, after a change; tools/wasm/build says what it needs.
 	tools/wasm/build
 	node clients/verifier/build-page.mjs
+
+explorer: ## Builds the explorer again after a change of it or of the verifier; the built files are committed.
+	cd explorer && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 wasm-check: ## Fails when the committed verifier is not what the sources give, byte for byte.
 	tools/wasm/build --check

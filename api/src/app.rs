@@ -20,7 +20,7 @@ use crate::hints::{Nats, hear_hints};
 use crate::metrics::{Gauges, Now};
 use crate::paths::PATHS;
 use crate::tlog::{self, Logs, NoteKey};
-use crate::{graphql, mcp, rest};
+use crate::{explorer, graphql, mcp, rest};
 
 /// The settings of the service.
 #[derive(Debug)]
@@ -108,6 +108,7 @@ pub fn app(pool: PgPool, settings: Settings) -> App {
     let reader = Reader::with_cache(pool.clone(), cache, searches.clone());
     let logs = Logs::new(reader.clone(), settings.note_key);
     let routes = rest::router(reader.clone(), logs.clone())
+        .merge(explorer::router())
         .merge(tlog::router(logs))
         .merge(rest::streams(reader.clone(), feed.clone()))
         .merge(mcp::router(reader.clone()))

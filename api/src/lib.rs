@@ -4,6 +4,7 @@
 mod address;
 mod admin;
 mod app;
+mod explorer;
 mod function;
 mod graphql;
 mod hints;

@@ -7,6 +7,7 @@ mod activity;
 mod caching;
 mod committed;
 mod doors;
+mod explorer;
 mod export;
 mod find;
 mod find_json;

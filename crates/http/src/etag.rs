@@ -65,8 +65,10 @@ where
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(REVALIDATE);
     if known.is_some_and(|known| names(&known, &text)) {
-        let caching = headers.remove(header::CACHE_CONTROL).map(|value| (header::CACHE_CONTROL, value));
-        let headers: HeaderMap = caching.into_iter().chain([(header::ETAG, tag)]).collect();
+        // A browser takes these in place of the ones that it stored: a page without its own policy would get the one of all answers.
+        let kept = [header::CACHE_CONTROL, header::VARY, header::CONTENT_SECURITY_POLICY];
+        let kept = kept.into_iter().filter_map(|name| Some((name.clone(), headers.remove(name)?)));
+        let headers: HeaderMap = kept.chain([(header::ETAG, tag)]).collect();
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     headers.insert(header::ETAG, tag);
