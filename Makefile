@@ -22,6 +22,7 @@ test: build ## Sets everything up and runs all tests.
 	tools/test
 	$(MAKE) test-typescript
 	$(MAKE) test-verifier
+	$(MAKE) test-python
 	$(MAKE) test-explorer
 	$(MAKE) test-deploy
 
@@ -50,6 +51,9 @@ test-verifier: setup ## The verifier for the web: the module over all vectors, c
 	tools/setup page
 	cargo build --locked -p counterfoil-verifier-wasm --example native
 	cd clients/verifier && npm run check && npm test && npm ci --ignore-scripts --no-audit --no-fund && npm run test:page
+
+test-python: setup ## The verifier in Python, over all vectors and hostile files, and compared with the verifier for the web on 2,000 random documents.
+	cd clients/python && python3 -m unittest discover -s tests
 
 test-explorer: build ## The explorer in Chromium, over a chain, an index and an API of its own, and over ones that lie.
 	tools/setup page

@@ -14,13 +14,23 @@ import urllib.error
 import urllib.request
 
 
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A key in a header goes to the gateway alone."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+open_url = urllib.request.build_opener(NoRedirects).open
+
+
 def call(url, body=None, headers=None):
     """Answers the body of a success, again and again while the gateway is away or busy."""
     pause = 0.05
     while True:
         request = urllib.request.Request(url, data=body, headers=headers or {})
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with open_url(request, timeout=60) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             if error.code != 429 and error.code < 500:

@@ -1,4 +1,4 @@
-//! The explorer's files. What the page shows is tested in a browser, in explorer/test.
+//! The explorer's files. A browser tests what the page shows, in explorer/test.
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};

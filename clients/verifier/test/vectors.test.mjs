@@ -80,21 +80,23 @@ test('each value of a pin is compared: another one turns the verdict', () => {
 });
 
 test('each byte of a document is compared: what a verdict shows never changes with it', () => {
-  const chosen = ['receipt 0', 'receipt 3', 'receipt 6', 'evidence 0', 'page 3', 'consistency 5, null'];
+  const chosen = ['receipt 0', 'receipt 3', 'receipt 6', 'evidence 0', 'page 3', 'consistency 20, null'];
   const counts = { changed: 0, verified: 0 };
-  for (const [name, text] of all.filter(([name]) => chosen.includes(name))) {
+  const found = all.filter(([name]) => chosen.includes(name));
+  assert.deepEqual(found.map(([name]) => name).toSorted(), chosen.toSorted());
+  for (const [name, text] of found) {
     const pin = pinOf(verifier.verify(text));
     const { facts } = verifier.verify(text, pin);
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; at += 1) {
       bytes[at] ^= 1;
-      const { verdict, facts: found } = verifier.verify(bytes, pin);
+      const { verdict, facts: now } = verifier.verify(bytes, pin);
       bytes[at] ^= 1;
       counts.changed += 1;
       if (verdict !== 'verified') continue;
       // Hints, and an event of which no head is pinned: no verdict shows them.
       counts.verified += 1;
-      assert.deepEqual(found, facts, `${name}, byte ${at}: ${text.slice(at - 20, at + 20)}`);
+      assert.deepEqual(now, facts, `${name}, byte ${at}: ${text.slice(at - 20, at + 20)}`);
     }
   }
   assert.ok(counts.changed > 8_000 && counts.verified < counts.changed / 20, JSON.stringify(counts));

@@ -1,4 +1,4 @@
-/** What the person chose to rely on. It stays in this browser. */
+/** The reader's choice of whom to rely on. It stays in this browser. */
 
 const KEY = 'counterfoil';
 /** The program of the releases. */
@@ -20,7 +20,7 @@ function load(): Settings {
     if (Number.isInteger(quorum)) settings.quorum = clamp(quorum, settings.servers.length);
     if (typeof program === 'string' && /^[1-9A-HJ-NP-Za-km-z]{32,44}$/.test(program)) settings.program = program;
   } catch {
-    // What cannot be read is as good as none.
+    // A choice that cannot be read is as good as none.
   }
   return settings;
 }
