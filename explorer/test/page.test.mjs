@@ -125,6 +125,31 @@ test('a server of the chain that lies alone verifies nothing where two have to a
   assert.equal(await state(enough), 'verified');
 });
 
+test('a ledger goes on from the head that this browser saw, or is refuted', async () => {
+  const own = stack.cli(['ledger', 'create']);
+  stack.cli(['append', own, 'one', '--wait']);
+  const page = await open(`#/ledger/${own}`);
+  assert.equal(await state(page), 'verified');
+  const [name, seen] = await page.evaluate(() => {
+    const name = Object.keys(localStorage).find((key) => key.startsWith('counterfoil head '));
+    return [name, JSON.parse(localStorage.getItem(name))];
+  });
+  assert.equal(seen.size, '1');
+  assert.equal(await page.locator('#kept').count(), 0, 'the first visit');
+  // More appends than heads that an account keeps, so that a proof has to show it.
+  for (let at = 0; at < 18; at += 1) stack.cli(['append', own, `more ${at}`, ...(at === 17 ? ['--wait'] : [])]);
+  const visit = async (head) => {
+    const again = await open('');
+    await again.evaluate(([key, value]) => localStorage.setItem(key, value), [name, JSON.stringify(head)]);
+    await again.goto(`${stack.api_url}/#/ledger/${own}`);
+    await again.waitForSelector('#kept');
+    return (await again.textContent('#kept')).replace(/\s+/g, ' ');
+  };
+  assert.match(await visit(seen), /verified against the chain It goes on from the 1 entry that this browser saw on 20/);
+  assert.match(await visit({ ...seen, root: seen.root.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) }), /refuted It does not go on/);
+  assert.match(await visit({ ...seen, size: '1000' }), /refuted The servers have fewer entries/);
+});
+
 test('a server that a link names is asked once the person agrees, and not before', async () => {
   const page = await open(`#rpc=${encodeURIComponent(stack.rpc_url)}`, { servers: [] });
   await page.waitForSelector('button:has-text("Ask it")');

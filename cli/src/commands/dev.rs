@@ -295,6 +295,7 @@ fn print_addresses(
     folder: &Path,
 ) {
     out!("Counterfoil runs:");
+    out!("  explorer         {}/#rpc={}   open it in a browser", api.url, chain.rpc_url);
     out!("  API              {}/v1/ledgers   {}/docs   {}/graphql", api.url, api.url, api.url);
     out!("  gateway          {}/v1/ledgers/LEDGER/records   takes records by POST", gateway.url);
     out!("  local chain      {}   {}", chain.rpc_url, chain.ws_url);

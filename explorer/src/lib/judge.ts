@@ -37,7 +37,8 @@ export function chainOf(ledger: string, fresh = false): Promise<Chain> {
   return chain;
 }
 
-const pinned = (ledger: string, chain: Chain) => ({
+/** What a document of the ledger has to agree with. */
+export const pinned = (ledger: string, chain: Chain) => ({
   ledger,
   ...(chain.genesis && { genesis_hash: chain.genesis, program: settings.program }),
   heads: [
