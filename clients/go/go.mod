@@ -1,0 +1,3 @@
+module counterfoil.dev/go
+
+go 1.19
