@@ -14,8 +14,6 @@ const headerBytes = 8 + 144
 // maxEntryBytes is the longest entry; the shortest has 1 byte.
 const maxEntryBytes = 65_535
 
-
-
 // kinds has the name of each kind of event, and the length of the body that follows its header; of SubtreesAppended the hashes
 // follow that. Source: docs/protocol.md, section 2.
 var kinds = map[string]struct {
