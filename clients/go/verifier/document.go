@@ -22,7 +22,19 @@ const (
 )
 
 // Verify verifies a document, compared with a pin: a receipt, a page with its certificate, evidence, or a consistency proof.
-func Verify(document []byte, pin Pin) Verdict {
+func Verify(document []byte, pin Pin) Verdict { return verify(document, pin, nil) }
+
+// watcher sees the events and the entries of a receipt or of evidence while it is verified; nothing of it is shown before the
+// verdict.
+type watcher interface {
+	// begin has the header of evidence; nil of a receipt.
+	begin(of origin, header *evidenceHeader)
+	event(event *eventLeaf)
+	entry(event *eventLeaf, index uint64, payload []byte)
+}
+
+// verify verifies as Verify does, and shows the document to a watcher, if there is one.
+func verify(document []byte, pin Pin, watcher watcher) Verdict {
 	if len(document) > MaxBytes {
 		return cannotTell("", fmt.Sprintf("it has more than %d bytes: take `counterfoil verify`", MaxBytes)).verdict("", nil)
 	}
@@ -31,7 +43,7 @@ func Verify(document []byte, pin Pin) Verdict {
 		return fault.verdict("", nil)
 	}
 	var compared []Comparison
-	claim, fault := verifyKind(kind, value, document, pin, &compared)
+	claim, fault := verifyKind(kind, value, document, pin, &compared, watcher)
 	if fault != nil {
 		return fault.verdict(kind, compared)
 	}
@@ -44,16 +56,17 @@ func Verify(document []byte, pin Pin) Verdict {
 }
 
 // verifyKind verifies that a document's parts belong together.
-func verifyKind(kind Kind, value any, document []byte, pin Pin, compared *[]Comparison) (*claim, *fault) {
+func verifyKind(kind Kind, value any, document []byte, pin Pin, compared *[]Comparison,
+	watcher watcher) (*claim, *fault) {
 	switch kind {
 	case Evidence:
-		return verifyEvidence(document, pin, compared)
+		return verifyEvidence(document, pin, compared, watcher)
 	case Certificate:
 		return verifyCertificate(value, pin, compared)
 	case Consistency:
 		return verifyConsistency(value)
 	}
-	return verifyReceipt(value, pin, compared)
+	return verifyReceipt(value, pin, compared, watcher)
 }
 
 // identify tells what a document is. Evidence is lines, all else one JSON text, which is given as a tree.

@@ -42,13 +42,6 @@ type numbered struct {
 	hash   merkle.Hash
 }
 
-// watcher sees the events and the entries of evidence while it is verified; nothing of it is proven before the end.
-type watcher interface {
-	begin(header *evidenceHeader)
-	event(event *eventLeaf)
-	entry(event *eventLeaf, index uint64, payload []byte)
-}
-
 // evidence is evidence that is being read.
 type evidence struct {
 	header          *evidenceHeader
@@ -146,12 +139,7 @@ func readText[T any](text []byte, number uint64, read func(any) (T, *json.Error)
 }
 
 // verifyEvidence verifies that evidence holds together.
-func verifyEvidence(document []byte, pin Pin, compared *[]Comparison) (*claim, *fault) {
-	return readEvidence(document, pin, compared, nil)
-}
-
-// readEvidence verifies that evidence holds together, and shows it to a watcher, if there is one.
-func readEvidence(document []byte, pin Pin, compared *[]Comparison, watcher watcher) (*claim, *fault) {
+func verifyEvidence(document []byte, pin Pin, compared *[]Comparison, watcher watcher) (*claim, *fault) {
 	first := firstLine(document)
 	header, fault := readText(first, 1, readEvidenceHeader)
 	if fault != nil {
@@ -165,7 +153,7 @@ func readEvidence(document []byte, pin Pin, compared *[]Comparison, watcher watc
 		return nil, fault
 	}
 	if reading.watcher = watcher; watcher != nil {
-		watcher.begin(&header)
+		watcher.begin(header.of, &header)
 	}
 	rest, number, isLast := document[len(first):], uint64(1), false
 	for !isLast {

@@ -93,7 +93,7 @@ func readBridge(value any) (later, *json.Error) {
 }
 
 // verifyReceipt verifies that a receipt's parts belong together.
-func verifyReceipt(value any, pin Pin, compared *[]Comparison) (*claim, *fault) {
+func verifyReceipt(value any, pin Pin, compared *[]Comparison, watcher watcher) (*claim, *fault) {
 	receipt, err := readReceipt(value)
 	if err != nil {
 		return nil, unreadable("it is not a receipt", err)
@@ -104,6 +104,11 @@ func verifyReceipt(value any, pin Pin, compared *[]Comparison) (*claim, *fault) 
 	proven, fault := receipt.prove()
 	if fault != nil {
 		return nil, fault
+	}
+	if watcher != nil {
+		watcher.begin(receipt.of, nil)
+		watcher.event(proven.event)
+		watcher.entry(proven.event, receipt.entry.index, receipt.entry.payload)
 	}
 	claim := &claim{
 		of:    &receipt.of,
