@@ -48,10 +48,19 @@ func marshalled(value any) []byte {
 	return text
 }
 
-// altered gives a document with another value at a path of members.
+// altered gives a document with another value at a path of members, and of places in lists.
 func altered(document any, path []string, value any) any {
 	if len(path) == 0 {
 		return value
+	}
+	if list, isList := document.([]any); isList {
+		at, err := strconv.Atoi(path[0])
+		if err != nil {
+			panic(err)
+		}
+		copied := append([]any{}, list...)
+		copied[at] = altered(copied[at], path[1:], value)
+		return copied
 	}
 	copied := object{}
 	for name, member := range document.(object) {
