@@ -72,6 +72,8 @@ const (
 type server struct {
 	url     string
 	options Options
+	// pause waits between tries; a test takes no time.
+	pause func(context.Context, time.Duration) error
 }
 
 func newServer(address string, options Options) (*server, error) {
@@ -99,7 +101,7 @@ func newServer(address string, options Options) (*server, error) {
 	if options.Attempts == 0 {
 		options.Attempts = 10
 	}
-	return &server{strings.TrimRight(address, "/"), options}, nil
+	return &server{strings.TrimRight(address, "/"), options, sleep}, nil
 }
 
 // request is sent as often as it takes, with the same bytes.
@@ -129,7 +131,7 @@ func (s *server) call(ctx context.Context, request request) ([]byte, error) {
 		if shift := attempt - 1; shift < 7 {
 			most = firstPause << shift
 		}
-		if sleep(within, problem.retryAfter+randomBelow(most)) != nil {
+		if s.pause(within, problem.retryAfter+randomBelow(most)) != nil {
 			return nil, problem
 		}
 	}

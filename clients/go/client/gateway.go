@@ -157,7 +157,7 @@ func (g *Gateway) Wait(ctx context.Context, id verifier.RecordID, state State) (
 			pause = lastLook
 		}
 		// Half of it at random, so that those who began together do not ask together.
-		if err := sleep(ctx, pause/2+randomBelow(pause/2)); err != nil {
+		if err := g.server.pause(ctx, pause/2+randomBelow(pause/2)); err != nil {
 			return record, err
 		}
 	}
