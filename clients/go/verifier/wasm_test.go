@@ -116,6 +116,7 @@ func compareAnswers(ours, theirs object) string {
 // pins.
 func questions(t *testing.T, draw *rand.Rand, rounds int) (all []question) {
 	samples := samples(t)
+	all = extremes(t)
 	var pins []object
 	for _, sample := range samples {
 		all = append(all, question{sample.text, nil})
@@ -147,6 +148,46 @@ func questions(t *testing.T, draw *rand.Rand, rounds int) (all []question) {
 		}
 		all = append(all, question{text, pin})
 	}
+	return all
+}
+
+// extremes has documents at the ends of what is read.
+func extremes(t *testing.T) (all []question) {
+	add := func(text string) { all = append(all, question{[]byte(text), nil}) }
+	for _, depth := range []int{1, 126, 127, 128, 1_000, 1_000_000} {
+		lists, objects := strings.Repeat("[", depth), strings.Repeat(`{"a":`, depth)
+		for _, text := range []string{lists + strings.Repeat("]", depth), lists, objects + "0" + strings.Repeat("}", depth), objects} {
+			add(text)
+			add(`{"second":` + text + "}")
+		}
+	}
+	page := pages(t)[3]
+	for _, number := range []string{"18446744073709551615", "18446744073709551614", "281474976710655", "281474976710654"} {
+		row := altered(page["entries"].([]any)[0], []string{"index"}, number)
+		for _, path := range []string{"from", "to"} {
+			changed := altered(altered(page, []string{"entries"}, []any{row, row}), []string{"certificate", path}, number)
+			all = append(all, question{marshalled(changed), nil})
+			changed = altered(altered(page, []string{"entries"}, []any{row}), []string{"certificate", path}, number)
+			all = append(all, question{marshalled(changed), nil})
+			changed = altered(altered(page, []string{"entries"}, []any{}), []string{"certificate", path}, number)
+			all = append(all, question{marshalled(changed), nil})
+		}
+	}
+	spaces := strings.Repeat(" ", maxTextBytes)
+	evidence := string(sampleNamed(t, "evidence 0").text)
+	add(spaces + evidence)
+	add(spaces[:maxLineBytes] + evidence)
+	add(evidence + spaces[:maxLineBytes])
+	add(evidence + "\n")
+	add(strings.TrimSuffix(evidence, "\n"))
+	add(strings.ReplaceAll(evidence, "\n", "\r\n"))
+	receipt := string(sampleNamed(t, "receipt 6").text)
+	add(spaces + receipt)
+	add(spaces[len(receipt):] + receipt)
+	add("\n" + receipt + "\n")
+	add(spaces + `{"format":"counterfoil evidence v1","a":{"b":1,"b":1}}`)
+	add(spaces + `{"format":"counterfoil evidence v1","format":""}`)
+	add(spaces + "{")
 	return all
 }
 
