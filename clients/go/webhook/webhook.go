@@ -67,8 +67,8 @@ func NewVerifier(keys ...string) (*Verifier, error) {
 }
 
 // Verify verifies that one of the keys signed a webhook's id, time and body, and that its time is at most the tolerance away from
-// now. It gives ErrHeaders, ErrTimestamp or ErrSignature. The body has to be the bytes as they came. Who sends the same webhook
-// again within the tolerance is not found: keep the ids that were handled.
+// now. It gives ErrHeaders, ErrTimestamp or ErrSignature. The body has to be the bytes as they came. It does not find
+// a webhook that is sent again within the tolerance: keep the ids that were handled.
 func (v *Verifier) Verify(header http.Header, body []byte, now time.Time, tolerance time.Duration) error {
 	id, isID := only(header, HeaderID)
 	timestamp, isTimestamp := only(header, HeaderTimestamp)
