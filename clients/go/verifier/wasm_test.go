@@ -116,6 +116,9 @@ func compareAnswers(ours, theirs object) string {
 func questions(t *testing.T, draw *rand.Rand, rounds int) (all []question) {
 	samples := samples(t)
 	all = extremes(t)
+	for _, one := range crafted() {
+		samples = append(samples, sample{"", one.text, map[bool]truth{true: holds, false: breaks}[one.where == ""]})
+	}
 	var pins []object
 	for _, sample := range samples {
 		all = append(all, question{sample.text, nil})

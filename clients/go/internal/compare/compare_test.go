@@ -2,7 +2,9 @@ package compare
 
 import (
 	"crypto/ed25519"
+	"crypto/sha512"
 	"encoding/hex"
+	"math/big"
 	"testing"
 )
 
@@ -31,6 +33,39 @@ func TestSignaturesOfKeysAndNoncesOfSmallOrderAreRefused(t *testing.T) {
 	if accepted < 10 {
 		t.Errorf("twin: without the comparison only %d hold", accepted)
 	}
+}
+
+func TestAKeyOfSmallOrderSignsNothingWhateverTheNonce(t *testing.T) {
+	// To the key 1, the neutral point, every nonce sB with the scalar s is a signature of every message.
+	digest := sha512.Sum512(make([]byte, 32))
+	digest[0] &= 248
+	digest[31] = digest[31]&127 | 64
+	scalar := new(big.Int).SetBytes(reversed(digest[:32]))
+	scalar.Mod(scalar, order())
+	var signature [64]byte
+	copy(signature[:32], ed25519.NewKeyFromSeed(make([]byte, 32))[32:])
+	copy(signature[32:], reversed(scalar.FillBytes(make([]byte, 32))))
+	key := [32]byte{1}
+	if Signature(&key, []byte("any"), &signature) {
+		t.Error("the neutral point signed it")
+	}
+	if !ed25519.Verify(key[:], []byte("any"), signature[:]) {
+		t.Error("twin: without the comparison it is no signature either")
+	}
+}
+
+// order is the group's, 2^252 and some more.
+func order() *big.Int {
+	order, _ := new(big.Int).SetString("27742317777372353535851937790883648493", 10)
+	return order.Add(order, new(big.Int).Lsh(big.NewInt(1), 252))
+}
+
+func reversed(bytes []byte) []byte {
+	other := make([]byte, len(bytes))
+	for at, b := range bytes {
+		other[len(bytes)-1-at] = b
+	}
+	return other
 }
 
 func TestKeysInAnotherEncodingAreRefused(t *testing.T) {
@@ -69,13 +104,8 @@ func TestSignaturesAreOfOneKeyAndOneMessage(t *testing.T) {
 		signature[at/8] ^= 1 << (at % 8)
 	}
 	// The scalar and the group's order together: the same number, not reduced.
-	order, _ := hex.DecodeString("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010")
-	carry := 0
-	for at := range order {
-		carry += int(signature[32+at]) + int(order[at])
-		signature[32+at] = byte(carry)
-		carry >>= 8
-	}
+	scalar := new(big.Int).SetBytes(reversed(signature[32:]))
+	copy(signature[32:], reversed(scalar.Add(scalar, order()).FillBytes(make([]byte, 32))))
 	if Signature(&key, message, &signature) {
 		t.Error("a scalar that is not reduced")
 	}
