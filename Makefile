@@ -23,6 +23,7 @@ test: build ## Sets everything up and runs all tests.
 	$(MAKE) test-typescript
 	$(MAKE) test-verifier
 	$(MAKE) test-python
+	$(MAKE) test-go
 	$(MAKE) test-explorer
 	$(MAKE) test-deploy
 
@@ -54,6 +55,10 @@ test-verifier: setup ## The verifier for the web: the module over all vectors, c
 
 test-python: setup ## The verifier in Python, over all vectors and hostile files, and compared with the verifier for the web on 2,000 random documents.
 	cd clients/python && python3 -m unittest discover -s tests
+
+test-go: setup ## The verifier in Go, likewise.
+	tools/setup go
+	cd clients/go && test -z "$$(gofmt -l .)" && go vet ./... && go test ./...
 
 test-explorer: build ## The explorer in Chromium, over a chain, an index and an API of its own, and over ones that lie.
 	tools/setup page

@@ -37,7 +37,7 @@ export function chainOf(ledger: string, fresh = false): Promise<Chain> {
   return chain;
 }
 
-/** What a document of the ledger has to agree with. */
+/** The pin of a ledger, by what its servers say. */
 export const pinned = (ledger: string, chain: Chain) => ({
   ledger,
   ...(chain.genesis && { genesis_hash: chain.genesis, program: settings.program }),
