@@ -22,13 +22,20 @@ impl<'a> Document<'a> {
     pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, Fault> {
         let first = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
         let is_evidence = |value: &Value<'_>| format(value) == Some(evidence::FORMAT);
+        let too_long = || {
+            let reason = format!("it is one JSON text of more than {MAX_BYTES} bytes: take `counterfoil verify`");
+            Fault::cannot_tell(reason)
+        };
+        // Before its tree is made, which takes seconds.
+        if first.len() > MAX_BYTES {
+            return Err(too_long());
+        }
         let line = Value::parse(first);
         if line.as_ref().is_ok_and(is_evidence) {
             return Ok(Self::Evidence(bytes));
         }
         if bytes.len() > MAX_BYTES {
-            let reason = format!("it is one JSON text of more than {MAX_BYTES} bytes: take `counterfoil verify`");
-            return Err(Fault::cannot_tell(reason));
+            return Err(too_long());
         }
         let text = if first.len() == bytes.len() { line } else { Value::parse(bytes) };
         let value = text.map_err(|error| unreadable("it is not one JSON text", &error))?;
