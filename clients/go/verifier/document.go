@@ -72,17 +72,16 @@ func verifyKind(kind Kind, value any, document []byte, pin Pin, compared *[]Comp
 // identify tells what a document is. Evidence is lines, all else one JSON text, which is given as a tree.
 func identify(document []byte) (Kind, any, *fault) {
 	first := firstLine(document)
-	parse := json.Parse
+	tooLong := cannotTell("", fmt.Sprintf("it is one JSON text of more than %d bytes: take `counterfoil verify`", maxTextBytes))
 	if len(first) > maxTextBytes {
-		parse = json.ParseTop
+		return "", nil, tooLong
 	}
-	value, err := parse(first)
+	value, err := json.Parse(first)
 	if err == nil && member(value, "format") == evidenceFormat {
 		return Evidence, nil, nil
 	}
 	if len(document) > maxTextBytes {
-		reason := fmt.Sprintf("it is one JSON text of more than %d bytes: take `counterfoil verify`", maxTextBytes)
-		return "", nil, cannotTell("", reason)
+		return "", nil, tooLong
 	}
 	if len(first) < len(document) {
 		value, err = json.Parse(document)

@@ -32,17 +32,11 @@ type Error struct {
 }
 
 // Parse reads one JSON text and nothing after it but white space: nil, a bool, a Number, a string, an []any or a []Member.
-func Parse(json []byte) (any, *Error) { return parse(json, false) }
-
-// ParseTop reads as Parse does, and keeps of an object its members that are no lists and no objects, of all else that it is
-// JSON. So its memory is that of one object's names at most.
-func ParseTop(json []byte) (any, *Error) { return parse(json, true) }
-
-func parse(json []byte, isTopAlone bool) (any, *Error) {
+func Parse(json []byte) (any, *Error) {
 	if !utf8.Valid(json) {
 		return nil, &Error{Problem: "it is not UTF-8"}
 	}
-	p := parser{text: string(json), isTopAlone: isTopAlone}
+	p := parser{text: string(json)}
 	value, err := p.value(MaxDepth)
 	if err != nil {
 		return nil, err
@@ -54,9 +48,8 @@ func parse(json []byte, isTopAlone bool) (any, *Error) {
 }
 
 type parser struct {
-	text       string
-	at         int
-	isTopAlone bool
+	text string
+	at   int
 }
 
 func (p *parser) syntax() *Error {
@@ -130,9 +123,7 @@ func (p *parser) list(depth int) (any, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		if !p.isTopAlone {
-			items = append(items, item)
-		}
+		items = append(items, item)
 		if p.skipSpace(); p.take(']') {
 			return items, nil
 		}
@@ -171,9 +162,6 @@ func (p *parser) object(depth int) (any, *Error) {
 	}
 	if name, isRepeated := repeated(members); isRepeated {
 		return nil, &Error{Problem: fmt.Sprintf("two members have the name `%s`", text.Plain(name))}
-	}
-	if p.isTopAlone && depth < MaxDepth-1 {
-		return []Member{}, nil
 	}
 	return members, nil
 }

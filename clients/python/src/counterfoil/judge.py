@@ -45,11 +45,14 @@ def verify(
 def _read(document: bytes) -> tuple[str, Any]:
     """Tells which kind of document the input is."""
     end = document.find(b"\n") + 1 or len(document)
+    too_long = cannot_tell(f"it is one JSON text of more than {MAX_TEXT_BYTES} bytes: take `counterfoil verify`")
+    if end > MAX_TEXT_BYTES:
+        raise too_long
     first = _parse_first(document, end)
     if isinstance(first, dict) and first.get("format") == evidence.FORMAT:
         return "evidence", document
     if len(document) > MAX_TEXT_BYTES:
-        raise cannot_tell(f"it is one JSON text of more than {MAX_TEXT_BYTES} bytes: take `counterfoil verify`")
+        raise too_long
     try:
         # One line was parsed already, unless it is none.
         value = first if end == len(document) and first is not None else parse(document)
