@@ -10,42 +10,44 @@ use counterfoil_http::REVALIDATE;
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; worker-src 'self'; \
     connect-src 'self' https: http://127.0.0.1:* http://localhost:*; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types svelte-trusted-html counterfoil-worker";
+/// verify.html has a policy of its own, by which it asks no one; a second one would forbid its script.
+const OWN_POLICY: &str = "frame-ancestors 'none'";
 
 /// A file of the page.
 struct File {
-    path: &'static str,
     media_type: &'static str,
+    policy: &'static str,
     bytes: &'static [u8],
     /// The same, compressed.
     brotli: &'static [u8],
 }
 
 macro_rules! file {
-    ($path:literal, $media_type:expr, $plain:literal, $brotli:literal) => {
-        File {
-            path: $path,
+    ($media_type:literal, $policy:expr, $plain:literal, $brotli:literal) => {{
+        static FILE: File = File {
             media_type: $media_type,
+            policy: $policy,
             bytes: include_bytes!(concat!("../../", $plain)),
             brotli: include_bytes!(concat!("../../explorer/dist/", $brotli)),
-        }
-    };
+        };
+        get(async |headers: HeaderMap| answer(&FILE, &headers))
+    }};
 }
 
-const PAGE: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-static FILES: [File; 6] = [
-    file!("/", PAGE, "explorer/dist/index.html", "index.html.br"),
-    file!("/app.js", SCRIPT, "explorer/dist/app.js", "app.js.br"),
-    file!("/worker.js", SCRIPT, "explorer/dist/worker.js", "worker.js.br"),
-    file!("/app.css", "text/css; charset=utf-8", "explorer/dist/app.css", "app.css.br"),
-    file!("/verifier.wasm", "application/wasm", "clients/verifier/counterfoil_verifier.wasm", "verifier.wasm.br"),
-    file!("/verify.html", PAGE, "clients/verifier/verify.html", "verify.html.br"),
-];
-
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    FILES.iter().fold(Router::new(), |router, file| {
-        router.route(file.path, get(async move |headers: HeaderMap| answer(file, &headers)))
-    })
+    let page = file!("text/html; charset=utf-8", POLICY, "explorer/dist/index.html", "index.html.br");
+    let app = file!("text/javascript; charset=utf-8", POLICY, "explorer/dist/app.js", "app.js.br");
+    let worker = file!("text/javascript; charset=utf-8", POLICY, "explorer/dist/worker.js", "worker.js.br");
+    let style = file!("text/css; charset=utf-8", POLICY, "explorer/dist/app.css", "app.css.br");
+    let module = file!("application/wasm", POLICY, "clients/verifier/counterfoil_verifier.wasm", "verifier.wasm.br");
+    let verify = file!("text/html; charset=utf-8", OWN_POLICY, "clients/verifier/verify.html", "verify.html.br");
+    Router::new()
+        .route("/", page)
+        .route("/app.js", app)
+        .route("/worker.js", worker)
+        .route("/app.css", style)
+        .route("/verifier.wasm", module)
+        .route("/verify.html", verify)
 }
 
 fn answer(file: &'static File, headers: &HeaderMap) -> Response {
@@ -58,8 +60,7 @@ fn answer(file: &'static File, headers: &HeaderMap) -> Response {
     if let Some(encoding) = encoding {
         set(header::CONTENT_ENCODING, encoding);
     }
-    // verify.html has a policy of its own, by which it asks no one; a second one would forbid its script.
-    set(header::CONTENT_SECURITY_POLICY, if file.path == "/verify.html" { "frame-ancestors 'none'" } else { POLICY });
+    set(header::CONTENT_SECURITY_POLICY, file.policy);
     response.headers_mut().insert(header::CACHE_CONTROL, REVALIDATE);
     response
 }

@@ -5,7 +5,8 @@ use axum::http::{Request, Response, StatusCode};
 
 use crate::index::Index;
 
-const FILES: [&str; 6] = ["/", "/app.js", "/app.css", "/worker.js", "/verifier.wasm", "/verify.html"];
+/// Their paths. The page's policy is tested here, that of all other answers in `problems`.
+pub const FILES: [&str; 6] = ["/", "/app.js", "/app.css", "/worker.js", "/verifier.wasm", "/verify.html"];
 
 async fn ask(index: &Index, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
     let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));

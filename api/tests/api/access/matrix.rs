@@ -14,10 +14,16 @@ pub enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-pub const ROUTES: [(&str, Shows, &str); 36] = [
+pub const ROUTES: [(&str, Shows, &str); 42] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),
+    ("/", Shows::Nothing, "/"),
+    ("/app.js", Shows::Nothing, "/app.js"),
+    ("/app.css", Shows::Nothing, "/app.css"),
+    ("/worker.js", Shows::Nothing, "/worker.js"),
+    ("/verifier.wasm", Shows::Nothing, "/verifier.wasm"),
+    ("/verify.html", Shows::Nothing, "/verify.html"),
     ("/v1/openapi.json", Shows::Nothing, "/v1/openapi.json"),
     ("/v1/sign-in", Shows::Nothing, "/v1/sign-in"),
     ("/v1/sign-in/message", Shows::Nothing, "/v1/sign-in/message"),
