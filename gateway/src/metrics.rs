@@ -171,6 +171,7 @@ impl Metrics {
             None => drop(self.payer_hours.remove_label_values(&[&name])),
         }
     }
+
     pub(crate) fn set_relay(&self, outbox: &str, is_reading: bool) {
         self.relay_reading.with_label_values(&[outbox]).set(is_reading.into());
     }

@@ -116,14 +116,14 @@ async fn take(
     }
     let mut transaction = begin(&mut connection).await?;
     accept_relayed(&mut transaction, cursor, &after, &gateway.ledgers.keys(), &requests).await?;
-    add_waiting(&mut transaction, cursor.key, &late).await?;
+    let noted = add_waiting(&mut transaction, cursor.key, &late).await?;
     transaction.commit().await?;
     requests.iter().for_each(|request| gateway.sequencers.wake(request.ledger));
     if let Some(newest_ms) = newest_ms {
         let age = Timestamp::now().as_millisecond().saturating_sub(newest_ms);
-        gateway.ledgers.metrics.relayed(outbox, count, Duration::from_millis(age.try_into().unwrap_or(0)));
+        gateway.ledgers.metrics.relayed(outbox, count, Duration::from_millis(age.max(0).unsigned_abs()));
     }
-    waiting.add(late.len());
+    waiting.rows += noted;
     *cursor = after;
     Ok(())
 }

@@ -41,11 +41,6 @@ impl Waiting {
         Ok(waiting)
     }
 
-    /// Counts rows that were noted.
-    pub(super) fn add(&mut self, rows: usize) {
-        self.rows += rows as u64;
-    }
-
     pub(super) fn has(&self, ledger: &str) -> bool {
         self.ledgers.contains_key(ledger)
     }

@@ -19,31 +19,33 @@ pub struct WaitingRow {
     pub record: [u8; 16],
 }
 
-/// Notes rows of an outbox that wait, in their order. Those that are noted already stay where they are.
+/// Notes rows of an outbox that wait, in their order, and returns how many are new. Those that are noted already keep their place in it,
+/// and get their new key: `counterfoil.adopt` gives rows another transaction.
 ///
 /// # Errors
 /// [`StoreError::Database`].
-pub async fn add_waiting(connection: &mut PgConnection, relay: i32, rows: &[WaitingRow]) -> Result<(), StoreError> {
+pub async fn add_waiting(connection: &mut PgConnection, relay: i32, rows: &[WaitingRow]) -> Result<u64, StoreError> {
     if rows.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let numbers = |of: fn(&WaitingRow) -> u64| -> Result<Vec<i64>, StoreError> {
         rows.iter().map(|row| to_bigint("gateway.relay_waiting", of(row))).collect()
     };
-    sqlx::query!(
-        "insert into gateway.relay_waiting (relay, ledger, xid, position, record)
+    let are_new = sqlx::query_scalar!(
+        r#"insert into gateway.relay_waiting (relay, ledger, xid, position, record)
          select $1, ledger, xid, position, record
          from unnest($2::text[], $3::bigint[], $4::bigint[], $5::uuid[]) with ordinality as row (ledger, xid, position, record, number)
-         order by number on conflict on constraint relay_waiting_record_unique do nothing",
+         order by number on conflict on constraint relay_waiting_record_unique
+             do update set xid = excluded.xid, position = excluded.position
+         returning (xmax = 0) as "is_new!""#,
         relay,
         &rows.iter().map(|row| row.ledger.clone()).collect::<Vec<_>>(),
         &numbers(|row| row.xid)?,
         &numbers(|row| row.position)?,
         &rows.iter().map(|row| Uuid::from_bytes(row.record)).collect::<Vec<_>>(),
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    );
+    let are_new = are_new.fetch_all(connection).await?;
+    Ok(are_new.into_iter().filter(|is_new| *is_new).count() as u64)
 }
 
 /// The first rows of an outbox that wait for a ledger, at most `limit`, in their order.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use counterfoil_store::gateway::{
     Accepted, Attempt, Form, NewPlan, NewRecord, NewRequest, Outcome, OverQuota, StreamEnd, Terms, Unsealed, Used,
-    accept, add_attempt, add_gateway_ledger, add_plan, charge, connect_to_gateway, decide, load_backlog,
-    load_first_unplanned, load_late, load_oldest_unplanned, load_overdue, load_record, load_sealed, load_streams,
-    load_undone_plans, load_unsealed, load_usage, mark_done, migrate_gateway, seal, take_sequencer,
+    WaitingRow, accept, add_attempt, add_gateway_ledger, add_plan, add_relay, add_waiting, charge, connect_to_gateway,
+    decide, end_waiting, load_backlog, load_first_unplanned, load_late, load_oldest_unplanned, load_overdue,
+    load_record, load_relay, load_sealed, load_streams, load_undone_plans, load_unsealed, load_usage, load_waiting,
+    load_waiting_ledgers, mark_done, migrate_gateway, seal, take_sequencer,
 };
 use counterfoil_store::{PgPool, Quota, StoreError};
 use merkle_log::{LeafHash, Root};
@@ -323,4 +324,31 @@ async fn what_waits_is_counted_until_it_is_in_the_ledger_and_a_promise_is_over_w
     assert_eq!(late(&mut connection, 1_003).await, (1, Some(1_002)), "the other one was promised nothing");
     let next = load_oldest_unplanned(&mut connection, &sequencer, None).await.unwrap();
     assert!(next.is_some(), "the fourth is not sealed");
+}
+
+#[tokio::test]
+async fn rows_wait_in_the_order_in_which_they_were_read_first_under_the_key_that_they_have_now() {
+    let gateway = Gateway::open().await;
+    let mut connection = gateway.pool.acquire().await.unwrap();
+    add_relay(&mut connection, [1; 16], "server", 0, "1:1:").await.unwrap();
+    let relay = load_relay(&mut connection, [1; 16]).await.unwrap().unwrap().key;
+    let row = |ledger: &str, record, xid| WaitingRow {
+        ledger: ledger.to_owned(),
+        xid,
+        position: u64::from(record),
+        record: [record; 16],
+    };
+    let rows = [row("a", 3, 9), row("a", 1, 7), row("b", 2, 8)];
+    assert_eq!(add_waiting(&mut connection, relay, &rows).await.unwrap(), 3);
+    // Read again after the outbox gave its rows another transaction.
+    assert_eq!(
+        add_waiting(&mut connection, relay, &[row("a", 1, 70), row("a", 3, 70), row("a", 4, 70)]).await.unwrap(),
+        1
+    );
+    let all = [row("a", 3, 70), row("a", 1, 70), row("a", 4, 70)];
+    assert_eq!(load_waiting(&mut connection, relay, "a", 10).await.unwrap(), all);
+    assert_eq!(load_waiting(&mut connection, relay, "a", 2).await.unwrap(), all[..2]);
+    end_waiting(&mut connection, relay, &[[3; 16], [1; 16]]).await.unwrap();
+    let left = [(relay, "a".to_owned(), 1), (relay, "b".to_owned(), 1)];
+    assert_eq!(load_waiting_ledgers(&mut connection).await.unwrap(), left);
 }
