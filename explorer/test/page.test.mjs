@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, afterEach, before, test } from 'node:test';
 
@@ -75,9 +76,11 @@ test('an entry shows what its receipt proves, and events by whom and when', asyn
   assert.equal(await state(page), 'verified');
   assert.match(await page.textContent('pre'), /"invoice": 3,\n/);
   assert.match(await page.textContent('main'), /At, by the chain's clock/);
-  assert.equal(await page.locator('.proof li').count(), 9, 'the leaf, seven siblings and the root of 71');
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('text=Download the receipt')]);
-  stack.cli(['verify', await download.path(), '--ledger', ledger]);
+  const file = await download.path();
+  stack.cli(['verify', file, '--ledger', ledger]);
+  const { proof } = JSON.parse(readFileSync(file, 'utf8')).entry;
+  assert.equal(await page.locator('.proof li').count(), proof.length + 2, 'the leaf, each sibling, and the root');
 
   const events = await open(`${list()}/events`);
   await events.waitForSelector('.state .mark.verified');
@@ -102,6 +105,26 @@ test('an API that alters an entry is refuted; twin: a verifier that looks at not
   );
   const fooled = await open(list(), { api: blind.url });
   await fooled.waitForSelector('.state .mark.verified');
+});
+
+test('what an API says beside the bytes that were verified is not shown as verified', async (context) => {
+  // The receipt of another entry of the same ledger holds, and is not the one that was asked for.
+  const other = await stack.get(`/v1/ledgers/${ledger}/entries/5/receipt`);
+  const liar = await proxy(context, stack.api_url, (path, text) => {
+    if (path.endsWith('/entries/3/receipt')) return other;
+    return path.includes('/events?') ? text.replace(/"(kind|signer|slot|time|seq)":"[^"]*"/g, '"$1":"1"') : text;
+  });
+  const single = await open(entry(3), { api: liar.url });
+  assert.equal(await state(single), 'refuted');
+  assert.match(await single.textContent('.banner'), /of entry 5/);
+  const events = await open(`${list()}/events`, { api: liar.url });
+  await events.waitForSelector('.state .mark.refuted', { timeout: 60_000 });
+  const softer = await proxy(context, stack.api_url, (path, text) =>
+    path.includes('/events?') ? text.replace(/"(kind|signer|slot|time)":"[^"]*"/g, '"$1":"1"') : text,
+  );
+  const [lied, honest] = [await open(`${list()}/events`, { api: softer.url }), await open(`${list()}/events`)];
+  for (const page of [lied, honest]) await page.waitForSelector('.state .mark.verified');
+  assert.equal(await lied.textContent('tbody'), await honest.textContent('tbody'), 'kinds, signers and times are read from the leaves');
 });
 
 test('a server of the chain that lies alone verifies nothing where two have to agree', async (context) => {

@@ -37,7 +37,8 @@ export async function startStack() {
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  return { ...at, cli, stop };
+  const get = async (path) => (await fetch(at.api_url + path)).text();
+  return { ...at, cli, get, stop };
 }
 
 /** A server that passes everything on, and alters what `alter` gives another text for. */

@@ -1,5 +1,7 @@
 /** A ledger's account, as docs/protocol.md section 3 lays it out. */
 
+import { base58, hex } from './bytes';
+
 const BYTES = 4_048;
 const DISCRIMINATOR = '2b2915d5b4b05f20';
 const [SIZE, EVENTS, HEADS, CREATED, APPENDED, EVENT_FRONTIER, RING] = [144, 160, 168, 176, 192, 1_744, 3_280];
@@ -23,18 +25,6 @@ export interface Account {
   takesSubtrees: boolean;
   created: { slot: string; time: Date };
   appended: { slot: string; time: Date } | null;
-}
-
-export const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-const DIGITS = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
-
-export function base58(bytes: Uint8Array): string {
-  let value = BigInt(`0x${hex(bytes) || '0'}`);
-  let text = '';
-  for (; value > 0n; value /= 58n) text = DIGITS[Number(value % 58n)] + text;
-  const zeros = bytes.findIndex((byte) => byte !== 0);
-  return '1'.repeat(zeros < 0 ? bytes.length : zeros) + text;
 }
 
 async function root(size: bigint, frontier: Uint8Array): Promise<string | null> {

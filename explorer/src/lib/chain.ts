@@ -1,6 +1,7 @@
 /** The ledger's account, as servers of the person's choice have it. Nothing is asked before the person has named a server. */
 
 import { type Account, type Head, readAccount } from './account';
+import { fromBase64 } from './bytes';
 import type { Settings } from './settings.svelte';
 
 const PATIENCE_MS = 8_000;
@@ -54,8 +55,7 @@ async function read(server: string, ledger: string, program: string): Promise<Re
     ]);
     if (!value) throw new Error('it has no account at this address, finalized');
     if (value.owner !== program) throw new Error('the account belongs to another program');
-    const data = Uint8Array.from(atob(value.data[0]), (character) => character.charCodeAt(0));
-    return { server, genesis: String(genesis), slot: String(context.slot), account: await readAccount(data) };
+    return { server, genesis: String(genesis), slot: String(context.slot), account: await readAccount(fromBase64(value.data[0])) };
   } catch (error) {
     const why = error instanceof TypeError ? 'it cannot be reached from this page: is it up, and does it answer pages of other origins?' : String(error);
     return { server, problem: why };

@@ -1,8 +1,10 @@
 /** The bytes of an entry, for people. */
 
+import { fromBase64 } from './bytes';
 import { shown } from './text';
 
 const MOST = 20_000;
+const pairs = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 export interface Content {
@@ -14,22 +16,35 @@ export interface Content {
   hex: string;
 }
 
-export function readContent(base64: string): Content {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  let text: string | null = null;
-  let json: string | null = null;
+function decoded(bytes: Uint8Array): string | null {
   try {
-    text = decoder.decode(bytes);
-    // Numbers keep their digits: only space between the tokens is made.
-    JSON.parse(text);
-    json = spaced(text);
+    return decoder.decode(bytes);
   } catch {
-    // Neither is needed.
+    return null;
   }
-  return { bytes, text: text === null ? null : shown(text, MOST, true), json: json === null ? null : shown(json, MOST, true), hex: dump(bytes.subarray(0, 4_096)) };
 }
 
-/** JSON with line breaks and spaces between its tokens, which stay as they are. */
+export function readContent(base64: string): Content {
+  const bytes = fromBase64(base64);
+  const text = decoded(bytes);
+  return {
+    bytes,
+    text: text === null ? null : shown(text, MOST, true),
+    json: text === null || !isJson(text) ? null : shown(spaced(text), MOST, true),
+    hex: dump(bytes.subarray(0, 4_096)),
+  };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** JSON with line breaks and spaces between its tokens, which stay as they are: numbers keep their digits. */
 function spaced(json: string): string {
   let out = '';
   let depth = 0;
@@ -51,16 +66,16 @@ function spaced(json: string): string {
 function dump(bytes: Uint8Array): string {
   const lines = [];
   for (let at = 0; at < bytes.length; at += 16) {
-    const row = [...bytes.subarray(at, at + 16)];
-    const hex = row.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    const plain = row.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·')).join('');
-    lines.push(`${at.toString(16).padStart(6, '0')}  ${hex.padEnd(47)}  ${plain}`);
+    const row = bytes.subarray(at, at + 16);
+    const plain = Array.from(row, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·')).join('');
+    lines.push(`${at.toString(16).padStart(6, '0')}  ${pairs(row).padEnd(47)}  ${plain}`);
   }
   return lines.join('\n');
 }
 
 /** The beginning of a content on one line. */
 export function preview(base64: string): string {
-  const { text, bytes } = readContent(base64);
-  return text === null ? `${bytes.length} bytes: ${[...bytes.subarray(0, 24)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')}…` : shown(text.replace(/\s+/g, ' '), 160);
+  const bytes = fromBase64(base64);
+  const text = decoded(bytes);
+  return text === null ? `${bytes.length} bytes: ${pairs(bytes.subarray(0, 24))}…` : shown(text.replace(/\s+/g, ' '), 160);
 }
