@@ -54,6 +54,7 @@ test-verifier: setup ## The verifier for the web: the module over all vectors, c
 	cd clients/verifier && npm run check && npm test && npm ci --ignore-scripts --no-audit --no-fund && npm run test:page
 
 test-python: setup ## The verifier in Python, over all vectors and hostile files, and compared with the verifier for the web on 2,000 random documents.
+	tools/setup python
 	cd clients/python && python3 -m unittest discover -s tests
 
 test-go: setup ## The verifier in Go, likewise.

@@ -28,7 +28,7 @@ type question struct{ document, pin []byte }
 
 func startWasm(t *testing.T) *wasm {
 	t.Helper()
-	command := exec.Command("node", "testdata/wasm.mjs")
+	command := exec.Command("node", "../../verifier/test/lines.mjs")
 	command.Stderr = os.Stderr
 	input, err := command.StdinPipe()
 	if err != nil {

@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline';
 
-import { loadVerifier } from '../../../verifier/node.mjs';
+import { loadVerifier } from '../node.mjs';
 
 const verifier = await loadVerifier();
 for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
