@@ -67,7 +67,7 @@ export class VerifierError extends Error {}
 
 export class Verifier {
   constructor(module: WebAssembly.Module);
-  verify(document: Uint8Array | ArrayBuffer | string, pin?: Pin): Verdict;
+  verify(document: Uint8Array | ArrayBuffer | string, pin?: Pin | string | Uint8Array): Verdict;
   prove(request: ProofRequest, tiles?: Map<string, Uint8Array>): ProofAnswer;
 }
 

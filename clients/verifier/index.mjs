@@ -25,10 +25,11 @@ export class Verifier {
    * Verifies a document, compared with what the verifier relies on.
    *
    * @param {Uint8Array | string} document the whole file
-   * @param {object} [pin] taken from elsewhere than the document; see the types
+   * @param {object | string | Uint8Array} [pin] or its JSON; taken from elsewhere than the document; see the types
    */
   verify(document, pin) {
-    const pinned = pin === undefined ? new Uint8Array() : encoder.encode(JSON.stringify(pin));
+    const isJson = typeof pin === 'string' || ArrayBuffer.isView(pin);
+    const pinned = pin === undefined ? new Uint8Array() : toBytes(isJson ? pin : JSON.stringify(pin));
     const verdict = this.#call([pinned, toBytes(document)], (module) => module.verify(pinned.length));
     if (!WORDS.includes(verdict.verdict)) throw new VerifierError('the module gave no verdict');
     return verdict;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 
 import { createVerifier, loadVerifier, WORDS } from '../node.mjs';
-import { documents, flipped, native, pinOf } from './support.mjs';
+import { documents, flipped, native, pinOf, verdicts } from './support.mjs';
 
 const all = [...documents()];
 let verifier;
@@ -37,10 +37,23 @@ test('each document of the vectors gets its verdict', () => {
   assert.ok(counts.verified > 80 && counts.refused > 1_000 && counts.cannot_tell >= 3, JSON.stringify(counts));
 });
 
+/** Holds a verifier to the vectors v1. */
+function holdToRules(verifier) {
+  const all = [...verdicts()];
+  for (const { name, verdict, document, pin } of all) {
+    const found = verifier.verify(document, pin);
+    assert.equal(found.verdict, verdict, `${name}: ${found.reason}`);
+  }
+  assert.ok(all.length > 2_000);
+}
+
+test('each vector of a rule gets the verdict that the rule says', () => holdToRules(verifier));
+
 test('twin: a verifier that compares nothing fails the same run, whatever it says', () => {
   for (const verdict of WORDS) {
     const blind = { verify: () => ({ verdict, reason: 'only inner consistency was checked', compared: [], claims: { heads: [] } }) };
     assert.throws(() => holdToVectors(blind), { name: 'AssertionError' }, verdict);
+    assert.throws(() => holdToRules(blind), { name: 'AssertionError' }, verdict);
   }
 });
 
@@ -52,6 +65,7 @@ test('twin: a module that hashes otherwise fails the same run', async () => {
   bytes[at] ^= 1;
   const mutated = await createVerifier(bytes);
   assert.throws(() => holdToVectors(mutated), { name: 'AssertionError' });
+  assert.throws(() => holdToRules(mutated), { name: 'AssertionError' });
 });
 
 test('each value of a pin is compared: another one turns the verdict', () => {
