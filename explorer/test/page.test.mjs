@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, afterEach, before, test } from 'node:test';
 
-import { launch, startProxy, startStack } from './support.mjs';
+import { launch, openPage, startProxy, startStack } from './support.mjs';
 
 const HOSTILE = '<img src=x onerror="document.title=1"> \u202eevil\u202c [a](javascript:1) {{x}}';
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -33,20 +33,8 @@ async function proxy(context, to, alter) {
   return started;
 }
 
-/** A page of an API, with these servers of the chain, and the hosts that it asked. */
-async function open(path, { api = stack.api_url, servers = [stack.rpc_url], quorum = servers.length, ...options } = {}) {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  page.hosts = new Set();
-  page.faults = [];
-  page.on('request', (request) => page.hosts.add(new URL(request.url()).host));
-  page.on('pageerror', (error) => errors.push(error.stack));
-  page.on('console', (message) => message.type() === 'error' && page.faults.push(message.text()));
-  await context.addInitScript((chosen) => localStorage.setItem('counterfoil', chosen), JSON.stringify({ servers, quorum }));
-  await page.goto(`${api}/${path}`);
-  return page;
-}
+/** A page of an API, with these servers of the chain. */
+const open = (path, { api = stack.api_url, servers = [stack.rpc_url], ...options } = {}) => openPage(browser, `${api}/${path}`, { servers, errors, ...options });
 
 /** The state that the banner shows, once it is known. */
 async function state(page) {

@@ -68,3 +68,21 @@ export function launch() {
   if (!executablePath) throw new Error('no Chromium is here: tools/setup page installs one');
   return chromium.launch({ executablePath, args: ['--no-sandbox'] });
 }
+
+/** A page with these servers of the chain, the hosts that it asked, its faults, and what it posted. `before` runs ahead of its scripts. */
+export async function openPage(browser, url, { servers, quorum = servers.length, program, errors, before = [], ...options }) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  Object.assign(page, { hosts: new Set(), faults: [], posted: [] });
+  page.on('request', (request) => {
+    page.hosts.add(new URL(request.url()).host);
+    if (request.method() === 'POST') page.posted.push(request.postData());
+  });
+  page.on('pageerror', (error) => errors.push(error.stack));
+  page.on('console', (message) => message.type() === 'error' && page.faults.push(message.text()));
+  await context.addInitScript((chosen) => localStorage.setItem('counterfoil', chosen), JSON.stringify({ servers, quorum, program }));
+  for (const [script, argument] of before) await context.addInitScript(script, argument);
+  await page.goto(url);
+  return page;
+}

@@ -3,6 +3,7 @@
 import { type Account, type Head, readAccount } from './account';
 import { fromBase64 } from './bytes';
 import type { Settings } from './settings.svelte';
+import { shown } from './text';
 
 const PATIENCE_MS = 8_000;
 const MOST_CHARACTERS = 100_000;
@@ -21,6 +22,8 @@ export interface Chain {
   /** The account of a server that the quorum agrees with; none where there is no quorum. */
   account: Account | null;
   genesis: string | null;
+  /** Whether a quorum has the account's rights as well: authority, offer and flags, which no head covers. */
+  areRightsAgreed: boolean;
   /** The heads that at least a quorum of the servers has. */
   entries: Head[];
   events: Head[];
@@ -29,7 +32,18 @@ export interface Chain {
   problem: string | null;
 }
 
-async function call(server: string, method: string, params: unknown[]): Promise<any> {
+/** A server's answer that it did not do it. */
+export class Refused extends Error {
+  /** The server's words on it, of any form. */
+  readonly data: any;
+
+  constructor(message: string, data: unknown) {
+    super(message);
+    this.data = data;
+  }
+}
+
+export async function call(server: string, method: string, params: unknown[]): Promise<any> {
   const answer = await fetch(server, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -43,7 +57,7 @@ async function call(server: string, method: string, params: unknown[]): Promise<
   const text = await answer.text();
   if (text.length > MOST_CHARACTERS) throw new Error('its answer is too long');
   const { result, error } = JSON.parse(text);
-  if (error || result === undefined) throw new Error(`it refuses ${method}`);
+  if (error || result === undefined) throw new Refused(`it refuses ${method}${error?.message ? `: ${shown(String(error.message))}` : ''}`, error?.data);
   return result;
 }
 
@@ -62,6 +76,9 @@ async function read(server: string, ledger: string, program: string): Promise<Re
   }
 }
 
+const rights = ({ authority, pendingAuthority, isSealed, isOpen, takesSubtrees }: Account) =>
+  JSON.stringify([authority, pendingAuthority, isSealed, isOpen, takesSubtrees]);
+
 const same = (one: Head, other: Head) => one.size === other.size && one.root === other.root;
 
 /** The heads of which at least `quorum` servers say that the ledger has or had them, the newest first. */
@@ -75,7 +92,7 @@ export async function askChain(ledger: string, settings: Settings): Promise<Chai
   const readings = await Promise.all(settings.servers.map((server) => read(server, ledger, settings.program)));
   const good = readings.filter((reading) => reading.account);
   const genesis = good[0]?.genesis ?? null;
-  const none = { readings, account: null, genesis: null, entries: [], events: [], agreeing: 0 };
+  const none = { readings, account: null, genesis: null, areRightsAgreed: false, entries: [], events: [], agreeing: 0 };
   if (settings.servers.length === 0) return { ...none, problem: null };
   if (good.some((reading) => reading.genesis !== genesis)) return { ...none, problem: 'the servers are of different clusters' };
   if (good.length < settings.quorum) return { ...none, problem: `${good.length} of ${readings.length} servers answered, ${settings.quorum} are needed` };
@@ -84,6 +101,7 @@ export async function askChain(ledger: string, settings: Settings): Promise<Chai
   if (!newest) return { ...none, problem: 'the servers contradict each other: they have no head in common' };
   const events = agreed(good.map(({ account }) => (account!.eventHead ? [account!.eventHead] : [])), settings.quorum);
   const agreeing = good.filter(({ account }) => account!.heads.some((head) => same(head, newest)));
-  const account = agreeing.find((reading) => same(reading.account!.heads[0]!, newest)) ?? agreeing[0];
-  return { readings, account: account!.account!, genesis, entries, events, agreeing: agreeing.length, problem: null };
+  const { account } = (agreeing.find((reading) => same(reading.account!.heads[0]!, newest)) ?? agreeing[0])!;
+  const areRightsAgreed = good.filter((reading) => rights(reading.account!) === rights(account!)).length >= settings.quorum;
+  return { readings, account: account!, genesis, areRightsAgreed, entries, events, agreeing: agreeing.length, problem: null };
 }

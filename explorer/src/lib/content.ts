@@ -63,7 +63,8 @@ function spaced(json: string): string {
   return out;
 }
 
-function dump(bytes: Uint8Array): string {
+/** Rows of 16 bytes: where they stand, in hexadecimal, and as ASCII. */
+export function dump(bytes: Uint8Array): string {
   const lines = [];
   for (let at = 0; at < bytes.length; at += 16) {
     const row = bytes.subarray(at, at + 16);

@@ -7,15 +7,16 @@ export type Route =
   | { view: 'ledger'; ledger: string; tab: Tab; from: string | null }
   | { view: 'entry'; ledger: string; index: string }
   | { view: 'verify' }
+  | { view: 'wallet' }
   | { view: 'nowhere'; path: string };
 
-export const TABS = ['entries', 'events', 'rights', 'servers'] as const;
+export const TABS = ['entries', 'events', 'rights', 'servers', 'wallet'] as const;
 export type Tab = (typeof TABS)[number];
 
 function parse(hash: string): Route {
   const [, first, ledger = '', kind, at] = (hash.slice(1) || '/').split('/');
   if (!first) return { view: 'ledgers' };
-  if (first === 'verify') return { view: 'verify' };
+  if (first === 'verify' || first === 'wallet') return { view: first };
   if (first !== 'ledger' || !isAddress(ledger)) return { view: 'nowhere', path: hash.slice(1) };
   if (kind === 'entry' && at && isNumber(at)) return { view: 'entry', ledger, index: at };
   const tab = TABS.find((known) => known === kind) ?? 'entries';
