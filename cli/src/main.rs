@@ -61,6 +61,8 @@ enum Command {
     Evidence(commands::evidence::Arguments),
     /// Verifies a receipt, evidence or an export against the chain.
     Verify(commands::verify::Arguments),
+    /// Writes verify.html, a page that verifies in a browser without a request, and prints its SHA-256.
+    Page(commands::page::Arguments),
     /// Writes and shows the file of what you rely on.
     #[command(subcommand)]
     Trust(commands::trust::Command),
@@ -107,6 +109,7 @@ async fn main() -> ExitCode {
         Command::Receipt(arguments) => commands::receipt::run(&cli.options, arguments).await,
         Command::Evidence(arguments) => commands::evidence::run(&cli.options, arguments).await,
         Command::Verify(arguments) => commands::verify::run(&cli.options, arguments).await,
+        Command::Page(arguments) => commands::page::run(&arguments),
         Command::Trust(command) => commands::trust::run(&cli.options, command),
         Command::Doctor(arguments) => commands::doctor::run(&cli.options, arguments).await,
         Command::Audit(arguments) => commands::audit::run(&cli.options, arguments).await,

@@ -1,4 +1,7 @@
-/** Builds verify.html from page/, index.mjs and the module. With --check: fails when the committed one is not what they give. */
+/**
+ * Builds verify.html from page/, index.mjs and the module, and writes its SHA-256 into the README. With --check: fails when the
+ * committed ones are not what they give.
+ */
 
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -26,6 +29,8 @@ function render(packed, sha) {
 
 const module = read('counterfoil_verifier.wasm', null);
 const target = new URL('verify.html', import.meta.url);
+/** The README with the hash of a page. */
+const readme = (page) => read('README.md').replace(/SHA-256 is\s+`[0-9a-f]{64}`/, `SHA-256 is\n\`${sha256(page, 'hex')}\``);
 if (process.argv.includes('--check')) {
   const committed = read('verify.html');
   const packed = /id="module">([^<]*)</.exec(committed)?.[1] ?? '';
@@ -35,8 +40,14 @@ if (process.argv.includes('--check')) {
     console.error('verify.html is not what its sources give: run node clients/verifier/build-page.mjs and commit it');
     process.exit(1);
   }
+  if (readme(committed) !== read('README.md')) {
+    console.error('README.md has the SHA-256 of another verify.html: run node clients/verifier/build-page.mjs and commit it');
+    process.exit(1);
+  }
   console.log('verify.html is what its sources give.');
 } else {
   writeFileSync(target, render(deflateRawSync(module, { level: 9 }).toString('base64'), sha256(module, 'hex')));
-  console.log(`${readFileSync(target).length} bytes`);
+  const page = readFileSync(target);
+  writeFileSync(new URL('README.md', import.meta.url), readme(page));
+  console.log(`${page.length} bytes`);
 }

@@ -39,6 +39,27 @@ fn expect_no_forged_line(output: &Output, whose: &str) {
 }
 
 #[test]
+fn the_page_that_is_written_is_the_committed_one_by_the_hash_that_is_printed_and_documented() {
+    let folder = tempfile::tempdir().unwrap();
+    let counterfoil = |arguments: &[&str]| {
+        let output =
+            Command::new(program("counterfoil")).arg("page").args(arguments).current_dir(folder.path()).output();
+        let output = output.unwrap();
+        expect_success(&output);
+        output
+    };
+    let told = text(&counterfoil(&["--out", "verify.html"]).stdout);
+    let written = fs::read(folder.path().join("verify.html")).unwrap();
+    assert!(written == include_bytes!("../../clients/verifier/verify.html"));
+    assert!(counterfoil(&["--out", "-"]).stdout == written);
+    assert_eq!(text(&counterfoil(&[]).stdout), told);
+    let sums = Command::new("sha256sum").arg("verify.html").current_dir(folder.path()).output().unwrap();
+    assert_eq!(text(&sums.stdout), told);
+    let hash = told.split(' ').next().unwrap();
+    assert!(include_str!("../../clients/verifier/README.md").contains(&format!("`{hash}`")), "{hash}");
+}
+
+#[test]
 fn a_ledger_that_was_not_pinned_is_consistent_and_a_forgers_own_is_refused_where_one_was() {
     let (ledger, file) = receipt_of("pinned.receipt.json", "mine");
     let (forgers, forged) = receipt_of("forgers.receipt.json", "mine");

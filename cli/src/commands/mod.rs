@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod ledger;
 pub mod mcp;
 pub mod outbox;
+pub mod page;
 pub mod protect;
 pub mod receipt;
 pub mod receipts;
