@@ -3,6 +3,7 @@ package verifier
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"testing"
 )
 
@@ -10,11 +11,13 @@ import (
 type verdictVectors struct {
 	Documents map[string]struct{ Text string }
 	Pins      map[string]json.RawMessage
+	Answers   map[string]any
 	Rules     []struct {
 		Rule    string
 		Verdict Word
 		Vectors []struct {
 			Of, Pin    string
+			Answer     string
 			At, Remove int
 			Insert     string
 			Bytes      []byte `json:"insert_base64"`
@@ -34,7 +37,13 @@ func differing(vectors verdictVectors, verify func(document []byte, pin Pin) Ver
 				panic(err)
 			}
 			all++
-			if found := verify(document, pin); found.Verdict != rule.Verdict {
+			found := verify(document, pin)
+			answer := object{"claims": found.Claims, "facts": found.Facts}
+			expected, isThere := vectors.Answers[vector.Answer]
+			if !isThere {
+				expected = object{"claims": nil, "facts": nil}
+			}
+			if found.Verdict != rule.Verdict || !reflect.DeepEqual(plain(answer), expected) {
 				if others++; first == "" {
 					first = fmt.Sprintf("%s of %s at %d: %s: %s", rule.Rule, vector.Of, vector.At, found.Verdict, found.Reason)
 				}
@@ -42,6 +51,15 @@ func differing(vectors verdictVectors, verify func(document []byte, pin Pin) Ver
 		}
 	}
 	return all, others, first
+}
+
+// plain gives a value as its JSON reads.
+func plain(value any) any {
+	var read any
+	if err := json.Unmarshal(marshalled(value), &read); err != nil {
+		panic(err)
+	}
+	return read
 }
 
 func TestEachVectorGetsTheVerdictOfItsRule(t *testing.T) {

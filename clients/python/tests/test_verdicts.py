@@ -1,4 +1,4 @@
-"""The vectors v1, `docs/vectors/verdicts.json`: each document and pin gets the verdict of the rule that made it."""
+"""The vectors v1, `docs/vectors/verdicts.json`: each document and pin gets the verdict of its rule, and shows what others show."""
 
 import base64
 import unittest
@@ -11,7 +11,7 @@ from counterfoil import judge, merkle
 
 
 def cases():
-    """Each vector: its rule's name, its verdict, the document, the pin."""
+    """Each vector: its rule's name, its verdict, the document, the pin, what a verdict shows and leaves unproven."""
     loaded = vectors("verdicts")
     for rule in loaded["rules"]:
         for vector in rule["vectors"]:
@@ -19,7 +19,8 @@ def cases():
             insert = vector["insert"].encode() if "insert" in vector else base64.b64decode(vector["insert_base64"])
             document = text[: vector["at"]] + insert + text[vector["at"] + vector["remove"] :]
             pin = loaded["pins"][vector["pin"]] if "pin" in vector else None
-            yield f"{rule['rule']} of {vector['of']} at {vector['at']}", rule["verdict"], document, pin
+            answer = loaded["answers"].get(vector.get("answer"), {"claims": None, "facts": None})
+            yield f"{rule['rule']} of {vector['of']} at {vector['at']}", rule["verdict"], document, pin, answer
 
 
 ALL = list(cases())
@@ -27,9 +28,10 @@ ALL = list(cases())
 
 class Verdicts(unittest.TestCase):
     def hold(self):
-        for name, verdict, document, pin in ALL:
+        for name, verdict, document, pin, answer in ALL:
             found = counterfoil.verify(document, pin)
             self.assertEqual(found.verdict, verdict, f"{name}: {found.reason}")
+            self.assertEqual({"claims": found.claims, "facts": found.facts}, answer, name)
         self.assertGreater(len(ALL), 2_000)
 
     def test_each_vector_gets_its_verdict(self):

@@ -10,15 +10,16 @@ export const vectors = Object.fromEntries(
   ['receipt', 'evidence', 'log', 'program'].map((name) => [name, readVectors(name)]),
 );
 
-/** The vectors v1: each rule's name and verdict, and the document and the pin of each of its vectors. */
+/** The vectors v1: each rule's name and verdict, and the document, the pin and the answer of each of its vectors. */
 export function* verdicts() {
-  const { documents, pins, rules } = readVectors('verdicts');
+  const { documents, pins, answers, rules } = readVectors('verdicts');
+  const nothing = { claims: null, facts: null };
   const texts = Object.fromEntries(Object.entries(documents).map(([name, { text }]) => [name, Buffer.from(text)]));
   for (const { rule, verdict, vectors } of rules) {
-    for (const { of, pin, at, remove, insert, insert_base64 } of vectors) {
+    for (const { of, pin, at, remove, insert, insert_base64, answer } of vectors) {
       const inserted = insert === undefined ? Buffer.from(insert_base64, 'base64') : Buffer.from(insert);
       const document = Buffer.concat([texts[of].subarray(0, at), inserted, texts[of].subarray(at + remove)]);
-      yield { name: `${rule} of ${of} at ${at}`, verdict, document, pin: pins[pin] };
+      yield { name: `${rule} of ${of} at ${at}`, verdict, document, pin: pins[pin], answer: answers[answer] ?? nothing };
     }
   }
 }

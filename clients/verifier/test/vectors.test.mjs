@@ -40,9 +40,10 @@ test('each document of the vectors gets its verdict', () => {
 /** Holds a verifier to the vectors v1. */
 function holdToRules(verifier) {
   const all = [...verdicts()];
-  for (const { name, verdict, document, pin } of all) {
+  for (const { name, verdict, document, pin, answer } of all) {
     const found = verifier.verify(document, pin);
     assert.equal(found.verdict, verdict, `${name}: ${found.reason}`);
+    assert.deepEqual({ claims: found.claims ?? null, facts: found.facts ?? null }, answer, name);
   }
   assert.ok(all.length > 2_000);
 }

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test reads and writes files of the repository")]
 
 mod base;
+mod forged;
 mod rule;
 mod texts;
 mod trees;
@@ -26,6 +27,7 @@ fn made() -> Rules {
     rule::pins(&bases, &mut rules);
     trees::rules(&bases, &mut rules);
     texts::rules(&bases, &mut rules);
+    forged::rules(&mut rules);
     rules
 }
 

@@ -1,10 +1,10 @@
 //! Rules, the vectors that each made, and their file.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use counterfoil_verifier_wasm::verify;
 use serde_json::{Value, json};
 
 use crate::base::{Base, list};
@@ -31,6 +31,14 @@ impl Vector {
     }
 }
 
+impl Vector {
+    /// All that this crate says a verdict shows and leaves unproven: others are held to the same.
+    fn answer(&self) -> Value {
+        let answer: Value = serde_json::from_slice(&verify(&self.document, &self.pin())).expect("JSON");
+        json!({ "claims": answer["claims"], "facts": answer["facts"] })
+    }
+}
+
 /// A rule: what was done to true documents, and the verdict that this must get.
 pub struct Rule {
     pub name: String,
@@ -40,11 +48,15 @@ pub struct Rule {
 
 /// All rules by their names.
 #[derive(Default)]
-pub struct Rules(BTreeMap<(String, &'static str), Rule>);
+pub struct Rules {
+    rules: BTreeMap<(String, &'static str), Rule>,
+    /// The documents that stand for themselves.
+    whole: Vec<Base>,
+}
 
 impl Rules {
     pub fn all(&self) -> impl Iterator<Item = &Rule> {
-        self.0.values()
+        self.rules.values()
     }
 
     /// Adds a vector of a rule, unless the rule left the document as it was. Without a word to the contrary all is pinned.
@@ -64,58 +76,99 @@ impl Rules {
         document: Vec<u8>,
         pin: Option<Value>,
     ) {
-        let name = format!("{}/{name}", base.kind);
+        self.push_as(format!("{}/{name}", base.kind), verdict, base, at, document, pin);
+    }
+
+    fn push_as(
+        &mut self,
+        name: String,
+        verdict: &'static str,
+        base: &Base,
+        at: &str,
+        document: Vec<u8>,
+        pin: Option<Value>,
+    ) {
         let what = format!("{}{}{at}", base.name, if at.is_empty() { "" } else { ", " });
-        let rule = self.0.entry((name.clone(), verdict)).or_insert_with(|| Rule { name, verdict, vectors: Vec::new() });
+        let rule =
+            self.rules.entry((name.clone(), verdict)).or_insert_with(|| Rule { name, verdict, vectors: Vec::new() });
         rule.vectors.push(Vector { what, of: base.name.clone(), document, pin });
     }
 
-    /// The file: documents and pins by their names, and each vector as one splice of a document's bytes.
+    /// Adds a document that no rule changes, with its pin. Its rule is one of all kinds.
+    pub fn whole(&mut self, name: &str, verdict: &'static str, base: Base) {
+        self.push_as(name.to_owned(), verdict, &base, "", base.text().into_bytes(), Some(base.pin.clone()));
+        self.whole.push(base);
+    }
+
+    /// The file: documents, pins and answers by their names, and each vector as one splice of a document's bytes.
     pub fn to_json(&self, bases: &[Base]) -> String {
-        let mut pins: BTreeMap<String, String> = BTreeMap::new();
-        for pin in self.all().flat_map(|rule| &rule.vectors).filter_map(|vector| vector.pin.as_ref()) {
-            let name = format!("pin {}", pins.len());
-            pins.entry(pin.to_string()).or_insert(name);
-        }
-        let texts: BTreeMap<&str, String> = bases.iter().map(|base| (base.name.as_str(), base.text())).collect();
-        let mut json = String::from("{\n\"format\": \"counterfoil vectors v1\",\n\"documents\": {\n");
-        join(
-            &mut json,
-            bases.iter().map(|base| {
-                format!("{}: {}", json!(base.name), json!({ "kind": base.kind, "text": texts[base.name.as_str()] }))
-            }),
-        );
-        json.push_str("\n},\n\"pins\": {\n");
-        join(&mut json, pins.iter().map(|(pin, name)| format!("{}: {pin}", json!(name))));
-        json.push_str("\n},\n\"rules\": [\n");
-        join(
-            &mut json,
-            self.all().map(|rule| {
-                let mut text =
-                    format!("{{\"rule\": {}, \"verdict\": \"{}\", \"vectors\": [\n", json!(rule.name), rule.verdict);
-                join(
-                    &mut text,
-                    rule.vectors.iter().map(|vector| {
-                        let pin = vector.pin.as_ref().map(|pin| &pins[&pin.to_string()]);
-                        splice(vector, pin, texts[vector.of.as_str()].as_bytes()).to_string()
-                    }),
-                );
-                text + "]}"
-            }),
-        );
-        json + "\n]\n}\n"
+        let (mut pins, mut answers) = (Names::new("pin"), Names::new("answer"));
+        let documents: BTreeMap<&str, &Base> =
+            bases.iter().chain(&self.whole).map(|base| (base.name.as_str(), base)).collect();
+        let rules: Vec<String> = self
+            .all()
+            .map(|rule| {
+                let vectors = rule.vectors.iter().map(|vector| {
+                    let mut members = splice(vector, documents[vector.of.as_str()].text().as_bytes());
+                    if let Some(pin) = &vector.pin {
+                        members["pin"] = json!(pins.name(pin));
+                    }
+                    if rule.verdict != REFUSED {
+                        members["answer"] = json!(answers.name(&vector.answer()));
+                    }
+                    members.to_string()
+                });
+                format!(
+                    "{{\"rule\": {}, \"verdict\": \"{}\", \"vectors\": [\n{}\n]}}",
+                    json!(rule.name),
+                    rule.verdict,
+                    join(vectors)
+                )
+            })
+            .collect();
+        let documents = bases
+            .iter()
+            .chain(&self.whole)
+            .map(|base| format!("{}: {}", json!(base.name), json!({ "kind": base.kind, "text": base.text() })));
+        format!(
+            "{{\n\"format\": \"counterfoil vectors v1\",\n\"documents\": {{\n{}\n}},\n\"pins\": {{\n{}\n}},\n\"answers\": {{\n{}\n}},\n\"rules\": [\n{}\n]\n}}\n",
+            join(documents),
+            pins.text(),
+            answers.text(),
+            join(rules.into_iter()),
+        )
     }
 }
 
-fn join(json: &mut String, items: impl Iterator<Item = String>) {
-    for (at, item) in items.enumerate() {
-        // Writing to a text cannot fail.
-        let _ = write!(json, "{}{item}", if at == 0 { "" } else { ",\n" });
+/// Values that get a name each, once.
+struct Names {
+    kind: &'static str,
+    names: BTreeMap<String, usize>,
+}
+
+impl Names {
+    fn new(kind: &'static str) -> Self {
+        Self { kind, names: BTreeMap::new() }
     }
+
+    fn name(&mut self, value: &Value) -> String {
+        let next = self.names.len();
+        format!("{} {}", self.kind, self.names.entry(value.to_string()).or_insert(next))
+    }
+
+    fn text(&self) -> String {
+        let mut named: Vec<_> = self.names.iter().map(|(text, number)| (number, text)).collect();
+        named.sort_unstable();
+        join(named.into_iter().map(|(number, text)| format!("\"{} {number}\": {text}", self.kind)))
+    }
+}
+
+fn join(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(",\n")
 }
 
 /// A vector as the file has it: `remove` bytes from byte `at` on are taken out of the document's text, and `insert` stands there.
-fn splice(vector: &Vector, pin: Option<&String>, from: &[u8]) -> Value {
+fn splice(vector: &Vector, from: &[u8]) -> Value {
     let to = vector.document.as_slice();
     let is_end = |bytes: &[u8], at: usize| bytes.get(at).is_none_or(|byte| byte & 0xC0 != 0x80);
     let mut start = from.iter().zip(to).take_while(|(one, other)| one == other).count();
@@ -133,9 +186,6 @@ fn splice(vector: &Vector, pin: Option<&String>, from: &[u8]) -> Value {
         Ok(text) => members["insert"] = json!(text),
         Err(_) => members["insert_base64"] = json!(STANDARD.encode(insert)),
     }
-    if let Some(pin) = pin {
-        members["pin"] = json!(pin);
-    }
     members
 }
 
@@ -151,7 +201,10 @@ pub fn pins(bases: &[Base], rules: &mut Rules) {
             pin["heads"] = json!(heads);
             pin
         };
-        with("pin/all", VERIFIED, "", base.pin.clone());
+        with("pin/all", base.best(), "", base.pin.clone());
+        if base.best() == CONSISTENT {
+            continue;
+        }
         with("pin/no_head", CANNOT_TELL, "", pinned(Vec::new()));
         with("pin/heads_alone", VERIFIED, "", json!({ "heads": heads }));
         for (at, head) in heads.iter().enumerate() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::base::Base;
-use crate::rule::{CANNOT_TELL, REFUSED, Rules, VERIFIED};
+use crate::rule::{CANNOT_TELL, REFUSED, Rules};
 
 pub fn rules(bases: &[Base], rules: &mut Rules) {
     for (at, base) in bases.iter().enumerate() {
@@ -32,10 +32,10 @@ fn same(base: &Base, rules: &mut Rules) {
         .zip(&spaced)
         .all(|(text, spaced)| serde_json::from_str::<Value>(spaced).is_ok_and(|read| read == *text));
     if spaced_is_same {
-        rules.add("text/spaces", VERIFIED, base, "", base.text_of(&spaced));
+        rules.add("text/spaces", base.best(), base, "", base.text_of(&spaced));
     }
     let turned: Vec<String> = base.texts.iter().map(turned).collect();
-    rules.add("text/members_in_another_order", VERIFIED, base, "", base.text_of(&turned));
+    rules.add("text/members_in_another_order", base.best(), base, "", base.text_of(&turned));
     let escaped: Vec<String> = base
         .texts
         .iter()
@@ -46,12 +46,12 @@ fn same(base: &Base, rules: &mut Rules) {
                 .replace("\"1\"", "\"\\u0031\"")
         })
         .collect();
-    rules.add("text/escapes", VERIFIED, base, "", base.text_of(&escaped));
+    rules.add("text/escapes", base.best(), base, "", base.text_of(&escaped));
     if base.is_evidence() {
-        rules.add("text/carriage_returns", VERIFIED, base, "", base.text().replace('\n', "\r\n"));
-        rules.add("text/no_last_line_end", VERIFIED, base, "", base.text().trim_end().to_owned());
+        rules.add("text/carriage_returns", base.best(), base, "", base.text().replace('\n', "\r\n"));
+        rules.add("text/no_last_line_end", base.best(), base, "", base.text().trim_end().to_owned());
     } else {
-        rules.add("text/line_ends_around", VERIFIED, base, "", format!("\n\r\n{}\n", base.text()));
+        rules.add("text/line_ends_around", base.best(), base, "", format!("\n\r\n{}\n", base.text()));
     }
 }
 
