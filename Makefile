@@ -24,11 +24,15 @@ test: build ## Sets everything up and runs all tests.
 	$(MAKE) test-verifier
 	$(MAKE) test-python
 	$(MAKE) test-go
+	tests/conformance/run --every 4
 	$(MAKE) test-explorer
 	$(MAKE) test-deploy
 
 test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills and requests: minutes more.
 	$(MAKE) test-outbox
+	$(MAKE) test-runtimes
+	tests/conformance/run --all
+	tests/conformance/mutants
 	EXAMPLES=60 cargo test --locked --workspace --test api schemathesis
 	SEEDS=1000 cargo test --locked --workspace --test follow simulation
 	KILLS=60 CRASHES=8 RECORDS_WRITTEN=1000 GATEWAY_CRASHES=6 cargo test --locked --workspace --test kills
@@ -52,6 +56,14 @@ test-verifier: setup ## The verifier for the web: the module over all vectors, c
 	tools/setup page
 	cargo build --locked -p counterfoil-verifier-wasm --example native
 	cd clients/verifier && npm run check && npm test && npm ci --ignore-scripts --no-audit --no-fund && npm run test:page
+
+test-runtimes: setup ## The verifier for the web over all vectors in Node.js, deno, bun, workerd, the edge runtime, Chromium and Firefox, and its page in Firefox without a network.
+	tools/setup runtimes
+	cd clients/verifier/test/runtimes && npm ci --ignore-scripts --no-audit --no-fund && npm test
+
+test-conformance: build ## Each verifier as a command over the first vector of every rule: exit codes and verdicts are compared.
+	tools/setup go
+	tests/conformance/run
 
 test-python: setup ## The verifier in Python, over all vectors and hostile files, and compared with the verifier for the web on 2,000 random documents.
 	tools/setup python
@@ -115,9 +127,11 @@ test-functions: function ## The function's zip too, behind a function URL.
 	tools/setup deploy
 	deploy/lambda/test --zip target/lambda/counterfoil-api.zip
 
-soak: build ## Hours: random sequences of instructions, simulated histories, real kills of indexers, gateways and databases. CASES=, SEEDS=, KILLS= change it.
+soak: build ## Hours: random sequences of instructions, simulated histories, 1,000,000 random documents through the verifiers, real kills of indexers, gateways and databases. CASES=, SEEDS=, N=, KILLS= change it.
 	CASES=$(or $(CASES),10000) cargo test --locked --workspace --test program sequences -- --nocapture
 	SEEDS=$(or $(SEEDS),100000) cargo test --locked --workspace --test follow simulation -- --nocapture
+	tools/setup python && cd clients/python && N=$(or $(N),500000) python3 -m unittest discover -s tests -p test_wasm.py
+	tools/setup go && cd clients/go && N=50000 go test -timeout 6h -count 10 -run WebAssembly ./verifier
 	KILLS=$(or $(KILLS),200) CRASHES=20 RECORDS=200000 RECORDS_WRITTEN=5000 GATEWAY_CRASHES=200 cargo test --locked --workspace --test kills -- --nocapture
 
 fuzz: setup ## Fuzzes each target for SECONDS=60.
