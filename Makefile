@@ -71,7 +71,7 @@ test-python: setup ## The verifier in Python, over all vectors and hostile files
 
 test-go: setup ## The verifier in Go, likewise.
 	tools/setup go
-	cd clients/go && test -z "$$(gofmt -l .)" && go vet ./... && go test ./...
+	cd clients/go && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
 
 test-explorer: build ## The explorer in Chromium, over a chain, an index and an API of its own, and over ones that lie.
 	tools/setup page

@@ -24,10 +24,11 @@ type Pin = Partial<Record<'genesis_hash' | 'program' | 'ledger', string>> & { he
 type Head = Record<'log' | 'size' | 'root', string>;
 type Vector = { of: string; pin?: string; at: number; remove: number; insert?: string; insert_base64?: string };
 
-/** The names and heads that a document proves of itself. */
+/** The names and heads that a document proves of itself, and the heads that show its entries. */
 interface Claims {
   names: Pin;
   heads: Head[];
+  shows: Head[];
 }
 
 const named = (log: string, { size, root }: TreeHead): Head => ({ log, size: `${size}`, root: toHex(root) });
@@ -38,15 +39,23 @@ async function claims(kind: string, document: Uint8Array): Promise<Claims | null
     if (kind === 'receipt') {
       const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(document);
       const { receipt, stated, later } = verifyReceipt(parseReceipt(text));
-      const heads = later ? [named('entries', later.entries), named('events', later.events)] : [];
-      return { names: names(receipt), heads: stated ? [named('entries', stated), ...heads] : heads };
+      const entries = [stated, later?.entries]
+        .filter((head) => head !== undefined)
+        .map((head) => named('entries', head));
+      const events = later ? [named('events', later.events)] : [];
+      // An event shows the entry where it states the head that the entry is under.
+      return {
+        names: names(receipt),
+        heads: [...entries, ...events],
+        shows: stated ? [...entries, ...events] : entries,
+      };
     }
     const pieces = async function* () {
       yield document;
     };
     const { header, stated, later } = await verifyEvidence(evidenceLines(pieces()));
     const heads = [named('entries', stated), named('entries', later.entries), named('events', later.events)];
-    return { names: names(header), heads };
+    return { names: names(header), heads, shows: heads };
   } catch (error) {
     if (error instanceof MalformedError || error instanceof ReceiptError || error instanceof EvidenceError) return null;
     if (kind === 'receipt' && error instanceof TypeError && /encoded data/.test(error.message)) return null;
@@ -60,17 +69,17 @@ const names = (of: { genesisHash: string; program: string; ledger: string }): Pi
   ledger: of.ledger,
 });
 
-/** Whether a pin is met: all names that it has, one head at least, and none that contradicts. */
-function isMet(pin: Pin, { names, heads }: Claims): boolean {
+/** Whether a pin is met: all names that it has, one head at least that shows the entries, and none that contradicts. */
+function isMet(pin: Pin, { names, heads, shows }: Claims): boolean {
   const others = (['genesis_hash', 'program', 'ledger'] as const).filter((name) => pin[name] !== undefined);
   if (others.some((name) => pin[name] !== names[name])) return false;
-  const pairs = heads.flatMap((head) => (pin.heads ?? []).map((pinned) => [head, pinned] as const));
-  const related = pairs.filter(
-    ([head, pinned]) => head.log === pinned.log && (head.size === pinned.size || head.root === pinned.root),
-  );
-  return (
-    related.length > 0 && related.every(([head, pinned]) => head.size === pinned.size && head.root === pinned.root)
-  );
+  const isRelated = (one: Head, other: Head) =>
+    one.log === other.log && (one.size === other.size || one.root === other.root);
+  const isSame = (one: Head, other: Head) =>
+    one.log === other.log && one.size === other.size && one.root === other.root;
+  const pinned = pin.heads ?? [];
+  const contradicts = heads.some((head) => pinned.some((other) => isRelated(head, other) && !isSame(head, other)));
+  return !contradicts && shows.some((head) => pinned.some((other) => isSame(head, other)));
 }
 
 /** The vectors of receipts and evidence for which another verdict comes out; pages and proofs alone have no reader here. */

@@ -1,20 +1,18 @@
 //! Rules of forgers who recompute every hash: what is wrong is no byte that another one contradicts, but what the log may not say.
 //!
-//! Trees are hashed here by RFC 6962's definitions, not by this project's crates. A forger's true documents are rules as well, so
+//! A forger's true documents are rules as well, so
 //! that a refusal is known to be of the one thing that is wrong.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::base::Base;
-use crate::rule::{REFUSED, Rules, VERIFIED};
-
-type Hash = [u8; 32];
+use crate::naive::{Hash, around, climb, leaf_hash, node_hash, path, root};
+use crate::rule::{CANNOT_TELL, REFUSED, Rules, VERIFIED};
 
 /// The ledger, the program and the cluster of all that is forged: the key of 32 bytes that are 7.
-const KEY: &str = "US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx";
+pub const KEY: &str = "US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx";
 const LEDGER: Hash = [7; 32];
 /// The bytes that begin an event by which entries were appended. Source: docs/protocol.md, section 2.
 const APPENDED: [u8; 8] = *b"\xf3\xa8\x04\x63\x43\x5d\x2a\xa5";
@@ -40,76 +38,33 @@ pub fn rules(rules: &mut Rules) {
     forger.pages();
     forger.evidence();
     forger.consistency();
-}
-
-fn leaf_hash(bytes: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(bytes).finalize().into()
-}
-
-fn node_hash(left: Hash, right: Hash) -> Hash {
-    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
-}
-
-fn root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [] => Sha256::digest([]).into(),
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = leaves.split_at(split(leaves.len()));
-            node_hash(root(left), root(right))
-        }
-    }
-}
-
-fn path(leaves: &[Hash], index: usize) -> Vec<Hash> {
-    if leaves.len() < 2 {
-        return Vec::new();
-    }
-    let (left, right) = leaves.split_at(split(leaves.len()));
-    let (mut inner, beside) = if index < left.len() {
-        (path(left, index), root(right))
-    } else {
-        (path(right, index - left.len()), root(left))
-    };
-    inner.push(beside);
-    inner
-}
-
-/// The largest power of two below a size.
-fn split(size: usize) -> usize {
-    size.next_power_of_two() / 2
-}
-
-/// The siblings to the right of leaf 0 in a tree of 2^48 leaves or one less, all made up, and the root that they lead to.
-fn climb(leaf: Hash) -> (Vec<Hash>, Hash) {
-    let siblings: Vec<Hash> = (0..48).map(|level| [level; 32]).collect();
-    let top = siblings.iter().fold(leaf, |root, sibling| node_hash(root, *sibling));
-    (siblings, top)
+    forger.lengths();
+    forger.small_trees();
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn hashes(proof: &[Hash]) -> Vec<String> {
+pub fn hashes(proof: &[Hash]) -> Vec<String> {
     proof.iter().map(|hash| hex(hash)).collect()
 }
 
-fn head((size, root): (u64, Hash)) -> Value {
+pub fn head((size, root): (u64, Hash)) -> Value {
     json!({ "size": size.to_string(), "root": hex(&root) })
 }
 
-fn pinned(log: &str, (size, root): (u64, Hash)) -> Value {
+pub fn pinned(log: &str, (size, root): (u64, Hash)) -> Value {
     json!({ "log": log, "size": size.to_string(), "root": hex(&root) })
 }
 
-fn payload(at: usize) -> Vec<u8> {
+pub fn payload(at: usize) -> Vec<u8> {
     format!("entry {at}").into_bytes()
 }
 
 /// An event, as a forger writes it.
 #[derive(Clone)]
-struct Event {
+pub struct Event {
     kind: [u8; 8],
     ledger: Hash,
     seq: u64,
@@ -121,13 +76,13 @@ struct Event {
 
 impl Event {
     /// The true event that appended entries from `first` on up to the end of a log.
-    fn append(seq: u64, first: usize, leaves: &[Hash]) -> Self {
+    pub fn append(seq: u64, first: usize, leaves: &[Hash]) -> Self {
         let count = (leaves.len() - first) as u64;
         let stated = (leaves.len() as u64, root(leaves));
         Self { kind: APPENDED, ledger: LEDGER, seq, first: first as u64, count, stated, body: 0 }
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = [self.kind.as_slice(), &self.ledger].concat();
         for number in [self.seq, 40_000, 1_700_000_000] {
             bytes.extend(number.to_le_bytes());
@@ -146,14 +101,14 @@ impl Event {
     }
 }
 
-struct Forger<'a> {
+pub struct Forger<'a> {
     rules: &'a mut Rules,
     count: usize,
 }
 
 impl Forger<'_> {
     /// Adds a document with a pin of the names and of some heads.
-    fn add(&mut self, rule: &str, verdict: &'static str, kind: &'static str, texts: Vec<Value>, heads: Vec<Value>) {
+    pub fn add(&mut self, rule: &str, verdict: &'static str, kind: &'static str, texts: Vec<Value>, heads: Vec<Value>) {
         // A head beyond the largest tree is none that can be pinned.
         let is_tree = |head: &Value| head["size"].as_str().is_some_and(|size| size != BEYOND.to_string());
         let mut pin = json!({ "heads": heads.into_iter().filter(is_tree).collect::<Vec<_>>() });
@@ -199,6 +154,33 @@ impl Forger<'_> {
             forged("forged/event_number_beyond_the_largest_tree", REFUSED, Event { seq: BEYOND - 1, ..event.clone() });
             forged("forged/event_number_the_largest", VERIFIED, Event { seq: BEYOND - 2, ..event.clone() });
             forged("forged/event_of_another_ledger", REFUSED, Event { ledger: [8; 32], ..event });
+        }
+        for size in [1, 2, 4] {
+            let leaves: Vec<Hash> = (0..size).map(|at| leaf_hash(&payload(at))).collect();
+            let (event, proof) = (Event::append(0, 0, &leaves), path(&leaves, 0));
+            let longer = Event { count: 2 * event.count, ..event.clone() };
+            self.receipt("forged/index_beyond_the_tree", REFUSED, event.count, &payload(0), &proof, &longer);
+            let larger = Event { stated: (2 * event.count, event.stated.1), ..event.clone() };
+            self.receipt("forged/proof_that_ends_below_the_root", REFUSED, 0, &payload(0), &proof, &larger);
+            let more = [proof.as_slice(), &[[3; 32]]].concat();
+            for above in [node_hash([3; 32], event.stated.1), node_hash(event.stated.1, [3; 32])] {
+                let event = Event { stated: (event.count, above), ..event.clone() };
+                self.receipt("forged/proof_that_ends_above_the_root", REFUSED, 0, &payload(0), &more, &event);
+            }
+        }
+        for size in 1..=7 {
+            let leaves: Vec<Hash> = (0..size).map(|at| leaf_hash(&payload(at))).collect();
+            for index in 0..size {
+                let event = Event::append(0, 0, &leaves);
+                self.receipt(
+                    "forged/entry_of_a_small_tree",
+                    VERIFIED,
+                    index as u64,
+                    &payload(index),
+                    &path(&leaves, index),
+                    &event,
+                );
+            }
         }
         for bytes in [Vec::new(), vec![7; 65_536], vec![7; 65_535]] {
             let (rule, verdict) = length_rule(bytes.len());
@@ -253,7 +235,20 @@ impl Forger<'_> {
             "event": { "seq": event.seq.to_string(), "leaf": event.text(), "proof": hashes(event_proof) },
             "head": head(entries), "event_head": head(events),
         });
-        self.add(rule, verdict, "receipt", vec![text], vec![pinned("entries", entries), pinned("events", events)]);
+        self.add(
+            rule,
+            verdict,
+            "receipt",
+            vec![text.clone()],
+            vec![pinned("entries", entries), pinned("events", events)],
+        );
+        // By the head of the events alone an entry is shown where the event states the head that it is under.
+        let (rule, verdict) = match verdict {
+            VERIFIED if event.stated == entries => ("forged/by_the_events_alone", VERIFIED),
+            VERIFIED => ("forged/by_the_events_alone_under_another_head", CANNOT_TELL),
+            refused => (rule, refused),
+        };
+        self.add(rule, verdict, "receipt", vec![text], vec![pinned("events", events)]);
     }
 
     fn bridges(&mut self) {
@@ -283,80 +278,6 @@ impl Forger<'_> {
                     vec![text],
                     vec![pinned("entries", entries), pinned("events", event_head)],
                 );
-            }
-        }
-    }
-
-    fn page(
-        &mut self,
-        rule: &str,
-        verdict: &'static str,
-        log: &str,
-        bytes: &[u8],
-        (proof, whole): (&[Hash], (u64, Hash)),
-        more: Value,
-    ) {
-        let (number, member) = if log == "entries" { ("index", "payload") } else { ("seq", "leaf") };
-        let mut text = json!({
-            log: [{ number: "0", member: STANDARD.encode(bytes) }],
-            "certificate": {
-                "format": "counterfoil certificate v1", "genesis_hash": KEY, "program": KEY, "ledger": KEY, "log": log,
-                "from": "0", "to": "1", "slot": "1", "head": head(whole), "proof": hashes(proof),
-            },
-        });
-        for (name, value) in more.as_object().expect("members") {
-            text[name] = value.clone();
-        }
-        self.add(rule, verdict, "certificate", vec![text], vec![pinned(log, whole)]);
-    }
-
-    fn pages(&mut self) {
-        for bytes in [Vec::new(), vec![7; 65_536], vec![7; 65_535]] {
-            let (rule, verdict) = length_rule(bytes.len());
-            self.page(rule, verdict, "entries", &bytes, (&[], (1, leaf_hash(&bytes))), json!({}));
-        }
-        for (log, other) in [("entries", "events"), ("events", "entries")] {
-            let event = Event::append(0, 0, &[leaf_hash(&payload(0))]);
-            let bytes = if log == "entries" { payload(0) } else { event.bytes() };
-            let alone = (1, leaf_hash(&bytes));
-            for (size, rule, verdict) in SIZES {
-                let (proof, top) = climb(alone.1);
-                self.page(rule, verdict, log, &bytes, (&proof, (size, top)), json!({}));
-            }
-            self.page("forged/page_of_one", VERIFIED, log, &bytes, (&[], alone), json!({}));
-            self.page("forged/page_of_one", VERIFIED, log, &bytes, (&[], alone), json!({ other: null }));
-            self.page("forged/page_with_the_other_list", REFUSED, log, &bytes, (&[], alone), json!({ other: [] }));
-            let row = json!([{ "index": "0", "seq": "0", "payload": "AA==", "leaf": "AA==" }]);
-            self.page("forged/page_with_the_other_list", REFUSED, log, &bytes, (&[], alone), json!({ other: row }));
-            self.page("forged/page_whose_list_is_null", REFUSED, log, &bytes, (&[], alone), json!({ log: null }));
-            self.page(
-                "forged/page_whose_list_is_null",
-                REFUSED,
-                log,
-                &bytes,
-                (&[], alone),
-                json!({ log: null, other: null }),
-            );
-            // The page itself is one level.
-            for (depth, rule, verdict) in
-                [(126, "forged/as_deep_as_may_be", VERIFIED), (127, "forged/too_deep", REFUSED)]
-            {
-                for inner in [json!([]), json!({})] {
-                    let deep = (1..depth)
-                        .fold(inner, |inner, at| if at % 2 == 0 { json!([inner]) } else { json!({ "a": inner }) });
-                    self.page(rule, verdict, log, &bytes, (&[], alone), json!({ "note": deep }));
-                }
-            }
-        }
-    }
-
-    fn consistency(&mut self) {
-        let leaf = leaf_hash(&payload(0));
-        let (proof, top) = climb(leaf);
-        for (size, rule, verdict) in SIZES {
-            for (first, proof) in [((1, leaf), proof.as_slice()), ((size, top), &[])] {
-                let text = json!({ "log": "entries", "first": head(first), "second": head((size, top)), "proof": hashes(proof) });
-                self.add(rule, verdict, "consistency", vec![text], vec![pinned("entries", (size, top))]);
             }
         }
     }
@@ -419,9 +340,13 @@ impl Forger<'_> {
             ] {
                 self.file(rule, verdict, &parts, None);
             }
+            // The first event is of entries before the range.
+            let before = vec![(events[0].clone(), Vec::new()), other(events[1].clone())];
+            let range = Some((size, around(&leaves, size, 2 * size), events[1].stated));
+            self.file("forged/first_event_appended_none_of_the_entries", REFUSED, &before, range);
             // The last event appends what comes after the range.
             let beyond = vec![one(&events[0]), (events[1].clone(), Vec::new())];
-            let range = if size == 3 { None } else { Some((vec![root(&leaves[size..])], events[1].stated)) };
+            let range = if size == 3 { None } else { Some((0, vec![root(&leaves[size..])], events[1].stated)) };
             if range.is_some() {
                 self.file("forged/last_event_appended_none_of_the_entries", REFUSED, &beyond, range);
             }
@@ -434,7 +359,7 @@ impl Forger<'_> {
             "forged/last_event_appended_none_of_the_entries",
             REFUSED,
             &parts,
-            Some((vec![leaves[1], leaves[2]], parts[1].0.stated)),
+            Some((0, vec![leaves[1], leaves[2]], parts[1].0.stated)),
         );
         for bytes in [Vec::new(), vec![7; 65_536], vec![7; 65_535]] {
             let (rule, verdict) = length_rule(bytes.len());
@@ -444,7 +369,7 @@ impl Forger<'_> {
         for (size, rule, verdict) in SIZES {
             let (proof, top) = climb(leaf);
             let event = Event { stated: (size, top), ..Event::append(0, 0, &[leaf]) };
-            self.file(rule, verdict, &[(event.clone(), vec![payload(0)])], Some((proof, (size, top))));
+            self.file(rule, verdict, &[(event.clone(), vec![payload(0)])], Some((0, proof, (size, top))));
         }
     }
 
@@ -454,18 +379,18 @@ impl Forger<'_> {
         rule: &str,
         verdict: &'static str,
         parts: &[(Event, Vec<Vec<u8>>)],
-        range: Option<(Vec<Hash>, (u64, Hash))>,
+        range: Option<(usize, Vec<Hash>, (u64, Hash))>,
     ) {
         let leaves: Vec<Hash> = parts.iter().flat_map(|(_, entries)| entries).map(|bytes| leaf_hash(bytes)).collect();
         let events: Vec<Hash> = parts.iter().map(|(event, _)| leaf_hash(&event.bytes())).collect();
-        let (proof, whole) = range.unwrap_or_else(|| (Vec::new(), (leaves.len() as u64, root(&leaves))));
-        let of = |to: usize, whole, proof: &[Hash]| json!({ "from": "0", "to": to.to_string(), "head": head(whole), "proof": hashes(proof) });
+        let (from, proof, whole) = range.unwrap_or_else(|| (0, Vec::new(), (leaves.len() as u64, root(&leaves))));
+        let of = |from: usize, to: usize, whole, proof: &[Hash]| json!({ "from": from.to_string(), "to": to.to_string(), "head": head(whole), "proof": hashes(proof) });
         let all = (events.len() as u64, root(&events));
         let mut texts = vec![json!({
             "format": "counterfoil evidence v1", "genesis_hash": KEY, "program": KEY, "ledger": KEY, "content": true,
-            "entries": of(leaves.len(), whole, &proof), "events": of(events.len(), all, &[]),
+            "entries": of(from, from + leaves.len(), whole, &proof), "events": of(0, events.len(), all, &[]),
         })];
-        let mut index = 0;
+        let mut index = from;
         for (event, entries) in parts {
             texts.push(json!({ "event": { "seq": event.seq.to_string(), "leaf": event.text() } }));
             for bytes in entries {
@@ -474,16 +399,17 @@ impl Forger<'_> {
             }
         }
         texts.push(json!({ "end": { "entries": leaves.len().to_string(), "events": events.len().to_string() } }));
-        self.add(rule, verdict, "evidence", texts, vec![pinned("entries", whole), pinned("events", all)]);
+        self.add(rule, verdict, "evidence", texts.clone(), vec![pinned("entries", whole), pinned("events", all)]);
+        self.add(rule, verdict, "evidence", texts, vec![pinned("events", all)]);
     }
 }
 
 /// The sizes around the largest tree's.
-const SIZES: [(u64, &str, &str); 2] =
+pub const SIZES: [(u64, &str, &str); 2] =
     [(BEYOND, "forged/tree_beyond_the_largest", REFUSED), (BEYOND - 1, "forged/largest_tree", VERIFIED)];
 
 /// The rule of a payload's length.
-fn length_rule(bytes: usize) -> (&'static str, &'static str) {
+pub fn length_rule(bytes: usize) -> (&'static str, &'static str) {
     match bytes {
         0 => ("forged/payload_empty", REFUSED),
         65_536 => ("forged/payload_too_long", REFUSED),

@@ -9,6 +9,8 @@
 
 mod base;
 mod forged;
+mod naive;
+mod proofs;
 mod rule;
 mod texts;
 mod trees;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::base::Base;
 use crate::rule::{CANNOT_TELL, OTHER_KEY, REFUSED, Rules, VERIFIED, flipped};
@@ -22,6 +22,9 @@ struct Site<'a> {
 const SITES: usize = 3;
 
 pub fn rules(bases: &[Base], rules: &mut Rules) {
+    for base in bases {
+        whole(base, rules);
+    }
     let mut seen: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for base in bases {
         for site in sites(base) {
@@ -35,6 +38,56 @@ pub fn rules(bases: &[Base], rules: &mut Rules) {
                 meaning(base, &site, rules);
             }
         }
+    }
+}
+
+/// Rules of a whole document: a part of it alone, and members of another version.
+fn whole(base: &Base, rules: &mut Rules) {
+    let document = &base.texts[0];
+    let with = |members: Value| {
+        let mut other = document.clone();
+        for (name, value) in members.as_object().expect("members") {
+            other[name] = value.clone();
+        }
+        other.to_string()
+    };
+    if base.kind == "certificate" {
+        rules.add("part/certificate_alone", CANNOT_TELL, base, "", document["certificate"].to_string());
+        let mut list = document.clone();
+        list.as_object_mut().expect("a page").remove("certificate");
+        rules.add("part/list_alone", CANNOT_TELL, base, "", list.to_string());
+    }
+    if base.kind != "receipt" {
+        return;
+    }
+    let is_v1 = document["format"] == "counterfoil receipt v1";
+    for name in ["statement", "content", "salt"] {
+        // Version 1 has no statements; of version 2 they are for verifiers that read them, unless something contradicts.
+        let verdict = if is_v1 { REFUSED } else { CANNOT_TELL };
+        let rule = if is_v1 { "members/of_another_version" } else { "members/of_a_statement" };
+        for value in [json!("AA=="), json!({}), json!(false)] {
+            rules.add(rule, verdict, base, name, with(json!({ name: value })));
+        }
+        rules.add("members/of_a_statement_null", REFUSED, base, name, with(json!({ name: null })));
+    }
+    let (hash, key) = (json!({ "size": "20", "root": "07".repeat(32) }), "1".repeat(64));
+    if is_v1 {
+        let bridge = json!({ "head": hash, "consistency": [], "event_head": hash, "event_proof": [] });
+        rules.add("members/of_another_version", REFUSED, base, "bridge", with(json!({ "bridge": bridge })));
+        rules.add("members/of_another_version", REFUSED, base, "transaction", with(json!({ "transaction": key })));
+    } else {
+        rules.add("members/of_another_version", REFUSED, base, "head", with(json!({ "head": hash })));
+        rules.add("members/of_another_version", REFUSED, base, "event_head", with(json!({ "event_head": hash })));
+        let mut event = document["event"].clone();
+        event["proof"] = json!([]);
+        rules.add("members/of_another_version", REFUSED, base, "event.proof", with(json!({ "event": event })));
+        rules.add(
+            "members/of_another_version",
+            REFUSED,
+            base,
+            "all",
+            with(json!({ "event": event, "head": hash, "event_head": hash })),
+        );
     }
 }
 
@@ -228,6 +281,7 @@ fn of_text(form: &str, text: &str, add: &mut impl FnMut(&str, &'static str, &str
                 ("short", text[..20].to_owned()),
                 ("long", format!("{text}{text}")),
                 ("letter_of_no_alphabet", format!("0{}", &text[1..])),
+                ("too_large", "z".repeat(text.len().max(if text.len() > 44 { 88 } else { 44 }))),
                 ("capital_i", format!("{}I", &text[..text.len() - 1])),
                 ("hexadecimal", "07".repeat(32)),
             ] {
