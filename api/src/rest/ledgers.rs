@@ -20,10 +20,10 @@ use crate::search::seconds;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// Only ledgers after this one.
-    after: Option<Key>,
+    pub(super) after: Option<Key>,
     /// The longest page, 1 to 1,000; 100 when absent.
     #[param(inline, value_type = Option<Limit>)]
-    limit: Option<U64>,
+    pub(super) limit: Option<U64>,
 }
 
 /// The ledgers of the index, in the order of their addresses' bytes.

@@ -6,6 +6,7 @@ mod docs;
 mod entries;
 mod events;
 mod export;
+mod facts;
 mod json;
 mod ledgers;
 mod live;
@@ -93,6 +94,8 @@ pub(crate) fn router(reader: Reader, logs: Logs) -> Router {
         .route("/v1/ledgers/{ledger}/consistency", get(proofs::consistency))
         .route("/v1/openapi.json", get(openapi::openapi))
         .route("/docs", get(docs::docs))
+        .route("/facts", get(facts::ledgers))
+        .route("/facts/{ledger}", get(facts::ledger))
         .route("/livez", get(status::livez))
         .route("/readyz", get(status::readyz))
         .with_state(reader)

@@ -3,7 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 
-use crate::index::Index;
+use crate::index::{BIG, Index};
 
 /// Their paths. The page's policy is tested here, that of all other answers in `problems`.
 pub const FILES: [&str; 6] = ["/", "/app.js", "/app.css", "/worker.js", "/verifier.wasm", "/verify.html"];
@@ -53,4 +53,43 @@ async fn the_pages_policy_lets_in_its_own_scripts_alone() {
     // Other pages get none of it.
     let docs = ask(&index, "/docs", &[]).await;
     assert!(!docs.headers()["content-security-policy"].to_str().unwrap().contains("script-src"));
+}
+
+#[tokio::test]
+async fn readers_without_scripts_get_the_facts_and_are_told_that_nothing_was_verified() {
+    let index = Index::open().await;
+    let text = async |path: &str| {
+        let answer = ask(&index, path, &[]).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src"), "{policy}");
+        let text = String::from_utf8(to_bytes(answer.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap();
+        assert!(text.contains("<strong>This page verified nothing.</strong>") && !text.contains("<script"), "{text}");
+        text
+    };
+    let list = text("/facts").await;
+    assert!(list.contains(&format!("href=\"/facts/{BIG}\"")), "{list}");
+    let (_, ledger) = index.get(&format!("/v1/ledgers/{BIG}")).await;
+    let page = text(&format!("/facts/{BIG}")).await;
+    for path in
+        ["/checked/head/size", "/checked/head/root", "/checked/event_head/root", "/checked/slot", "/missing_leaves"]
+    {
+        let fact = ledger.pointer(path).and_then(|fact| fact.as_str()).unwrap();
+        assert!(page.contains(fact), "{path}: {fact}");
+    }
+    // Pages of one, to the end.
+    let mut seen = 0;
+    let mut path = "/facts?limit=1".to_owned();
+    loop {
+        let page = text(&path).await;
+        seen += page.matches("href=\"/facts/").count();
+        let Some((_, rest)) = page.split_once("/facts?after=") else { break };
+        path = format!("/facts?limit=1&after={}", rest.split_once('"').unwrap().0);
+    }
+    assert_eq!(seen, list.matches("href=\"/facts/").count());
+    for (path, status) in
+        [("/facts/nothing", 400), ("/facts?limit=0", 400), (&*format!("/facts/{}", "1".repeat(32)), 404)]
+    {
+        assert_eq!(ask(&index, path, &[]).await.status().as_u16(), status, "{path}");
+    }
 }

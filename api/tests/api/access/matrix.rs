@@ -14,7 +14,7 @@ pub enum Shows {
 }
 
 /// Each route, what it shows, and a request that is answered 200.
-pub const ROUTES: [(&str, Shows, &str); 42] = [
+pub const ROUTES: [(&str, Shows, &str); 44] = [
     ("/livez", Shows::Nothing, "/livez"),
     ("/readyz", Shows::Nothing, "/readyz"),
     ("/docs", Shows::Nothing, "/docs"),
@@ -30,6 +30,8 @@ pub const ROUTES: [(&str, Shows, &str); 42] = [
     ("/graphql", Shows::Index, "/graphql"),
     ("/mcp", Shows::Index, "/mcp"),
     ("/v1/status", Shows::Index, "/v1/status"),
+    ("/facts", Shows::List, "/facts"),
+    ("/facts/{ledger}", Shows::Ledger, "/facts/L"),
     ("/v1/ledgers", Shows::List, "/v1/ledgers"),
     ("/v1/ledgers/find", Shows::List, "/v1/ledgers/find"),
     ("/v1/ledgers/{ledger}", Shows::Ledger, "/v1/ledgers/L"),
