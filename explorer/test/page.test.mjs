@@ -197,7 +197,7 @@ test('texts of others become no markup, and what is hidden in them is written ou
 
 test('no view has a fault of accessibility, light and dark, on a desk and on a phone', async () => {
   for (const [colorScheme, viewport] of [['light', { width: 1280, height: 800 }], ['dark', { width: 390, height: 800 }]]) {
-    for (const path of ['', list(), `${list()}/events`, `${list()}/rights`, `${list()}/servers`, entry(3), '#/verify', '#/x']) {
+    for (const path of ['', list(), `${list()}/events`, `${list()}/rights`, `${list()}/servers`, entry(3), '#/verify', '#/wallet', `${list()}/wallet`, '#/x']) {
       // The page's policy keeps out what a test would add, so that the same page is opened without it.
       const page = await open(path, { colorScheme, viewport, bypassCSP: true });
       await page.waitForLoadState('networkidle');

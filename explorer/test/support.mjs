@@ -10,7 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 
 const target = process.env.CARGO_TARGET_DIR ?? new URL('../../target', import.meta.url).pathname;
-const program = join(target, 'debug/counterfoil');
+/** The folder of the programs. */
+export const BINARIES = join(target, 'debug');
+const program = join(BINARIES, 'counterfoil');
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /** Starts `counterfoil dev` in a folder of its own. */

@@ -36,10 +36,12 @@ export interface Chain {
 export class Refused extends Error {
   /** The server's words on it, of any form. */
   readonly data: any;
+  readonly code: unknown;
 
-  constructor(message: string, data: unknown) {
+  constructor(message: string, error: any) {
     super(message);
-    this.data = data;
+    this.data = error?.data;
+    this.code = error?.code;
   }
 }
 
@@ -57,7 +59,7 @@ export async function call(server: string, method: string, params: unknown[]): P
   const text = await answer.text();
   if (text.length > MOST_CHARACTERS) throw new Error('its answer is too long');
   const { result, error } = JSON.parse(text);
-  if (error || result === undefined) throw new Refused(`it refuses ${method}${error?.message ? `: ${shown(String(error.message))}` : ''}`, error?.data);
+  if (error || result === undefined) throw new Refused(`it refuses ${method}${error?.message ? `: ${shown(String(error.message))}` : ''}`, error);
   return result;
 }
 

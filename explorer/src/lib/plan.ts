@@ -26,7 +26,7 @@ export interface Plan {
   message: Uint8Array;
   /** The last block that takes it. */
   lastHeight: bigint;
-  /** How many events the ledger had, finalized. */
+  /** How many events the ledger had before it, finalized. */
   events: bigint;
   bid: bigint;
   /** What it does, as one sentence each. */
@@ -86,7 +86,7 @@ export async function makePlan(action: Action, setting: Setting): Promise<Plan> 
   return {
     action, signer, ledger, program, cluster, server, message, bid,
     lastHeight: BigInt(value.lastValidBlockHeight),
-    events: BigInt(chain.events[0]?.size ?? 0),
+    events: BigInt(chain.account!.eventHead!.size),
     sentences: sentencesOf(action),
     command: commandOf(action, ledger, server, program),
   };

@@ -60,13 +60,19 @@ export class Failed extends Error {}
 const [ROUND_MS, LANDING_MS, FINAL_MS, INDEX_MS] = [1_000, 90_000, 60_000, 45_000];
 export const lookUp = (signature: string): string => `Its signature is ${signature}; a server that you trust can be asked for it.`;
 
-/** Sends it to the reader's server. Throws `Failed` where the server tried it and it failed: it is not in the chain then. */
-export async function send({ bytes }: Signed, plan: Plan): Promise<void> {
+/** A server's codes for a transaction that it tried and passed on to no one: one that fails, and one whose signature does not hold. */
+const TRIED = [-32_002, -32_003];
+
+/** Sends it to the reader's server. Throws `Failed` where the server tried it and it failed: it is not in the chain then. Else gives the words
+ * of a server that did not say that it took it: it may be on its way all the same. */
+export async function send({ bytes }: Signed, plan: Plan): Promise<string | null> {
   try {
     await call(plan.server, 'sendTransaction', [toBase64(bytes), { encoding: 'base64', preflightCommitment: 'confirmed' }]);
+    return null;
   } catch (error) {
     if (error instanceof Refused && error.data?.err) throw new Failed(fault(error.data.err));
-    // No answer, or another refusal: it may be on its way all the same.
+    if (error instanceof Refused && TRIED.includes(error.code as number)) throw new Failed(`The server refused it, and passed it on to no one: ${error.message}`);
+    return error instanceof TypeError ? 'it cannot be reached' : (error as Error).message;
   }
 }
 

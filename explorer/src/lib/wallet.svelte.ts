@@ -70,8 +70,14 @@ function part<T>(read: () => T): T | undefined {
   }
 }
 
-const words = (list: unknown): string[] =>
-  part(() => [...(list as Iterable<unknown>)].slice(0, MOST_WORDS).map((word) => shown(String(word), 60))) ?? [];
+/** The first parts of a list, which need not have an end. */
+function first(list: unknown, most: number): unknown[] {
+  const found: unknown[] = [];
+  if (list) for (const one of list as Iterable<unknown>) if (found.push(one) >= most) break;
+  return found;
+}
+
+const words = (list: unknown): string[] => part(() => first(list, MOST_WORDS).map((word) => shown(String(word), 60))) ?? [];
 
 /** The page's policy takes images from `data:` alone; a script in one does not run. */
 const isIcon = (icon: unknown): icon is string =>
@@ -143,7 +149,7 @@ export async function request<T>(wallet: Wallet, asked: Promise<T>): Promise<T> 
 function readAccount(raw: any): WalletAccount | null {
   return (
     part(() => {
-      const key = Uint8Array.from(raw.publicKey as Uint8Array);
+      const key = copied(raw.publicKey, 32) ?? new Uint8Array();
       const address = String(raw.address);
       return key.length === 32 && base58(key) === address ? { address, key, chains: words(raw.chains), raw } : null;
     }) ?? null
@@ -151,7 +157,7 @@ function readAccount(raw: any): WalletAccount | null {
 }
 
 const readAccounts = (list: unknown): WalletAccount[] =>
-  (part(() => [...(list as Iterable<unknown>)]) ?? []).slice(0, MOST_ACCOUNTS).map(readAccount).filter((account) => account !== null);
+  (part(() => first(list, MOST_ACCOUNTS)) ?? []).map(readAccount).filter((account) => account !== null);
 
 function leave(notice: string): void {
   stopListening();
