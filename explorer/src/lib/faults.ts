@@ -46,10 +46,10 @@ export function fault(error: any): string {
   const [, inner] = Array.isArray(error?.InstructionError) ? error.InstructionError : [0, null];
   const code = inner?.Custom;
   if (typeof code === 'number') {
-    if (code === 1) return 'The chain refused it: the key that pays has too little SOL.';
-    return `The chain refused it: ${PROGRAM[code - 6_000] ?? ACCOUNTS[code] ?? 'the program has no words for it'} (error ${code}). Nothing was written.`;
+    if (code === 1) return 'Your server says that the chain refuses it: the key that pays has too little SOL.';
+    return `Your server says that the chain refuses it: ${PROGRAM[code - 6_000] ?? ACCOUNTS[code] ?? 'the program has no words for it'} (error ${code}). Nothing was written.`;
   }
   const name = typeof error === 'string' ? error : Object.keys(error ?? {})[0] ?? '';
   const words = RUNTIME[name] ?? `it says ${shown(JSON.stringify(error) ?? '', 200)}`;
-  return `The chain refused it: ${words}. Nothing was written.`;
+  return `Your server says that the chain refuses it: ${words}. Nothing was written.`;
 }

@@ -77,7 +77,7 @@ const ascii = (text: string) => new TextEncoder().encode(text);
 export const eventAuthority = (program: string) => derive(program, ascii('__event_authority'));
 export const writerAddress = (program: string, ledger: string, wallet: string) => derive(program, ascii('writer'), key(ledger), key(wallet));
 
-/** What an event of the action holds after its header. */
+/** The body of the action's event: the bytes after its header. */
 export function eventBody(action: Action): Uint8Array {
   switch (action.kind) {
     case 'append':

@@ -12,7 +12,7 @@ const COMPUTE_BUDGET = 'ComputeBudget111111111111111111111111111111';
 /** The most that any of this page's instructions uses is a fraction of it. */
 export const UNITS = 80_000;
 
-/** What the transaction may use, and what it bids for that. A wallet that finds both there has no reason to add its own. */
+/** The bound of what the transaction may use, and the bid for that. A wallet that finds both there has no reason to add its own. */
 export const budget = (microLamports: bigint): Instruction[] => [
   { program: COMPUTE_BUDGET, accounts: [], data: concat([2], littleEndian(UNITS, 4)) },
   { program: COMPUTE_BUDGET, accounts: [], data: concat([3], littleEndian(microLamports, 8)) },

@@ -29,14 +29,14 @@ export interface Plan {
   /** How many events the ledger had before it, finalized. */
   events: bigint;
   bid: bigint;
-  /** What it does, as one sentence each. */
+  /** Its effect, in plain words. */
   sentences: string[];
   command: string;
 }
 
 export const sizeOf = (message: Uint8Array): number => SIGNATURE_BYTES + message.length;
 
-/** What an action needs: who signs, at which ledger, as the chain has it. */
+/** The signer, the ledger, and the chain as it was read. */
 export interface Setting {
   signer: string;
   ledger: string;

@@ -1,4 +1,4 @@
-/** What a key may do to a ledger, by the account and the grant that a quorum of the reader's servers has. */
+/** The rights of a key at a ledger, by the account and the grant that a quorum of the reader's servers has. */
 
 import { base58, equal, fromBase64, hex } from './bytes';
 import { call, type Chain } from './chain';

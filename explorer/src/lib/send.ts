@@ -94,7 +94,7 @@ export async function landed({ signature }: Signed, plan: Plan, wanted: 'confirm
   }
   return null;
 }
-const TOO_LATE = 'It is in no block, and no block takes it any more: its blockhash is too old. Nothing was written. Begin again.';
+const TOO_LATE = 'Your server says that it is in no block, and no block takes it any more: its blockhash is too old. Nothing was written then. Begin again.';
 
 const statusOf = (server: string, signature: string): Promise<any> =>
   call(server, 'getSignatureStatuses', [[signature], { searchTransactionHistory: true }]).then(
@@ -113,7 +113,7 @@ async function isTooLate({ server, lastHeight }: Plan, signature: string): Promi
 /** Looks for what it did among the documents of the ledger, each verified against the chain. */
 export async function settled(plan: Plan, { slot }: Status): Promise<Outcome> {
   const end = Date.now() + INDEX_MS;
-  let last: Outcome = { state: 'pending', reason: 'It is in the chain, finalized. The index does not show it yet.' };
+  let last: Outcome = { state: 'pending', reason: 'Your server says that it is in the chain, and final. The index does not show it yet.' };
   while (Date.now() < end) {
     last = (await (plan.action.kind === 'append' ? findEntry(plan, plan.action, slot) : findEvent(plan, slot)).catch(() => null)) ?? last;
     if (last.state === 'verified' || last.state === 'refuted') return last;

@@ -2,7 +2,7 @@
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What a promise gives, unless it takes longer: it fails with these words then. What comes later is dropped. */
+/** A promise that fails with these words where the given one takes longer. An answer that comes later is dropped. */
 export function within<T>(promise: Promise<T>, ms: number, words: string): Promise<T> {
   promise.catch(() => undefined);
   return new Promise((resolve, reject) => {

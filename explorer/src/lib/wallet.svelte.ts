@@ -1,6 +1,6 @@
 /**
- * Wallets, by the Wallet Standard: each registers itself in the page by an event. Whatever one says is shown as its own word, and what it
- * signs is looked at before it is used.
+ * Wallets, by the Wallet Standard: each registers itself in the page by an event. Its words are shown as its own, and its
+ * signatures are looked at before they are used.
  */
 
 import { base58, equal, hex } from './bytes';
@@ -8,7 +8,7 @@ import { isSignedBy } from './ed25519';
 import { shown } from './text';
 import { within } from './wait';
 
-/** What a wallet is supposed to be. Any of it may be missing, throw, or be of another form. */
+/** The form that a wallet has by the standard. Any of it may be missing, throw, or be of another form. */
 interface Standard {
   name?: unknown;
   icon?: unknown;
@@ -54,7 +54,7 @@ export const SIGN_IN = 'solana:signIn';
 class Wallets {
   known: Wallet[] = $state.raw([]);
   connection: Connection | null = $state.raw(null);
-  /** What the wallet did of its own accord: that it took its account back, or chose another. */
+  /** A change that the wallet made of its own accord: that it took its account back, or chose another. */
   notice: string = $state('');
 }
 
