@@ -9,7 +9,7 @@ use counterfoil_client::ClientError;
 use counterfoil_core::LedgerId;
 use counterfoil_core::limits::ledger_flag;
 use counterfoil_outbox::{
-    Wanted, backfill, install, is_lock_timeout, load_progress, load_protection, load_size, protect,
+    Wanted, backfill, install, is_lock_timeout, load_name, load_progress, load_protection, load_size, protect,
 };
 use counterfoil_service::{counted, note, progress};
 use tokio::time::{interval, sleep};
@@ -67,7 +67,8 @@ pub struct Arguments {
 pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<ExitCode> {
     expect_subtrees(options, arguments.ledger).await?;
     let mut connection = arguments.database.connect().await?;
-    let size = load_size(&mut connection, &arguments.table).await?;
+    let table = load_name(&mut connection, &arguments.table).await?;
+    let size = load_size(&mut connection, &table).await?;
     let bytes = size.rows.saturating_mul(size.row_bytes + BYTES_BESIDES);
     let lamports = size.rows.div_ceil(RECORDS_PER_TRANSACTION) * LAMPORTS_PER_TRANSACTION;
     note!(
@@ -87,10 +88,10 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
     }
     install(&mut connection).await.context("the schema counterfoil is not installed")?;
     let wanted = Wanted {
-        table: arguments.table.clone(),
+        table,
         ledger: arguments.ledger.to_string(),
-        columns: arguments.columns,
-        key: arguments.key,
+        columns: arguments.columns.map(trimmed),
+        key: arguments.key.map(trimmed),
         stream: arguments.stream,
         actor: arguments.actor,
         allow: arguments.allow,
@@ -128,6 +129,11 @@ pub async fn run(options: &Options, arguments: Arguments) -> anyhow::Result<Exit
         wanted.table
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Names without the spaces around them, as a list is written.
+fn trimmed(names: Vec<String>) -> Vec<String> {
+    names.iter().map(|name| name.trim().to_owned()).collect()
 }
 
 /// Refuses what is no ledger and one that takes no statements: the relay would stand still. Where the server does not answer, that is

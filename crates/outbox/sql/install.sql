@@ -160,7 +160,7 @@ begin
     if members is null then
         return '{}';
     end if;
-    execute format('select row_to_json(r) from (select %s) as r', members) into members using changed;
+    execute format('select row_to_json("!row") from (select %s) as "!row"', members) into members using changed;
     return members;
 end
 $$;
@@ -228,8 +228,12 @@ begin
     if octet_length($2) = 0 then
         raise exception 'the content is empty' using errcode = 'invalid_parameter_value'; -- The gateway takes none, and would wait here.
     end if;
+    if octet_length($2) > 100000000 then
+        raise exception 'the content has % bytes, and a record takes 100000000', octet_length($2) using errcode = 'program_limit_exceeded';
+    end if;
     -- As the gateway has it: a row that it cannot take would hold up all others.
-    if $3 !~ '^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[!-~]+)*$' or length($3) > 127 then
+    if $3 !~ '^[A-Za-z0-9!#$%&''*+.^_`|~-]+/[A-Za-z0-9!#$%&''*+.^_`|~-]+( *; *[A-Za-z0-9!#$%&''*+.^_`|~-]+=([A-Za-z0-9!#$%&''*+.^_`|~-]+|"([ !#-[]|[]-~]|\\[ -~])*"))*$'
+        or length($3) > 127 then
         raise exception 'the content type has to be a media type of at most 127 characters, as text/plain' using errcode = 'invalid_parameter_value';
     end if;
     -- A free record says nothing of a protected table.
@@ -603,8 +607,8 @@ declare
     written bigint;
 begin
     execute format('insert into counterfoil.outbox (id, protection, operation, %I, session_user_name, role_name, actor, ledger)
-        select counterfoil.new_id(), $1, $2, counterfoil.row_json(source_row, $3, %s), session_user, counterfoil.caller_role(), $4, $5
-        from %s %s as source_row where %s %s',
+        select counterfoil.new_id(), $1, $2, counterfoil.row_json("!row", $3, %s), session_user, counterfoil.caller_role(), $4, $5
+        from %s %s as "!row" where %s %s',
         case when operation = 'state' then 'new' else 'old' end, source::oid,
         case when (select relkind from pg_class where oid = source) = 'r' then 'only' else '' end, source, condition, locking)
     using p.id, operation, case when not p.is_whole then p.columns end, nullif(current_setting(p.actor, true), ''), p.ledger;
@@ -749,8 +753,12 @@ begin
     -- Rows of another server's future are seen by no snapshot of this one. They become rows of this transaction, in their order.
     update counterfoil.outbox set xid = pg_current_xact_id() where xid >= pg_snapshot_xmax(pg_current_snapshot());
     for p in select * from counterfoil.protection where ended_at is null order by id loop
-        -- A dump that was loaded gave the tables other numbers.
-        p.relation := coalesce(to_regclass(format('%I.%I', p.schema_name, p.table_name)), p.relation);
+        -- A dump that was loaded gave the tables other numbers. A table that was dropped may have left its name to one that is protected, too.
+        p.relation := coalesce((
+            select c.oid from pg_class as c
+            where c.oid = to_regclass(format('%I.%I', p.schema_name, p.table_name)) and not exists (
+                select from counterfoil.protection as other where other.relation = c.oid and other.ended_at is null and other.id <> p.id)
+        ), p.relation);
         update counterfoil.protection as o set relation = p.relation where o.id = p.id;
         perform counterfoil.write_event(p, 'adopt', '"reason":' || coalesce(to_json($1)::text, 'null'));
         adopted := adopted + 1;
@@ -1032,7 +1040,11 @@ begin
         return;
     end if;
     if to_regrole('counterfoil_writer') is null then
-        create role counterfoil_writer nologin;
+        begin
+            create role counterfoil_writer nologin;
+        exception when unique_violation or duplicate_object then
+            null; -- An installer in another database of this server made it just now.
+        end;
     end if;
     if not pg_has_role('counterfoil_writer', 'MEMBER') then
         if not may_create then

@@ -3,7 +3,8 @@
 --
 -- A transaction is new when it was running in the older snapshot, or began after it, and the newer snapshot sees it. Both are ranges of
 -- the primary key, so that a transaction that stays open for long costs nothing but itself. Take the newer snapshot as
--- `pg_current_snapshot()` in a transaction before this one. Only numbers are sorted; a page's rows are read after that.
+-- `pg_current_snapshot()` in a transaction before this one. Only numbers are sorted; a page's rows are read after that. A time without an end
+-- has no number, and becomes the last one that has.
 with fresh as materialized (
     select o.xid, o.position from counterfoil.outbox as o
     where o.xid = any (array(select pg_snapshot_xip($1::text::pg_snapshot)))
@@ -16,8 +17,8 @@ with fresh as materialized (
     select xid, position from fresh order by position limit $4
 )
 select o.position, o.xid::text as xid, o.id, o.protection, o.operation, o.old::text as old, o.new::text as new,
-    to_char(o.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
-    floor(extract(epoch from o.at) * 1000)::bigint as at_ms,
+    to_char(least(greatest(o.at, '0001-01-01 00:00Z'::timestamptz), '9999-12-31 23:59:59.999999Z'::timestamptz) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
+    floor(extract(epoch from least(greatest(o.at, '0001-01-01 00:00Z'::timestamptz), '9999-12-31 23:59:59.999999Z'::timestamptz)) * 1000)::bigint as at_ms,
     o.session_user_name::text as session_user_name, o.role_name::text as role_name, o.actor, o.ledger, o.content, o.content_type,
     o.stream, o.subject
 from page join counterfoil.outbox as o on o.xid = page.xid and o.position = page.position

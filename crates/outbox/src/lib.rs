@@ -13,7 +13,8 @@ mod table;
 pub use error::OutboxError;
 pub use install::{Installation, install, load_installation, remove};
 pub use protect::{
-    Progress, Size, Wanted, backfill, connect, is_lock_timeout, load_progress, load_protection, load_size, protect,
+    Progress, Size, Wanted, backfill, connect, is_lock_timeout, load_name, load_progress, load_protection, load_size,
+    protect,
 };
 pub use recorded::{Recorded, load_recorded};
 pub use source::{OutboxRow, Protection, Receipt, Source, outbox_name};

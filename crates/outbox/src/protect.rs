@@ -4,6 +4,7 @@ use sqlx::types::Uuid;
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::OutboxError;
+use crate::table::resolve;
 
 /// The wanted protection of a table. None of an option leaves it to `counterfoil.protect`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,23 +43,37 @@ pub struct Progress {
     pub is_done: bool,
 }
 
-/// Connects to a user's database.
+/// Connects to a user's database for one session, in which no function or operator is called but the system's and `counterfoil`'s: under the
+/// role's own search path, those who may create some in one of its schemas would have them run with this role's rights.
 ///
 /// # Errors
 /// [`OutboxError::Database`].
 pub async fn connect(url: &str) -> Result<PgConnection, OutboxError> {
-    Ok(PgConnection::connect(url).await?)
+    let mut connection = PgConnection::connect(url).await?;
+    // The role's schemas are kept, for a table without a schema is found in them: see `resolve`.
+    connection
+        .execute("select pg_catalog.set_config('counterfoil.schemas', pg_catalog.current_schemas(false)::text, false)")
+        .await?;
+    connection.execute("set search_path = pg_catalog").await?;
+    Ok(connection)
 }
 
-/// Counts a table's rows.
+/// A table's name with its schema, quoted, by the name that SQL has for it.
+///
+/// # Errors
+/// [`OutboxError::NotATable`], [`OutboxError::Database`].
+pub async fn load_name(connection: &mut PgConnection, table: &str) -> Result<String, OutboxError> {
+    Ok(resolve(connection, table).await?.quoted())
+}
+
+/// Counts a table's rows. The table is named as [`load_name`] gives it, here and in all that follows.
 ///
 /// # Errors
 /// [`OutboxError::Database`].
 pub async fn load_size(connection: &mut PgConnection, table: &str) -> Result<Size, OutboxError> {
-    let name = load_name(&mut *connection, table).await?;
     let query = format!(
-        "select (select count(*) from {name}),
-                coalesce((select avg(octet_length(row_to_json(r)::text)) from (select * from {name} limit 1000) as r), 0)::bigint"
+        "select (select count(*) from {table}),
+                coalesce((select avg(octet_length(row_to_json(\"!row\")::text)) from (select * from {table} limit 1000) as \"!row\"), 0)::bigint"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(query)).fetch_one(connection).await?;
     let (rows, row_bytes): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
@@ -127,7 +142,7 @@ pub async fn backfill(
     chunk: u32,
     pause_ms: u32,
 ) -> Result<(), OutboxError> {
-    let name = load_name(&mut *connection, table).await?.replace('\'', "''");
+    let name = table.replace('\'', "''");
     let call = format!("call counterfoil.backfill('{name}', {chunk}, '{pause_ms}ms')");
     connection.execute(sqlx::AssertSqlSafe(call)).await?;
     Ok(())
@@ -145,13 +160,4 @@ pub async fn load_progress(connection: &mut PgConnection, protection: Uuid) -> R
     let row = row.bind(protection).fetch_one(connection).await?;
     let rows: i64 = row.try_get(0)?;
     Ok(Progress { rows: rows.unsigned_abs(), is_done: row.try_get(1)? })
-}
-
-/// A table's name with its schema, quoted.
-async fn load_name(connection: &mut PgConnection, table: &str) -> Result<String, OutboxError> {
-    let name = sqlx::query_scalar(
-        "select quote_ident(nspname) || '.' || quote_ident(relname) from pg_class
-         join pg_namespace on pg_namespace.oid = relnamespace where pg_class.oid = $1::text::regclass",
-    );
-    Ok(name.bind(table).fetch_one(connection).await?)
 }

@@ -267,7 +267,8 @@ impl Source {
 
 /// The columns of a row of `counterfoil.outbox as o`, as [`outbox_row`] takes them.
 pub(crate) const COLUMNS: &str = "o.position, o.xid::text as xid, o.id, o.protection, o.operation, o.old::text as old, o.new::text as new,
-    to_char(o.at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as at, floor(extract(epoch from o.at) * 1000)::bigint as at_ms,
+    to_char(least(greatest(o.at, '0001-01-01 00:00Z'::timestamptz), '9999-12-31 23:59:59.999999Z'::timestamptz) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as at,
+    floor(extract(epoch from least(greatest(o.at, '0001-01-01 00:00Z'::timestamptz), '9999-12-31 23:59:59.999999Z'::timestamptz)) * 1000)::bigint as at_ms,
     o.session_user_name::text as session_user_name, o.role_name::text as role_name, o.actor, o.ledger, o.content, o.content_type,
     o.stream, o.subject";
 

@@ -4,12 +4,14 @@
 //! under settings that are fixed here.
 
 use futures_util::{Stream, StreamExt, TryStreamExt};
+use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgRow, PgValueRef};
 use sqlx::types::Uuid;
-use sqlx::{Connection, Executor, PgConnection, Row, ValueRef};
+use sqlx::{Executor, PgConnection, Row, SqlSafeStr, ValueRef};
 
 use crate::OutboxError;
-use crate::source::{COLUMNS, OutboxRow, big, outbox_row};
+use crate::protect::connect;
+use crate::source::{COLUMNS, OutboxRow, outbox_row};
 
 /// The settings that the text of values depends on, and those that have the rows read from the table itself, not from an index that may
 /// be made to lack some.
@@ -18,7 +20,7 @@ const SETTINGS: &str =
     set local intervalstyle = 'postgres'; set local extra_float_digits = 3; set local bytea_output = 'hex';
     set local xmlbinary = 'base64'; set local row_security = off; set local statement_timeout = 0;
     set local quote_all_identifiers = off; set local enable_seqscan = on; set local enable_indexscan = off;
-    set local enable_indexonlyscan = off; set local enable_bitmapscan = off";
+    set local enable_indexonlyscan = off; set local enable_bitmapscan = off; set local constraint_exclusion = off";
 
 /// A column of a table, as the catalog has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,13 +42,18 @@ pub struct TableColumn {
 /// A table that is read in one snapshot.
 pub struct TableReader {
     connection: PgConnection,
+    oid: Oid,
     /// Schema and name.
     pub name: String,
     quoted: String,
+    /// Whether it has partitions.
+    pub is_partitioned: bool,
     /// Its columns, in their order.
     pub columns: Vec<TableColumn>,
     /// Whether an outbox is there.
     has_outbox: bool,
+    /// Of a standby, the transaction up to which it has replayed all that committed or rolled back.
+    pub replayed: Option<u64>,
 }
 
 impl TableReader {
@@ -55,25 +62,26 @@ impl TableReader {
     /// # Errors
     /// [`OutboxError::NotATable`], [`OutboxError::Database`].
     pub async fn open(url: &str, table: &str) -> Result<Self, OutboxError> {
-        let mut connection = PgConnection::connect(url).await?;
-        connection.execute("begin isolation level repeatable read read only").await?;
-        let found = sqlx::query(
-            "select c.oid, n.nspname::text, c.relname::text, c.relkind::text from pg_catalog.pg_class as c
-             join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where c.oid = pg_catalog.to_regclass($1)",
-        );
-        let found = found.bind(table).fetch_optional(&mut connection).await?;
+        let mut connection = connect(url).await?;
         let not_a_table = |why: &str| OutboxError::NotATable { table: table.to_owned(), why: why.to_owned() };
-        let found = found.ok_or_else(|| not_a_table("there is none of this name"))?;
-        let oid: sqlx::postgres::types::Oid = found.try_get(0)?;
-        let (schema, name, kind): (String, String, String) = (found.try_get(1)?, found.try_get(2)?, found.try_get(3)?);
-        if kind != "r" && kind != "p" {
-            return Err(not_a_table(match kind.as_str() {
+        let at = resolve(&mut connection, table).await?;
+        if at.kind != "r" && at.kind != "p" {
+            return Err(not_a_table(match at.kind.as_str() {
                 "v" | "m" => "it is a view, whose rows are what its query makes of other tables",
                 "f" => "it is a foreign table, whose rows another server has",
                 _ => "it is a relation of another kind",
             }));
         }
+        let quoted = at.quoted();
+        connection.execute("begin isolation level repeatable read read only").await?;
+        // The lock comes before the snapshot: TRUNCATE and rewrites show each snapshot an empty table, or one without its rows of before.
+        connection.execute(sqlx::AssertSqlSafe(format!("lock table {quoted} in access share mode"))).await?;
         connection.execute(SETTINGS).await?;
+        let oid = sqlx::query_scalar::<_, Option<Oid>>("select to_regclass($1)::oid");
+        if oid.bind(&quoted).fetch_one(&mut connection).await? != Some(at.oid) {
+            return Err(not_a_table("another table took its name just now: run the check again"));
+        }
+        let oid = at.oid;
         let is_rewritten = sqlx::query_scalar(
             "select exists (select from pg_rewrite where ev_type = '1' and ev_class in
                  (select $1 union select relid from pg_partition_tree($1)))",
@@ -87,8 +95,54 @@ impl TableReader {
                                              and to_regclass('counterfoil.receipt') is not null",
         );
         let has_outbox = has_outbox.fetch_one(&mut connection).await?;
-        let quoted = format!("{}.{}", quoted(&schema), quoted(&name));
-        Ok(Self { connection, name: format!("{schema}.{name}"), quoted, columns, has_outbox })
+        let xmin = sqlx::query_scalar(
+            "select case when pg_is_in_recovery() then pg_snapshot_xmin(pg_current_snapshot())::text end",
+        );
+        let xmin: Option<String> = xmin.fetch_one(&mut connection).await?;
+        Ok(Self {
+            connection,
+            oid,
+            name: format!("{}.{}", at.schema, at.name),
+            quoted,
+            is_partitioned: at.kind == "p",
+            columns,
+            has_outbox,
+            replayed: xmin.and_then(|xmin| xmin.parse().ok()),
+        })
+    }
+
+    /// What of the protection's triggers is missing, disabled or not `ENABLE ALWAYS` now; none where all stand as `protect` placed them, or no
+    /// protection is known.
+    ///
+    /// # Errors
+    /// [`OutboxError::Database`].
+    pub async fn load_trigger_fault(&mut self) -> Result<Option<String>, OutboxError> {
+        let fault = sqlx::query_scalar(
+            "select string_agg(format('%s on %s', name, relation), ', ' order by relation, name) from (
+                 select name, c.oid::regclass::text as relation from pg_class as c
+                 cross join unnest(array['!counterfoil_change', '!counterfoil_truncate']) as name
+                 where c.oid = $1 and not exists (select from pg_trigger where tgrelid = c.oid and tgname = name and tgenabled = 'A')
+             ) as missing",
+        );
+        Ok(fault.bind(self.oid).fetch_one(&mut self.connection).await?)
+    }
+
+    /// Whether partitions were attached or detached since the snapshot: their rows are read by the tree of now.
+    ///
+    /// # Errors
+    /// [`OutboxError::Database`].
+    pub async fn has_another_tree(&mut self) -> Result<bool, OutboxError> {
+        if !self.is_partitioned {
+            return Ok(false);
+        }
+        let differs = sqlx::query_scalar(
+            "with recursive tree (relid) as (
+                 select $1 union all select inhrelid from tree join pg_inherits on inhparent = tree.relid
+             )
+             select exists ((select relid from tree) except (select relid::oid from pg_partition_tree($1)))
+                 or exists ((select relid::oid from pg_partition_tree($1)) except (select relid from tree))",
+        );
+        Ok(differs.bind(self.oid).fetch_one(&mut self.connection).await?)
     }
 
     /// The ledger that the database says the table is protected in: a hint.
@@ -105,22 +159,20 @@ impl TableReader {
         Ok(ledger.bind(&self.name).fetch_optional(&mut self.connection).await?)
     }
 
-    /// The ids of the outbox's rows of this table for this ledger that have no receipt for an index below `size`. Which of them the ledger
-    /// has, the ledger says. A row that the relay could not take is none.
+    /// The ids of all rows that the outbox has of this table for this ledger. Which of them the ledger has, the ledger says, and no receipt.
     ///
     /// # Errors
     /// [`OutboxError::Database`].
-    pub async fn load_unsent_ids(&mut self, ledger: &str, size: u64) -> Result<Vec<[u8; 16]>, OutboxError> {
+    pub async fn load_ids(&mut self, ledger: &str) -> Result<Vec<[u8; 16]>, OutboxError> {
         if !self.has_outbox {
             return Ok(Vec::new());
         }
         let rows = sqlx::query_scalar::<_, Uuid>(
             "select o.id from counterfoil.outbox as o join counterfoil.protection as p on p.id = o.protection
-             left join counterfoil.receipt as r on r.id = o.id and r.ledger = $3
-             where p.schema_name || '.' || p.table_name = $1 and (r.id is null or r.index >= $2) and o.ledger = $3
-                 and pg_visible_in_snapshot(o.xid, pg_current_snapshot()) order by o.position",
+             where p.schema_name || '.' || p.table_name = $1 and o.ledger = $2
+                 and pg_visible_in_snapshot(o.xid, pg_current_snapshot())",
         );
-        let rows = rows.bind(&self.name).bind(big(size)).bind(ledger).fetch(&mut self.connection);
+        let rows = rows.bind(&self.name).bind(ledger).fetch(&mut self.connection);
         Ok(rows.map_ok(Uuid::into_bytes).try_collect().await?)
     }
 
@@ -132,13 +184,29 @@ impl TableReader {
         rows.bind(ids).fetch(&mut self.connection).map(|row| outbox_row(&row?))
     }
 
-    /// The table's rows, each column as its type's output function writes it; with a condition, those that it names.
+    /// Finds out whether a condition is one, and no end of the statement with others behind it.
+    ///
+    /// # Errors
+    /// [`OutboxError::Database`] with the server's words.
+    pub async fn expect_condition(&mut self, condition: &str) -> Result<(), OutboxError> {
+        // The server takes one statement in a message of this kind, and does not run it.
+        let text = sqlx::AssertSqlSafe(self.query(Some(condition)));
+        (&mut self.connection).prepare(text.into_sql_str()).await?;
+        Ok(())
+    }
+
+    /// The table's rows, each column as its type's output function writes it; with a condition that [`Self::expect_condition`] took, those
+    /// that it names.
     pub fn rows(&mut self, condition: Option<&str>) -> impl Stream<Item = Result<TableRow, OutboxError>> {
+        // The simple protocol answers in text. Nothing of the table is cast or called.
+        let query = self.query(condition);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(query)).fetch(&mut self.connection).map(|row| Ok(TableRow(row?)))
+    }
+
+    fn query(&self, condition: Option<&str>) -> String {
         let names: Vec<String> = self.columns.iter().map(|column| quoted(&column.name)).collect();
         let filter = condition.map_or_else(String::new, |condition| format!(" where {condition}"));
-        // The simple protocol answers in text. Nothing of the table is cast or called.
-        let query = format!("select {} from {}{filter}", names.join(", "), self.quoted);
-        sqlx::raw_sql(sqlx::AssertSqlSafe(query)).fetch(&mut self.connection).map(|row| Ok(TableRow(row?)))
+        format!("select {} from {}{filter}", names.join(", "), self.quoted)
     }
 }
 
@@ -163,10 +231,55 @@ impl TableRow {
     }
 }
 
-async fn load_columns(
-    connection: &mut PgConnection,
-    table: sqlx::postgres::types::Oid,
-) -> Result<Vec<TableColumn>, OutboxError> {
+/// A relation's place in the catalog.
+pub(crate) struct Relation {
+    oid: Oid,
+    schema: String,
+    name: String,
+    kind: String,
+}
+
+impl Relation {
+    /// Schema and name, as SQL quotes them.
+    pub(crate) fn quoted(&self) -> String {
+        format!("{}.{}", quoted(&self.schema), quoted(&self.name))
+    }
+}
+
+/// Finds a relation by the name that SQL has for it: without a schema, in those of the role's search path, in one of them alone.
+pub(crate) async fn resolve(connection: &mut PgConnection, table: &str) -> Result<Relation, OutboxError> {
+    let not_a_table = |why: String| OutboxError::NotATable { table: table.to_owned(), why };
+    let parts = sqlx::query_scalar("select parse_ident($1)").bind(table).fetch_one(&mut *connection).await;
+    let parts: Vec<String> = match parts {
+        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "22023") => {
+            return Err(not_a_table(format!("it is no name: {}", error.message())));
+        }
+        parts => parts?,
+    };
+    let (schema, name) = match parts.as_slice() {
+        [name] => (None, name),
+        [schema, name] => (Some(schema), name),
+        _ => return Err(not_a_table("a name is schema.table, or table".to_owned())),
+    };
+    let rows = sqlx::query(
+        "select c.oid, n.nspname::text, c.relname::text, c.relkind::text
+         from unnest(case when $1::text is null then current_setting('counterfoil.schemas')::text[] else array[$1::text] end) with ordinality as wanted (schema, place)
+         join pg_namespace as n on n.nspname = wanted.schema join pg_class as c on c.relnamespace = n.oid
+         where c.relname = $2 and c.relkind <> 'i' order by wanted.place",
+    );
+    let rows = rows.bind(schema).bind(name).fetch_all(&mut *connection).await?;
+    if let [first, second, ..] = rows.as_slice() {
+        let schema = |row: &PgRow| row.try_get::<String, _>(1);
+        let (first, second) = (schema(first)?, schema(second)?);
+        return Err(not_a_table(format!(
+            "schemas {first} and {second} of the search path have one of this name: name the schema"
+        )));
+    }
+    let row = rows.first().ok_or_else(|| not_a_table("there is none of this name".to_owned()))?;
+    Ok(Relation { oid: row.try_get(0)?, schema: row.try_get(1)?, name: row.try_get(2)?, kind: row.try_get(3)? })
+}
+
+async fn load_columns(connection: &mut PgConnection, table: Oid) -> Result<Vec<TableColumn>, OutboxError> {
     let rows = sqlx::query(
         "select attname::text, format_type(atttypid, atttypmod), attnum, attnotnull, typcategory::text, (
                     with recursive base (oid) as (

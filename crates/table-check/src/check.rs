@@ -1,11 +1,11 @@
 //! The check: records in, live rows in, a report out.
 
-use crate::change::{CHANGE_TYPE, Change};
+use crate::change::{CHANGE_TYPE, Change, Operation};
 use crate::compare::{LiveCheck, RowError, Scope};
 use crate::digest::{Hasher, Seed};
 use crate::event::{TABLE_TYPE, TableEvent};
 use crate::finding::{Finding, FindingKind, Place, Weight};
-use crate::ids::LeafIndex;
+use crate::ids::{LeafIndex, Xid};
 use crate::key::Subject;
 use crate::listed::{Listed, Listing};
 use crate::live::{LiveColumn, LiveRow};
@@ -23,6 +23,8 @@ pub struct Pins {
     pub scope: Scope,
     /// The snapshot in which rows and outbox were read. Without one, all records are walked.
     pub snapshot: Option<Snapshot>,
+    /// Whether the table has partitions now: rows come in and leave with them there alone.
+    pub is_partitioned: bool,
     /// The last `adopt`, from before which transaction ids are another database's: its records are walked whatever the
     /// snapshot says.
     pub adopted_at: Option<LeafIndex>,
@@ -37,7 +39,15 @@ impl Pins {
     #[must_use]
     pub fn whole(table: &str) -> Self {
         let table = table.to_owned();
-        Self { table, scope: Scope::Whole, snapshot: None, adopted_at: None, max_findings: 1_000, listing: None }
+        Self {
+            table,
+            scope: Scope::Whole,
+            snapshot: None,
+            is_partitioned: true,
+            adopted_at: None,
+            max_findings: 1_000,
+            listing: None,
+        }
     }
 }
 
@@ -95,7 +105,7 @@ impl Check {
     pub fn new(pins: Pins, seed: &Seed) -> Self {
         let hasher = Hasher::new(seed);
         let listed = pins.listing.clone().map(|listing| Listed::new(listing, &pins.scope));
-        let walker = Walker::new(pins.table.clone(), hasher.clone(), pins.max_findings, listed);
+        let walker = Walker::new(pins.table.clone(), hasher.clone(), pins.max_findings, listed, pins.is_partitioned);
         Self { pins, hasher, walker, last: None }
     }
 
@@ -148,7 +158,23 @@ impl Check {
             _ => self.last = Some(Place::Unsent(position)),
         }
         self.walker.counts.changes_unsent += 1;
+        if matches!(change.rows.operation(), Operation::Delete | Operation::Truncate | Operation::Retire) {
+            self.walker.counts.removals_unsent += 1;
+        }
         self.take_change(Place::Unsent(position), change, None).map_err(|_| TakeError::TooManyRows)
+    }
+
+    /// The newest transaction of the table's records since the last `adopt`; none where there is none.
+    #[must_use]
+    pub fn newest_transaction(&self) -> Option<Xid> {
+        self.walker.passed.newest()
+    }
+
+    /// The second by which a transaction had begun: that of the first record since the last `adopt` whose transaction is this one or began
+    /// after it, since 1970. None where no record is of such a transaction.
+    #[must_use]
+    pub fn had_begun(&self, xid: Xid) -> Option<i64> {
+        self.walker.passed.had_begun(xid)
     }
 
     /// Ends the records and begins the rows, whose columns `catalog` names in the order of their texts.
@@ -199,7 +225,7 @@ impl Check {
             self.walker.counts.changes_beyond_the_snapshot += 1;
             return Ok(());
         }
-        self.walker.counts.changes_walked += 1;
+        self.walker.counts.changes_walked += u64::from(matches!(place, Place::Recorded(_)));
         self.walker.take_change(place, change, subject)
     }
 }

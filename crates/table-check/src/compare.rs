@@ -121,7 +121,11 @@ impl LiveCheck {
             ..finding
         };
         if !compared.changed.is_empty() {
-            let finding = self.table.finding(FindingKind::RowChanged, Some(place));
+            let finding = if self.table.is_retyped(&compared.changed) {
+                Finding::new(FindingKind::CatalogChanged, Weight::CannotTell)
+            } else {
+                self.table.finding(FindingKind::RowChanged, Some(place))
+            };
             findings.push(about(finding, &compared.changed));
         }
         if !compared.unsaid.is_empty() {

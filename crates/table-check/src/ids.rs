@@ -113,6 +113,21 @@ impl Timestamp {
         let is_timestamp = text.len() == form.len() && text.bytes().zip(form).all(fits);
         if is_timestamp { Ok(Self(text.to_owned())) } else { Err(NotATimestamp) }
     }
+
+    /// Its second since 1970; none where the calendar has no such day.
+    pub(crate) fn second(&self) -> Option<i64> {
+        let part = |from: usize, to: usize| self.0.get(from..to)?.parse::<i64>().ok();
+        let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+        if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        // Days from the civil calendar, in years that begin in March. Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+        let year = if month <= 2 { year - 1 } else { year };
+        let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+        let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+        Some(((days * 24 + part(11, 13)?) * 60 + part(14, 16)?) * 60 + part(17, 19)?)
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -141,6 +156,12 @@ mod tests {
         for text in ["2026-01-02 03:04:05.678900Z", "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678900+00:00"] {
             assert_eq!(Timestamp::parse(text), Err(NotATimestamp), "{text}");
         }
+        let second = |text: &str| Timestamp::parse(text).unwrap().second();
+        assert_eq!(second("1970-01-01T00:01:59.000000Z"), Some(119));
+        assert_eq!(second("2000-03-01T00:00:00.000000Z"), Some(951_868_800));
+        assert_eq!(second("2026-12-01T03:38:00.999999Z"), Some(1_796_096_280));
+        assert_eq!(second("1969-12-31T23:59:59.000000Z"), Some(-1));
+        assert_eq!(second("2026-13-01T00:00:00.000000Z"), None);
         assert_eq!(decode_hex::<2>("00fF"), Some([0, 255]));
         assert_eq!((decode_hex::<2>("00f"), decode_hex::<1>("é"), decode_hex::<1>("+1")), (None, None, None));
     }

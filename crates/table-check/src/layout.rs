@@ -86,6 +86,8 @@ pub(crate) struct Graft {
     sources: Vec<Option<usize>>,
     /// For each new column, an enum's hashes of before with those of now.
     labels: Vec<BTreeMap<Hash, Hash>>,
+    /// The new columns whose values have other texts than those of the column that each goes on.
+    retyped: BTreeSet<usize>,
 }
 
 impl Graft {
@@ -97,7 +99,21 @@ impl Graft {
             before.map_or_else(BTreeMap::new, |before| label_hashes(before, column, hasher))
         };
         let labels = after.iter().zip(&sources).map(translate).collect();
-        Self { sources, labels }
+        let is_retyped = |column: &Column, source: &Option<usize>| {
+            let before = source.and_then(|source| before.get(source)).filter(|before| before.attnum == column.attnum);
+            before.is_some_and(|before| !has_same_texts(before, column))
+        };
+        let places = after.iter().zip(&sources).enumerate();
+        let retyped =
+            places.filter(|(_, (column, source))| is_retyped(column, source)).map(|(place, _)| place).collect();
+        Self { sources, labels, retyped }
+    }
+
+    /// The columns whose values a change of the type made other texts of, now or since the last backfill, as `before` has them.
+    pub(crate) fn retyped(&self, before: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let still =
+            self.sources.iter().enumerate().filter(|(_, source)| source.is_some_and(|source| before.contains(&source)));
+        self.retyped.iter().copied().chain(still.map(|(place, _)| place)).collect()
     }
 
     /// Whether the key's columns of before are those of now, in their order.
@@ -119,14 +135,38 @@ impl Graft {
     }
 }
 
-/// The place among `before` of the column that `column`, one of `after`, goes on.
+/// The place among `before` of the column that `column`, one of `after`, goes on: that of its name, or else of its number.
+///
+/// A column whose name was another one's goes on the one of its number: the other one is gone. A restore gives other numbers to all, and
+/// there each name is found.
 pub(crate) fn source_of(column: &Column, before: &[Column], after: &[Column]) -> Option<usize> {
+    let is_there = |old: &Column| after.iter().any(|other| other.name == old.name);
     let by_name = before.iter().position(|old| old.name == column.name);
-    by_name.or_else(|| {
-        let is_renamed =
-            |old: &Column| old.attnum == column.attnum && !after.iter().any(|other| other.name == old.name);
-        before.iter().position(is_renamed)
-    })
+    let by_number = before.iter().position(|old| old.attnum == column.attnum && !is_there(old));
+    let is_gone =
+        |place: &usize| before.get(*place).is_some_and(|old| !after.iter().any(|other| other.attnum == old.attnum));
+    match (by_name, by_number) {
+        (Some(named), Some(_)) if is_gone(&named) => by_number,
+        (Some(_), _) => by_name,
+        (None, _) => by_number,
+    }
+}
+
+/// Whether a change of a column's type leaves the texts of its values as they are: between integers, and between texts of any length.
+fn has_same_texts(before: &Column, after: &Column) -> bool {
+    const INTEGERS: [&str; 3] = ["smallint", "integer", "bigint"];
+    let is_integer = |column: &Column| INTEGERS.contains(&column.type_name.as_str());
+    let is_text = |column: &Column| column.type_name == "text" || column.type_name.starts_with("character varying");
+    before.type_name == after.type_name
+        || is_integer(before) && is_integer(after)
+        || is_text(before) && is_text(after)
+        || scale_of(&before.type_name).is_some_and(|scale| scale_of(&after.type_name) == Some(scale))
+        || before.labels.is_some() && after.labels.is_some()
+}
+
+/// The digits behind the point of a `numeric(10,2)`, by which its texts are written.
+fn scale_of(type_name: &str) -> Option<&str> {
+    type_name.strip_prefix("numeric(")?.strip_suffix(')')?.split_once(',').map(|(_, scale)| scale)
 }
 
 /// The labels of an enum before and after, by their sort order. Labels that cannot be told apart become [`UNSAID`].

@@ -17,6 +17,7 @@ mod layout;
 mod listed;
 mod live;
 mod note;
+mod passed;
 mod pending;
 mod row;
 mod settle;

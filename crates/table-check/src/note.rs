@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::event::Column;
+use crate::event::{Column, Protected};
 use crate::finding::Recorded;
 use crate::ids::LeafIndex;
 use crate::layout::source_of;
@@ -37,6 +37,8 @@ pub struct Note {
     pub recorded: Recorded,
     /// The columns that changed, of a `reprotect`.
     pub columns: Vec<ColumnChange>,
+    /// The rules that changed, of a `reprotect`: the key, the operations that are allowed, whether new columns are protected; each in words.
+    pub rules: Vec<String>,
     /// The rows, of a `backfilled`.
     pub rows: Option<u64>,
     /// The reason, of an `unprotect` or `adopt`.
@@ -45,7 +47,7 @@ pub struct Note {
 
 impl Note {
     pub(crate) fn new(index: LeafIndex, act: &'static str, recorded: Recorded) -> Self {
-        Self { index, act, recorded, columns: Vec::new(), rows: None, reason: None }
+        Self { index, act, recorded, columns: Vec::new(), rules: Vec::new(), rows: None, reason: None }
     }
 }
 
@@ -71,12 +73,28 @@ pub(crate) fn changes(before: &[Column], after: &[Column]) -> Vec<ColumnChange> 
     changes
 }
 
+/// The rules of a protection that are others after a `reprotect`, in words.
+pub(crate) fn rules(before: &Protected, after: &Protected) -> Vec<String> {
+    let operations =
+        |protected: &Protected| protected.allow.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let pair = |what: &str, before: String, after: String| {
+        (before != after).then(|| format!("{what} from {before:?} to {after:?}"))
+    };
+    let whole = |protected: &Protected| if protected.is_whole { "all" } else { "those that are named" }.to_owned();
+    let rules = [
+        pair("allow", operations(before), operations(after)),
+        pair("key", before.key.join(", "), after.key.join(", ")),
+        pair("columns", whole(before), whole(after)),
+    ];
+    rules.into_iter().flatten().collect()
+}
+
 /// The numbers of a check. All are counted, none is an estimate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Records that were taken.
     pub records: u64,
-    /// Changes of the table among them that were walked.
+    /// Changes of the table among them that were walked; those that wait in the outbox are not among them.
     pub changes_walked: u64,
     /// Events of the table among them.
     pub table_events: u64,
@@ -88,6 +106,10 @@ pub struct Counts {
     pub changes_beyond_the_snapshot: u64,
     /// Changes that wait in the outbox and were walked behind the records.
     pub changes_unsent: u64,
+    /// The changes among them that remove rows: deletes, truncates and retired rows.
+    pub removals_unsent: u64,
+    /// Table events whose notes were not kept.
+    pub notes_not_kept: u64,
     /// Live rows that were shown.
     pub rows_of_the_table: u64,
     /// Live rows that were compared in each column that can be.
@@ -96,6 +118,8 @@ pub struct Counts {
     pub rows_unsent: u64,
     /// Rows that came in with attached partitions.
     pub rows_attached: u64,
+    /// Rows that left with retired partitions.
+    pub rows_retired: u64,
     /// Rows that the record has at its end.
     pub rows_of_the_record: u64,
 }

@@ -1,6 +1,6 @@
 //! A protected table as far as its record was read: the rows, and how steps change them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chain::{State, Step, differing, follow, join, merge};
 use crate::change::Operation;
@@ -25,6 +25,8 @@ pub(crate) struct Table {
     /// Records without content of rows that were not there: each may have moved a row here from another key.
     pub(crate) movers: u64,
     pub(crate) last_mover: LeafIndex,
+    /// The columns of which a change of the type made other texts since the last backfill: no record says that the values are the same.
+    pub(crate) retyped: BTreeSet<usize>,
     late: BTreeMap<Subject, Late>,
 }
 
@@ -45,6 +47,7 @@ impl Table {
             blind: None,
             movers: 0,
             last_mover: LeafIndex(0),
+            retyped: BTreeSet::new(),
             late: BTreeMap::new(),
         }
     }
@@ -114,7 +117,11 @@ impl Table {
             (_, None) => (FindingKind::RowAdded, Vec::new()),
             (_, Some(_)) => (FindingKind::ChangeOfARowThatWasNotThere, Vec::new()),
         };
-        let mut finding = self.finding(kind, last);
+        let mut finding = if kind == FindingKind::StepDoesNotJoin && self.is_retyped(&columns) {
+            Finding::new(FindingKind::CatalogChanged, Weight::CannotTell)
+        } else {
+            self.finding(kind, last)
+        };
         finding.subject = Some(*subject);
         finding.key = self.key(&step.key);
         finding.places = last.into_iter().chain([step.place]).collect();
@@ -130,6 +137,11 @@ impl Table {
         } else {
             findings.push(finding);
         }
+    }
+
+    /// Whether all these columns, of which there are some, got other texts by another type.
+    pub(crate) fn is_retyped(&self, columns: &[usize]) -> bool {
+        !columns.is_empty() && columns.iter().all(|column| self.retyped.contains(column))
     }
 
     /// A fault, or a doubt where a record that cannot be read may explain it.

@@ -123,10 +123,13 @@ impl fmt::Display for Note {
         let Recorded { at, who } = &self.recorded;
         write!(f, "Record {}: {} at {at} by user {:?}", self.index, self.act, who.user)?;
         if let Some(rows) = self.rows {
-            write!(f, ", {rows} rows")?;
+            write!(f, ", {rows} {}", if rows == 1 { "row" } else { "rows" })?;
         }
         for change in &self.columns {
             write!(f, ", column {change}")?;
+        }
+        for rule in &self.rules {
+            write!(f, ", {rule}")?;
         }
         if let Some(reason) = &self.reason {
             write!(f, ", because {reason:?}")?;
@@ -148,7 +151,10 @@ impl fmt::Display for Report {
             (self.counts.changes_beyond_the_snapshot, "changes are newer than the rows, and were not judged"),
             (self.counts.changes_unsent, "changes wait in the outbox"),
             (self.counts.rows_unsent, "of the compared rows were last changed by one that waits"),
+            (self.counts.removals_unsent, "of the changes that wait remove rows"),
             (self.counts.rows_attached, "rows came in with attached partitions"),
+            (self.counts.rows_retired, "rows left with retired partitions"),
+            (self.counts.notes_not_kept, "table events more are not listed"),
         ];
         for (count, words) in numbers.iter().filter(|(count, _)| *count > 0) {
             writeln!(f, "{count} {words}.")?;

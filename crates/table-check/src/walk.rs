@@ -1,6 +1,6 @@
 //! The walk over a table's records in the ledger's order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::allowed::Allowed;
@@ -14,6 +14,7 @@ use crate::key::Subject;
 use crate::layout::{Graft, HashedRow, Layout, Unsaid, source_of};
 use crate::listed::{Listed, ListedChange};
 use crate::note::{Counts, Note};
+use crate::passed::Passed;
 use crate::pending::Pending;
 use crate::row::Row;
 use crate::settle::Table;
@@ -31,8 +32,13 @@ pub(crate) struct Walker {
     allowed: Allowed,
     /// The record with which the protection ended, until it begins again.
     ended: Option<Place>,
-    /// The names of columns that a `reprotect` left out.
-    left: BTreeSet<String>,
+    /// The columns that a `reprotect` left out: by their numbers, for a name can be given to another one, and by their names, for a restore
+    /// gives other numbers.
+    left: BTreeMap<i16, String>,
+    /// The transactions of the records.
+    pub(crate) passed: Passed,
+    /// Whether rows may come and go with partitions.
+    is_partitioned: bool,
     /// Columns of which it was said already that records do not say them.
     unsaid: BTreeSet<(usize, Unsaid)>,
 }
@@ -49,7 +55,13 @@ struct Side {
 }
 
 impl Walker {
-    pub(crate) fn new(name: String, hasher: Hasher, limit: usize, listed: Option<Listed>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        hasher: Hasher,
+        limit: usize,
+        listed: Option<Listed>,
+        is_partitioned: bool,
+    ) -> Self {
         Self {
             name,
             hasher,
@@ -61,7 +73,9 @@ impl Walker {
             pending: Pending::default(),
             allowed: Allowed::new(&[]),
             ended: None,
-            left: BTreeSet::new(),
+            left: BTreeMap::new(),
+            passed: Passed::default(),
+            is_partitioned,
             unsaid: BTreeSet::new(),
         }
     }
@@ -104,6 +118,9 @@ impl Walker {
         change: &Change<'_>,
         subject: Option<Subject>,
     ) -> Result<(), TooManyRows> {
+        if matches!(place, Place::Recorded(_)) {
+            self.passed.take(change.xid, &change.at);
+        }
         let recorded = Arc::new(Recorded { at: change.at.clone(), who: change.who.clone() });
         if self.table.as_ref().is_none_or(|table| table.protection != change.protection) {
             let finding = Finding::new(FindingKind::TableNotProtected, Weight::CannotTell);
@@ -111,6 +128,7 @@ impl Walker {
             return Ok(());
         }
         let operation = change.rows.operation();
+        self.counts.rows_retired += u64::from(operation == Operation::Retire);
         if operation == Operation::Truncate {
             self.list(place, change, &recorded, &[]);
             return self.take_truncate(place, change, &recorded);
@@ -176,6 +194,11 @@ impl Walker {
             }
             TableAct::Backfilled { rows, kind } => {
                 note.rows = Some(rows);
+                if kind == BackfillKind::Attach && !self.is_partitioned {
+                    let (places, recorded) = (vec![Place::Recorded(index)], Some(recorded.clone()));
+                    let fault = Finding::new(FindingKind::OperationNotAllowed, Weight::Fault);
+                    self.findings.push(Finding { places, recorded, ..fault });
+                }
                 self.backfilled(kind, rows, is_current)
             }
             TableAct::Unprotect { reason } => {
@@ -189,6 +212,7 @@ impl Walker {
             }
             TableAct::Adopt { reason } => {
                 note.reason = reason;
+                self.passed.clear();
                 None
             }
         };
@@ -198,6 +222,8 @@ impl Walker {
         }
         if self.notes.len() < MAX_NOTES {
             self.notes.push(note);
+        } else {
+            self.counts.notes_not_kept += 1;
         }
         Ok(())
     }
@@ -238,26 +264,33 @@ impl Walker {
         let Some(table) = &mut self.table else { return Ok(None) };
         let known = &table.layout.protected;
         note.columns = crate::note::changes(&known.columns, &after.columns);
+        note.rules = crate::note::rules(known, &after);
         let graft = Graft::new(&known.columns, &after.columns, &self.hasher);
         let is_other = before != known.columns.as_slice();
         let keeps_key = graft.keeps_key(known, &after);
         let kept: BTreeSet<usize> =
             after.columns.iter().filter_map(|column| source_of(column, &known.columns, &after.columns)).collect();
         let gone = known.columns.iter().enumerate().filter(|(place, _)| !kept.contains(place));
-        let gone: Vec<String> = gone.map(|(_, column)| column.name.clone()).collect();
-        let back: Vec<String> =
-            after.columns.iter().map(|column| &column.name).filter(|name| self.left.contains(*name)).cloned().collect();
+        let gone: Vec<(i16, String)> = gone.map(|(_, column)| (column.attnum, column.name.clone())).collect();
+        let is_back = |column: &Column| {
+            let is_new = source_of(column, &known.columns, &after.columns).is_none();
+            is_new && (self.left.contains_key(&column.attnum) || self.left.values().any(|name| *name == column.name))
+        };
+        let back: Vec<Column> = after.columns.iter().filter(|column| is_back(column)).cloned().collect();
         if !back.is_empty() {
             // No record says what happened to them while they were not protected.
-            self.left.retain(|name| !back.contains(name));
+            self.left
+                .retain(|attnum, name| !back.iter().any(|column| column.attnum == *attnum || column.name == *name));
             let places = vec![Place::Recorded(index)];
-            self.findings.push(Finding { places, columns: back, ..doubt(FindingKind::CatalogChanged) });
+            let columns = back.into_iter().map(|column| column.name).collect();
+            self.findings.push(Finding { places, columns, ..doubt(FindingKind::CatalogChanged) });
         }
         self.left.extend(gone);
         self.allowed = Allowed::new(&after.allow);
         self.unsaid.clear();
         if keeps_key {
             table.store = table.store.with_columns(after.columns.len(), |from, to| graft.fill(from, to))?;
+            table.retyped = graft.retyped(&table.retyped);
             table.layout = Layout::new(after);
         } else {
             let protection = table.protection.clone();
@@ -278,6 +311,7 @@ impl Walker {
         } else {
             table.settle_late(0, &mut self.findings);
             table.is_complete = true;
+            table.retyped.clear();
         }
         None
     }
@@ -314,6 +348,7 @@ impl Walker {
 
     fn judge(&mut self, change: &Change<'_>, place: Place, recorded: &Arc<Recorded>, about: Finding) {
         let operation = change.rows.operation();
+        let leaves_nothing = operation == Operation::Retire && !self.is_partitioned;
         let fault = || Finding {
             kind: FindingKind::OperationNotAllowed,
             weight: Weight::Fault,
@@ -322,6 +357,11 @@ impl Walker {
             recorded: Some((**recorded).clone()),
             ..about.clone()
         };
+        if leaves_nothing {
+            // Rows leave by `retire` with a partition, and this table has none.
+            self.findings.push(fault());
+            return;
+        }
         self.allowed.take(change.xid, operation, fault, &mut self.findings);
     }
 

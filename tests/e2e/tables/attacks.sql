@@ -538,7 +538,7 @@ do $$ begin
         perform pg_sleep(0.1);
     end loop;
 end $$;
---@says REFUSED step_does_not_join
+--@says CANNOT_TELL catalog_changed
 
 --## a partition is detached without a word
 --@before
@@ -911,3 +911,62 @@ do $$ begin
     end loop;
 end $$;
 --@says VERIFIED
+
+--## rows leave a table without partitions by a row that says they were retired
+--@protect --allow insert
+--@attack
+insert into counterfoil.outbox (id, protection, operation, old, session_user_name, ledger)
+select counterfoil.new_id(), p.id, 'retire', to_json(o), 'app', p.ledger from orders as o, counterfoil.protection as p
+where o.id = 8 and p.relation = 'orders'::regclass;
+alter table orders disable trigger user;
+delete from orders where id = 8;
+alter table orders enable always trigger "!counterfoil_change";
+--@says REFUSED operation_not_allowed
+
+--## rows come into a table without partitions by a row that says they were attached
+--@protect --allow update
+--@attack
+alter table orders disable trigger user;
+insert into orders values (999, 'forged', 1, null);
+alter table orders enable always trigger "!counterfoil_change";
+insert into counterfoil.outbox (id, protection, operation, new, session_user_name, ledger)
+select counterfoil.new_id(), p.id, 'state', to_json(o), 'app', p.ledger from orders as o, counterfoil.protection as p
+where o.id = 999 and p.relation = 'orders'::regclass;
+select counterfoil.write_event(p, 'backfilled', '"rows":1,"kind":"attach"') from counterfoil.protection as p where p.relation = 'orders'::regclass;
+select pg_sleep(8);
+--@says REFUSED operation_not_allowed
+
+--## a column is renamed, taken out, changed and taken in again
+--@attack
+alter table orders rename column amount to amt2;
+select counterfoil.reprotect('orders');
+select counterfoil.reprotect('orders', array['id', 'item', 'note']);
+alter table orders disable trigger user;
+update orders set amt2 = 99999 where id = 8;
+alter table orders enable always trigger "!counterfoil_change";
+alter table orders rename column amt2 to amount;
+select counterfoil.reprotect('orders', array['id', 'item', 'amount', 'note']);
+call counterfoil.backfill('orders', kind => 'reprotect');
+select pg_sleep(8);
+--@says CANNOT_TELL catalog_changed
+
+--## an unreadable row waits since years in front of a tampering
+--@attack
+insert into counterfoil.outbox (xid, id, protection, operation, at, session_user_name, ledger)
+select '3', counterfoil.new_id(), p.id, 'zzz', '2020-01-01', 'app', p.ledger from counterfoil.protection as p where p.relation = 'orders'::regclass;
+alter table orders disable trigger user;
+update orders set amount = 99999 where id = 8;
+alter table orders enable always trigger "!counterfoil_change";
+--@says REFUSED row_changed
+
+--## a receipt is forged for a row that waits, and the row is changed
+--@attack
+insert into counterfoil.outbox (xid, id, protection, operation, old, new, at, session_user_name, ledger)
+select '3', '018f3f2e-0000-7000-8000-0000000000aa', p.id, 'update', to_json(o), to_json(o), '2020-01-01', 'app', p.ledger
+from orders as o, counterfoil.protection as p where o.id = 8 and p.relation = 'orders'::regclass;
+insert into counterfoil.receipt (id, ledger, index, slot, at, leaf_hash)
+select '018f3f2e-0000-7000-8000-0000000000aa', p.ledger, 0, 1, now(), decode(repeat('07', 32), 'hex') from counterfoil.protection as p where p.relation = 'orders'::regclass;
+alter table orders disable trigger user;
+update orders set amount = 99999 where id = 8;
+alter table orders enable always trigger "!counterfoil_change";
+--@says REFUSED row_changed

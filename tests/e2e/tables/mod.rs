@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use pgcluster::{Cluster, Durability};
 use serde_json::{Value, json};
@@ -294,6 +295,77 @@ fn a_table_is_verified_and_each_tampering_is_named() {
         untriggered(undo);
         expect_verdict(&check(&[]), "VERIFIED", "300 rows of public.orders"); // The twin: the same rows, put back.
     }
+}
+
+#[test]
+fn a_waiting_change_is_told_as_the_databases_word_and_one_that_no_relay_takes_is_doubted() {
+    let shop = Shop::open(20);
+    shop.protect();
+    let gateway = shop.relay();
+    shop.wait_for_receipts();
+    let check = |more: &[&str]| {
+        shop.cli(&[&["check", "orders", "--ledger", &shop.ledger, "--gateway", gateway.service.url()], more].concat())
+    };
+    expect_verdict(&check(&[]), "VERIFIED", "none is missing");
+    // A row that the relay has passed by, of a transaction of before, and the deletion that it covers.
+    shop.sql(
+        "insert into counterfoil.outbox (xid, id, protection, operation, old, session_user_name, ledger)
+         select o.xid, counterfoil.new_id(), o.protection, 'delete', o.new, 'app', o.ledger from counterfoil.outbox as o
+         where o.new ->> 'id' = '8' order by o.position desc limit 1;
+         alter table orders disable trigger user; delete from orders where id = 8;
+         alter table orders enable always trigger \"!counterfoil_change\";",
+    );
+    expect_verdict(&check(&[]), "VERIFIED", "and 1 change that only the database says");
+    let told = text(&check(&[]).stdout);
+    assert!(
+        told.contains("1 change that waits in the outbox, which only the database says")
+            && told.contains("1 remove rows"),
+        "{told}"
+    );
+    std::thread::sleep(Duration::from_secs(3));
+    shop.sql("update counterfoil.outbox set at = now() where operation = 'delete'");
+    expect_verdict(
+        &check(&["--longest-wait-s", "2"]),
+        "CANNOT TELL",
+        "a change waits whose transaction began long ago",
+    );
+    // Twin: a change that is late by its own time is refused.
+    shop.sql("update counterfoil.outbox set at = now() - interval '1 hour' where operation = 'delete'");
+    expect_verdict(&check(&["--longest-wait-s", "2"]), "REFUSED", "a change waits longer than it may");
+}
+
+#[test]
+fn what_others_put_into_a_schema_is_not_run_and_a_condition_is_one() {
+    let shop = Shop::open(3);
+    // An operator of these very types is a better match than the system's, in whatever order the schemas are asked.
+    shop.sql(
+        "create table ran (by text);
+         create function public.eq(oid, regclass) returns boolean language plpgsql as $$ begin
+             insert into public.ran values (current_user); return $1 operator(pg_catalog.=) $2::oid; end $$;
+         create operator public.= (leftarg = oid, rightarg = regclass, function = public.eq);
+         create function public.to_regclass(text) returns regclass language plpgsql as $$ begin
+             insert into public.ran values (current_user); return pg_catalog.to_regclass($1); end $$;",
+    );
+    shop.protect();
+    let gateway = shop.relay();
+    shop.wait_for_receipts();
+    let check = |more: &[&str]| {
+        shop.cli(&[&["check", "orders", "--ledger", &shop.ledger, "--gateway", gateway.service.url()], more].concat())
+    };
+    expect_verdict(&check(&[]), "VERIFIED", "public.orders");
+    assert_eq!(shop.sql("select count(*) from ran"), "0");
+    expect_verdict(&check(&["--where", "id < 3"]), "VERIFIED", "2 rows");
+    for condition in ["true; commit; delete from public.orders", "id = ", "true) or (", "pg_sleep(0) is null; select 1"]
+    {
+        expect_refusal(&check(&["--where", condition]), "--where is no condition");
+    }
+    assert_eq!(shop.sql("select count(*) from orders"), "3");
+    // A name that two schemas of the path have is none.
+    shop.sql(
+        "create schema second; create table second.orders (id int);
+         do $$ begin execute format('alter role %I in database %I set search_path = second, public', current_user, current_database()); end $$",
+    );
+    expect_refusal(&check(&[]), "name the schema");
 }
 
 #[test]

@@ -855,3 +855,48 @@ update orders set item = 'back\\slash' where id = 3;
 update orders set doc = '{"a":"\\u0000"}' where id = 4;
 insert into orders values (11, E'quote''s', '"\\ud800"', 1);
 --@says VERIFIED
+
+--## a column's type becomes one that writes values otherwise, and what that made of them is not recorded
+--@before
+create table orders (id bigint primary key, quantity integer not null, at timestamp not null, code text not null);
+insert into orders select n, n, '2026-01-01'::timestamp + n * interval '1 hour', 'c' || n from generate_series(1, 10) as n;
+--@work
+alter table orders alter quantity type numeric(10, 2), alter at type timestamptz using at at time zone 'UTC', alter code type char(10);
+select counterfoil.reprotect('orders');
+call counterfoil.backfill('orders', kind => 'reprotect');
+update orders set quantity = 1.5 where id = 3;
+--@says CANNOT_TELL catalog_changed
+
+--## a column's values move to a new one that takes its name
+--@before
+create table orders (id bigint primary key, amount integer not null);
+insert into orders select n, n from generate_series(1, 10) as n;
+--@work
+alter table orders add column amount2 bigint;
+select counterfoil.reprotect('orders');
+call counterfoil.backfill('orders', kind => 'reprotect');
+update orders set amount2 = amount;
+alter table orders drop column amount;
+alter table orders rename column amount2 to amount;
+select counterfoil.reprotect('orders');
+update orders set amount = 7 where id = 3;
+--@says VERIFIED
+
+--## columns have the names that functions have for rows
+--@before
+create table orders (id bigint primary key, source_row integer, r integer, changed text);
+insert into orders select n, n, n, 'x' from generate_series(1, 10) as n;
+--@work
+insert into orders values (11, 1, 2, 'three');
+update orders set r = 5 where id = 2;
+--@says VERIFIED
+
+--## some columns are protected, among them some of such names
+--@before
+create table orders (id bigint primary key, source_row integer, r integer, others text);
+insert into orders select n, n, n, 'x' from generate_series(1, 10) as n;
+--@protect --columns id,r,source_row
+--@work
+insert into orders values (11, 1, 2, 'three');
+update orders set r = 5 where id = 2;
+--@says VERIFIED

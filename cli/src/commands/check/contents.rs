@@ -8,7 +8,8 @@ use counterfoil_wire::EntryContent;
 use reqwest::{Client, StatusCode};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
-const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// One content is told whole, and a row of a table may be that long.
+const MAX_ANSWER_BYTES: usize = 512 << 20;
 
 /// A gateway, of which one ledger's contents are asked.
 pub(super) struct Contents {

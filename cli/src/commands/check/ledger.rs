@@ -8,12 +8,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use counterfoil_core::{GenesisHash, LedgerId, ProgramId};
 use counterfoil_service::{note, progress};
-use counterfoil_statement::{Salt, SignedStatement, commit};
+use counterfoil_statement::{Salt, SignedStatement, Statement, commit};
 use counterfoil_table_check::{
-    Change, Check, Content, LeafIndex, Record, Report as TableReport, Subject, TABLE_TYPE, TableAct, TableEvent,
+    Change, Check, Content, LeafIndex, Record, Report as TableReport, Seed, Subject, TABLE_TYPE, TableAct, TableEvent,
 };
 use counterfoil_wire::EntryContent;
 use merkle_log::{Frontier, Root, TreeHead, hash_leaf};
+use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::contents::Contents;
@@ -101,6 +102,9 @@ pub(super) struct Walked {
     pub(super) protections: HashSet<String>,
     /// The servers whose account was equal.
     pub(super) servers: usize,
+    /// A mark of each entry.
+    marks: Vec<u32>,
+    seed: Seed,
 }
 
 /// Takes the table's records from the entries up to the head. Entries up to the furthest server's size are recomputed, so that each server's
@@ -111,11 +115,13 @@ pub(super) async fn walk(
     head: &Head,
     held: &Held,
     readings: &[Reading],
-    unsent: Vec<[u8; 16]>,
+    mut ids: Vec<[u8; 16]>,
     check: &mut Check,
+    seed: Seed,
 ) -> anyhow::Result<Walked> {
-    let waiting: HashSet<[u8; 16]> = unsent.iter().copied().collect();
-    let (mut recorded, mut protections) = (HashSet::new(), HashSet::new());
+    ids.sort_unstable();
+    let mut is_recorded = vec![false; ids.len()];
+    let (mut marks, mut protections) = (Vec::new(), HashSet::new());
     let (mut frontier, mut size, mut attempts) = (Frontier::new(), 0_u64, 0);
     let furthest = readings.iter().map(|reading| reading.at.account.entries.size().get()).max().unwrap_or(head.size);
     held.expect_within(head)?;
@@ -144,10 +150,12 @@ pub(super) async fn walk(
             // The database's snapshot is sure to show the changes below the head alone.
             if size < end
                 && let Some(id) = take(place, &entry, &row, size, check, &mut protections)?
-                && waiting.contains(&id)
+                && let Ok(at) = ids.binary_search(&id)
+                && let Some(is_recorded) = is_recorded.get_mut(at)
             {
-                recorded.insert(id);
+                *is_recorded = true;
             }
+            marks.push(mark(&seed, &entry));
             size += 1;
             bar.inc(1);
             held.compare(&frontier)?;
@@ -155,7 +163,14 @@ pub(super) async fn walk(
         }
     }
     bar.finish_and_clear();
-    Ok(Walked { unsent: unsent.into_iter().filter(|id| !recorded.contains(id)).collect(), protections, servers })
+    let unsent = ids.into_iter().zip(is_recorded).filter(|(_, is_recorded)| !is_recorded).map(|(id, _)| id).collect();
+    Ok(Walked { unsent, protections, servers, marks, seed })
+}
+
+/// A mark of an entry by which it is known again, in four bytes. The seed is not known, so that no other entry can be made to have it.
+fn mark(seed: &Seed, entry: &[u8]) -> u32 {
+    let hash: [u8; 32] = Sha256::new().chain_update(seed.0).chain_update(entry).finalize().into();
+    u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]])
 }
 
 /// Compares with each account that stands at this size. How many do.
@@ -174,6 +189,21 @@ fn compare(frontier: &Frontier, readings: &[Reading]) -> anyhow::Result<usize> {
     Ok(equal)
 }
 
+/// The statement that an entry is, where it is one for this ledger, with its content type, and the content that it commits to where the
+/// gateway has it.
+fn open(place: &Place, entry: &[u8], row: &EntryContent) -> Option<(Statement, String, Option<Vec<u8>>)> {
+    let statement = SignedStatement::decode(entry).ok()??.statement;
+    // A statement for another ledger that was put in here says nothing of this one.
+    statement.expect_here(&place.genesis_hash, &place.program, &place.ledger).ok()?;
+    let decode = |text: &Option<String>| text.as_deref().and_then(|text| BASE64_STANDARD.decode(text).ok());
+    let salt: Option<[u8; 32]> = decode(&row.salt).and_then(|salt| salt.try_into().ok());
+    let bytes = decode(&row.content);
+    // A content that its statement does not commit to is as good as none.
+    let bytes = bytes.zip(salt).filter(|(bytes, salt)| commit(&Salt(*salt), bytes) == statement.commitment);
+    let content_type = statement.content_type.to_string();
+    Some((statement, content_type, bytes.map(|(bytes, _)| bytes)))
+}
+
 /// Takes a record, where the entry is a statement for this ledger. Its id.
 fn take(
     place: &Place,
@@ -183,19 +213,8 @@ fn take(
     check: &mut Check,
     protections: &mut HashSet<String>,
 ) -> anyhow::Result<Option<[u8; 16]>> {
-    let Ok(Some(signed)) = SignedStatement::decode(entry) else { return Ok(None) };
-    let statement = signed.statement;
-    // A statement for another ledger that was put in here says nothing of this one.
-    if statement.expect_here(&place.genesis_hash, &place.program, &place.ledger).is_err() {
-        return Ok(None);
-    }
-    let decode = |text: &Option<String>| text.as_deref().and_then(|text| BASE64_STANDARD.decode(text).ok());
-    let salt: Option<[u8; 32]> = decode(&row.salt).and_then(|salt| salt.try_into().ok());
-    let bytes = decode(&row.content);
-    // A content that its statement does not commit to is as good as none.
-    let bytes = bytes.zip(salt).filter(|(bytes, salt)| commit(&Salt(*salt), bytes) == statement.commitment);
-    let content_type = statement.content_type.to_string();
-    let content = bytes.as_ref().map(|(bytes, _)| Content { content_type: &content_type, bytes });
+    let Some((statement, content_type, bytes)) = open(place, entry, row) else { return Ok(None) };
+    let content = bytes.as_ref().map(|bytes| Content { content_type: &content_type, bytes });
     if let Some(Content { content_type: TABLE_TYPE, bytes }) = content
         && let Ok(TableEvent { act: TableAct::Protect(_), protection, .. }) = TableEvent::decode(bytes)
     {
@@ -206,14 +225,25 @@ fn take(
     Ok(Some(*statement.record_id.as_bytes()))
 }
 
-/// Reads the records that findings are about once more, for keys, users and times.
-pub(super) async fn describe(contents: &Contents, report: &mut TableReport) -> anyhow::Result<()> {
+/// Reads the records that findings are about once more, for keys, users and times. The gateway has to tell what it told before.
+pub(super) async fn describe(
+    contents: &Contents,
+    place: &Place,
+    walked: &Walked,
+    report: &mut TableReport,
+) -> anyhow::Result<()> {
     for index in report.records_to_describe() {
         let Some(row) = contents.fetch(index.0, Some(1)).await?.into_iter().next() else {
             bail!("the gateway does not tell entry {index} any more");
         };
-        let bytes = row.content.as_deref().and_then(|text| BASE64_STANDARD.decode(text).ok());
-        if let Some(Ok(change)) = bytes.as_deref().map(Change::decode) {
+        let entry = BASE64_STANDARD.decode(&row.entry).with_context(|| format!("entry {index}"))?;
+        let known = usize::try_from(index.0).ok().and_then(|at| walked.marks.get(at));
+        refute_unless!(
+            row.index.0 == index.0 && known == Some(&mark(&walked.seed, &entry)),
+            "the gateway tells another entry {index} than before"
+        );
+        let Some((_, _, Some(bytes))) = open(place, &entry, &row) else { continue };
+        if let Ok(change) = Change::decode(&bytes) {
             report.describe(index, &change);
         }
     }

@@ -10,7 +10,6 @@ mod rows;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -94,30 +93,45 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
     let ledger_at = ledger::Head::of(&readings, quorum)?;
 
     let mut table = TableReader::open(&arguments.database.database, &arguments.table).await?;
+    if let Some(condition) = &arguments.condition {
+        table.expect_condition(condition).await.map_err(|error| Usage(format!("--where is no condition: {error}")))?;
+    }
+    if let Some(fault) = table.load_trigger_fault().await? {
+        report.warnings.push(format!(
+            "changes are not recorded now: the table does not have its triggers, or they are off: {fault}"
+        ));
+    }
     let held = ledger::Held { since: arguments.since, as_of: arguments.as_of };
-    let end = arguments.as_of.map_or(ledger_at.size, |as_of| as_of.size.get());
-    let unsent = table.load_unsent_ids(&ledger.address.to_string(), end).await?;
+    let ids = table.load_ids(&ledger.address.to_string()).await?;
     let mut seed = Seed([0; 32]);
     getrandom::fill(&mut seed.0).context("the operating system gives no random bytes")?;
-    let pins = Pins { scope: arguments.scope(), listing: arguments.listing(), ..Pins::whole(&table.name) };
+    let is_partitioned = table.is_partitioned;
+    let pins =
+        Pins { scope: arguments.scope(), listing: arguments.listing(), is_partitioned, ..Pins::whole(&table.name) };
     let mut check = Check::new(pins, &seed);
     let contents = Contents::new(&arguments.gateway, arguments.gateway_key.as_deref(), ledger.address)?;
     let place = ledger::Place { genesis_hash, program: options.program(), ledger: ledger.address };
-    let walked = ledger::walk(&contents, &place, &ledger_at, &held, &readings, unsent, &mut check).await?;
+    let walked = ledger::walk(&contents, &place, &ledger_at, &held, &readings, ids, &mut check, seed.clone()).await?;
     ensure!(
         walked.servers >= quorum,
         "{} of {} servers have what the gateway tells, {quorum} are needed",
         walked.servers,
         readings.len()
     );
+    expect_replayed(&table, &check)?;
     // Changes in a backup wait since it was made, and no relay reads it.
     let longest_wait_s = if arguments.as_of.is_some() { u64::MAX } else { arguments.longest_wait_s };
-    let late = rows::take_unsent(&mut table, &walked.unsent, &walked.protections, longest_wait_s, &mut check).await?;
+    let waits = rows::take_unsent(&mut table, &walked.unsent, &walked.protections, longest_wait_s, &mut check).await?;
     let mut found = rows::compare(&mut table, arguments.condition.as_deref(), check).await?;
-    ledger::describe(&contents, &mut found).await?;
+    ensure!(
+        !table.has_another_tree().await?,
+        "partitions were attached or detached while {} was checked: run the check again",
+        table.name
+    );
+    ledger::describe(&contents, &place, &walked, &mut found).await?;
     expect_key(&arguments.key, found.key_columns())?;
 
-    let mut verdict = conclude(&found, &ledger, &late, ledger_at, walked.servers, report);
+    let mut verdict = conclude(&found, &ledger, &waits, ledger_at, walked.servers, report);
     if let Some(as_of) = &arguments.as_of {
         verdict.1 += &format!(", as of the ledger's first {}", counted(as_of.size.get(), "entry", "entries"));
     }
@@ -134,6 +148,19 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
         page::write(file, &told, report, &found)?;
     }
     Ok(verdict)
+}
+
+/// # Errors
+/// Where a standby does not show all that the ledger has.
+fn expect_replayed(table: &TableReader, check: &Check) -> anyhow::Result<()> {
+    let (Some(replayed), Some(newest)) = (table.replayed, check.newest_transaction()) else { return Ok(()) };
+    ensure!(
+        newest.0 < replayed,
+        "the standby has replayed all up to transaction {replayed}, and the ledger has changes of transaction {}: wait for it, and for long \
+         transactions of the primary, or check the primary",
+        newest.0
+    );
+    Ok(())
 }
 
 impl Arguments {
@@ -230,7 +257,7 @@ async fn find_ledger(options: &Options, arguments: &Arguments) -> anyhow::Result
 fn conclude(
     found: &TableReport,
     ledger: &Pinned,
-    late: &Option<Duration>,
+    waits: &rows::Waits,
     head: ledger::Head,
     servers: usize,
     report: &mut Report,
@@ -243,9 +270,13 @@ fn conclude(
         report.found.push(format!("{} more of these kinds", all - kept));
     }
     report.found.extend(found.notes.iter().map(ToString::to_string));
-    if let Some(late) = late {
+    if counts.notes_not_kept > 0 {
+        report.found.push(format!("{} more events of the table, which are not listed", counts.notes_not_kept));
+    }
+    report.found.extend(waits.old.clone());
+    if let Some(late) = waits.late {
         report.found.push(format!(
-            "A change waits in the outbox for {} s and is not in the ledger: the relay does not work, or was kept from it.",
+            "A change waits in the outbox for {} s and is not in the ledger: the relay does not work, or was kept from it, or the row was put there.",
             late.as_secs()
         ));
     }
@@ -268,13 +299,27 @@ fn conclude(
         servers,
         head.asked
     ));
-    if counts.rows_unsent > 0 {
+    if counts.changes_unsent > 0 {
         report.not_checked.push(format!(
-            "{}: their last change waits in the outbox, so that only the database says it",
-            counted(counts.rows_unsent, "row", "rows")
+            "{}, which only the database says, for the ledger does not have them yet: {} rest on them, and {} remove rows",
+            counted(counts.changes_unsent, "change that waits in the outbox", "changes that wait in the outbox"),
+            counted(counts.rows_unsent, "compared row", "compared rows"),
+            counts.removals_unsent
         ));
     }
-    let sum = format!("{} of {}, {changes}", counted(counts.rows_compared, "row", "rows"), found.table);
+    for (count, one, more, how) in [
+        (counts.rows_attached, "row", "rows", "came in with attached partitions, as they stood then"),
+        (counts.rows_retired, "row", "rows", "left with retired partitions, and what became of them"),
+    ] {
+        if count > 0 {
+            report.not_checked.push(format!("{} that {how}", counted(count, one, more)));
+        }
+    }
+    let mut sum = format!("{} of {}, {changes}", counted(counts.rows_compared, "row", "rows"), found.table);
+    if counts.changes_unsent > 0 {
+        let waiting = counted(counts.changes_unsent, "change", "changes");
+        sum += &format!(", and {waiting} that only the database says");
+    }
     let findings = counted(all, "finding", "findings");
     let holds = match &found.scope {
         Scope::Whole => "each row is what its last recorded change made it, and none is missing",
@@ -293,8 +338,11 @@ fn conclude(
     };
     match found.verdict {
         TableVerdict::Refused => (Verdict::Refused, format!("{sum}: {findings}")),
-        _ if late.is_some() => (Verdict::Refused, format!("{sum}: a change waits longer than it may")),
+        _ if waits.late.is_some() => (Verdict::Refused, format!("{sum}: a change waits longer than it may")),
         TableVerdict::CannotTell => (Verdict::CannotTell, format!("{sum}: {findings}")),
+        _ if waits.old.is_some() => {
+            (Verdict::CannotTell, format!("{sum}: a change waits whose transaction began long ago"))
+        }
         TableVerdict::Verified if ledger.is_pinned => (Verdict::Verified, format!("{sum}: {holds}")),
         TableVerdict::Verified => {
             (Verdict::Consistent, format!("{sum}: {holds}, in a ledger that you did not name: {}", ledger.address))

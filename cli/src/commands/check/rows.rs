@@ -15,26 +15,57 @@ use futures_util::TryStreamExt;
 /// The most that the database's clock may be ahead of this machine's, in milliseconds.
 const CLOCKS_APART_MS: i64 = 5 * 60_000;
 
-/// Takes the changes that wait, in the outbox's order. The longest wait, where it is longer than it may be.
+/// The changes that wait for longer than they may.
+#[derive(Default)]
+pub(super) struct Waits {
+    /// The longest wait, by the time that a change has.
+    pub(super) late: Option<Duration>,
+    /// A change whose transaction had begun longer ago, by the records of the ledger, in words.
+    pub(super) old: Option<String>,
+}
+
+/// Takes the changes that wait, in the outbox's order.
 pub(super) async fn take_unsent(
     table: &mut TableReader,
     unsent: &[[u8; 16]],
     protections: &HashSet<String>,
     longest_wait_s: u64,
     check: &mut Check,
-) -> anyhow::Result<Option<Duration>> {
+) -> anyhow::Result<Waits> {
+    let mut waits = Waits::default();
     if unsent.is_empty() {
-        return Ok(None);
+        return Ok(waits);
     }
     let name = table.name.clone();
-    let mut first = None;
     let mut rows = pin!(table.load_unsent(unsent));
     while let Some(row) = rows.try_next().await? {
         if is_ahead(row.at_ms) {
-            // No trigger writes a time that is to come, and what says so would never be late.
-            continue;
+            // What says so would never be late. A relay has passed by what is older than its records, and takes it no more.
+            if check.had_begun(Xid(row.xid)).is_some() {
+                continue;
+            }
+            bail!(
+                "row {} of counterfoil.outbox is of {}, which is to come: the clock of the database or of this machine is wrong",
+                row.position,
+                row.at
+            );
         }
-        first = Some(first.map_or(row.at_ms, |first: i64| first.min(row.at_ms)));
+        let wait = waited(row.at_ms);
+        if wait.as_secs() > longest_wait_s {
+            waits.late = waits.late.max(Some(wait));
+        }
+        // The database can write each time that it likes. When the transaction had begun is told by the ledger's records, too.
+        let begun = check.had_begun(Xid(row.xid)).map(|second| second.saturating_add(1).saturating_mul(1_000));
+        if waits.old.is_none()
+            && let Some(begun) = begun.filter(|begun| waited(*begun).as_secs() > longest_wait_s)
+        {
+            waits.old = Some(format!(
+                "Row {} of counterfoil.outbox waits, and its transaction {} had begun {} s ago, by the records: it was open for so long, or the row was put there.",
+                row.position,
+                row.xid,
+                waited(begun).as_secs()
+            ));
+        }
         let protection = row.protection.map(|protection| protection.to_string()).unwrap_or_default();
         // The end of a backfill changes nothing of what follows. The ledger has the beginning of a protection once.
         let is_passed_over = matches!(row.operation.as_str(), "backfilled" | "adopt")
@@ -44,7 +75,7 @@ pub(super) async fn take_unsent(
         }
         if row.content.is_some() {
             // The changes behind it are told by what it says, and the ledger has it not.
-            if is_late(first, longest_wait_s) {
+            if waits.late.is_some() {
                 break;
             }
             bail!(
@@ -52,24 +83,26 @@ pub(super) async fn take_unsent(
                 row.operation
             );
         }
-        take(&name, &row, check).with_context(|| format!("row {} of counterfoil.outbox", row.position))?;
+        if let Err(error) = take(&name, &row, check) {
+            // A row that waits for so long is named, whether it can be read or not.
+            if waits.late.is_some() {
+                break;
+            }
+            return Err(error.context(format!("row {} of counterfoil.outbox", row.position)));
+        }
     }
-    Ok(Some(waited(first)).filter(|_| is_late(first, longest_wait_s)))
+    Ok(waits)
 }
 
-/// How long a change has waited since this time, in milliseconds since 1970.
-fn waited(since: Option<i64>) -> Duration {
-    let waited = jiff::Timestamp::now().as_millisecond().saturating_sub(since.unwrap_or(i64::MAX));
+/// How long ago a time was, in milliseconds since 1970.
+fn waited(since: i64) -> Duration {
+    let waited = jiff::Timestamp::now().as_millisecond().saturating_sub(since);
     Duration::from_millis(u64::try_from(waited).unwrap_or(0))
 }
 
 /// Whether a time is further ahead than two machines' clocks are apart.
 fn is_ahead(at_ms: i64) -> bool {
     at_ms.saturating_sub(jiff::Timestamp::now().as_millisecond()) > CLOCKS_APART_MS
-}
-
-fn is_late(since: Option<i64>, longest_wait_s: u64) -> bool {
-    waited(since).as_secs() > longest_wait_s
 }
 
 fn take(table: &str, row: &OutboxRow, check: &mut Check) -> anyhow::Result<()> {

@@ -375,9 +375,26 @@ def test_protect_refuses_with_a_reason(s):
     s.refuses("select counterfoil.record('x', 'y')", "a ledger is named")
     s.refuses(f"select counterfoil.record('{LEDGER}', null::text)", "needs content")
     s.refuses(f"select counterfoil.record('{LEDGER}', 'a', e'a\\nb')", "media type")
+    # As crates/statement reads it: what a gateway refuses would hold up the ledger's other rows.
+    for wrong in ("text", "text/plain; a=b; c", "a/b; x", "a/b; (", 'a/b; x="', 'a/b;x="é"', "a/b;", "a/b; =x", "a/b ; x= y"):
+        s.refuses(f"select counterfoil.record('{LEDGER}', 'a'::text, '{wrong}')", "media type")
+    for right in ("a/b", "text/plain; charset=utf-8", "a/b;x=y ; z=1", 'a/b; x="a \\" b"', "application/cloudevents+json"):
+        s.run(f"select counterfoil.record('{LEDGER}', 'a'::text, '{right}')")
+    s.refuses(f"select counterfoil.record('{LEDGER}', repeat('x', 100000001))", "100000000")
     # A type without a form may stand in the table when it is not protected.
     s.run("create table mixed (id int primary key, c money)")
     s.protect("mixed", "columns => '{id}'")
+
+
+def test_adopt_goes_on_where_a_table_was_dropped_and_protected_again(s):
+    s.run("create table t (id int primary key, source_row int, r int)")
+    s.protect("t")
+    s.run("drop table t; create table t (id int primary key, r int); insert into t values (1, 2)")
+    s.protect("t", "columns => '{id,r}'")
+    s.run("call counterfoil.backfill('t'); insert into t values (2, 3)")
+    equal(s.run("select counterfoil.adopt('why')"), "2")
+    equal(s.session.rows("select new::text from counterfoil.outbox where operation in ('state', 'insert') order by position"),
+          [['{"id":1,"r":2}'], ['{"id":2,"r":3}']])
 
 
 def test_free_records_keep_their_content(s):

@@ -228,7 +228,7 @@ fn launders_nothing_by_a_backfill_or_a_reprotect() {
             "P; B; 1 insert 7=5.00; R:retyped; 2 state 7=10; B:reprotect:1",
             "retyped",
             "7=10",
-            "refused: step_does_not_join 7 amount",
+            "cannot_tell: catalog_changed? 7 amount",
         ),
         (
             "a renamed column's values",
