@@ -33,7 +33,7 @@ interface Claims {
 
 const named = (log: string, { size, root }: TreeHead): Head => ({ log, size: `${size}`, root: toHex(root) });
 
-/** What a document claims, or null where this package refuses it. */
+/** The claims of a document, or null where this package refuses it. */
 async function claims(kind: string, document: Uint8Array): Promise<Claims | null> {
   try {
     if (kind === 'receipt') {

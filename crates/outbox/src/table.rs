@@ -111,8 +111,7 @@ impl TableReader {
         })
     }
 
-    /// What of the protection's triggers is missing, disabled or not `ENABLE ALWAYS` now; none where all stand as `protect` placed them, or no
-    /// protection is known.
+    /// The protection's triggers that are missing, disabled or not `ENABLE ALWAYS` now, in words; none where all stand as `protect` placed them.
     ///
     /// # Errors
     /// [`OutboxError::Database`].

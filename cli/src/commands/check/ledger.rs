@@ -107,7 +107,8 @@ pub(super) struct Walked {
     seed: Seed,
 }
 
-/// Takes the table's records from the entries up to the head. Entries up to the furthest server's size are recomputed, so that each server's
+/// Takes the table's records from the entries up to the head, and finds out which of the outbox's rows, by their ids, it has. By the seed
+/// entries are known again. Entries up to the furthest server's size are recomputed, so that each server's
 /// account is compared.
 pub(super) async fn walk(
     contents: &Contents,
@@ -115,9 +116,8 @@ pub(super) async fn walk(
     head: &Head,
     held: &Held,
     readings: &[Reading],
-    mut ids: Vec<[u8; 16]>,
+    (mut ids, seed): (Vec<[u8; 16]>, Seed),
     check: &mut Check,
-    seed: Seed,
 ) -> anyhow::Result<Walked> {
     ids.sort_unstable();
     let mut is_recorded = vec![false; ids.len()];

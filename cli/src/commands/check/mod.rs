@@ -111,7 +111,7 @@ async fn check(options: &Options, arguments: &Arguments, report: &mut Report) ->
     let mut check = Check::new(pins, &seed);
     let contents = Contents::new(&arguments.gateway, arguments.gateway_key.as_deref(), ledger.address)?;
     let place = ledger::Place { genesis_hash, program: options.program(), ledger: ledger.address };
-    let walked = ledger::walk(&contents, &place, &ledger_at, &held, &readings, ids, &mut check, seed.clone()).await?;
+    let walked = ledger::walk(&contents, &place, &ledger_at, &held, &readings, (ids, seed.clone()), &mut check).await?;
     ensure!(
         walked.servers >= quorum,
         "{} of {} servers have what the gateway tells, {quorum} are needed",

@@ -40,7 +40,7 @@ pub(super) async fn take_unsent(
     let mut rows = pin!(table.load_unsent(unsent));
     while let Some(row) = rows.try_next().await? {
         if is_ahead(row.at_ms) {
-            // What says so would never be late. A relay has passed by what is older than its records, and takes it no more.
+            // Such a row would never be late. A relay has passed by what is older than its records, and takes it no more.
             if check.had_begun(Xid(row.xid)).is_some() {
                 continue;
             }

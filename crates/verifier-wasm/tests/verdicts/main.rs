@@ -1,6 +1,6 @@
 //! Makes the vectors v1, `docs/vectors/verdicts.json`: documents and pins, each made by a named rule that says its verdict.
 //!
-//! A rule's verdict is what is written beside it, not what this crate answers, and the crate is held to it. The verifiers in Python,
+//! A rule's verdict is the one that is written there, not the one that this crate answers, and the crate is held to it. The verifiers in Python,
 //! Go, TypeScript and WebAssembly read the same file.
 //!
 //! `UPDATE=1 cargo test --workspace --test verdicts` writes the file again; without it, one that differs is a failure.
