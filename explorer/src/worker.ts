@@ -14,6 +14,6 @@ addEventListener('message', async ({ data }: MessageEvent<Question>) => {
   try {
     postMessage({ id: data.id, verdict: (await verifier).verify(data.document, data.pin) });
   } catch (error) {
-    postMessage({ id: data.id, problem: String(error) });
+    postMessage({ id: data.id, problem: error instanceof Error ? error.message : String(error) });
   }
 });

@@ -176,6 +176,24 @@ test('a server that a link names is asked once the person agrees, and not before
   }
 });
 
+test('a reader without scripts is sent to the facts', async () => {
+  const page = await openPage(browser, `${stack.api_url}/`, { servers: [], errors, javaScriptEnabled: false });
+  assert.equal(await page.getAttribute('noscript a', 'href'), './facts');
+  await page.click('noscript a');
+  assert.match(await page.textContent('body'), /This page verified nothing/);
+});
+
+test('bytes stay in their columns on a phone, and an unreadable server is named in plain words', async (context) => {
+  const page = await open(entry(3), { viewport: { width: 390, height: 800 } });
+  await page.click('.switch button:has-text("hex")');
+  const [lines, wide, inner] = await page.$eval('pre.bytes', (pre) => [pre.textContent.split('\n').length, pre.scrollWidth > pre.clientWidth, pre.clientHeight / parseFloat(getComputedStyle(pre).lineHeight)]);
+  assert.ok(wide && inner < lines + 3, 'no row is broken in two');
+  const mute = await proxy(context, stack.rpc_url, (_path, text, asked) => (asked.includes('getAccountInfo') ? '{"jsonrpc":"2.0","id":1,"result":{"context":{"slot":1},"value":null}}' : text));
+  const servers = await open(`${list()}/servers`, { servers: [mute.url] });
+  await servers.waitForSelector('text=it has no account at this address');
+  assert.doesNotMatch(await servers.textContent('main'), /Error:/);
+});
+
 test('texts of others become no markup, and what is hidden in them is written out', async (context) => {
   const page = await open(entry(70));
   assert.equal(await state(page), 'verified');

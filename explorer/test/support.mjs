@@ -68,14 +68,14 @@ export async function startProxy(to, alter = (_path, text) => text) {
 export function launch() {
   const executablePath = BROWSERS.find(existsSync);
   if (!executablePath) throw new Error('no Chromium is here: tools/setup page installs one');
-  return chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  return chromium.launch({ executablePath, args: ['--no-sandbox', ...(process.env.DIST ? ['--disable-features=LocalNetworkAccessChecks'] : [])] });
 }
 
 /** A page with these servers of the chain, the hosts that it asked, its faults, and what it posted. `before` runs ahead of its scripts. */
 export async function openPage(browser, url, { servers, quorum = servers.length, program, errors, before = [], ...options }) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(Number(process.env.PATIENCE ?? 60_000));
   Object.assign(page, { hosts: new Set(), faults: [], posted: [] });
   page.on('request', (request) => {
     page.hosts.add(new URL(request.url()).host);
@@ -84,6 +84,13 @@ export async function openPage(browser, url, { servers, quorum = servers.length,
   page.on('pageerror', (error) => errors.push(error.stack));
   page.on('console', (message) => message.type() === 'error' && page.faults.push(message.text()));
   await context.addInitScript((chosen) => localStorage.setItem('counterfoil', chosen), JSON.stringify({ servers, quorum, program }));
+  // The files of a folder (which come from no address, so that a browser takes them for ones of afar) in place of those that the program was built with.
+  if (process.env.DIST) {
+    for (const [path, name] of [['/app.js', 'app.js'], ['/app.css', 'app.css'], ['/', 'index.html']]) {
+      const body = readFileSync(join(process.env.DIST, name));
+      await context.route((asked) => asked.pathname === path && asked.origin === new URL(url).origin, async (route) => route.fulfill({ response: await route.fetch(), body }));
+    }
+  }
   for (const [script, argument] of before) await context.addInitScript(script, argument);
   await page.goto(url);
   return page;

@@ -73,7 +73,7 @@ async function read(server: string, ledger: string, program: string): Promise<Re
     if (value.owner !== program) throw new Error('the account belongs to another program');
     return { server, genesis: String(genesis), slot: String(context.slot), account: await readAccount(fromBase64(value.data[0])) };
   } catch (error) {
-    const why = error instanceof TypeError ? 'it cannot be reached from this page: is it up, and does it answer pages of other origins?' : String(error);
+    const why = error instanceof TypeError ? 'it cannot be reached from this page: is it up, and does it answer pages of other origins?' : error instanceof Error ? error.message : String(error);
     return { server, problem: why };
   }
 }

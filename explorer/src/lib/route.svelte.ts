@@ -4,14 +4,22 @@ import { isAddress, isNumber } from './api';
 
 export type Route =
   | { view: 'ledgers' }
-  | { view: 'ledger'; ledger: string; tab: Tab; from: string | null }
+  | { view: 'ledger'; ledger: string; tab: Tab; from: string | null; query: string }
   | { view: 'entry'; ledger: string; index: string }
   | { view: 'verify' }
   | { view: 'wallet' }
   | { view: 'nowhere'; path: string };
 
-export const TABS = ['entries', 'events', 'rights', 'servers', 'wallet'] as const;
+export const TABS = ['entries', 'search', 'events', 'rights', 'compare', 'servers', 'wallet'] as const;
 export type Tab = (typeof TABS)[number];
+
+function plain(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}
 
 function parse(hash: string): Route {
   const [, first, ledger = '', kind, at] = (hash.slice(1) || '/').split('/');
@@ -20,7 +28,7 @@ function parse(hash: string): Route {
   if (first !== 'ledger' || !isAddress(ledger)) return { view: 'nowhere', path: hash.slice(1) };
   if (kind === 'entry' && at && isNumber(at)) return { view: 'entry', ledger, index: at };
   const tab = TABS.find((known) => known === kind) ?? 'entries';
-  return { view: 'ledger', ledger, tab, from: at && isNumber(at) ? at : null };
+  return { view: 'ledger', ledger, tab, from: at && isNumber(at) ? at : null, query: plain(at ?? '') };
 }
 
 /** A server that the link names: it is asked after the person agreed, not before. */

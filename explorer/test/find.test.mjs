@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, afterEach, before, test } from 'node:test';
+
+import { launch, openPage, startProxy, startStack } from './support.mjs';
+
+/** A worker that says of everything that it is verified, looking at nothing. */
+const BLIND = "onmessage = ({ data }) => postMessage({ id: data.id, verdict: { verdict: 'verified', reason: '', compared: [], checked: [], not_checked: [], facts: { event: {} } } })";
+let stack, browser, ledger, wallet;
+const errors = [];
+
+before(async () => {
+  [stack, browser] = await Promise.all([startStack(), launch()]);
+  ledger = stack.cli(['ledger', 'create']);
+  const lines = Array.from({ length: 70 }, (_, at) => JSON.stringify({ invoice: at, customer: { name: at % 7 === 3 ? 'Ada' : 'Bob' } }));
+  stack.cli(['append', ledger, '--jsonl', '--wait'], `${lines.join('\n')}\n`);
+  stack.cli(['append', ledger, 'plain text', '--wait']);
+  wallet = JSON.parse(await stack.get(`/v1/ledgers/${ledger}/entries/0`)).event.signer;
+});
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+afterEach(() => assert.deepEqual(errors.splice(0), []));
+
+async function proxy(context, alter, to = stack.api_url) {
+  const started = await startProxy(to, alter);
+  context.after(started.stop);
+  return started.url;
+}
+/** An API that lies, and one that also gives the page a verifier that sees nothing. */
+const liars = async (context, alter) => [
+  await proxy(context, alter),
+  await proxy(context, (path, text) => (path.endsWith('/worker.js') ? BLIND : alter(path, text))),
+];
+const open = (path, { api = stack.api_url, servers = [stack.rpc_url], ...options } = {}) => openPage(browser, `${api}/${path}`, { servers, errors, ...options });
+const link = (search) => `#/ledger/${ledger}/search/${encodeURIComponent(new URLSearchParams(search))}`;
+const words = async (page, selector) => (await page.textContent(selector)).replace(/\s+/g, ' ').trim();
+const indexes = (page) => page.$$eval('tbody .number a', (links) => links.map((found) => Number(found.textContent.replace(/\D/g, ''))));
+/** Waits until each row is judged, and gives the states. */
+async function states(page) {
+  await page.waitForFunction(() => document.querySelector('tbody tr') && !document.querySelector('tbody .mark.unknown'));
+  return page.$$eval('tbody .mark', (marks) => marks.map((mark) => ['verified', 'pending', 'refuted', 'unasked'].find((name) => mark.classList.contains(name))));
+}
+async function download(page, button) {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.click(`button:has-text("${button}")`)]);
+  return { name: file.suggestedFilename(), path: await file.path() };
+}
+const parse = (path) => readFileSync(path, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+const ADA = [66, 59, 52, 45, 38, 31, 24, 17, 10, 3];
+
+test('a search shows rows that are verified each by its receipt, and whose word it is that there are no others', async () => {
+  const page = await open(`#/ledger/${ledger}/search`);
+  await page.fill('#field', 'customer.name');
+  await page.fill('#value', 'Ada');
+  await page.click('button:has-text("Search")');
+  assert.deepEqual(await states(page), ADA.map(() => 'verified'));
+  assert.deepEqual(await indexes(page), ADA);
+  assert.match(await words(page, '#found'), /10 rows, 10 verified .* that no other matches is the index's word\.$/);
+  assert.equal(await page.evaluate(() => location.hash), link({ path: 'customer.name', value: 'Ada' }));
+
+  const others = [
+    [{ begins: 'plain' }, [70]],
+    [{ signer: wallet, from: '68' }, [70, 69, 68]],
+    [{ from: '4', to: '6' }, [5, 4]],
+    [{ path: 'customer', to: '2' }, [1, 0]],
+    [{ since: '2020-01-01T00:00:00', until: '2100-01-01T00:00', from: '69' }, [70, 69]],
+  ];
+  for (const [search, expected] of others) {
+    const found = await open(link(search));
+    assert.deepEqual(await states(found), expected.map(() => 'verified'), JSON.stringify(search));
+    assert.deepEqual(await indexes(found), expected, JSON.stringify(search));
+  }
+  const none = await open(link({ signer: ledger }));
+  await none.waitForSelector("text=No entry, by the index's word.");
+  const unasked = await open(link({ from: '4', to: '6' }), { servers: [] });
+  assert.deepEqual(await states(unasked), ['unasked', 'unasked']);
+  for (const [field, value, wrong] of [['#signer', 'x', /not an address/], ['#value', 'x', /at a path/], ['#first', '-1', /is a number/]]) {
+    const bad = await open(`#/ledger/${ledger}/search`);
+    await bad.fill(field, value);
+    await bad.click('button:has-text("Search")');
+    assert.match(await words(bad, '[role=alert]'), wrong);
+  }
+});
+
+test('rows that do not satisfy the search, or whose receipt is altered, are refuted; twin: without the verifier the alteration is not seen', async (context) => {
+  // Entry 4 is in the ledger, and its customer is Bob.
+  const other = await proxy(context, (path, text) => (path.includes('/find?') ? text.replace('"index":"66"', '"index":"4"') : text));
+  const page = await open(link({ path: 'customer.name', value: 'Ada' }), { api: other });
+  assert.deepEqual(await states(page), ['refuted', ...ADA.slice(1).map(() => 'verified')]);
+  assert.match(await page.getAttribute('tbody .mark.refuted', 'title'), /does not satisfy the search/);
+
+  const bob = Buffer.from('{"invoice":4,"customer":{"name":"Bob"}}').toString('base64');
+  const ada = Buffer.from('{"invoice":4,"customer":{"name":"Ada"}}').toString('base64');
+  const alter = (path, text) => (path.includes('/find?') ? text.replace('"index":"66"', '"index":"4"') : path.includes('/4/receipt') ? text.replace(bob, ada) : text);
+  const [seeing, blind] = await liars(context, alter);
+  assert.equal((await states(await open(link({ path: 'customer.name', value: 'Ada' }), { api: seeing })))[0], 'refuted');
+  assert.equal((await states(await open(link({ path: 'customer.name', value: 'Ada' }), { api: blind })))[0], 'verified');
+});
+
+test('looking through the range finds what an index leaves out', async (context) => {
+  const search = link({ path: 'customer.name', value: 'Ada' });
+  const honest = await open(search);
+  await states(honest);
+  await honest.click('button:has-text("Look through 71 entries here")');
+  await honest.waitForSelector('#whole .mark.verified');
+  assert.match(await words(honest, '#whole'), /All 71 entries from 0 to 70 were read, by one certificate; 10 satisfy the search\. The index left none out\./);
+  assert.match(await words(honest, '#found'), /These are all that match\.$/);
+
+  const hiding = (path, text) => {
+    if (!path.includes('/find?')) return text;
+    const answer = JSON.parse(text);
+    return JSON.stringify({ ...answer, entries: answer.entries.filter(({ index }) => index !== '24') });
+  };
+  const page = await open(search, { api: await proxy(context, hiding) });
+  assert.equal((await states(page)).length, 9);
+  await page.click('button:has-text("Look through")');
+  await page.waitForSelector('#whole .mark.refuted');
+  assert.match(await words(page, '#whole'), /The index left some out: entry 24$/);
+
+  // An API that alters the page of entries as well, so that what it hides is not there.
+  const [seeing, blind] = await liars(context, (path, text) => (/\/entries\?/.test(path) ? text.replaceAll(Buffer.from('"Ada"}}').toString('base64'), Buffer.from('"Eda"}}').toString('base64')).replace(/"payload":"eyJ([^"]*)"/g, '"payload":"eyI$1"') : hiding(path, text)));
+  for (const [api, state] of [[seeing, 'refuted'], [blind, 'verified']]) {
+    const fooled = await open(search, { api });
+    await states(fooled);
+    await fooled.click('button:has-text("Look through")');
+    await fooled.waitForSelector('#whole .mark:not(.unknown)');
+    assert.equal(await fooled.locator(`#whole .mark.${state}`).count(), 1, state);
+  }
+});
+
+test('a search is downloaded as its verified rows, and the file says what is not in it', async (context) => {
+  const page = await open(link({ path: 'customer.name', value: 'Ada' }));
+  await states(page);
+  const whole = await download(page, 'Download 10 rows');
+  assert.equal(whole.name, `${ledger}-search-10-rows.jsonl`);
+  const lines = parse(whole.path);
+  assert.deepEqual(lines.slice(0, -1).map(({ index }) => Number(index)), ADA);
+  assert.equal(lines[0].text, '{"invoice":66,"customer":{"name":"Ada"}}');
+  assert.deepEqual([lines[0].signer, lines.at(-1).end.rows, lines.at(-1).end.whole, lines.at(-1).end.that_no_other_matches], [wallet, '10', true, "the index's word"]);
+
+  const cut = await open(link({ from: '0' }));
+  await states(cut);
+  assert.match(await words(cut, '#taken'), /1 row is not in the file: the search goes on: more rows were not loaded\.$/);
+  const part = await download(cut, 'Download 25 rows');
+  assert.equal(part.name, `${ledger}-search-25-rows-not-whole.jsonl`);
+  assert.deepEqual(parse(part.path).at(-1).end.left_out, [{ why: 'the search goes on: more rows were not loaded' }]);
+  await cut.click('button:has-text("More rows")');
+  await cut.waitForFunction(() => document.querySelectorAll('tbody tr').length === 50);
+  assert.deepEqual([...new Set(await states(cut))], ['verified']);
+
+  const other = await proxy(context, (path, text) => (path.includes('/find?') ? text.replace('"index":"66"', '"index":"4"') : text));
+  const refuted = await open(link({ path: 'customer.name', value: 'Ada' }), { api: other });
+  await states(refuted);
+  const rest = parse((await download(refuted, 'Download 9 rows')).path);
+  assert.equal(rest.length, 10, 'nine rows and the end');
+  assert.match(rest.at(-1).end.left_out[0].why, /^refuted: It does not satisfy/);
+});
+
+test('a range is downloaded as evidence that the command and verify.html verify, or there is no file', async (context) => {
+  const page = await open(`#/ledger/${ledger}/entries`);
+  await page.click('.take summary');
+  await page.fill('#take-from', '3');
+  await page.fill('#take-to', '60');
+  const evidence = await download(page, 'As evidence');
+  assert.equal(evidence.name, `${ledger}-3-60.evidence.jsonl`);
+  assert.match(await words(page, '#took'), /verified against the chain 57 entries, 3 to 59, all of them and no others, with their events\.$/);
+  const verdict = JSON.parse(stack.cli(['verify', evidence.path, '--ledger', ledger, '--json']));
+  assert.equal(verdict.verdict, 'verified', JSON.stringify(verdict));
+  // The same bytes as the command's own, but for the heads of another moment.
+  assert.equal(readFileSync(evidence.path, 'utf8'), `${stack.cli(['evidence', ledger, '--from', '3', '--to', '60', '--with-content', '--out', '-'])}\n`);
+
+  const offline = await (await browser.newContext()).newPage();
+  await offline.goto(new URL('../../clients/verifier/verify.html', import.meta.url).href);
+  await offline.setInputFiles('input[type=file]', evidence.path);
+  await offline.waitForFunction(() => /holds together/.test(document.body.textContent));
+
+  for (let end = 4; end <= 71; end += 13) {
+    await page.fill('#take-to', String(end));
+    const { path } = await download(page, 'As evidence');
+    assert.equal(JSON.parse(stack.cli(['verify', path, '--ledger', ledger, '--json'])).verdict, 'verified', `3 to ${end}`);
+  }
+  const lines = parse((await download(page, 'As lines of JSON')).path);
+  assert.deepEqual([lines.length, lines[0].index, lines[0].signer, lines.at(-1).end.rows], [67, '3', wallet, '66']);
+
+  await page.fill('#take-to', '72');
+  await page.click('button:has-text("As evidence")');
+  assert.match(await words(page, '.take .problem'), /No file was made/);
+  const unasked = await open(`#/ledger/${ledger}/entries`, { servers: [] });
+  await unasked.click('.take summary');
+  await unasked.click('button:has-text("As lines of JSON")');
+  await unasked.waitForSelector('#took .mark.unasked');
+  assert.match(await words(unasked, '#took'), /No file was made, for none of 50 entries is verified/);
+
+  const [seeing, blind] = await liars(context, (path, text) => (/\/entries\?/.test(path) ? text.replaceAll('"payload":"ey', '"payload":"ez') : text));
+  const lied = await open(`#/ledger/${ledger}/entries`, { api: seeing });
+  await lied.click('.take summary');
+  await lied.click('button:has-text("As evidence")');
+  await lied.waitForSelector('#took .mark.refuted');
+  assert.match(await words(lied, '#took'), /No file was made/);
+  const fooled = await open(`#/ledger/${ledger}/entries`, { api: blind });
+  await fooled.click('.take summary');
+  assert.ok(await download(fooled, 'As evidence'), 'without the verifier the file is given out');
+});
