@@ -31,6 +31,7 @@ test: build ## Sets everything up and runs all tests.
 test-full: test ## Also 1,000 simulated histories in place of 200, and twice the kills and requests: minutes more.
 	$(MAKE) test-outbox
 	$(MAKE) test-runtimes
+	$(MAKE) test-middleware
 	tests/conformance/run --all
 	tests/conformance/mutants
 	EXAMPLES=60 cargo test --locked --workspace --test api schemathesis
@@ -60,6 +61,14 @@ test-verifier: setup ## The verifier for the web: the module over all vectors, c
 test-runtimes: setup ## The verifier for the web over all vectors in Node.js, deno, bun, workerd, the edge runtime, Chromium and Firefox, and its page in Firefox without a network.
 	tools/setup runtimes
 	cd clients/verifier/test/runtimes && npm ci --ignore-scripts --no-audit --no-fund && npm test
+
+test-middleware: build ## The middlewares for Express, FastAPI and Django, over a real gateway and a real outbox, and with both away.
+	tools/setup typescript
+	cargo build --locked -p pgcluster --example with_postgres
+	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+	cd explorer && npm ci --ignore-scripts --no-audit --no-fund
+	cd examples/middleware && npm ci --ignore-scripts --no-audit --no-fund && \
+		BIN="$$(../../tools/venv ./requirements.txt)" "$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/examples/with_postgres" npm test
 
 test-conformance: build ## Each verifier as a command over the first vector of every rule: exit codes and verdicts are compared.
 	tools/setup go
