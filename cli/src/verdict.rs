@@ -119,7 +119,9 @@ pub struct Report {
     pub facts: serde_json::Value,
     /// The findings, which are told with each verdict: a line each.
     pub found: Vec<String>,
-    /// The same for machines, as the member `found` of the JSON.
+    /// The history of the thing under test, which is told with each verdict and accuses no one: a line each.
+    pub noted: Vec<String>,
+    /// Both for machines, as the member `found` of the JSON.
     pub findings: serde_json::Value,
     /// Whether a promise was kept, where it is one that is under test: `kept`, `broken`, `due`, `cannot_tell`.
     pub promise: Option<&'static str>,
@@ -169,6 +171,7 @@ impl Report {
             tell(format_args!("{}: {reason}", verdict.word()));
             for (kind, lines) in [
                 ("found", self.found.as_slice()),
+                ("noted", self.noted.as_slice()),
                 ("checked", checked),
                 ("not checked", not_checked),
                 ("warning", &self.warnings),

@@ -190,10 +190,10 @@ fn expect_key(given: &[String], columns: &[String]) -> anyhow::Result<()> {
 
 /// The changes that were listed, and the heads that they are told about.
 fn tell_held(held: &ledger::Held, found: &TableReport, head: &ledger::Head, report: &mut Report) {
-    report.found.extend(found.changes.iter().map(ToString::to_string));
+    report.noted.extend(found.changes.iter().map(ToString::to_string));
     let more = found.changes_listed - found.changes.len() as u64;
     if more > 0 {
-        report.found.push(format!("{more} more changes were recorded, and are not listed"));
+        report.noted.push(format!("{more} more changes were recorded, and are not listed"));
     }
     for (held, what) in
         [(&held.since, "what was recorded since is listed"), (&held.as_of, "the rows were compared up to there")]
@@ -269,9 +269,9 @@ fn conclude(
     if all > kept {
         report.found.push(format!("{} more of these kinds", all - kept));
     }
-    report.found.extend(found.notes.iter().map(ToString::to_string));
+    report.noted.extend(found.notes.iter().map(ToString::to_string));
     if counts.notes_not_kept > 0 {
-        report.found.push(format!("{} more events of the table, which are not listed", counts.notes_not_kept));
+        report.noted.push(format!("{} more events of the table, which are not listed", counts.notes_not_kept));
     }
     report.found.extend(waits.old.clone());
     if let Some(late) = waits.late {

@@ -56,6 +56,7 @@ fn page(told: &Told<'_>, report: &Report, table: &TableReport) -> Result<String,
         env!("CARGO_PKG_VERSION")
     )?;
     list(&mut out, "Found", &report.found, "Nothing that contradicts the record.")?;
+    list(&mut out, "The record's own history", &report.noted, "")?;
     list(&mut out, "Compared", &report.checked, "")?;
     list(&mut out, "Not said", &report.not_checked, "")?;
     list(&mut out, "Warnings", &report.warnings, "")?;
