@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { after, afterEach, before, test } from 'node:test';
 
 import { launch, openPage, startProxy, startStack } from './support.mjs';
@@ -201,4 +203,203 @@ test('a range is downloaded as evidence that the command and verify.html verify,
   const fooled = await open(`#/ledger/${ledger}/entries`, { api: blind });
   await fooled.click('.take summary');
   assert.ok(await download(fooled, 'As evidence'), 'without the verifier the file is given out');
+});
+
+const root = async (size) => JSON.parse(await stack.get(`/v1/ledgers/${ledger}/consistency?log=entries&first=${size}`)).first.root;
+/** What the page says of heads, and in which state. */
+async function compare(page, text) {
+  await page.fill('#heads', text);
+  await page.click('button:has-text("Compare")');
+  await page.waitForSelector('#compared');
+  return [await page.$eval('#compared', (banner) => ['verified', 'pending', 'refuted', 'unasked'].find((name) => banner.classList.contains(name))), await words(page, '#compared p')];
+}
+
+test('two heads are compared by a consistency proof, and with the chain', async () => {
+  const [ten, forty, all, wrong] = [`10:${await root(10)}`, `40:${await root(40)}`, `71:${await root(71)}`, `10:${'a'.repeat(64)}`];
+  const [page, unasked] = [await open(`#/ledger/${ledger}/compare`), await open(`#/ledger/${ledger}/compare`, { servers: [] })];
+  const table = [
+    [page, ten, 'verified', /^Verified: The chain's head of 71 goes on from that of 10\.$/],
+    [page, `${forty} ${ten}`, 'verified', /^Verified: The head of 40 goes on from that of 10\. The chain's head of 71 goes on/],
+    [page, `${ten}\n${all}`, 'verified', /The head of 71 is the chain's\.$/],
+    [page, wrong, 'refuted', /^Refuted: the chain's log does not begin with the head of 10/],
+    [page, `${wrong} ${forty}`, 'refuted', /^Refuted: no log has both heads/],
+    [page, `${wrong} ${ten}`, 'refuted', /two roots over 10 entries/],
+    [page, `71:${'a'.repeat(64)}`, 'refuted', /the chain has another root/],
+    [page, `${ten} 40:${'b'.repeat(64)}`, 'pending', /^Cannot tell: the API's proof does not lead to the head of 40/],
+    [page, `100:${'b'.repeat(64)}`, 'pending', /^Cannot tell: Your servers have 71 entries/],
+    [unasked, ten, 'unasked', /^The index's head of 71 goes on from that of 10, and no server/],
+    [unasked, wrong, 'unasked', /^Cannot tell: The index's log does not begin/],
+    [unasked, `${wrong} ${forty}`, 'refuted', /^Refuted: no log has both heads/],
+  ];
+  for (const [on, text, state, reason] of table) {
+    const [found, said] = await compare(on, text);
+    assert.equal(found, state, `${text}: ${said}`);
+    assert.match(said, reason);
+  }
+  assert.equal(await page.locator('tbody tr').count(), 0, 'nothing was compared with fewer entries');
+  await compare(page, `${forty} ${ten}`);
+  assert.equal(await page.locator('tbody tr').count(), 4, 'both ends of both proofs');
+  for (const wrong of ['', '10', `10:${'z'.repeat(64)}`, `${ten} ${forty} ${all}`]) {
+    await page.fill('#heads', wrong);
+    await page.click('button:has-text("Compare")');
+    assert.match(await words(page, '.problem'), /One head or two/);
+  }
+});
+
+test('an API that proves a head that is none is not believed; twin: without the verifier it is', async (context) => {
+  const wrong = 'c'.repeat(64);
+  const right = await root(10);
+  const [seeing, blind] = await liars(context, (path, text) => (path.includes('/consistency') ? text.replaceAll(right, wrong) : text));
+  const found = [];
+  for (const api of [seeing, blind]) found.push((await compare(await open(`#/ledger/${ledger}/compare`, { api }), `10:${wrong}`))[0]);
+  assert.deepEqual(found, ['pending', 'verified']);
+  // A proof of other heads than those that were asked for holds, and says nothing of them.
+  const other = await stack.get(`/v1/ledgers/${ledger}/consistency?log=entries&first=20`);
+  const api = await proxy(context, (path, text) => (path.includes('/consistency') ? other : text));
+  assert.deepEqual(await compare(await open(`#/ledger/${ledger}/compare`, { api }), `10:${right}`), ['pending', 'Cannot tell: Whether the chain\'s head of 71 goes on from it is not shown: the API gave a proof of other heads.']);
+});
+
+const jsQR = createRequire(import.meta.url)('jsqr');
+/** The link that the page of an entry gives out. */
+async function linkOf(page) {
+  await page.click('.share summary');
+  await page.waitForSelector('.share .link a');
+  return page.getAttribute('.share .link a', 'href');
+}
+
+test('a link holds the whole receipt, and is verified without asking the API', async () => {
+  const page = await open(`#/ledger/${ledger}/entry/3`);
+  await page.waitForSelector('.banner.verified');
+  const given = await linkOf(page);
+  assert.match(given, new RegExp(`^${stack.api_url}/#/receipt/d[A-Za-z0-9_-]+$`));
+  const visit = async (url, options = {}) => {
+    const found = await openPage(browser, `${stack.api_url}/#/verify`, { servers: [stack.rpc_url], errors, ...options });
+    found.asked = [];
+    found.on('request', (request) => found.asked.push(new URL(request.url()).pathname));
+    await found.evaluate((hash) => (location.hash = hash), new URL(url).hash);
+    await found.waitForSelector('main .banner .mark:not(.unknown), .problem');
+    return found;
+  };
+  const opened = await visit(given);
+  assert.equal(await opened.locator('main .banner.verified').count(), 1);
+  assert.equal(await words(opened, 'h1'), 'A receipt of entry 3');
+  assert.match(await opened.textContent('pre'), /"invoice": 3,/);
+  assert.deepEqual(opened.asked.filter((path) => path.startsWith('/v1')), [], 'the API was asked nothing');
+  await opened.fill('#own', ledger);
+  assert.equal(await opened.locator('main .banner.verified').count(), 1);
+  await opened.fill('#own', wallet);
+  assert.match(await words(opened, 'main .banner.refuted'), /not of the one that you named/);
+  const unasked = await visit(given, { servers: [] });
+  assert.equal(await unasked.locator('main .banner.unasked').count(), 1);
+
+  // The code that a reader's phone sees.
+  const code = page.locator('.qr');
+  await code.scrollIntoViewIfNeeded();
+  const png = (await code.screenshot()).toString('base64');
+  const { data, width, height } = await page.evaluate(async (base64) => {
+    const image = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0))]));
+    const canvas = new OffscreenCanvas(image.width * 2, image.height * 2);
+    const context = canvas.getContext('2d');
+    context.imageSmoothingEnabled = false;
+    context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return { data: [...context.getImageData(0, 0, canvas.width, canvas.height).data], width: canvas.width, height: canvas.height };
+  }, png);
+  assert.equal(jsQR(Uint8ClampedArray.from(data), width, height)?.data, given);
+
+  for (const wrong of ['#/receipt/', '#/receipt/d', `#/receipt/p${Buffer.from('{}').toString('base64url')}`, given.slice(0, -40), `#/receipt/p${'A'.repeat(20_000)}`]) {
+    const refused = await visit(new URL(wrong, stack.api_url).href);
+    assert.equal(await refused.locator('.mark.verified').count(), 1, 'the legend alone');
+    assert.match(await words(refused, '.problem'), /holds|16000/);
+  }
+});
+
+test('a link whose receipt was altered is refuted; twin: without the verifier it is not', async (context) => {
+  const receipt = JSON.parse(await stack.get(`/v1/ledgers/${ledger}/entries/3/receipt`));
+  receipt.entry.payload = Buffer.from('{"invoice":3,"customer":{"name":"Eve"}}').toString('base64');
+  const forged = `#/receipt/p${Buffer.from(JSON.stringify(receipt)).toString('base64url')}`;
+  const [seeing, blind] = await liars(context, (_path, text) => text);
+  for (const [api, state] of [[seeing, 'refuted'], [blind, 'verified']]) {
+    const page = await open(forged, { api });
+    await page.waitForSelector('main .banner .mark:not(.unknown)');
+    assert.equal(await page.locator(`main .banner.${state}`).count(), 1, state);
+  }
+});
+
+test('a receipt that is too long for a link or a code is not cut: the page says so', async (context) => {
+  for (const [bytes, expected] of [[1_500, '#no-code'], [14_000, '.share .problem']]) {
+    const noise = randomBytes(bytes).toString('base64');
+    const api = await proxy(context, (path, text) => (path.includes('/3/receipt') ? text.replace(/"payload":"[^"]*"/, `"payload":"${noise}"`) : text));
+    const page = await open(`#/ledger/${ledger}/entry/3`, { api });
+    await page.waitForSelector('.banner.refuted');
+    await page.click('.share summary');
+    await page.waitForSelector(expected);
+    assert.equal(await page.locator('.qr').count(), 0);
+    assert.match(await words(page, expected), /2,953 at most|has at most 16,000 characters: give the file/);
+  }
+});
+
+test('bars are the index\'s word until they are counted again from the events', async (context) => {
+  const page = await open(`#/ledger/${ledger}/entries`);
+  await page.waitForSelector('.chart .word');
+  assert.equal(await page.locator('.chart .bars.verified').count(), 0);
+  await page.click('#again');
+  await page.waitForSelector('.chart .bars.verified');
+  assert.match(await words(page, '#counted'), /^336 bars, counted again from \d+ events: 336 verified against the chain\.$/);
+  await page.click('.chart-table summary');
+  const rows = await page.$$eval('.chart-table tbody tr', (all) => all.map((row) => row.children[1].textContent));
+  assert.equal(rows.reduce((sum, count) => sum + Number(count), 0), 71);
+  await page.click('button:has-text("a year by day")');
+  await page.waitForSelector('.chart .word');
+  await page.click('#again');
+  await page.waitForSelector('.chart .bars.verified');
+  assert.match(await words(page, '#counted'), /^365 bars, .*: 365 verified against the chain\.$/);
+  const unasked = await open(`#/ledger/${ledger}/entries`, { servers: [] });
+  await unasked.click('#again');
+  await unasked.waitForSelector('.chart .bars.unasked');
+  assert.match(await words(unasked, '#counted'), /: 336 chain not asked\.$/);
+
+  const lie = (change) => (path, text) => (path.includes('/activity') ? JSON.stringify(change(JSON.parse(text))) : text);
+  const more = (answer) => ({ ...answer, buckets: answer.buckets.map((bucket) => (bucket.count === '0' ? bucket : { ...bucket, count: String(BigInt(bucket.count) + 1n) })) });
+  const lied = await open(`#/ledger/${ledger}/entries`, { api: await proxy(context, lie(more)) });
+  await lied.click('#again');
+  await lied.waitForSelector('.chart .bars.refuted');
+  // An index that hides the newest event, and counts without it.
+  const hidden = lie((answer) => ({ ...answer, event_head: { ...answer.event_head, size: String(BigInt(answer.event_head.size) - 1n) }, buckets: answer.buckets.map((bucket) => (bucket.count === '0' ? bucket : { ...bucket, count: String(BigInt(bucket.count) - 1n) })) }));
+  const short = await open(`#/ledger/${ledger}/entries`, { api: await proxy(context, hidden) });
+  await short.click('#again');
+  await short.waitForSelector('.chart .bars.pending');
+  assert.equal(await short.locator('.chart .bars.verified').count(), 0);
+});
+
+test('an index that alters events to fit its count is refuted; twin: without the verifier it is not', async (context) => {
+  const fit = (path, text) => {
+    if (path.includes('/activity')) return text.replaceAll('"count":"71"', '"count":"72"');
+    if (!path.includes('/events?')) return text;
+    const answer = JSON.parse(text);
+    const leaf = Buffer.from(answer.events.at(-1).leaf, 'base64');
+    leaf.writeBigUInt64LE(72n, 112);
+    answer.events.at(-1).leaf = leaf.toString('base64');
+    return JSON.stringify(answer);
+  };
+  const [seeing, blind] = await liars(context, fit);
+  for (const [api, state] of [[seeing, 'refuted'], [blind, 'verified']]) {
+    const page = await open(`#/ledger/${ledger}/entries`, { api });
+    await page.click('button:has-text("a year by day")');
+    await page.waitForFunction(() => /by day/.test(document.querySelector('.chart figcaption')?.textContent ?? ''));
+    await page.click('#again');
+    await page.waitForFunction(() => /counted again/.test(document.querySelector('#counted')?.textContent ?? ''));
+    assert.equal(await page.locator(`.chart .bars.${state}`).count(), 1, state);
+  }
+});
+
+test('a year by hour is drawn as one path, however many bars it has', async (context) => {
+  const year = await proxy(context, (path, text) => {
+    if (!path.includes('/activity')) return text;
+    const answer = JSON.parse(text);
+    answer.buckets = Array.from({ length: 8_760 }, (_, at) => ({ time: new Date(1_700_000_000_000 - (1_700_000_000_000 % 3_600_000) + at * 3_600_000).toISOString(), count: String(1 + ((at * 7919) % 997)), first_seq: '1' }));
+    return JSON.stringify(answer);
+  });
+  const page = await open(`#/ledger/${ledger}/entries`, { api: year });
+  await page.waitForSelector('.chart .bars');
+  assert.deepEqual(await page.$$eval('.chart path', (paths) => paths.map((path) => path.getAttribute('d').split('M').length - 1)), [8_760]);
 });

@@ -214,11 +214,13 @@ test('texts of others become no markup, and what is hidden in them is written ou
 });
 
 test('no view has a fault of accessibility, light and dark, on a desk and on a phone', async () => {
+  const receipt = `#/receipt/p${Buffer.from(await stack.get(`/v1/ledgers/${ledger}/entries/3/receipt`)).toString('base64url')}`;
   for (const [colorScheme, viewport] of [['light', { width: 1280, height: 800 }], ['dark', { width: 390, height: 800 }]]) {
-    for (const path of ['', list(), `${list()}/events`, `${list()}/rights`, `${list()}/servers`, entry(3), '#/verify', '#/wallet', `${list()}/wallet`, '#/x']) {
+    for (const path of ['', list(), `${list()}/search/begins%3D%257B`, `${list()}/events`, `${list()}/rights`, `${list()}/compare`, `${list()}/servers`, entry(3), receipt, '#/verify', '#/wallet', `${list()}/wallet`, '#/x']) {
       // The page's policy keeps out what a test would add, so that the same page is opened without it.
       const page = await open(path, { colorScheme, viewport, bypassCSP: true });
       await page.waitForLoadState('networkidle');
+      for (const summary of await page.$$('.take summary, .share summary')) await summary.click();
       await page.addScriptTag({ path: axe });
       const { violations } = await page.evaluate(() => globalThis.axe.run());
       assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], `${path} ${colorScheme}`);

@@ -6,6 +6,7 @@ export type Route =
   | { view: 'ledgers' }
   | { view: 'ledger'; ledger: string; tab: Tab; from: string | null; query: string }
   | { view: 'entry'; ledger: string; index: string }
+  | { view: 'receipt'; packed: string }
   | { view: 'verify' }
   | { view: 'wallet' }
   | { view: 'nowhere'; path: string };
@@ -25,6 +26,7 @@ function parse(hash: string): Route {
   const [, first, ledger = '', kind, at] = (hash.slice(1) || '/').split('/');
   if (!first) return { view: 'ledgers' };
   if (first === 'verify' || first === 'wallet') return { view: first };
+  if (first === 'receipt') return { view: 'receipt', packed: ledger };
   if (first !== 'ledger' || !isAddress(ledger)) return { view: 'nowhere', path: hash.slice(1) };
   if (kind === 'entry' && at && isNumber(at)) return { view: 'entry', ledger, index: at };
   const tab = TABS.find((known) => known === kind) ?? 'entries';
