@@ -39,8 +39,6 @@ async function main() {
   if (values.kind !== undefined && !KINDS.includes(values.kind)) throw new VerifierError(`--kind is one of ${KINDS.join(', ')}`);
   const verifier = await loadVerifier();
   const pin = values.pin === undefined ? undefined : readFileSync(values.pin);
-  // No bytes are no JSON, and to the module no pin.
-  if (pin?.length === 0) throw new VerifierError('the pin cannot be read: it is empty');
   const verdict = ofKind(judge(verifier, files[0], pin), values.kind);
   const told = `${verdict.verdict.toUpperCase().replace('_', ' ')}: ${verdict.reason}`;
   if (values.text) console.log([told, ...(verdict.where ? [`  at: ${verdict.where}`] : [])].join('\n'));

@@ -30,6 +30,8 @@ export class Verifier {
   verify(document, pin) {
     const isJson = typeof pin === 'string' || ArrayBuffer.isView(pin);
     const pinned = pin === undefined ? new Uint8Array() : toBytes(isJson ? pin : JSON.stringify(pin));
+    // To the module no bytes are no pin, and they are no JSON.
+    if (isJson && pinned.length === 0) throw new VerifierError('the pin cannot be read: it is empty');
     const verdict = this.#call([pinned, toBytes(document)], (module) => module.verify(pinned.length));
     if (!WORDS.includes(verdict.verdict)) throw new VerifierError('the module gave no verdict');
     return verdict;

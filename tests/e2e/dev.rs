@@ -496,7 +496,7 @@ fn the_three_commands_of_the_tables_page_protect_a_table_that_dev_relays() {
     command.args(["--relay-database-url", &url]);
     let mut dev = Dev::start_command(folder.path(), command, Stdio::inherit());
     let page = include_str!("../../docs/tables.md");
-    let block = page.split_once("## Three commands").unwrap().1.split("```").nth(1).unwrap();
+    let block = page.split_once("## Three commands").unwrap().1.split("```").nth(3).unwrap();
     let block = block.strip_prefix("sh\n").unwrap().replace("postgres://shop@db.example/shop", &url);
     let block = block.replace("https://gateway.example", dev.address("gateway_url"));
     let (protect, check) = block.split_once("counterfoil check").unwrap();

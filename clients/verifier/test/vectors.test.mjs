@@ -48,6 +48,16 @@ function holdToRules(verifier) {
   assert.ok(all.length > 2_000);
 }
 
+test('a pin is an object or its JSON, and nothing is neither', () => {
+  const { document, pin } = [...verdicts()].find(({ name }) => name.startsWith('receipt/pin/all of receipt 6'));
+  for (const given of [pin, JSON.stringify(pin), Buffer.from(JSON.stringify(pin))]) {
+    assert.equal(verifier.verify(document, given).verdict, 'verified');
+  }
+  for (const none of ['', new Uint8Array(), 'null', '"x"', '{']) {
+    assert.throws(() => verifier.verify(document, none), { name: 'VerifierError' }, `${none}`);
+  }
+});
+
 test('each vector of a rule gets the verdict that the rule says', () => holdToRules(verifier));
 
 test('twin: a verifier that compares nothing fails the same run, whatever it says', () => {

@@ -5,6 +5,7 @@
 
 mod error;
 mod install;
+mod names;
 mod protect;
 mod recorded;
 mod source;
@@ -12,9 +13,9 @@ mod table;
 
 pub use error::OutboxError;
 pub use install::{Installation, install, load_installation, remove};
+pub use names::{connect, load_name};
 pub use protect::{
-    Progress, Size, Wanted, backfill, connect, is_lock_timeout, load_name, load_progress, load_protection, load_size,
-    protect,
+    Progress, Size, Wanted, backfill, is_lock_timeout, load_progress, load_protection, load_size, protect,
 };
 pub use recorded::{Recorded, load_recorded};
 pub use source::{OutboxRow, Protection, Receipt, Source, outbox_name};

@@ -4,7 +4,6 @@ use sqlx::types::Uuid;
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::OutboxError;
-use crate::table::resolve;
 
 /// The wanted protection of a table. None of an option leaves it to `counterfoil.protect`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,30 +42,7 @@ pub struct Progress {
     pub is_done: bool,
 }
 
-/// Connects to a user's database for one session, in which no function or operator is called but the system's and `counterfoil`'s: under the
-/// role's own search path, those who may create some in one of its schemas would have them run with this role's rights.
-///
-/// # Errors
-/// [`OutboxError::Database`].
-pub async fn connect(url: &str) -> Result<PgConnection, OutboxError> {
-    let mut connection = PgConnection::connect(url).await?;
-    // The role's schemas are kept, for a table without a schema is found in them: see `resolve`.
-    connection
-        .execute("select pg_catalog.set_config('counterfoil.schemas', pg_catalog.current_schemas(false)::text, false)")
-        .await?;
-    connection.execute("set search_path = pg_catalog").await?;
-    Ok(connection)
-}
-
-/// A table's name with its schema, quoted, by the name that SQL has for it.
-///
-/// # Errors
-/// [`OutboxError::NotATable`], [`OutboxError::Database`].
-pub async fn load_name(connection: &mut PgConnection, table: &str) -> Result<String, OutboxError> {
-    Ok(resolve(connection, table).await?.quoted())
-}
-
-/// Counts a table's rows. The table is named as [`load_name`] gives it, here and in all that follows.
+/// Counts a table's rows. The table is named as [`crate::load_name`] gives it, here and in all that follows.
 ///
 /// # Errors
 /// [`OutboxError::Database`].

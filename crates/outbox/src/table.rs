@@ -10,7 +10,7 @@ use sqlx::types::Uuid;
 use sqlx::{Executor, PgConnection, Row, SqlSafeStr, ValueRef};
 
 use crate::OutboxError;
-use crate::protect::connect;
+use crate::names::{connect, quoted, resolve};
 use crate::source::{COLUMNS, OutboxRow, outbox_row};
 
 /// The settings that the text of values depends on, and those that have the rows read from the table itself, not from an index that may
@@ -230,54 +230,6 @@ impl TableRow {
     }
 }
 
-/// A relation's place in the catalog.
-pub(crate) struct Relation {
-    oid: Oid,
-    schema: String,
-    name: String,
-    kind: String,
-}
-
-impl Relation {
-    /// Schema and name, as SQL quotes them.
-    pub(crate) fn quoted(&self) -> String {
-        format!("{}.{}", quoted(&self.schema), quoted(&self.name))
-    }
-}
-
-/// Finds a relation by the name that SQL has for it: without a schema, in those of the role's search path, in one of them alone.
-pub(crate) async fn resolve(connection: &mut PgConnection, table: &str) -> Result<Relation, OutboxError> {
-    let not_a_table = |why: String| OutboxError::NotATable { table: table.to_owned(), why };
-    let parts = sqlx::query_scalar("select parse_ident($1)").bind(table).fetch_one(&mut *connection).await;
-    let parts: Vec<String> = match parts {
-        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "22023") => {
-            return Err(not_a_table(format!("it is no name: {}", error.message())));
-        }
-        parts => parts?,
-    };
-    let (schema, name) = match parts.as_slice() {
-        [name] => (None, name),
-        [schema, name] => (Some(schema), name),
-        _ => return Err(not_a_table("a name is schema.table, or table".to_owned())),
-    };
-    let rows = sqlx::query(
-        "select c.oid, n.nspname::text, c.relname::text, c.relkind::text
-         from unnest(case when $1::text is null then current_setting('counterfoil.schemas')::text[] else array[$1::text] end) with ordinality as wanted (schema, place)
-         join pg_namespace as n on n.nspname = wanted.schema join pg_class as c on c.relnamespace = n.oid
-         where c.relname = $2 and c.relkind <> 'i' order by wanted.place",
-    );
-    let rows = rows.bind(schema).bind(name).fetch_all(&mut *connection).await?;
-    if let [first, second, ..] = rows.as_slice() {
-        let schema = |row: &PgRow| row.try_get::<String, _>(1);
-        let (first, second) = (schema(first)?, schema(second)?);
-        return Err(not_a_table(format!(
-            "schemas {first} and {second} of the search path have one of this name: name the schema"
-        )));
-    }
-    let row = rows.first().ok_or_else(|| not_a_table("there is none of this name".to_owned()))?;
-    Ok(Relation { oid: row.try_get(0)?, schema: row.try_get(1)?, name: row.try_get(2)?, kind: row.try_get(3)? })
-}
-
 async fn load_columns(connection: &mut PgConnection, table: Oid) -> Result<Vec<TableColumn>, OutboxError> {
     let rows = sqlx::query(
         "select attname::text, format_type(atttypid, atttypmod), attnum, attnotnull, typcategory::text, (
@@ -306,9 +258,4 @@ async fn load_columns(connection: &mut PgConnection, table: Oid) -> Result<Vec<T
         })
     };
     Ok(rows.iter().map(column).collect::<Result<_, _>>()?)
-}
-
-/// A name as SQL quotes it.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

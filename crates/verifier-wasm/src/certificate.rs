@@ -101,10 +101,11 @@ fn leaves_of_entries(rows: &[Row], from: u64) -> Result<Vec<LeafHash>, Fault> {
 fn leaves(rows: &[Row], from: u64, list: &str) -> Result<Vec<LeafHash>, Fault> {
     let mut leaves = Vec::with_capacity(rows.len());
     for (at, row) in rows.iter().enumerate() {
-        // Where this saturates, `from` is beyond the largest tree, which the certificate's own verification refuses.
-        let expected = from.saturating_add(at as u64);
-        if row.number != expected {
-            let problem = format!("the row says number {}, it stands at {expected}", row.number);
+        let expected = from.checked_add(at as u64);
+        if expected != Some(row.number) {
+            let stands =
+                expected.map_or_else(|| "beyond the largest number".to_owned(), |expected| format!("at {expected}"));
+            let problem = format!("the row says number {}, it stands {stands}", row.number);
             return Err(Fault::refused(problem).at(format_args!("{list}[{at}]")));
         }
         if row.said.is_some_and(|said| said != row.hash) {
