@@ -38,11 +38,11 @@ const liars = async (context, alter) => [
 const open = (path, { api = stack.api_url, servers = [stack.rpc_url], ...options } = {}) => openPage(browser, `${api}/${path}`, { servers, errors, ...options });
 const link = (search) => `#/ledger/${ledger}/search/${encodeURIComponent(new URLSearchParams(search))}`;
 const words = async (page, selector) => (await page.textContent(selector)).replace(/\s+/g, ' ').trim();
-const indexes = (page) => page.$$eval('tbody .number a', (links) => links.map((found) => Number(found.textContent.replace(/\D/g, ''))));
+const indexes = (page) => page.$$eval('.card tbody .number a', (links) => links.map((found) => Number(found.textContent.replace(/\D/g, ''))));
 /** Waits until each row is judged, and gives the states. */
 async function states(page) {
-  await page.waitForFunction(() => document.querySelector('tbody tr') && !document.querySelector('tbody .mark.unknown'));
-  return page.$$eval('tbody .mark', (marks) => marks.map((mark) => ['verified', 'pending', 'refuted', 'unasked'].find((name) => mark.classList.contains(name))));
+  await page.waitForFunction(() => document.querySelector('.card tbody tr') && !document.querySelector('.card tbody .mark.unknown'));
+  return page.$$eval('.card tbody .mark', (marks) => marks.map((mark) => ['verified', 'pending', 'refuted', 'unasked'].find((name) => mark.classList.contains(name))));
 }
 async function download(page, button) {
   const [file] = await Promise.all([page.waitForEvent('download'), page.click(`button:has-text("${button}")`)]);
@@ -90,7 +90,7 @@ test('rows that do not satisfy the search, or whose receipt is altered, are refu
   const other = await proxy(context, (path, text) => (path.includes('/find?') ? text.replace('"index":"66"', '"index":"4"') : text));
   const page = await open(link({ path: 'customer.name', value: 'Ada' }), { api: other });
   assert.deepEqual(await states(page), ['refuted', ...ADA.slice(1).map(() => 'verified')]);
-  assert.match(await page.getAttribute('tbody .mark.refuted', 'title'), /does not satisfy the search/);
+  assert.match(await page.getAttribute('.card tbody .mark.refuted', 'title'), /does not satisfy the search/);
 
   const bob = Buffer.from('{"invoice":4,"customer":{"name":"Bob"}}').toString('base64');
   const ada = Buffer.from('{"invoice":4,"customer":{"name":"Ada"}}').toString('base64');
@@ -143,12 +143,12 @@ test('a search is downloaded as its verified rows, and the file says what is not
 
   const cut = await open(link({ from: '0' }));
   await states(cut);
-  assert.match(await words(cut, '#taken'), /1 row is not in the file: the search goes on: more rows were not loaded\.$/);
+  assert.match(await words(cut, '#taken'), /More rows are not in the file: the search goes on: more rows were not loaded\.$/);
   const part = await download(cut, 'Download 25 rows');
   assert.equal(part.name, `${ledger}-search-25-rows-not-whole.jsonl`);
   assert.deepEqual(parse(part.path).at(-1).end.left_out, [{ why: 'the search goes on: more rows were not loaded' }]);
   await cut.click('button:has-text("More rows")');
-  await cut.waitForFunction(() => document.querySelectorAll('tbody tr').length === 50);
+  await cut.waitForFunction(() => document.querySelectorAll('.card tbody tr').length === 50);
   assert.deepEqual([...new Set(await states(cut))], ['verified']);
 
   const other = await proxy(context, (path, text) => (path.includes('/find?') ? text.replace('"index":"66"', '"index":"4"') : text));
@@ -236,9 +236,9 @@ test('two heads are compared by a consistency proof, and with the chain', async 
     assert.equal(found, state, `${text}: ${said}`);
     assert.match(said, reason);
   }
-  assert.equal(await page.locator('tbody tr').count(), 0, 'nothing was compared with fewer entries');
+  assert.equal(await page.locator('.card tbody tr').count(), 0, 'nothing was compared with fewer entries');
   await compare(page, `${forty} ${ten}`);
-  assert.equal(await page.locator('tbody tr').count(), 4, 'both ends of both proofs');
+  assert.equal(await page.locator('.card tbody tr').count(), 4, 'both ends of both proofs');
   for (const wrong of ['', '10', `10:${'z'.repeat(64)}`, `${ten} ${forty} ${all}`]) {
     await page.fill('#heads', wrong);
     await page.click('button:has-text("Compare")');

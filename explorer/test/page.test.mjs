@@ -49,7 +49,7 @@ test('entries are verified against the chain, and without a server nothing is ca
   assert.equal(await state(page), 'verified');
   await page.waitForSelector('.state .mark.verified');
   assert.match(await page.textContent('.state'), /entries 21 to 70: all of them and no others/);
-  assert.equal(await page.locator('tbody .mark.verified').count(), 50);
+  assert.equal(await page.locator('.card tbody .mark.verified').count(), 50);
   assert.deepEqual(page.faults, []);
 
   const unasked = await open(list(), { servers: [] });
@@ -72,7 +72,7 @@ test('an entry shows what its receipt proves, and events by whom and when', asyn
 
   const events = await open(`${list()}/events`);
   await events.waitForSelector('.state .mark.verified');
-  assert.match(await events.textContent('table'), /ledger created/);
+  assert.match(await events.textContent('.card table'), /ledger created/);
   const none = await open(`#/ledger/${empty}`);
   assert.equal(await state(none), 'verified');
 });
@@ -82,7 +82,7 @@ test('an API that alters an entry is refuted; twin: a verifier that looks at not
   const liar = await proxy(context, stack.api_url, lie);
   const page = await open(list(), { api: liar.url });
   await page.waitForSelector('.state .mark.refuted');
-  assert.equal(await page.locator('tbody .mark.verified').count(), 0);
+  assert.equal(await page.locator('.card tbody .mark.verified').count(), 0);
   const single = await open(entry(3), { api: liar.url });
   assert.equal(await state(single), 'refuted');
 
@@ -112,7 +112,7 @@ test('what an API says beside the bytes that were verified is not shown as verif
   );
   const [lied, honest] = [await open(`${list()}/events`, { api: softer.url }), await open(`${list()}/events`)];
   for (const page of [lied, honest]) await page.waitForSelector('.state .mark.verified');
-  assert.equal(await lied.textContent('tbody'), await honest.textContent('tbody'), 'kinds, signers and times are read from the leaves');
+  assert.equal(await lied.textContent('.card tbody'), await honest.textContent('.card tbody'), 'kinds, signers and times are read from the leaves');
 });
 
 test('a server of the chain that lies alone verifies nothing where two have to agree', async (context) => {

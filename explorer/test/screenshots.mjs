@@ -23,18 +23,18 @@ const VIEWS = {
   ledger: [of('entries'), (page) => page.click('#again').then(() => page.waitForSelector('.bars.verified'))],
   download: [of('entries'), (page) => page.click('.take summary')],
   search: [`${of('search')}/${encodeURIComponent('path=customer.name&value=Ada Lovelace')}`, async (page) => {
-    await page.waitForFunction(() => document.querySelector('tbody tr') && !document.querySelector('tbody .mark.unknown'));
+    await page.waitForFunction(() => document.querySelector('.card tbody tr') && !document.querySelector('.card tbody .mark.unknown'));
     await page.click('button:has-text("Look through")');
     await page.waitForSelector('#whole .mark.verified');
   }],
-  events: [of('events'), (page) => page.waitForSelector('tbody .mark.verified')],
+  events: [of('events'), (page) => page.waitForSelector('.card tbody .mark.verified')],
   rights: [of('rights'), async () => undefined],
   compare: [of('compare'), async (page) => {
     await page.fill('#heads', `100:${head.root}`);
     await page.click('button:has-text("Compare")');
     await page.waitForSelector('#compared');
   }],
-  servers: [of('servers'), (page) => page.waitForSelector('tbody')],
+  servers: [of('servers'), (page) => page.waitForSelector('.card tbody')],
   entry: [`#/ledger/${ledger}/entry/123`, (page) => page.waitForSelector('.banner.verified')],
   share: [`#/ledger/${ledger}/entry/123`, (page) => page.click('.share summary').then(() => page.waitForSelector('.qr'))],
   link: [`#/receipt/p${Buffer.from(receipt).toString('base64url')}`, (page) => page.waitForSelector('main .banner.verified')],
