@@ -32,6 +32,7 @@ test-full: test ## Also 1,000 simulated histories in place of 200, and twice the
 	$(MAKE) test-outbox
 	$(MAKE) test-runtimes
 	$(MAKE) test-middleware
+	cd explorer && npm run test:wallet
 	tests/conformance/run --all
 	tests/conformance/mutants
 	EXAMPLES=60 cargo test --locked --workspace --test api schemathesis
@@ -82,9 +83,13 @@ test-go: setup ## The verifier in Go, likewise.
 	tools/setup go
 	cd clients/go && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
 
-test-explorer: build ## The explorer in Chromium, over a chain, an index and an API of its own, and over ones that lie.
+test-explorer: build ## The explorer in Chromium, over a chain, an index and an API of its own, and over ones that lie; its wallets are in test-full.
 	tools/setup page
 	cd explorer && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm test
+
+screenshots: build ## Pictures of each view of the explorer, light, dark, on a phone and in print, in target/screenshots.
+	tools/setup page
+	cd explorer && npm ci --ignore-scripts --no-audit --no-fund && npm run screenshots -- "$(CURDIR)/target/screenshots"
 
 test-edge: build test-verifier ## Also the worker at the edge, in workerd, and nginx, before a real API.
 	tools/setup edge
