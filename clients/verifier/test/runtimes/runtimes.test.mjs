@@ -121,9 +121,8 @@ const inPage = async (blind) => {
   return hold(verifier, await (await fetch('/verdicts.json')).json());
 };
 
-test('Chromium', async () => {
-  assert.ok(CHROMIUM, 'no Chromium is here: tools/setup page installs one');
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+/** Holds a browser to all vectors, and ends it. */
+async function expectInPage(browser) {
   try {
     const page = await browser.newPage();
     await page.goto(origin);
@@ -131,6 +130,11 @@ test('Chromium', async () => {
   } finally {
     await browser.close();
   }
+}
+
+test('Chromium', async () => {
+  assert.ok(CHROMIUM, 'no Chromium is here: tools/setup page installs one');
+  await expectInPage(await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] }));
 });
 
 /** Firefox with a profile of its own. */
@@ -140,16 +144,7 @@ async function firefox(extraPrefsFirefox = {}) {
   return puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true, userDataDir, extraPrefsFirefox });
 }
 
-test('Firefox', async () => {
-  const browser = await firefox();
-  try {
-    const page = await browser.newPage();
-    await page.goto(origin);
-    await expectAll((blind) => page.evaluate(inPage, blind));
-  } finally {
-    await browser.close();
-  }
-});
+test('Firefox', async () => expectInPage(await firefox()));
 
 test('the page gives verdicts in Firefox, from a disk and without a network', async () => {
   const { documents, pins, rules } = JSON.parse(readFileSync(VECTORS, 'utf8'));
