@@ -150,6 +150,6 @@ pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn push(html: &mut String, arguments: std::fmt::Arguments<'_>) {
+pub(super) fn push(html: &mut String, arguments: std::fmt::Arguments<'_>) {
     html.write_fmt(arguments).expect("a string takes everything");
 }

@@ -1,7 +1,5 @@
 //! GET /facts, /facts/{ledger}: the core facts as pages for readers without scripts. They verify nothing, and say so.
 
-use std::fmt::Write;
-
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use counterfoil_core::json::Plain;
@@ -9,7 +7,7 @@ use counterfoil_http::{ReaderOf, Rejection};
 use counterfoil_read as read;
 use counterfoil_wire::{Ledger, LedgerPage};
 
-use super::docs::{STYLE, escape};
+use super::docs::{STYLE, escape, push};
 use super::ledgers::Which;
 use super::parameters::{LedgerPath, Parameters};
 use crate::address::parse_ledger;
@@ -106,8 +104,4 @@ fn checked(ledger: &Ledger) -> (String, String) {
 
 fn state(ledger: &Ledger) -> &'static str {
     if ledger.halt.is_some() { "halted: the recomputed log differs from the chain's" } else { "followed" }
-}
-
-fn push(html: &mut String, arguments: std::fmt::Arguments<'_>) {
-    html.write_fmt(arguments).expect("a string takes everything");
 }
