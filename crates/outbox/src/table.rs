@@ -117,11 +117,11 @@ impl TableReader {
     /// [`OutboxError::Database`].
     pub async fn load_trigger_fault(&mut self) -> Result<Option<String>, OutboxError> {
         let fault = sqlx::query_scalar(
-            "select string_agg(format('%s on %s', name, relation), ', ' order by relation, name) from (
-                 select name, c.oid::regclass::text as relation from pg_class as c
-                 cross join unnest(array['!counterfoil_change', '!counterfoil_truncate']) as name
-                 where c.oid = $1 and not exists (select from pg_trigger where tgrelid = c.oid and tgname = name and tgenabled = 'A')
-             ) as missing",
+            "select string_agg(format('%s on %s', name, c.oid::regclass), ', ' order by c.oid::regclass::text, name)
+             from pg_class as c cross join unnest(array['!counterfoil_change', '!counterfoil_truncate']) as name
+             where c.oid in (select $1 union select relid from pg_partition_tree($1))
+                 and (name = '!counterfoil_change' or c.oid = $1 or c.relkind = 'r')
+                 and not exists (select from pg_trigger where tgrelid = c.oid and tgname = name and tgenabled = 'A')",
         );
         Ok(fault.bind(self.oid).fetch_one(&mut self.connection).await?)
     }

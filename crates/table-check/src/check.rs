@@ -35,7 +35,7 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// A check of a whole table that keeps 1,000 findings.
+    /// A check of a whole table, which may have partitions, that keeps 1,000 findings.
     #[must_use]
     pub fn whole(table: &str) -> Self {
         let table = table.to_owned();

@@ -66,7 +66,7 @@ pub enum FindingKind {
     InsertOfARowThatWasThere,
     /// A row changed that was not in the table.
     ChangeOfARowThatWasNotThere,
-    /// A change is none of the allowed operations.
+    /// A change is none of the allowed operations, or one of partitions in a table that has none.
     OperationNotAllowed,
     /// A record names another row's subject than its content does.
     SubjectDoesNotMatch,
@@ -176,6 +176,9 @@ impl Finding {
             }
             FindingKind::ChangeOfARowThatWasNotThere => {
                 format!("{last} ({operation}) changes {row}, which was not in the table")
+            }
+            FindingKind::OperationNotAllowed if self.operation.is_none() => {
+                format!("{last} says that a partition was attached, and the table has no partitions")
             }
             FindingKind::OperationNotAllowed => {
                 format!("{last} ({operation}) changes {row}, and that operation is not allowed")

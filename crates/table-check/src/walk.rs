@@ -1,6 +1,6 @@
 //! The walk over a table's records in the ledger's order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::allowed::Allowed;
@@ -34,7 +34,7 @@ pub(crate) struct Walker {
     ended: Option<Place>,
     /// The columns that a `reprotect` left out: by their numbers, for a name can be given to another one, and by their names, for a restore
     /// gives other numbers.
-    left: BTreeMap<i16, String>,
+    left: BTreeSet<(i16, String)>,
     /// The transactions of the records.
     pub(crate) passed: Passed,
     /// Whether rows may come and go with partitions.
@@ -73,7 +73,7 @@ impl Walker {
             pending: Pending::default(),
             allowed: Allowed::new(&[]),
             ended: None,
-            left: BTreeMap::new(),
+            left: BTreeSet::new(),
             passed: Passed::default(),
             is_partitioned,
             unsaid: BTreeSet::new(),
@@ -272,15 +272,15 @@ impl Walker {
             after.columns.iter().filter_map(|column| source_of(column, &known.columns, &after.columns)).collect();
         let gone = known.columns.iter().enumerate().filter(|(place, _)| !kept.contains(place));
         let gone: Vec<(i16, String)> = gone.map(|(_, column)| (column.attnum, column.name.clone())).collect();
+        let is_one = |column: &Column, (attnum, name): &(i16, String)| column.attnum == *attnum || column.name == *name;
         let is_back = |column: &Column| {
             let is_new = source_of(column, &known.columns, &after.columns).is_none();
-            is_new && (self.left.contains_key(&column.attnum) || self.left.values().any(|name| *name == column.name))
+            is_new && self.left.iter().any(|left| is_one(column, left))
         };
         let back: Vec<Column> = after.columns.iter().filter(|column| is_back(column)).cloned().collect();
         if !back.is_empty() {
             // No record says what happened to them while they were not protected.
-            self.left
-                .retain(|attnum, name| !back.iter().any(|column| column.attnum == *attnum || column.name == *name));
+            self.left.retain(|left| !back.iter().any(|column| is_one(column, left)));
             let places = vec![Place::Recorded(index)];
             let columns = back.into_iter().map(|column| column.name).collect();
             self.findings.push(Finding { places, columns, ..doubt(FindingKind::CatalogChanged) });
@@ -348,7 +348,6 @@ impl Walker {
 
     fn judge(&mut self, change: &Change<'_>, place: Place, recorded: &Arc<Recorded>, about: Finding) {
         let operation = change.rows.operation();
-        let leaves_nothing = operation == Operation::Retire && !self.is_partitioned;
         let fault = || Finding {
             kind: FindingKind::OperationNotAllowed,
             weight: Weight::Fault,
@@ -357,8 +356,8 @@ impl Walker {
             recorded: Some((**recorded).clone()),
             ..about.clone()
         };
-        if leaves_nothing {
-            // Rows leave by `retire` with a partition, and this table has none.
+        if operation == Operation::Retire && !self.is_partitioned {
+            // Rows leave by `retire` with a partition.
             self.findings.push(fault());
             return;
         }

@@ -933,7 +933,12 @@ insert into counterfoil.outbox (id, protection, operation, new, session_user_nam
 select counterfoil.new_id(), p.id, 'state', to_json(o), 'app', p.ledger from orders as o, counterfoil.protection as p
 where o.id = 999 and p.relation = 'orders'::regclass;
 select counterfoil.write_event(p, 'backfilled', '"rows":1,"kind":"attach"') from counterfoil.protection as p where p.relation = 'orders'::regclass;
-select pg_sleep(8);
+do $$ begin
+    for n in 1..900 loop
+        exit when not exists (select from counterfoil.receipts where state <> 'recorded' and "table" = current_schema() || '.orders');
+        perform pg_sleep(0.1);
+    end loop;
+end $$;
 --@says REFUSED operation_not_allowed
 
 --## a column is renamed, taken out, changed and taken in again
@@ -947,7 +952,12 @@ alter table orders enable always trigger "!counterfoil_change";
 alter table orders rename column amt2 to amount;
 select counterfoil.reprotect('orders', array['id', 'item', 'amount', 'note']);
 call counterfoil.backfill('orders', kind => 'reprotect');
-select pg_sleep(8);
+do $$ begin
+    for n in 1..900 loop
+        exit when not exists (select from counterfoil.receipts where state <> 'recorded' and "table" = current_schema() || '.orders');
+        perform pg_sleep(0.1);
+    end loop;
+end $$;
 --@says CANNOT_TELL catalog_changed
 
 --## an unreadable row waits since years in front of a tampering

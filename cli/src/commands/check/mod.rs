@@ -307,12 +307,12 @@ fn conclude(
             counts.removals_unsent
         ));
     }
-    for (count, one, more, how) in [
-        (counts.rows_attached, "row", "rows", "came in with attached partitions, as they stood then"),
-        (counts.rows_retired, "row", "rows", "left with retired partitions, and what became of them"),
+    for (count, how) in [
+        (counts.rows_attached, "came in with attached partitions, as they stood then"),
+        (counts.rows_retired, "left with retired partitions, and what became of them"),
     ] {
         if count > 0 {
-            report.not_checked.push(format!("{} that {how}", counted(count, one, more)));
+            report.not_checked.push(format!("{} that {how}", counted(count, "row", "rows")));
         }
     }
     let mut sum = format!("{} of {}, {changes}", counted(counts.rows_compared, "row", "rows"), found.table);
