@@ -1,5 +1,7 @@
 /** A receipt in a link: all of it stands behind `#`, which no server sees. */
 
+import { fromBase64 } from './bytes';
+
 /** The most characters of a link's receipt: longer links are cut by programs that pass them on. */
 export const MOST_LINK = 16_000;
 const MOST_TEXT = 1 << 20;
@@ -33,7 +35,7 @@ export async function unpackReceipt(packed: string): Promise<string> {
   if (!/^[dp][A-Za-z0-9_-]+$/.test(packed)) throw new Error('The link holds no receipt, or it was cut off on its way.');
   if (packed[0] === 'd' && !globalThis.DecompressionStream) throw new Error('This browser does not unfold what is in the link: ask for the receipt as a file.');
   try {
-    const bytes = Uint8Array.from(atob(packed.slice(1).replace(/-/g, '+').replace(/_/g, '/')), (character) => character.charCodeAt(0));
+    const bytes = fromBase64(packed.slice(1).replace(/-/g, '+').replace(/_/g, '/'));
     const plain = packed[0] === 'd' ? await through(bytes, new DecompressionStream('deflate-raw'), MOST_TEXT) : bytes;
     return new TextDecoder('utf-8', { fatal: true }).decode(plain);
   } catch {

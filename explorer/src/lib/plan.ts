@@ -1,6 +1,6 @@
 /** A transaction before it is signed: its bytes, and what they do in plain words. */
 
-import { base58, hex } from './bytes';
+import { base58, fromBase64, hex } from './bytes';
 import { call, type Chain } from './chain';
 import { type Action, eventAuthority, instructionOf, NAMES, writerAddress } from './instructions';
 import { budget, messageOf, MOST_BYTES, SIGNATURE_BYTES, UNITS } from './message';
@@ -53,8 +53,7 @@ export async function fetchSize({ ledger, chain }: Setting): Promise<bigint> {
     ledger,
     { commitment: 'confirmed', encoding: 'base64', dataSlice: { offset: 144, length: 8 } },
   ]);
-  const bytes = Uint8Array.from(atob(value.data[0]), (character) => character.charCodeAt(0));
-  return new DataView(bytes.buffer).getBigUint64(0, true);
+  return new DataView(fromBase64(value.data[0]).buffer).getBigUint64(0, true);
 }
 
 /** The most that three of four transactions which wrote to the ledger lately bid, within bounds. */
